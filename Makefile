@@ -1,0 +1,51 @@
+# make demo    the whole product on the sample company, from nothing
+# make test    set up, check and test
+# make help    the other targets
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help demo test test-all lint bench clean
+
+help:
+	@sed -n 's/^# make/  make/p' Makefile
+	@echo "  make test-all  the slow tests too: soak, kill -9, every conformance suite"
+	@echo "  make lint      formatting, types, floors"
+	@echo "  make bench     the benchmarks (PALIER_BENCH_DATA names the public data)"
+	@echo "  make clean     remove the environment and the demo's data"
+
+demo: $(VENV)/.base
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev lint
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev lint
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .palier-demo
+
+$(VENV)/.base: constraints/base.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "palier needs Python >= 3.11; set PYTHON=...")'
+	@echo "setting up $(VENV) (once, about a minute)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r constraints/base.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/palier models pull smollm2-135m
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base constraints/dev.txt
+	@$(PIP) --require-hashes -r constraints/dev.txt
+	@touch $@

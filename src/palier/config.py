@@ -1,0 +1,250 @@
+"""`palier.toml`: every setting, its default and its meaning. Unknown settings are errors that suggest the right name.
+
+The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from palier.errors import ConfigurationError
+from palier.types import Label, Price
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the sections of the file."""
+
+
+class Server(Section, kw_only=True):
+    """`[server]`: where the gateway listens, and its limits."""
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+    hosts: tuple[str, ...] = ()
+    """Further Host headers that are accepted, beside the address itself, localhost and loopback."""
+    max_body_bytes: int = 4_000_000
+    max_concurrent: int = 64
+    """Requests worked on at once."""
+    max_queue: int = 256
+    """Requests that may wait for a place; one more is answered 429."""
+    request_timeout_s: float = 300.0
+    shutdown_timeout_s: float = 10.0
+
+
+class Store(Section, kw_only=True):
+    """`[store]`: what is kept, and for how long."""
+
+    retention_days: float = 30.0
+    """How long the words of a request are kept; its figures stay."""
+    record_content: bool = True
+
+
+class Workers(Section, kw_only=True):
+    """`[workers]`: the processes that embed and parse."""
+
+    count: int = 1
+    max_queue: int = 256
+    parse_timeout_s: float = 60.0
+    parse_memory_mb: int = 2048
+    max_file_mb: int = 100
+
+
+class Networks(Section, kw_only=True):
+    """`[networks]`: what counts as on premises beside loopback."""
+
+    on_premises: tuple[str, ...] = ()
+
+
+class Model(Section, kw_only=True):
+    """`[models.NAME]`: one source of answers.
+
+    `kind` is `extract` (quotes the documents), `engine` (a small model in a child process of palier), `endpoint` (any
+    OpenAI-compatible URL), `recorded` (replays recorded answers) or `fake` (scripted, for tests).
+    """
+
+    kind: str
+    card: str = ""
+    """Catalogue entry that describes it (`palier models`); the model's own settings below win over the card's."""
+    title: str = ""
+    licence: str = ""
+    languages: tuple[str, ...] | None = None
+    capabilities: tuple[str, ...] | None = None
+    context: int | None = None
+    """Tokens of context a request may use."""
+    price: Price | None = None
+    watts: float | None = None
+    """Declared power while it generates, from which energy is estimated."""
+    may_train_on_outputs: bool | None = None
+    # engine
+    weights: str = ""
+    """Catalogue name or path of a GGUF file."""
+    sha256: str = ""
+    adapters: dict[str, str] = {}
+    threads: int = 2
+    parallel: int = 4
+    start_timeout_s: float = 60.0
+    restart_wait_s: float = 10.0
+    """How long a request waits for an engine that restarts, before 503."""
+    # endpoint
+    base_url: str = ""
+    model: str = ""
+    """The name the endpoint knows the model by."""
+    api_key_env: str = ""
+    headers: dict[str, str] = {}
+    region: str = ""
+    on_premises: bool = False
+    connect_timeout_s: float = 5.0
+    first_token_timeout_s: float = 60.0
+    total_timeout_s: float = 300.0
+    retries: int = 2
+    max_concurrent: int = 64
+    breaker_failures: int = 5
+    breaker_cooldown_s: float = 15.0
+    # recorded, fake
+    file: str = ""
+    """Recorded answers (JSON lines) or the script of a fake."""
+
+
+class Tier(Section, kw_only=True):
+    """`[[routes.NAME.tiers]]`: one landing, cheapest first."""
+
+    model: str
+    name: str = ""
+    """`tier-1`, `tier-2`... when not given."""
+    threshold: float | None = None
+    """Confidence from which its answer is served; the last tier's default is 0 (always), the others' 0.5."""
+    highest_label: Label | None = None
+    """The most confidential text it may receive. Default: restricted for what runs inside palier, public for the rest."""
+    system: str | None = None
+    adapter: str = ""
+
+
+class Route(Section, kw_only=True):
+    """`[routes.NAME]`: one use, which clients call as a model."""
+
+    tiers: tuple[Tier, ...]
+    collections: tuple[str, ...] = ()
+    system: str = ""
+    mode: Literal["cascade", "route"] = "cascade"
+    passages: int = 6
+    """Passages a prompt holds at most."""
+    message_label: Label = Label.INTERNAL
+    on_failure: Literal["climb", "stop"] = "climb"
+    """What a tier that fails means: go on with the next, or give its error."""
+    languages: tuple[str, ...] = ("fr", "en")
+    abstention: dict[str, str] = {}
+    """The words of an honest "I don't know", by language."""
+    max_tokens: int = 512
+    """Used when the request gives none."""
+
+
+class Settings(Section, kw_only=True):
+    """The whole file."""
+
+    data: str = ".palier"
+    """The data folder, relative to the file."""
+    server: Server = Server()
+    store: Store = Store()
+    workers: Workers = Workers()
+    networks: Networks = Networks()
+    models: dict[str, Model] = {}
+    routes: dict[str, Route] = {}
+    root: str = "."
+    """The folder the file stands in (set by `load`); relative paths start there."""
+
+    def path(self, name: str) -> Path:
+        """`name` relative to the file's folder; absolute ones as they are."""
+        return (Path(self.root) / Path(name).expanduser()).resolve()
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return self.path(self.data)
+
+
+def load(path: str | Path) -> Settings:
+    """Read and check a `palier.toml`. Raises `ConfigurationError` naming the file, the setting and what to do."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(f"{file} does not exist", hint="palier init writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read: {error}") from None
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None
+    return parse(tree, root=file.resolve().parent, where=str(file))
+
+
+def parse(tree: dict[str, Any], *, root: str | Path = ".", where: str = "settings") -> Settings:
+    """Settings from a mapping, checked. `where` is named in errors."""
+    if "root" in tree:
+        raise ConfigurationError(f"{where}: unknown setting `root`")
+    try:
+        settings = msgspec.convert({**tree, "root": str(root)}, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where}: {_explain(error)}", hint=_suggest(error, tree)) from None
+    _check(settings, where)
+    return settings
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec's words, with its `$.routes[...]` path as TOML."""
+    text = (
+        str(error)
+        .replace("Object contains unknown field", "unknown setting")
+        .replace("`$.", "`")
+        .replace(" - at `$`", "")
+    )
+    return text.replace("Object missing required field", "missing setting")
+
+
+def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
+    unknown = re.search(r"unknown field `([^`]+)`", str(error))
+    if not unknown:
+        return ""
+    sections: tuple[type[Section], ...] = (Settings, Server, Store, Workers, Networks, Model, Tier, Route)
+    names = [name for section in sections for name in section.__struct_fields__ if name != "root"]
+    close = difflib.get_close_matches(unknown.group(1), names, n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else "docs/reference/settings.md lists every setting"
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def _check(settings: Settings, where: str) -> None:
+    for name in (*settings.models, *settings.routes):
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"{where}: `{name}` is no name", hint="letters, digits, '.', '_', '-'; 64 at most")
+    for name, route in settings.routes.items():
+        _check_route(settings, name, route, where)
+
+
+def _check_route(settings: Settings, name: str, route: Route, where: str) -> None:
+    if not route.tiers:
+        raise ConfigurationError(f"{where}: route `{name}` has no tier", hint="add [[routes.NAME.tiers]]")
+    names = [tier_name(route, i) for i in range(len(route.tiers))]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"{where}: route `{name}` has two tiers of one name: {', '.join(names)}")
+    for tier in route.tiers:
+        if tier.model not in settings.models:
+            close = difflib.get_close_matches(tier.model, settings.models, n=1, cutoff=0.4)
+            hint = f"did you mean `{close[0]}`?" if close else "add [models.NAME]"
+            raise ConfigurationError(
+                f"{where}: route `{name}` names model `{tier.model}`, which is not there", hint=hint
+            )
+        if tier.threshold is not None and not 0 <= tier.threshold <= 1:
+            raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
+
+
+def tier_name(route: Route, index: int) -> str:
+    """The tier's own name, or `tier-N` counted from 1."""
+    return route.tiers[index].name or f"tier-{index + 1}"

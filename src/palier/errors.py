@@ -1,0 +1,128 @@
+"""What can go wrong, as a tree; each error says what happened, and `hint` what to do about it.
+
+PalierError
+├── ConfigurationError        palier.toml, the environment or the command line is wrong         exit 2
+├── DataFolderBusy            another process owns the data folder                              exit 2
+├── MissingExtra              an optional package is needed; the hint is the install command    exit 2
+├── InvalidRequest      400   the client's own fault; `param` names the field
+├── Unauthorized        401
+├── Forbidden           403
+├── NotFound            404
+├── TooLarge            413
+├── Busy                429   a bounded queue is full; `retry_after` seconds
+├── UpstreamError       502   a tier answered, but not with an answer                           exit 4
+│   ├── UpstreamRefused 502   401, 403, 429, 5xx, a redirect
+│   └── UpstreamGarbage 502   not JSON, not the wire, cut in the middle
+├── UpstreamTimeout     504   connect, first token or total                                     exit 4
+├── Unavailable         503   engine restarting, circuit open, worker lost; `retry_after`       exit 4
+└── StoreError          503   a file could not be written or read
+"""
+
+from __future__ import annotations
+
+
+class PalierError(Exception):
+    """Base. `status` is the HTTP status, `code` a stable word, `exit_status` the command line's."""
+
+    status = 500
+    code = "internal_error"
+    type = "server_error"
+    exit_status = 1
+
+    def __init__(
+        self, message: str, *, hint: str = "", param: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.param = param
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ConfigurationError(PalierError):
+    code = "configuration_error"
+    exit_status = 2
+
+
+class DataFolderBusy(PalierError):
+    status = 503
+    code = "data_folder_busy"
+    exit_status = 2
+
+
+class MissingExtra(PalierError):
+    code = "missing_extra"
+    exit_status = 2
+
+
+class InvalidRequest(PalierError):
+    status = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
+
+
+class Unauthorized(PalierError):
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+
+class Forbidden(PalierError):
+    status = 403
+    code = "forbidden"
+    type = "permission_error"
+
+
+class NotFound(PalierError):
+    status = 404
+    code = "not_found"
+    type = "invalid_request_error"
+
+
+class TooLarge(PalierError):
+    status = 413
+    code = "request_too_large"
+    type = "invalid_request_error"
+
+
+class Busy(PalierError):
+    status = 429
+    code = "queue_full"
+    type = "rate_limit_error"
+
+
+class UpstreamError(PalierError):
+    status = 502
+    code = "upstream_error"
+    type = "upstream_error"
+    exit_status = 4
+
+
+class UpstreamRefused(UpstreamError):
+    code = "upstream_refused"
+
+
+class UpstreamGarbage(UpstreamError):
+    code = "upstream_garbage"
+
+
+class UpstreamTimeout(PalierError):
+    status = 504
+    code = "upstream_timeout"
+    type = "upstream_error"
+    exit_status = 4
+
+
+class Unavailable(PalierError):
+    status = 503
+    code = "unavailable"
+    type = "server_error"
+    exit_status = 4
+
+
+class StoreError(PalierError):
+    status = 503
+    code = "store_error"

@@ -1,0 +1,235 @@
+"""The seams: what the parts of floor 2 ask of each other, and what third parties may supply.
+
+Each is one to four methods. The parts never import one another: `app` hands each its partners. A conformance suite for
+each seam is in `palier.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palier.types import (
+    Decision,
+    Document,
+    Draft,
+    Event,
+    Features,
+    Hit,
+    Label,
+    ModelCard,
+    Passage,
+    Principal,
+    Prompt,
+    Request,
+    Trace,
+)
+
+T = TypeVar("T")
+Vectors = NDArray[np.float32]
+
+
+class Workers(Protocol):
+    """A bounded pool of worker processes for what would hold the event loop (architecture, decision 10)."""
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a module-level function elsewhere and return its value; its exception is raised here.
+
+        Raises `Busy` when the queue is full and `Unavailable` when the worker died.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Reply(Protocol):
+    """The answer to an outbound call, its body not yet read."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, at most `limit` bytes (then `UpstreamGarbage`)."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. A cut or a stall raises `UpstreamGarbage` or `UpstreamTimeout`."""
+        ...
+
+
+class Connector(Protocol):
+    """The only way out: every outbound connection of the process is opened here (architecture, decision 11)."""
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        on_premises: bool,
+        connect_s: float,
+        first_byte_s: float,
+        total_s: float,
+    ) -> AbstractAsyncContextManager[Reply]:
+        """POST `body`. Redirects are returned as they are, never followed; no proxy is read from the environment.
+
+        `on_premises` raises `ConfigurationError` where the address is neither loopback nor in a declared network.
+        Leaving the context closes the connection. Raises `UpstreamTimeout` and `Unavailable` (cannot connect).
+        """
+        ...
+
+    def get(
+        self, url: str, *, headers: Mapping[str, str], on_premises: bool, connect_s: float, total_s: float
+    ) -> AbstractAsyncContextManager[Reply]: ...
+
+    async def close(self) -> None: ...
+
+
+class Model(Protocol):
+    """One source of answers: an engine, an endpoint, a quotation, a recording.
+
+    `stream` yields `Delta`/`ToolDelta` as they come, `Cited` once where the model quotes, a `Finish` for each choice,
+    then `Metered` when the count is known. Closing the iterator early cancels the generation. Raises `UpstreamError`,
+    `UpstreamTimeout`, `Unavailable` or `InvalidRequest` (prompt too long: says both numbers).
+    """
+
+    card: ModelCard
+
+    def stream(self, prompt: Prompt) -> AsyncIterator[Event]: ...
+
+    async def health(self) -> tuple[bool, str]:
+        """Whether it could answer now, and a word on it ("ready", "restarting", "circuit open for 12 s")."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Encoder(Protocol):
+    """Texts to vectors. `name` and `dimension` are stored with every index; mixing is refused."""
+
+    name: str
+    dimension: int
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32, shape (len(texts), dimension)."""
+        ...
+
+
+class Documents(Protocol):
+    """The documents of collections, with their passages and vectors. A write is durable when it returns."""
+
+    async def put(self, documents: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> None:
+        """Insert or replace whole documents, atomically, visible to the next search."""
+        ...
+
+    async def get(self, collection: str, document: str, principal: Principal) -> Document | None: ...
+
+    async def delete(self, collection: str, documents: Sequence[str]) -> int:
+        """Delete those that exist; how many there were."""
+        ...
+
+    async def list(
+        self, collection: str, principal: Principal, *, after: str = "", limit: int = 1000
+    ) -> list[Document]:
+        """Documents in order of id, without their text (`text` is "")."""
+        ...
+
+
+class PassageIndex(Protocol):
+    """Search by vector and by terms. Both return only what `principal` may read, exactly `limit` if there are so many."""
+
+    async def by_vector(
+        self, collections: Sequence[str], vector: Vectors, limit: int, principal: Principal
+    ) -> list[Hit]:
+        """Nearest passages by cosine; `Hit.cosine` is set, best first."""
+        ...
+
+    async def by_terms(
+        self, collections: Sequence[str], terms: Sequence[str], limit: int, principal: Principal
+    ) -> list[Hit]:
+        """Best passages by BM25 over stemmed terms; `Hit.bm25` is set (higher is better), best first."""
+        ...
+
+    async def collections(self, principal: Principal) -> list[dict[str, Any]]:
+        """One {name, documents, passages, encoder, dimension} a collection that `principal` may read."""
+        ...
+
+
+class Retriever(Protocol):
+    """Question to passages."""
+
+    async def search(
+        self, query: str, collections: Sequence[str], limit: int, principal: Principal, *, context: str = ""
+    ) -> list[Hit]:
+        """The best passages, fused. `context` is the user turn before, which weighs less than `query`."""
+        ...
+
+
+class Traces(Protocol):
+    """What happened. `record` returns when the trace is durable."""
+
+    async def record(self, trace: Trace) -> None: ...
+
+    async def get(self, id: str) -> Trace | None: ...
+
+    async def list(
+        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+    ) -> list[Trace]:
+        """Newest first, without content."""
+        ...
+
+    async def expire(self, now: float) -> int:
+        """Delete contents whose retention is over; how many."""
+        ...
+
+
+class Confidence(Protocol):
+    """Draft to the probability that it is good enough."""
+
+    def features(self, prompt: Prompt, draft: Draft) -> Features:
+        """Named signals, all finite."""
+        ...
+
+    def probability(self, features: Features, *, generates: bool) -> float:
+        """In [0, 1]."""
+        ...
+
+
+class Gate(Protocol):
+    """The door: assembles the prompt for one destination and judges it."""
+
+    def admit(self, request: Request, card: ModelCard, highest: Label, system: str) -> Admission: ...
+
+
+class Admission(Protocol):
+    """What the gate says: `prompt` is None when the destination gets nothing, and `reason` says why."""
+
+    prompt: Prompt | None
+    reason: str
+    withheld: int
+    label: Label
+
+
+class Decider(Protocol):
+    """Probability to decision. Pure: gateway and `palier replay` call the same one."""
+
+    def decide(self, probability: float | None, threshold: float, *, can_climb: bool, calibrated: bool) -> Decision: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What `app` hands to the builder of a model: `build(name, settings, resources) -> Model`."""
+
+    connector: Connector
+    encoder: Encoder
+    workers: Workers
+    folder: Path
+    """The data folder."""
+    resolve: Callable[[str], Path]
+    """A path of `palier.toml` made absolute."""

@@ -1,0 +1,1 @@
+"""Numbers that carry what they are: cost and energy."""

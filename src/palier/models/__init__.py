@@ -1,0 +1,1 @@
+"""Sources of answers: each file one kind, all behind `palier.interfaces.Model`."""

@@ -1,0 +1,1 @@
+"""What may leave: labels, the gate, and the one connector."""

@@ -1,0 +1,35 @@
+"""Kinds of parts by name, as import strings loaded at use. Adding one is one file and one line here, or an entry point
+of the group `palier.<family>` in another package.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from palier.errors import ConfigurationError
+
+MODELS = {
+    "extract": "palier.models.extract:build",
+    "engine": "palier.models.engine:build",
+    "endpoint": "palier.models.endpoint:build",
+    "recorded": "palier.models.recorded:build",
+    "fake": "palier.models.fake:build",
+}
+
+FAMILIES = {"models": MODELS}
+
+
+def find(family: str, kind: str) -> Any:
+    """The object registered as `kind` in `family`. Raises `ConfigurationError` that suggests the nearest name."""
+    known = dict(FAMILIES[family])
+    for entry in entry_points(group=f"palier.{family}"):
+        known.setdefault(entry.name, entry.value)
+    if kind not in known:
+        close = difflib.get_close_matches(kind, known, n=1, cutoff=0.4)
+        hint = f"did you mean `{close[0]}`?" if close else f"one of {', '.join(sorted(known))}"
+        raise ConfigurationError(f"there is no kind `{kind}` of {family}", hint=hint)
+    module, _, name = known[kind].partition(":")
+    return getattr(importlib.import_module(module), name)

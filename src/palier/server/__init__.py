@@ -1,0 +1,1 @@
+"""The OpenAI wire and palier's own, over pure ASGI."""

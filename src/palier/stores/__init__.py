@@ -1,0 +1,1 @@
+"""What is kept: documents, passages and vectors, traces. SQL stands in `.sql` files."""

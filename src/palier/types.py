@@ -1,0 +1,475 @@
+"""The nouns of palier: requests, prompts, events, drafts, decisions, traces.
+
+Everything here is plain immutable data (msgspec structs): no behaviour that needs input or output, so that every
+floor can speak of the same things. Times are seconds since the epoch unless the name says `_ms`; costs are US dollars;
+energy is watt-hours.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Literal
+
+import msgspec
+
+JSON = dict[str, Any]
+Features = dict[str, float]
+
+
+class Label(enum.StrEnum):
+    """How confidential a text is, ordered: public < internal < confidential < restricted."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    RESTRICTED = "restricted"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order, 0 (public) to 3 (restricted)."""
+        return _RANKS[self]
+
+    def allows(self, other: Label) -> bool:
+        """Whether a destination whose highest label is `self` may receive a text labelled `other`."""
+        return other.rank <= self.rank
+
+    @staticmethod
+    def highest(*labels: Label) -> Label:
+        """The most restrictive of `labels`; public when there is none."""
+        return max(labels, key=lambda label: label.rank, default=Label.PUBLIC)
+
+
+_RANKS = {label: rank for rank, label in enumerate(Label)}
+
+
+class Data(msgspec.Struct, frozen=True):
+    """Base of the immutable nouns."""
+
+
+# --- numbers -----------------------------------------------------------------------------------------------------
+
+
+class Quantity(Data, kw_only=True):
+    """A number that carries what it is. Unknown is `None`, never 0.
+
+    `basis` says how it came: `measured` by a meter or a counter, `estimated` by `method`, or `unknown`.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    basis: Literal["measured", "estimated", "unknown"] = "unknown"
+    method: str = ""
+
+
+UNKNOWN = Quantity()
+
+
+class Usage(Data, kw_only=True):
+    """Tokens of one generation, as the tier counts them. `cached` are those of the prompt that were not computed."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+
+# --- what is asked -----------------------------------------------------------------------------------------------
+
+
+class ToolCall(Data, kw_only=True):
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(Data, kw_only=True):
+    """One turn of a conversation. `content` is text; parts of other kinds are refused at the wire."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    name: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class Parameters(Data, kw_only=True):
+    """How to generate; `None` leaves the tier's own default. Names are those of the OpenAI API."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    n: int = 1
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
+    tools: tuple[JSON, ...] = ()
+    tool_choice: str | JSON | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: JSON | None = None
+    echo: bool = False
+    suffix: str | None = None
+    adapter: str | None = None
+
+
+class Principal(Data, kw_only=True):
+    """Who asks. `groups` decide what may be read; the key's owner reads everything unless groups say otherwise."""
+
+    name: str = "local"
+    groups: tuple[str, ...] = ()
+    admin: bool = False
+
+
+class Request(Data, kw_only=True):
+    """One question put to a route, as the pipeline carries it from floor to floor."""
+
+    id: str
+    route: str
+    messages: tuple[Message, ...] = ()
+    text: str | None = None
+    """A raw completion prompt (`/v1/completions`); then `messages` is empty and nothing is retrieved."""
+    tier: str | None = None
+    """Only this tier, by name (`support/tier-1`); its threshold is then not applied."""
+    parameters: Parameters = Parameters()
+    principal: Principal = Principal()
+    label: Label = Label.INTERNAL
+    """The label of what the client wrote (the route's `message_label`, which a header may raise)."""
+    language: str = ""
+    passages: tuple[Hit, ...] = ()
+    created: float = 0.0
+    stream: bool = False
+
+    @property
+    def question(self) -> str:
+        """The text of the last user turn, or the raw prompt."""
+        if self.text is not None:
+            return self.text
+        return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+
+# --- what is known -----------------------------------------------------------------------------------------------
+
+
+class Document(Data, kw_only=True):
+    """A text of a collection. `groups` empty: readable by all who may read the collection."""
+
+    id: str
+    collection: str
+    text: str
+    title: str = ""
+    url: str = ""
+    language: str = ""
+    label: Label = Label.CONFIDENTIAL
+    groups: tuple[str, ...] = ()
+    metadata: JSON = {}
+    digest: str = ""
+    """SHA-256 of what it was made from (the file's bytes or the text), by which `ingest` skips the unchanged."""
+    source: str = ""
+    """Where it came from: a path or `http`; `--prune` only deletes what came from the same root."""
+    updated: float = 0.0
+
+
+class Passage(Data, kw_only=True):
+    """A stretch of a document, at characters `start` to `end` of its text."""
+
+    document: str
+    index: int
+    text: str
+    start: int
+    end: int
+    heading: str = ""
+
+
+class Hit(Data, kw_only=True):
+    """A passage that was found, with its scores. `score` is the fused one, higher is better."""
+
+    collection: str
+    document: str
+    passage: int
+    text: str
+    score: float
+    label: Label
+    title: str = ""
+    url: str = ""
+    heading: str = ""
+    language: str = ""
+    cosine: float = 0.0
+    bm25: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """Names the passage within the installation: `collection/document#index`."""
+        return f"{self.collection}/{self.document}#{self.passage}"
+
+
+# --- what a model is ----------------------------------------------------------------------------------------------
+
+
+class Price(Data, kw_only=True):
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+
+class ModelCard(Data, kw_only=True):
+    """What is known of a model before it is asked.
+
+    `languages` empty means any. `capabilities` are words of `CAPABILITIES`: what a request may ask of it.
+    `parameters` is a count, `size` bytes on disk, `context` tokens.
+    """
+
+    name: str
+    kind: str
+    title: str = ""
+    licence: str = ""
+    parameters: int | None = None
+    size: int | None = None
+    context: int | None = None
+    languages: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+    customisation: tuple[str, ...] = ()
+    inference: tuple[str, ...] = ()
+    may_train_on_outputs: bool = False
+    on_premises: bool = False
+    region: str = ""
+    generates: bool = True
+    price: Price | None = None
+    watts: float | None = None
+    source: str = ""
+    sha256: str = ""
+    use_limits: str = ""
+
+
+CAPABILITIES = frozenset(
+    {
+        "chat",
+        "completions",
+        "tools",
+        "json_object",
+        "json_schema",
+        "logprobs",
+        "top_logprobs",
+        "n",
+        "seed",
+        "stop",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "parallel_tool_calls",
+        "echo",
+        "suffix",
+        "adapter",
+    }
+)
+
+
+# --- what a tier is given and gives back --------------------------------------------------------------------------
+
+
+class Prompt(Data, kw_only=True):
+    """What one destination receives: assembled from the passages it may see, judged by the gate.
+
+    Exactly one of `messages` and `text` is used. `passages` are the numbered evidence inside `messages`, in order.
+    """
+
+    id: str
+    messages: tuple[Message, ...] = ()
+    text: str | None = None
+    question: str = ""
+    passages: tuple[Hit, ...] = ()
+    parameters: Parameters = Parameters()
+    label: Label = Label.PUBLIC
+    language: str = ""
+
+
+class TokenLogprob(Data, kw_only=True):
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+    offset: int | None = None
+
+
+class Delta(Data, kw_only=True, tag="delta"):
+    """Text of choice `choice` as it is generated, with its tokens where log-probabilities were asked for."""
+
+    text: str
+    choice: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class ToolDelta(Data, kw_only=True, tag="tool"):
+    """A fragment of a tool call: the first of an `index` carries `id` and `name`, the others add `arguments`."""
+
+    index: int
+    choice: int = 0
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Finish(Data, kw_only=True, tag="finish"):
+    reason: str
+    choice: int = 0
+
+
+class Metered(Data, kw_only=True, tag="metered"):
+    """The tier's own count of tokens; comes once, last."""
+
+    usage: Usage
+
+
+class Cited(Data, kw_only=True, tag="cited"):
+    """Which passages (1-based positions in `Prompt.passages`) a tier that does not generate quoted, and its signals."""
+
+    passages: tuple[int, ...]
+    features: Features
+
+
+Event = Delta | ToolDelta | Finish | Metered | Cited
+
+
+class Choice(Data, kw_only=True):
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: str = "stop"
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Draft(Data, kw_only=True):
+    """What a tier wrote, complete. `features` are the signals confidence is made of."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+    cited: tuple[int, ...] = ()
+    features: Features = {}
+    latency_ms: float = 0.0
+    first_ms: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The first choice's text."""
+        return self.choices[0].text if self.choices else ""
+
+
+# --- what is decided and kept --------------------------------------------------------------------------------------
+
+
+class Decision(Data, kw_only=True):
+    """Stay on this tier, climb, or abstain; with the number, the threshold and the reason in words."""
+
+    action: Literal["stay", "climb", "abstain"]
+    reason: str
+    confidence: float | None = None
+    threshold: float | None = None
+    calibrated: bool = False
+
+
+class Step(Data, kw_only=True):
+    """One landing of the staircase, whether it was asked or passed over."""
+
+    tier: str
+    model: str
+    outcome: Literal["answered", "climbed", "skipped", "refused", "failed", "abandoned"]
+    reason: str
+    confidence: float | None = None
+    threshold: float | None = None
+    calibrated: bool = False
+    label: Label = Label.PUBLIC
+    withheld: int = 0
+    usage: Usage | None = None
+    cost: Quantity = UNKNOWN
+    energy: Quantity = UNKNOWN
+    latency_ms: float = 0.0
+    features: Features = {}
+    draft: str = ""
+
+
+class Source(Data, kw_only=True):
+    """A passage that stands behind an answer (or was found when there is none); `n` is its number in `[n]`."""
+
+    n: int
+    document: str
+    title: str
+    url: str
+    passage: str
+    score: float
+    label: Label
+    text: str = ""
+    cited: bool = False
+
+
+class Result(Data, kw_only=True):
+    """The outcome of a request: an answer from `tier`, or an honest abstention (`tier` is None)."""
+
+    id: str
+    route: str
+    status: Literal["answered", "abstained", "failed", "abandoned"]
+    draft: Draft
+    tier: str | None = None
+    model: str = ""
+    confidence: float | None = None
+    decision: Decision
+    sources: tuple[Source, ...] = ()
+    steps: tuple[Step, ...] = ()
+    label: Label = Label.INTERNAL
+    cost: Quantity = UNKNOWN
+    energy: Quantity = UNKNOWN
+    timings: dict[str, float] = {}
+
+    @property
+    def text(self) -> str:
+        """The answer's text (of the first choice)."""
+        return self.draft.text
+
+
+class Completed(Data, kw_only=True, tag="completed"):
+    """The last event of every request: what happened, after it was recorded."""
+
+    result: Result
+
+
+class Trace(Data, kw_only=True):
+    """What is kept of a request: figures for ever, `content` for the retention."""
+
+    id: str
+    created: float
+    route: str
+    principal: str
+    status: str
+    tier: str | None
+    model: str
+    confidence: float | None
+    action: str
+    reason: str
+    calibrated: bool
+    label: Label
+    language: str
+    usage: Usage
+    cost: Quantity
+    energy: Quantity
+    latency_ms: float
+    timings: dict[str, float] = {}
+    steps: tuple[Step, ...] = ()
+    evidence: tuple[str, ...] = ()
+    parameters: JSON = {}
+    stream: bool = False
+    error: str = ""
+    content: TraceContent | None = None
+
+
+class TraceContent(Data, kw_only=True):
+    """The words of a request, kept apart from its figures, with the label of the most restrictive of them."""
+
+    label: Label
+    expires: float
+    messages: tuple[Message, ...]
+    answer: str
+    drafts: dict[str, str] = {}
+    text: str | None = None
