@@ -21,7 +21,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the sections of the file."""
 
 
-class Server(Section, kw_only=True):
+class Server(Section, frozen=True, kw_only=True):
     """`[server]`: where the gateway listens, and its limits."""
 
     host: str = "127.0.0.1"
@@ -37,7 +37,7 @@ class Server(Section, kw_only=True):
     shutdown_timeout_s: float = 10.0
 
 
-class Store(Section, kw_only=True):
+class Store(Section, frozen=True, kw_only=True):
     """`[store]`: what is kept, and for how long."""
 
     retention_days: float = 30.0
@@ -45,7 +45,7 @@ class Store(Section, kw_only=True):
     record_content: bool = True
 
 
-class Workers(Section, kw_only=True):
+class Workers(Section, frozen=True, kw_only=True):
     """`[workers]`: the processes that embed and parse."""
 
     count: int = 1
@@ -55,13 +55,13 @@ class Workers(Section, kw_only=True):
     max_file_mb: int = 100
 
 
-class Networks(Section, kw_only=True):
+class Networks(Section, frozen=True, kw_only=True):
     """`[networks]`: what counts as on premises beside loopback."""
 
     on_premises: tuple[str, ...] = ()
 
 
-class Model(Section, kw_only=True):
+class Model(Section, frozen=True, kw_only=True):
     """`[models.NAME]`: one source of answers.
 
     `kind` is `extract` (quotes the documents), `engine` (a small model in a child process of palier), `endpoint` (any
@@ -111,7 +111,7 @@ class Model(Section, kw_only=True):
     """Recorded answers (JSON lines) or the script of a fake."""
 
 
-class Tier(Section, kw_only=True):
+class Tier(Section, frozen=True, kw_only=True):
     """`[[routes.NAME.tiers]]`: one landing, cheapest first."""
 
     model: str
@@ -120,12 +120,12 @@ class Tier(Section, kw_only=True):
     threshold: float | None = None
     """Confidence from which its answer is served; the last tier's default is 0 (always), the others' 0.5."""
     highest_label: Label | None = None
-    """The most confidential text it may receive. Default: restricted for what runs inside palier, public for the rest."""
+    """The most confidential text it may receive: restricted by default for what runs inside palier, else public."""
     system: str | None = None
     adapter: str = ""
 
 
-class Route(Section, kw_only=True):
+class Route(Section, frozen=True, kw_only=True):
     """`[routes.NAME]`: one use, which clients call as a model."""
 
     tiers: tuple[Tier, ...]
@@ -144,7 +144,7 @@ class Route(Section, kw_only=True):
     """Used when the request gives none."""
 
 
-class Settings(Section, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """The whole file."""
 
     data: str = ".palier"

@@ -142,7 +142,7 @@ class Documents(Protocol):
 
 
 class PassageIndex(Protocol):
-    """Search by vector and by terms. Both return only what `principal` may read, exactly `limit` if there are so many."""
+    """Search by vector and by terms: only what `principal` may read, and exactly `limit` if there are so many."""
 
     async def by_vector(
         self, collections: Sequence[str], vector: Vectors, limit: int, principal: Principal

@@ -49,7 +49,7 @@ class Data(msgspec.Struct, frozen=True):
 # --- numbers -----------------------------------------------------------------------------------------------------
 
 
-class Quantity(Data, kw_only=True):
+class Quantity(Data, frozen=True, kw_only=True):
     """A number that carries what it is. Unknown is `None`, never 0.
 
     `basis` says how it came: `measured` by a meter or a counter, `estimated` by `method`, or `unknown`.
@@ -65,7 +65,7 @@ class Quantity(Data, kw_only=True):
 UNKNOWN = Quantity()
 
 
-class Usage(Data, kw_only=True):
+class Usage(Data, frozen=True, kw_only=True):
     """Tokens of one generation, as the tier counts them. `cached` are those of the prompt that were not computed."""
 
     prompt: int = 0
@@ -76,13 +76,13 @@ class Usage(Data, kw_only=True):
 # --- what is asked -----------------------------------------------------------------------------------------------
 
 
-class ToolCall(Data, kw_only=True):
+class ToolCall(Data, frozen=True, kw_only=True):
     id: str
     name: str
     arguments: str
 
 
-class Message(Data, kw_only=True):
+class Message(Data, frozen=True, kw_only=True):
     """One turn of a conversation. `content` is text; parts of other kinds are refused at the wire."""
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -92,7 +92,7 @@ class Message(Data, kw_only=True):
     tool_call_id: str | None = None
 
 
-class Parameters(Data, kw_only=True):
+class Parameters(Data, frozen=True, kw_only=True):
     """How to generate; `None` leaves the tier's own default. Names are those of the OpenAI API."""
 
     temperature: float | None = None
@@ -115,7 +115,7 @@ class Parameters(Data, kw_only=True):
     adapter: str | None = None
 
 
-class Principal(Data, kw_only=True):
+class Principal(Data, frozen=True, kw_only=True):
     """Who asks. `groups` decide what may be read; the key's owner reads everything unless groups say otherwise."""
 
     name: str = "local"
@@ -123,7 +123,7 @@ class Principal(Data, kw_only=True):
     admin: bool = False
 
 
-class Request(Data, kw_only=True):
+class Request(Data, frozen=True, kw_only=True):
     """One question put to a route, as the pipeline carries it from floor to floor."""
 
     id: str
@@ -153,7 +153,7 @@ class Request(Data, kw_only=True):
 # --- what is known -----------------------------------------------------------------------------------------------
 
 
-class Document(Data, kw_only=True):
+class Document(Data, frozen=True, kw_only=True):
     """A text of a collection. `groups` empty: readable by all who may read the collection."""
 
     id: str
@@ -172,7 +172,7 @@ class Document(Data, kw_only=True):
     updated: float = 0.0
 
 
-class Passage(Data, kw_only=True):
+class Passage(Data, frozen=True, kw_only=True):
     """A stretch of a document, at characters `start` to `end` of its text."""
 
     document: str
@@ -183,7 +183,7 @@ class Passage(Data, kw_only=True):
     heading: str = ""
 
 
-class Hit(Data, kw_only=True):
+class Hit(Data, frozen=True, kw_only=True):
     """A passage that was found, with its scores. `score` is the fused one, higher is better."""
 
     collection: str
@@ -208,14 +208,14 @@ class Hit(Data, kw_only=True):
 # --- what a model is ----------------------------------------------------------------------------------------------
 
 
-class Price(Data, kw_only=True):
+class Price(Data, frozen=True, kw_only=True):
     """US dollars per million tokens."""
 
     input: float
     output: float
 
 
-class ModelCard(Data, kw_only=True):
+class ModelCard(Data, frozen=True, kw_only=True):
     """What is known of a model before it is asked.
 
     `languages` empty means any. `capabilities` are words of `CAPABILITIES`: what a request may ask of it.
@@ -273,7 +273,7 @@ CAPABILITIES = frozenset(
 # --- what a tier is given and gives back --------------------------------------------------------------------------
 
 
-class Prompt(Data, kw_only=True):
+class Prompt(Data, frozen=True, kw_only=True):
     """What one destination receives: assembled from the passages it may see, judged by the gate.
 
     Exactly one of `messages` and `text` is used. `passages` are the numbered evidence inside `messages`, in order.
@@ -289,14 +289,14 @@ class Prompt(Data, kw_only=True):
     language: str = ""
 
 
-class TokenLogprob(Data, kw_only=True):
+class TokenLogprob(Data, frozen=True, kw_only=True):
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
     offset: int | None = None
 
 
-class Delta(Data, kw_only=True, tag="delta"):
+class Delta(Data, frozen=True, kw_only=True, tag="delta"):
     """Text of choice `choice` as it is generated, with its tokens where log-probabilities were asked for."""
 
     text: str
@@ -304,7 +304,7 @@ class Delta(Data, kw_only=True, tag="delta"):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-class ToolDelta(Data, kw_only=True, tag="tool"):
+class ToolDelta(Data, frozen=True, kw_only=True, tag="tool"):
     """A fragment of a tool call: the first of an `index` carries `id` and `name`, the others add `arguments`."""
 
     index: int
@@ -314,18 +314,18 @@ class ToolDelta(Data, kw_only=True, tag="tool"):
     arguments: str = ""
 
 
-class Finish(Data, kw_only=True, tag="finish"):
+class Finish(Data, frozen=True, kw_only=True, tag="finish"):
     reason: str
     choice: int = 0
 
 
-class Metered(Data, kw_only=True, tag="metered"):
+class Metered(Data, frozen=True, kw_only=True, tag="metered"):
     """The tier's own count of tokens; comes once, last."""
 
     usage: Usage
 
 
-class Cited(Data, kw_only=True, tag="cited"):
+class Cited(Data, frozen=True, kw_only=True, tag="cited"):
     """Which passages (1-based positions in `Prompt.passages`) a tier that does not generate quoted, and its signals."""
 
     passages: tuple[int, ...]
@@ -335,14 +335,14 @@ class Cited(Data, kw_only=True, tag="cited"):
 Event = Delta | ToolDelta | Finish | Metered | Cited
 
 
-class Choice(Data, kw_only=True):
+class Choice(Data, frozen=True, kw_only=True):
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-class Draft(Data, kw_only=True):
+class Draft(Data, frozen=True, kw_only=True):
     """What a tier wrote, complete. `features` are the signals confidence is made of."""
 
     choices: tuple[Choice, ...]
@@ -361,7 +361,7 @@ class Draft(Data, kw_only=True):
 # --- what is decided and kept --------------------------------------------------------------------------------------
 
 
-class Decision(Data, kw_only=True):
+class Decision(Data, frozen=True, kw_only=True):
     """Stay on this tier, climb, or abstain; with the number, the threshold and the reason in words."""
 
     action: Literal["stay", "climb", "abstain"]
@@ -371,7 +371,7 @@ class Decision(Data, kw_only=True):
     calibrated: bool = False
 
 
-class Step(Data, kw_only=True):
+class Step(Data, frozen=True, kw_only=True):
     """One landing of the staircase, whether it was asked or passed over."""
 
     tier: str
@@ -391,7 +391,7 @@ class Step(Data, kw_only=True):
     draft: str = ""
 
 
-class Source(Data, kw_only=True):
+class Source(Data, frozen=True, kw_only=True):
     """A passage that stands behind an answer (or was found when there is none); `n` is its number in `[n]`."""
 
     n: int
@@ -405,7 +405,7 @@ class Source(Data, kw_only=True):
     cited: bool = False
 
 
-class Result(Data, kw_only=True):
+class Result(Data, frozen=True, kw_only=True):
     """The outcome of a request: an answer from `tier`, or an honest abstention (`tier` is None)."""
 
     id: str
@@ -429,13 +429,13 @@ class Result(Data, kw_only=True):
         return self.draft.text
 
 
-class Completed(Data, kw_only=True, tag="completed"):
+class Completed(Data, frozen=True, kw_only=True, tag="completed"):
     """The last event of every request: what happened, after it was recorded."""
 
     result: Result
 
 
-class Trace(Data, kw_only=True):
+class Trace(Data, frozen=True, kw_only=True):
     """What is kept of a request: figures for ever, `content` for the retention."""
 
     id: str
@@ -464,7 +464,7 @@ class Trace(Data, kw_only=True):
     content: TraceContent | None = None
 
 
-class TraceContent(Data, kw_only=True):
+class TraceContent(Data, frozen=True, kw_only=True):
     """The words of a request, kept apart from its figures, with the label of the most restrictive of them."""
 
     label: Label
