@@ -131,7 +131,6 @@ class Route(Section, frozen=True, kw_only=True):
     tiers: tuple[Tier, ...]
     collections: tuple[str, ...] = ()
     system: str = ""
-    mode: Literal["cascade", "route"] = "cascade"
     passages: int = 6
     """Passages a prompt holds at most."""
     message_label: Label = Label.INTERNAL
@@ -140,7 +139,7 @@ class Route(Section, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ("fr", "en")
     abstention: dict[str, str] = {}
     """The words of an honest "I don't know", by language."""
-    max_tokens: int = 512
+    max_tokens: int = 1024
     """Used when the request gives none."""
 
 

@@ -6,7 +6,7 @@ each seam is in `palier.testing`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from palier.types import (
     Hit,
     Label,
     ModelCard,
+    Parameters,
     Passage,
     Principal,
     Prompt,
@@ -201,25 +202,33 @@ class Confidence(Protocol):
         ...
 
 
-class Gate(Protocol):
-    """The door: assembles the prompt for one destination and judges it."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the gate says of one destination: `prompt` is None when it gets nothing, and `reason` says why.
 
-    def admit(self, request: Request, card: ModelCard, highest: Label, system: str) -> Admission: ...
-
-
-class Admission(Protocol):
-    """What the gate says: `prompt` is None when the destination gets nothing, and `reason` says why."""
+    `label` is what the prompt carries (or would have carried); `withheld` counts the passages that were kept back.
+    """
 
     prompt: Prompt | None
-    reason: str
-    withheld: int
     label: Label
+    reason: str = ""
+    withheld: int = 0
 
 
-class Decider(Protocol):
-    """Probability to decision. Pure: gateway and `palier replay` call the same one."""
+class Gate(Protocol):
+    """The door: assembles the prompt for one destination from what it may receive, then judges it."""
 
-    def decide(self, probability: float | None, threshold: float, *, can_climb: bool, calibrated: bool) -> Decision: ...
+    def admit(
+        self, request: Request, *, highest: Label, system: str, needed: Collection[str], parameters: Parameters
+    ) -> Admission:
+        """`needed` are the keys of the passages without which the destination could not answer."""
+        ...
+
+
+class Decide(Protocol):
+    """Probability to decision, pure: the gateway and `palier replay` call the same one."""
+
+    def __call__(self, probability: float | None, threshold: float, *, calibrated: bool = False) -> Decision: ...
 
 
 @dataclass(frozen=True, slots=True)

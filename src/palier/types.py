@@ -238,6 +238,8 @@ class ModelCard(Data, frozen=True, kw_only=True):
     region: str = ""
     generates: bool = True
     price: Price | None = None
+    priced_as: str = ""
+    """The name a provider's published price is found by; empty for what runs here."""
     watts: float | None = None
     source: str = ""
     sha256: str = ""

@@ -1,0 +1,58 @@
+"""Money: tokens that were counted, at a price that was declared or published. What is not known stays unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from palier.types import UNKNOWN, ModelCard, Price, Quantity, Usage
+
+
+def cost(card: ModelCard, usage: Usage | None) -> Quantity:
+    """US dollars of one generation. Unknown without a count of tokens or without a price."""
+    if usage is None:
+        return Quantity(method="the upstream counted no tokens")
+    price, origin = (card.price, "declared price") if card.price else (published(card.priced_as), "genai-prices")
+    if price is None:
+        return Quantity(method=f"no price is known for {card.name}")
+    value = (usage.prompt * price.input + usage.completion * price.output) / 1e6
+    return Quantity(value=value, low=value, high=value, basis="measured", method=f"tokens counted, {origin}")
+
+
+@lru_cache(maxsize=256)
+def published(model: str) -> Price | None:
+    """The published price of a provider's model by genai-prices (offline), or None.
+
+    Only models of a cloud have one: `model` is the card's `priced_as`, "" for what runs here.
+    """
+    if not model:
+        return None
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    try:
+        of_input = calc_price(Counted(input_tokens=1_000_000, output_tokens=0), model_ref=model).total_price
+        of_output = calc_price(Counted(input_tokens=0, output_tokens=1_000_000), model_ref=model).total_price
+    except (LookupError, ValueError):
+        return None
+    return Price(input=float(of_input), output=float(of_output))
+
+
+def total(quantities: Iterable[Quantity]) -> Quantity:
+    """The sum. With an unknown part the value is unknown and `low` is what is known."""
+    parts = list(quantities)
+    if not parts:
+        return UNKNOWN
+    low = sum(q.low if q.low is not None else q.value or 0.0 for q in parts)
+    unknown = [q for q in parts if q.value is None]
+    if unknown:
+        methods = "; ".join(sorted({q.method for q in unknown if q.method}))
+        return Quantity(low=low or None, method=methods)
+    estimated = any(q.basis == "estimated" for q in parts)
+    return Quantity(
+        value=sum(q.value or 0.0 for q in parts),
+        low=low,
+        high=sum(q.high if q.high is not None else q.value or 0.0 for q in parts),
+        basis="estimated" if estimated else "measured",
+        method="; ".join(sorted({q.method for q in parts if q.method})),
+    )
