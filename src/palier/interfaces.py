@@ -6,7 +6,7 @@ each seam is in `palier.testing`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ class Model(Protocol):
 
     card: ModelCard
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[Event]: ...
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]: ...
 
     async def health(self) -> tuple[bool, str]:
         """Whether it could answer now, and a word on it ("ready", "restarting", "circuit open for 12 s")."""

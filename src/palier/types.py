@@ -373,12 +373,15 @@ class Decision(Data, frozen=True, kw_only=True):
     calibrated: bool = False
 
 
+Outcome = Literal["answered", "climbed", "skipped", "refused", "failed", "abandoned"]
+
+
 class Step(Data, frozen=True, kw_only=True):
     """One landing of the staircase, whether it was asked or passed over."""
 
     tier: str
     model: str
-    outcome: Literal["answered", "climbed", "skipped", "refused", "failed", "abandoned"]
+    outcome: Outcome
     reason: str
     confidence: float | None = None
     threshold: float | None = None
@@ -390,7 +393,6 @@ class Step(Data, frozen=True, kw_only=True):
     energy: Quantity = UNKNOWN
     latency_ms: float = 0.0
     features: Features = {}
-    draft: str = ""
 
 
 class Source(Data, frozen=True, kw_only=True):

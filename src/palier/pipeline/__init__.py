@@ -1,0 +1,248 @@
+"""The whole request, as a straight line: retrieve, then for each tier admit, ask, decide; answer or abstain; record.
+
+`stream` is the one implementation. A draft whose tier must reach a threshold is held until the decision; what is served
+whatever it says (the last tier, or a tier asked by name) is released as it comes. After the first released event there
+is no fallback: an error then ends the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import msgspec
+
+from palier.errors import InvalidRequest, PalierError
+from palier.interfaces import Admission, Confidence, Decide, Gate, Retriever, Traces
+from palier.pipeline.drafts import Collector, replay
+from palier.pipeline.journey import Journey
+from palier.pipeline.landing import Landing
+from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Request, Result
+
+__all__ = ["Landing", "Parts", "answer", "stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a route's requests pass through, wired by `app`."""
+
+    landings: tuple[Landing, ...]
+    collections: tuple[str, ...]
+    retriever: Retriever
+    gate: Gate
+    confidence: Confidence
+    decide: Decide
+    traces: Traces
+    detect: Callable[[str], str]
+    abstention: dict[str, str]
+    languages: tuple[str, ...]
+    passages: int
+    max_tokens: int
+    climb_on_failure: bool
+    retention_s: float
+    keep_content: bool = True
+
+
+async def answer(request: Request, parts: Parts) -> Result:
+    """The outcome of `request`, once it is recorded. Raises what `stream` raises."""
+    async with aclosing(stream(request, parts)) as events:
+        async for event in events:
+            if isinstance(event, Completed):
+                return event.result
+    raise RuntimeError("a request ended without an outcome")
+
+
+async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Completed, None]:
+    """The served answer's events, then `Completed` after the trace is durable.
+
+    Raises `InvalidRequest` when no tier can honour the request, and the last tier's error when every tier that was
+    asked failed. A request that is left, cancelled or failed is recorded too.
+    """
+    journey = Journey(request, parts.retention_s, parts.keep_content)
+    try:
+        async with aclosing(_climb(journey, parts)) as events:
+            async for event in events:
+                yield event
+    except (GeneratorExit, asyncio.CancelledError):
+        journey.error = "abandoned"
+        raise
+    except BaseException as error:
+        journey.error = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        await asyncio.shield(parts.traces.record(journey.trace()))
+    assert journey.result is not None
+    yield Completed(result=journey.result)
+
+
+async def _climb(journey: Journey, parts: Parts) -> AsyncGenerator[Event, None]:
+    await _prepare(journey, parts)
+    for landing in _ways(journey.request, parts):
+        admission = _admit(journey, parts, landing)
+        if admission is None:
+            continue
+        if landing.threshold <= 0:
+            async with aclosing(_serve(journey, parts, landing, admission)) as events:
+                async for event in events:
+                    yield event
+        else:
+            held = await _consider(journey, parts, landing, admission)
+            for event in replay(held) if held else ():
+                yield event
+        if journey.result is not None:
+            return
+        if journey.failures and not parts.climb_on_failure and journey.steps[-1].outcome == "failed":
+            break
+    _raise_if_hopeless(journey)
+    for event in replay(journey.abstain(_abstention(journey.request, parts)).draft):
+        yield event
+
+
+async def _prepare(journey: Journey, parts: Parts) -> None:
+    """Find out the language and the passages."""
+    request = journey.request
+    language = request.language or parts.detect(request.question)
+    passages: tuple[Hit, ...] = ()
+    if parts.collections and request.text is None and request.question.strip():
+        started = time.perf_counter()
+        passages = tuple(
+            await parts.retriever.search(
+                request.question, parts.collections, parts.passages, request.principal, context=_before(request)
+            )
+        )
+        journey.timings["retrieve_ms"] = (time.perf_counter() - started) * 1000
+    journey.request = msgspec.structs.replace(request, language=language, passages=passages)
+    journey.needed = frozenset(hit.key for hit in passages[:1])
+
+
+def _before(request: Request) -> str:
+    """The user turn before the last."""
+    turns = [message.content for message in request.messages if message.role == "user"]
+    return turns[-2] if len(turns) > 1 else ""
+
+
+def _ways(request: Request, parts: Parts) -> Sequence[Landing]:
+    if request.tier is None:
+        return parts.landings
+    return [landing.asked_alone() for landing in parts.landings if landing.name == request.tier]
+
+
+def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None:
+    """The prompt for this tier, or None when it cannot honour the request or may not receive it."""
+    request = journey.request
+    if obstacle := landing.obstacle(request):
+        journey.skip(landing, obstacle)
+        return None
+    parameters = request.parameters
+    if parameters.max_tokens is None and landing.model.card.generates:
+        parameters = msgspec.structs.replace(parameters, max_tokens=parts.max_tokens)
+    if landing.adapter and parameters.adapter is None:
+        parameters = msgspec.structs.replace(parameters, adapter=landing.adapter)
+    admission = parts.gate.admit(
+        request, highest=landing.highest, system=landing.system, needed=journey.needed, parameters=parameters
+    )
+    if admission.prompt is None:
+        journey.refuse(landing, admission)
+        return None
+    return admission
+
+
+async def _consider(journey: Journey, parts: Parts, landing: Landing, admission: Admission) -> Draft | None:
+    """Ask a tier, hold its draft, decide: the draft if it stays."""
+    prompt = admission.prompt
+    assert prompt is not None
+    collector = Collector()
+    try:
+        async with aclosing(landing.model.stream(prompt)) as events:
+            async for event in events:
+                collector.add(event)
+    except InvalidRequest as obstacle:
+        journey.skip(landing, obstacle)
+        return None
+    except PalierError as error:
+        journey.fail(landing, error, collector.elapsed_ms)
+        return None
+    draft, decision = _judge(parts, landing, admission, collector.draft())
+    stays = decision.action == "stay"
+    journey.drafted(landing, admission, draft, decision, "answered" if stays else "climbed")
+    if not stays:
+        quoted = (prompt.passages[n - 1].key for n in draft.cited if 0 < n <= len(prompt.passages))
+        journey.needed = journey.needed | frozenset(quoted)
+        return None
+    journey.finish("answered", draft, decision, landing=landing, passages=prompt.passages)
+    return draft
+
+
+async def _serve(journey: Journey, parts: Parts, landing: Landing, admission: Admission) -> AsyncGenerator[Event, None]:
+    """Ask a tier of which nothing is asked, and release what it says as it comes."""
+    prompt = admission.prompt
+    assert prompt is not None
+    collector = Collector()
+    released = False
+    try:
+        async with aclosing(landing.model.stream(prompt)) as events:
+            async for event in events:
+                collector.add(event)
+                if not isinstance(event, Cited):
+                    released = True
+                    yield event
+    except InvalidRequest as obstacle:
+        journey.skip(landing, obstacle)
+        if released:
+            raise
+        return
+    except PalierError as error:
+        journey.fail(landing, error, collector.elapsed_ms)
+        if released:
+            raise
+        return
+    except (GeneratorExit, asyncio.CancelledError):
+        left = Decision(action="stay", reason="the client left")
+        journey.drafted(landing, admission, collector.draft(), left, "abandoned")
+        raise
+    draft, decision = _judge(parts, landing, admission, collector.draft())
+    journey.drafted(landing, admission, draft, decision, "answered")
+    journey.finish("answered", draft, decision, landing=landing, passages=prompt.passages)
+
+
+def _judge(parts: Parts, landing: Landing, admission: Admission, draft: Draft) -> tuple[Draft, Decision]:
+    """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
+    prompt = admission.prompt
+    assert prompt is not None
+    probability = None
+    if prompt.passages and draft.text and not (draft.choices[0].tool_calls):
+        features = parts.confidence.features(prompt, draft)
+        probability = parts.confidence.probability(features, generates=landing.model.card.generates)
+        draft = msgspec.structs.replace(draft, features=features)
+    return draft, parts.decide(probability, landing.threshold)
+
+
+def _raise_if_hopeless(journey: Journey) -> None:
+    """An error is honest where no tier wrote anything because of it; else an abstention is."""
+    outcomes = {step.outcome for step in journey.steps}
+    if outcomes <= {"skipped"} and journey.obstacles:
+        raise journey.obstacles[-1]
+    if "failed" in outcomes and outcomes <= {"failed", "skipped"}:
+        raise journey.failures[-1]
+
+
+_ABSTENTION = {
+    "fr": "Je ne sais pas répondre à cette question avec les documents dont je dispose.",
+    "en": "I don't know: the documents I have do not answer this question.",
+}
+_FOUND = {"fr": "Ce que j'ai trouvé de plus proche :", "en": "The closest I found:"}
+
+
+def _abstention(request: Request, parts: Parts) -> str:
+    """An honest "I don't know", in the language of the question, with what was found."""
+    language = (
+        request.language
+        if request.language in _ABSTENTION
+        else next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
+    )
+    words = parts.abstention.get(request.language) or parts.abstention.get(language) or _ABSTENTION[language]
+    titles = list(dict.fromkeys(f"{hit.title or hit.document} [{n}]" for n, hit in enumerate(request.passages[:3], 1)))
+    return f"{words} {_FOUND[language]} {', '.join(titles)}." if titles else words

@@ -1,0 +1,228 @@
+"""What happened to a request so far, from which its result and its trace are made."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from palier.errors import InvalidRequest, PalierError
+from palier.interfaces import Admission
+from palier.metrics.cost import cost, total
+from palier.metrics.energy import energy
+from palier.pipeline.landing import Landing
+from palier.types import (
+    Choice,
+    Decision,
+    Draft,
+    Hit,
+    Label,
+    Outcome,
+    Parameters,
+    Request,
+    Result,
+    Source,
+    Step,
+    Trace,
+    TraceContent,
+    Usage,
+)
+
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+
+
+@dataclass(slots=True)
+class Journey:
+    """One request's way up the stairs. Mutable, of one task, written only by the pipeline."""
+
+    request: Request
+    retention_s: float
+    keep_content: bool = True
+    started: float = field(default_factory=time.perf_counter)
+    steps: list[Step] = field(default_factory=list)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    obstacles: list[InvalidRequest] = field(default_factory=list)
+    failures: list[PalierError] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    needed: frozenset[str] = frozenset()
+    """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
+    label: Label = Label.PUBLIC
+    error: str = ""
+    result: Result | None = None
+
+    def __post_init__(self) -> None:
+        self.label = self.request.label
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request came in."""
+        return (time.perf_counter() - self.started) * 1000
+
+    # --- the steps -------------------------------------------------------------------------------------------------
+
+    def skip(self, landing: Landing, obstacle: InvalidRequest) -> None:
+        """A tier that cannot honour the request."""
+        self.obstacles.append(obstacle)
+        self._step(landing, "skipped", obstacle.message)
+
+    def refuse(self, landing: Landing, admission: Admission) -> None:
+        """A tier that may not receive it."""
+        self._step(landing, "refused", admission.reason, label=admission.label, withheld=admission.withheld)
+
+    def fail(self, landing: Landing, error: PalierError, busy_ms: float) -> None:
+        """A tier that did not answer."""
+        self.failures.append(error)
+        self._step(landing, "failed", error.message, latency_ms=busy_ms, energy=energy(landing.model.card, busy_ms))
+
+    def drafted(
+        self, landing: Landing, admission: Admission, draft: Draft, decision: Decision, outcome: Outcome
+    ) -> None:
+        """A tier that wrote a draft, and what was decided of it."""
+        card = landing.model.card
+        self.label = Label.highest(self.label, admission.label)
+        self.drafts[landing.name] = draft
+        self._step(
+            landing,
+            outcome,
+            decision.reason,
+            confidence=decision.confidence,
+            threshold=decision.threshold,
+            calibrated=decision.calibrated,
+            label=admission.label,
+            withheld=admission.withheld,
+            usage=draft.usage,
+            cost=cost(card, draft.usage),
+            energy=energy(card, draft.latency_ms),
+            latency_ms=draft.latency_ms,
+            features=draft.features,
+        )
+
+    def _step(self, landing: Landing, outcome: Outcome, reason: str, **figures: Any) -> None:
+        self.steps.append(Step(tier=landing.name, model=landing.model_name, outcome=outcome, reason=reason, **figures))
+
+    # --- the outcome -----------------------------------------------------------------------------------------------
+
+    def finish(
+        self,
+        status: Literal["answered", "abstained"],
+        draft: Draft,
+        decision: Decision,
+        *,
+        passages: tuple[Hit, ...],
+        landing: Landing | None = None,
+    ) -> Result:
+        """Settle the result; `passages` are the evidence as numbered in the prompt that was answered."""
+        self.timings["total_ms"] = self.elapsed_ms
+        cited = set(draft.cited) | {int(n) for n in _CITATION.findall(draft.text)}
+        self.result = Result(
+            id=self.request.id,
+            route=self.request.route,
+            status=status,
+            draft=draft,
+            tier=landing.name if landing else None,
+            model=landing.model_name if landing else "",
+            confidence=decision.confidence,
+            decision=decision,
+            sources=tuple(_source(n, hit, n in cited) for n, hit in enumerate(passages, 1)),
+            steps=tuple(self.steps),
+            label=self.label,
+            cost=total(step.cost for step in self.steps if step.latency_ms),
+            energy=total(step.energy for step in self.steps if step.latency_ms),
+            timings=dict(self.timings),
+        )
+        return self.result
+
+    def abstain(self, words: str) -> Result:
+        """Nobody's draft is good enough: say so, with what was found and why nobody else was asked."""
+        ways = [f"{step.tier}: {step.reason}" for step in self.steps]
+        best = max((step.confidence or 0.0 for step in self.steps), default=0.0)
+        decision = Decision(action="abstain", reason="; ".join(ways) or "no tier may answer", confidence=best)
+        found = self.request.passages
+        self.label = Label.highest(self.label, *(hit.label for hit in found[:3]))
+        return self.finish("abstained", Draft(choices=(Choice(text=words),)), decision, passages=found)
+
+    def trace(self) -> Trace:
+        """What is recorded, whether the request was answered or not."""
+        request, result = self.request, self.result
+        status = result.status if result and not self.error else "abandoned" if self.error == "abandoned" else "failed"
+        decision = result.decision if result else Decision(action="abstain", reason=self.error)
+        created = request.created or time.time()
+        return Trace(
+            id=request.id,
+            created=created,
+            route=request.route,
+            principal=request.principal.name,
+            status=status,
+            tier=result.tier if result else None,
+            model=result.model if result else "",
+            confidence=decision.confidence,
+            action=decision.action,
+            reason=decision.reason,
+            calibrated=decision.calibrated,
+            label=self.label,
+            language=request.language,
+            usage=_usage(self.steps),
+            cost=result.cost if result else total(step.cost for step in self.steps if step.latency_ms),
+            energy=result.energy if result else total(step.energy for step in self.steps if step.latency_ms),
+            latency_ms=self.elapsed_ms,
+            timings=dict(self.timings),
+            steps=tuple(self.steps),
+            evidence=tuple(hit.key for hit in request.passages),
+            parameters=_told(request),
+            stream=request.stream,
+            error=self.error,
+            content=self._content(created) if self.keep_content else None,
+        )
+
+    def _content(self, created: float) -> TraceContent:
+        return TraceContent(
+            label=Label.highest(self.label, *(hit.label for hit in self.request.passages)),
+            expires=created + self.retention_s,
+            messages=self.request.messages,
+            answer=self.result.text if self.result else "",
+            drafts={tier: draft.text for tier, draft in self.drafts.items()},
+            text=self.request.text,
+        )
+
+
+def _source(n: int, hit: Hit, cited: bool) -> Source:
+    return Source(
+        n=n,
+        document=f"{hit.collection}/{hit.document}",
+        title=hit.title,
+        url=hit.url,
+        passage=hit.key,
+        score=round(hit.score, 4),
+        label=hit.label,
+        text=hit.text,
+        cited=cited,
+    )
+
+
+def _usage(steps: list[Step]) -> Usage:
+    counted = [step.usage for step in steps if step.usage is not None]
+    return Usage(
+        prompt=sum(usage.prompt for usage in counted),
+        completion=sum(usage.completion for usage in counted),
+        cached=sum(usage.cached for usage in counted),
+    )
+
+
+_DEFAULTS = msgspec.structs.asdict(Parameters())
+
+
+def _told(request: Request) -> dict[str, object]:
+    """The parameters that were given, without texts: tool definitions and schemas are counted or named, not kept."""
+    asked = msgspec.structs.asdict(request.parameters)
+    given = {name: value for name, value in asked.items() if value != _DEFAULTS[name]}
+    for name in ("logit_bias", "stop", "suffix"):
+        if name in given:
+            given[name] = True
+    if "tools" in given:
+        given["tools"] = len(given["tools"])
+    if "response_format" in given:
+        given["response_format"] = given["response_format"].get("type")
+    return given

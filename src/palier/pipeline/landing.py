@@ -1,0 +1,76 @@
+"""A tier as wired: its model, what it may receive, what it must reach; and what stands in a request's way to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from palier.errors import InvalidRequest
+from palier.interfaces import Model
+from palier.types import Label, Parameters, Request
+
+_SIMPLE = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "parallel_tool_calls",
+    "suffix",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """One tier of a route. `threshold` 0 serves whatever it says."""
+
+    name: str
+    model_name: str
+    model: Model
+    threshold: float
+    highest: Label
+    system: str = ""
+    adapter: str = ""
+
+    def asked_alone(self) -> Landing:
+        """The same for a client that named this tier: its threshold is not applied."""
+        return replace(self, threshold=0.0)
+
+    def obstacle(self, request: Request) -> InvalidRequest | None:
+        """Why this tier cannot honour the request as it is, or None. `param` names the field of the wire."""
+        card = self.model.card
+        for param, capability in wanted(request):
+            if capability not in card.capabilities:
+                return InvalidRequest(f"{self.name} ({card.name}) cannot honour `{param}`", param=param)
+        if card.languages and request.language and request.language not in card.languages:
+            spoken = ", ".join(card.languages)
+            return InvalidRequest(
+                f"{self.name} ({card.name}) speaks {spoken}, and the question is in `{request.language}`",
+                param="messages",
+            )
+        return None
+
+
+def wanted(request: Request) -> list[tuple[str, str]]:
+    """What a request asks of a tier, as (parameter of the wire, capability) in a fixed order."""
+    parameters = request.parameters
+    asked = [("prompt", "completions") if request.text is not None else ("messages", "chat")]
+    asked += [(name, name) for name in _SIMPLE if getattr(parameters, name) is not None]
+    asked += [(name, capability) for name, capability, present in _composite(parameters) if present]
+    return asked
+
+
+def _composite(parameters: Parameters) -> tuple[tuple[str, str, bool], ...]:
+    form = (parameters.response_format or {}).get("type", "text")
+    return (
+        ("tools", "tools", bool(parameters.tools)),
+        ("tool_choice", "tools", parameters.tool_choice not in (None, "none", "auto")),
+        ("response_format", str(form), form != "text"),
+        ("logprobs", "logprobs", parameters.logprobs),
+        ("top_logprobs", "top_logprobs", parameters.top_logprobs > 0),
+        ("n", "n", parameters.n > 1),
+        ("stop", "stop", bool(parameters.stop)),
+        ("echo", "echo", parameters.echo),
+        ("adapter", "adapter", parameters.adapter is not None),
+    )
