@@ -1,0 +1,244 @@
+"""One queue of tasks and the worker processes that serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from palier.errors import Busy, Unavailable
+from palier.jobs import worker
+
+T = TypeVar("T")
+_Task = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
+
+_MAX_REPLY_BYTES = 512 * 2**20
+_KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""What a worker sees of the environment, with LANG/LC_* and PYTHON*: no keys, for it reads strangers' files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a lane's workers may use. `memory_mb` 0 is no limit; `idle_s` without a task ends a process (None: never).
+
+    `nice` lowers its priority, `threads` caps the native ones (BLAS, OpenMP) of each process.
+    """
+
+    timeout_s: float = 60.0
+    memory_mb: int = 0
+    idle_s: float | None = None
+    nice: int = 0
+    threads: int = 1
+
+
+class Lane:
+    """`count` worker processes behind one bounded queue; implements `interfaces.Workers`.
+
+    Processes start with the first task (or `start`). One that dies fails the task it had with `Unavailable`, and the
+    next task starts another; one that passes its time limit is killed. All end with the parent, however it ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        count: int,
+        max_queue: int,
+        limits: Limits | None = None,
+        warm: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
+    ) -> None:
+        self.name = name
+        self.count = count
+        self.max_queue = max_queue
+        self.limits = limits or Limits()
+        self._warm = warm
+        self._tasks: queue.Queue[_Task | None] = queue.Queue(max(max_queue, count))
+        self._drivers: list[threading.Thread] = []
+        self._processes: set[_Process] = set()
+        self._closed = False
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run `function`, found by its module and name, in a worker.
+
+        Raises what it raises; `Busy` where `max_queue` tasks wait already; `Unavailable` where its worker died or went
+        over a limit. A caller that is cancelled gives up its turn; a task that has begun runs to its end.
+        """
+        if self._closed:
+            raise Unavailable(f"the {self.name} workers are closed")
+        self.start()
+        future: Future[T] = Future()
+        try:
+            self._tasks.put_nowait((future, function, arguments))
+        except queue.Full:
+            raise Busy(
+                f"{self._tasks.qsize()} tasks wait for the {self.name} workers already",
+                hint="try again in a second, or raise [workers] max_queue",
+                retry_after=1.0,
+            ) from None
+        return await asyncio.wrap_future(future)
+
+    def start(self) -> None:
+        """Start the processes now rather than with the first task."""
+        for i in range(len(self._drivers), self.count):
+            thread = threading.Thread(target=self._drive, name=f"{self.name}-{i}", daemon=True)
+            self._drivers.append(thread)
+            thread.start()
+
+    async def close(self) -> None:
+        """End the processes; the tasks that were waiting or running fail with `Unavailable`."""
+        self._closed = True
+        for _ in self._drivers:
+            with contextlib.suppress(queue.Full):  # then none of them sleeps, and each sees `_closed`
+                self._tasks.put_nowait(None)
+        for process in tuple(self._processes):
+            process.kill()
+        for driver in self._drivers:
+            await asyncio.to_thread(driver.join)
+        while not self._tasks.empty():
+            task = self._tasks.get_nowait()
+            if task and task[0].set_running_or_notify_cancel():
+                task[0].set_exception(Unavailable(f"the {self.name} workers are closed"))
+
+    def _drive(self) -> None:
+        """One thread a process: hands it a task, waits for the reply, replaces it when it is lost or was idle."""
+        process = self._spawn()
+        while not self._closed:
+            try:
+                task = self._tasks.get(timeout=self.limits.idle_s)
+            except queue.Empty:
+                self._discard(process)
+                task = self._tasks.get()
+            if task is None:
+                break
+            if not task[0].set_running_or_notify_cancel():
+                continue
+            if process is None or not process.alive:
+                self._discard(process)
+                process = self._spawn()
+            self._serve(process, *task)
+        self._discard(process)
+
+    def _serve(
+        self, process: _Process | None, future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
+        """Have one task done and its future answered, whatever happens."""
+        try:
+            if process is None:
+                raise _Lost("no worker process could be started")
+            payload = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
+            value, error = pickle.loads(process.ask(payload, self.limits.timeout_s))  # noqa: S301  our own child
+            if isinstance(error, MemoryError):
+                process.kill()  # its heap is full of what it choked on
+                raise _Lost(f"needs more than {self.limits.memory_mb} MB of memory and was stopped")
+        except _Lost as lost:
+            name = getattr(function, "__name__", "the task").strip("_")
+            future.set_exception(Unavailable(f"{name}: {lost}", retry_after=1.0))
+        except Exception as failure:
+            future.set_exception(failure)
+        else:
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+    def _spawn(self) -> _Process | None:
+        """A new process; None where the system gives none now (the next task tries again)."""
+        try:
+            process = _Process(self.limits, pickle.dumps(self._warm) if self._warm else b"")
+        except OSError:
+            return None
+        self._processes.add(process)
+        if self._closed:
+            process.kill()
+        return process
+
+    def _discard(self, process: _Process | None) -> None:
+        if process is not None:
+            process.kill()
+            self._processes.discard(process)
+
+
+class _Lost(Exception):
+    """The process is of no more use; the message says why."""
+
+
+class _Process:
+    """A worker process and the connection to it."""
+
+    def __init__(self, limits: Limits, warm: bytes) -> None:
+        hello = worker.Hello(
+            path=sys.path,
+            memory_bytes=limits.memory_mb * 2**20,
+            timeout_s=limits.timeout_s,
+            nice=limits.nice,
+            warm=warm,
+        )
+        self._connection, theirs = Pipe()
+        self._process = subprocess.Popen(  # noqa: S603  this interpreter, a file of ours
+            [sys.executable, "-P", str(Path(worker.__file__)), str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=_environment(limits.threads),
+            process_group=0,  # Ctrl-C in the terminal is the parent's to handle
+        )
+        theirs.close()
+        self._connection.send_bytes(pickle.dumps(hello))
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, payload: bytes, timeout_s: float) -> bytes:
+        """Send a task and wait for its reply. Raises `_Lost`, and then the process is gone."""
+        try:
+            self._connection.send_bytes(payload)
+            if _ready(self._connection, timeout_s):
+                return self._connection.recv_bytes(_MAX_REPLY_BYTES)
+            why = f"took longer than {timeout_s:g} s and was stopped"
+        except (EOFError, OSError):
+            why = f"its worker process died ({self._obituary()})"
+        self.kill()
+        raise _Lost(why)
+
+    def kill(self) -> None:
+        """End it at once; there is nothing in it to save. May be called again, and from another thread."""
+        self._process.kill()
+        self._process.wait()
+
+    def _obituary(self) -> str:
+        try:
+            status = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return "its connection broke"
+        return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _ready(connection: Connection, timeout_s: float) -> bool:
+    """Whether a reply or the end came in time; `poll` alone would take an early wake-up for a time-out."""
+    deadline = time.monotonic() + timeout_s
+    while (left := deadline - time.monotonic()) > 0:
+        if connection.poll(left):
+            return True
+    return False
+
+
+def _environment(threads: int) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(("LANG", "LC_", "PYTHON"))}
+    native = dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"),
+        str(threads),
+    )
+    return {**kept, **native}

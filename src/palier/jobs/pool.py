@@ -1,0 +1,45 @@
+"""The worker processes of one installation, in two lanes: questions never wait behind documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from palier.jobs.lane import Lane, Limits
+
+T = TypeVar("T")
+
+
+class ProcessWorkers:
+    """Implements `interfaces.Workers` by the interactive lane; `batch` is a second one, for ingestion.
+
+    The interactive lane has `count` processes, kept warm by `warm` (a function and its arguments, run once as each
+    process starts). The batch lane has one process of low priority, with a time and a memory limit for each task, for
+    it parses files that strangers wrote; it ends when it has been idle for a while, and gives its memory back.
+    """
+
+    def __init__(
+        self,
+        count: int = 1,
+        max_queue: int = 256,
+        *,
+        batch_timeout_s: float = 60.0,
+        batch_memory_mb: int = 2048,
+        warm: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
+    ) -> None:
+        self.interactive = Lane("interactive", count, max_queue, Limits(timeout_s=30.0), warm)
+        batch = Limits(timeout_s=batch_timeout_s, memory_mb=batch_memory_mb, idle_s=30.0, nice=10)
+        self.batch = Lane("batch", 1, max_queue, batch)
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a module-level function in the interactive lane; see `Lane.run`."""
+        return await self.interactive.run(function, *arguments)
+
+    def start(self) -> None:
+        """Start the interactive processes now, so that the first question finds them warm."""
+        self.interactive.start()
+
+    async def close(self) -> None:
+        """End every process; tasks that were waiting or running fail with `Unavailable`."""
+        await self.interactive.close()
+        await self.batch.close()
