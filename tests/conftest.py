@@ -1,0 +1,35 @@
+"""What every test lives with: no network but loopback, and no paid model by accident."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: a connection to anything but loopback or a unix socket fails loudly."""
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):
+        return
+    host = address[0]
+    try:
+        inside = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        inside = host == "localhost"
+    if not inside:
+        raise PermissionError(f"a test tried to connect to {host}: tests reach loopback only")
+
+
+sys.addaudithook(_refuse_the_world)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).resolve().parent.parent
