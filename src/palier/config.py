@@ -25,16 +25,21 @@ class Server(Section, frozen=True, kw_only=True):
     """`[server]`: where the gateway listens, and its limits."""
 
     host: str = "127.0.0.1"
+    """Address it listens on; loopback unless you mean to let other machines in."""
     port: int = 8420
+    """TCP port."""
     hosts: tuple[str, ...] = ()
     """Further Host headers that are accepted, beside the address itself, localhost and loopback."""
     max_body_bytes: int = 4_000_000
+    """Longest request body; a longer one is answered 413."""
     max_concurrent: int = 64
     """Requests worked on at once."""
     max_queue: int = 256
     """Requests that may wait for a place; one more is answered 429."""
     request_timeout_s: float = 300.0
+    """Longest a request may take in all."""
     shutdown_timeout_s: float = 10.0
+    """How long open requests may finish when the gateway stops."""
 
 
 class Store(Section, frozen=True, kw_only=True):
@@ -43,22 +48,29 @@ class Store(Section, frozen=True, kw_only=True):
     retention_days: float = 30.0
     """How long the words of a request are kept; its figures stay."""
     record_content: bool = True
+    """Whether the words of requests are kept at all."""
 
 
 class Workers(Section, frozen=True, kw_only=True):
     """`[workers]`: the processes that embed and parse."""
 
     count: int = 1
+    """Processes that embed texts and questions."""
     max_queue: int = 256
+    """Texts and files that may wait for a process."""
     parse_timeout_s: float = 60.0
+    """Longest a file may take to parse."""
     parse_memory_mb: int = 2048
+    """Memory the parsing of one file may take."""
     max_file_mb: int = 100
+    """Largest file that is read."""
 
 
 class Networks(Section, frozen=True, kw_only=True):
     """`[networks]`: what counts as on premises beside loopback."""
 
     on_premises: tuple[str, ...] = ()
+    """Networks (CIDR) in which a model may say that it is `on_premises`."""
 
 
 class Model(Section, frozen=True, kw_only=True):
@@ -69,43 +81,67 @@ class Model(Section, frozen=True, kw_only=True):
     """
 
     kind: str
+    """What kind of source it is, see above."""
     card: str = ""
     """Catalogue entry that describes it (`palier models`); the model's own settings below win over the card's."""
     title: str = ""
+    """Name shown to people."""
     licence: str = ""
+    """Licence of the weights, as shown by `palier models`."""
     languages: tuple[str, ...] | None = None
+    """Languages it may be asked in; empty: any."""
     capabilities: tuple[str, ...] | None = None
+    """What requests may ask of it: `chat`, `tools`, `json_schema`, `logprobs`, `seed`..."""
     context: int | None = None
     """Tokens of context a request may use."""
     price: Price | None = None
+    """US dollars per million tokens: `{ input = 0.15, output = 0.60 }`."""
     watts: float | None = None
     """Declared power while it generates, from which energy is estimated."""
     may_train_on_outputs: bool | None = None
+    """Whether its terms let you train a model on what it writes."""
     # engine
     weights: str = ""
     """Catalogue name or path of a GGUF file."""
     sha256: str = ""
+    """SHA-256 the weights must have."""
     adapters: dict[str, str] = {}
+    """LoRA adapters by name: paths of GGUF files."""
     threads: int = 2
+    """Processor threads of the engine."""
     parallel: int = 4
+    """Requests the engine works on at once; the context is divided among them."""
     start_timeout_s: float = 60.0
+    """How long the engine may take to load its weights."""
     restart_wait_s: float = 10.0
     """How long a request waits for an engine that restarts, before 503."""
     # endpoint
     base_url: str = ""
+    """Where the OpenAI-compatible API is, up to and including `/v1`."""
     model: str = ""
     """The name the endpoint knows the model by."""
     api_key_env: str = ""
+    """The environment variable that holds the key."""
     headers: dict[str, str] = {}
+    """Further headers sent with every call; never a key."""
     region: str = ""
+    """Where it runs, shown and recorded."""
     on_premises: bool = False
+    """That it runs on your premises: refused unless its address is loopback or in `[networks]`."""
     connect_timeout_s: float = 5.0
+    """Longest wait for a connection."""
     first_token_timeout_s: float = 60.0
+    """Longest wait for the first token."""
     total_timeout_s: float = 300.0
+    """Longest a call may take."""
     retries: int = 2
+    """Further attempts when a call failed before anything came back."""
     max_concurrent: int = 64
+    """Calls made to it at once."""
     breaker_failures: int = 5
+    """Failures in a row after which it is left alone for a while."""
     breaker_cooldown_s: float = 15.0
+    """How long it is left alone."""
     # recorded, fake
     file: str = ""
     """Recorded answers (JSON lines) or the script of a fake."""
@@ -115,6 +151,7 @@ class Tier(Section, frozen=True, kw_only=True):
     """`[[routes.NAME.tiers]]`: one landing, cheapest first."""
 
     model: str
+    """The name of one of `[models]`."""
     name: str = ""
     """`tier-1`, `tier-2`... when not given."""
     threshold: float | None = None
@@ -122,21 +159,28 @@ class Tier(Section, frozen=True, kw_only=True):
     highest_label: Label | None = None
     """The most confidential text it may receive: restricted by default for what runs inside palier, else public."""
     system: str | None = None
+    """Its own system prompt, instead of the route's."""
     adapter: str = ""
+    """The LoRA adapter this route uses on this tier."""
 
 
 class Route(Section, frozen=True, kw_only=True):
     """`[routes.NAME]`: one use, which clients call as a model."""
 
     tiers: tuple[Tier, ...]
+    """The staircase, cheapest first."""
     collections: tuple[str, ...] = ()
+    """Where its passages are looked up; none: nothing is retrieved."""
     system: str = ""
+    """The system prompt, which precedes the client's own."""
     passages: int = 6
     """Passages a prompt holds at most."""
     message_label: Label = Label.INTERNAL
+    """How confidential what clients write is; a tier that may not receive it is not asked."""
     on_failure: Literal["climb", "stop"] = "climb"
     """What a tier that fails means: go on with the next, or give its error."""
     languages: tuple[str, ...] = ("fr", "en")
+    """Languages it is meant for; the first is used to abstain in where the question's is none of them."""
     abstention: dict[str, str] = {}
     """The words of an honest "I don't know", by language."""
     max_tokens: int = 1024
@@ -149,11 +193,17 @@ class Settings(Section, frozen=True, kw_only=True):
     data: str = ".palier"
     """The data folder, relative to the file."""
     server: Server = Server()
+    """See `[server]`."""
     store: Store = Store()
+    """See `[store]`."""
     workers: Workers = Workers()
+    """See `[workers]`."""
     networks: Networks = Networks()
+    """See `[networks]`."""
     models: dict[str, Model] = {}
+    """See `[models.NAME]`."""
     routes: dict[str, Route] = {}
+    """See `[routes.NAME]`; clients call a route as a model."""
     root: str = "."
     """The folder the file stands in (set by `load`); relative paths start there."""
 
