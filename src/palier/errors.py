@@ -14,6 +14,7 @@ PalierError
 │   ├── UpstreamRefused 502   401, 403, 429, 5xx, a redirect
 │   └── UpstreamGarbage 502   not JSON, not the wire, cut in the middle
 ├── UpstreamTimeout     504   connect, first token or total                                     exit 4
+│   └── ConnectTimeout  504   nothing was sent yet: safe to try again
 ├── Unavailable         503   engine restarting, circuit open, worker lost; `retry_after`       exit 4
 └── StoreError          503   a file could not be written or read
 """
@@ -114,6 +115,10 @@ class UpstreamTimeout(PalierError):
     code = "upstream_timeout"
     type = "upstream_error"
     exit_status = 4
+
+
+class ConnectTimeout(UpstreamTimeout):
+    code = "connect_timeout"
 
 
 class Unavailable(PalierError):

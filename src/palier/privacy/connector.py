@@ -1,0 +1,336 @@
+"""The one door out: every connection palier opens to elsewhere is opened here (architecture, decision 11).
+
+A host name is looked up once and its addresses pinned, so that a name cannot be made to mean another machine between
+the check that it is on premises and the connection; TLS still verifies the name. Pinned addresses that refuse every
+connection are looked up again, and judged again. Redirects are handed back, never followed; no proxy, cookie or
+netrc is taken from the environment.
+
+Connections are kept and used again. One that the other end closed in the meantime fails before the first byte of a
+reply; the call is then made once more on a new connection, which is safe because nothing was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from palier.errors import (
+    ConfigurationError,
+    ConnectTimeout,
+    PalierError,
+    Unavailable,
+    UpstreamGarbage,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+KEEP_ALIVE_S = 15.0
+CONNECT_S, READ_S = 10.0, 60.0
+MAX_HOSTS = 1024
+MAX_STREAM_BYTES = 64_000_000
+
+
+class HttpConnector:
+    """`interfaces.Connector` over aiohttp.
+
+    `on_premises` are networks in CIDR notation that count as on premises beside loopback. `connections` bounds those
+    open at once, to all hosts together; `max_stream` the bytes of one reply.
+    """
+
+    def __init__(
+        self, on_premises: Sequence[str] = (), *, connections: int = 256, max_stream: int = MAX_STREAM_BYTES
+    ) -> None:
+        # Two doors that share nothing: a call that must stay on premises can neither meet an address that was looked
+        # up for another, nor go over a connection that another opened.
+        self._inside = _Door(Pins(_networks(on_premises)), connections)
+        self._outside = _Door(Pins(None), connections)
+        self._max_stream = max_stream
+        self._closed = False
+
+    @contextlib.asynccontextmanager
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        on_premises: bool,
+        connect_s: float,
+        first_byte_s: float,
+        total_s: float,
+    ) -> AsyncIterator[HttpReply]:
+        """POST `body`; see `interfaces.Connector`. `first_byte_s` bounds every silence, not only the first.
+
+        A host that does not take the connection in `connect_s` raises `ConnectTimeout`, an untrusted certificate
+        `UpstreamRefused`, a connection closed without an answer `UpstreamGarbage`.
+        """
+        limits = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=first_byte_s)
+        reply = await self._send("POST", url, limits, headers, self._inside if on_premises else self._outside, body)
+        try:
+            yield reply
+        finally:
+            reply.close()
+
+    @contextlib.asynccontextmanager
+    async def get(
+        self, url: str, *, headers: Mapping[str, str], on_premises: bool, connect_s: float, total_s: float
+    ) -> AsyncIterator[HttpReply]:
+        """GET; see `interfaces.Connector`."""
+        limits = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=total_s)
+        reply = await self._send("GET", url, limits, headers, self._inside if on_premises else self._outside)
+        try:
+            yield reply
+        finally:
+            reply.close()
+
+    async def close(self) -> None:
+        """Close every connection. Further calls raise `Unavailable`."""
+        self._closed = True
+        await self._inside.close()
+        await self._outside.close()
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        limits: aiohttp.ClientTimeout,
+        headers: Mapping[str, str],
+        door: _Door,
+        body: bytes | None = None,
+    ) -> HttpReply:
+        """The reply's head, whole: a server cannot hold a call by dribbling headers."""
+        host, port = _target(url)
+        if self._closed:
+            raise Unavailable(f"no connection to {host}: palier is closing")
+        await door.pins.pin(host, port, limits.sock_connect or CONNECT_S)
+        try:
+            async with asyncio.timeout((limits.sock_connect or CONNECT_S) + (limits.sock_read or READ_S)):
+                response = await door.request(method, url, data=body, headers=headers, timeout=limits)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+                door.pins.forget(host)
+            raise _explain(error, host, limits) from None
+        return HttpReply(response, host, limits, self._max_stream)
+
+
+class _Door:
+    """Connections that are kept and used again, and those opened for a second try."""
+
+    def __init__(self, pins: Pins, connections: int) -> None:
+        self.pins = pins
+        self._connections = connections
+        self._kept: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+
+    async def request(self, method: str, url: str, **options: Any) -> aiohttp.ClientResponse:
+        """The reply's head; a kept connection that proves closed before it is replaced once by a new one."""
+        if self._kept is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_reuseconn.append(_note_reuse)
+            self._kept = self._session(trace, keepalive_timeout=KEEP_ALIVE_S)
+        reuse = _Reuse()
+        try:
+            return await self._kept.request(method, url, allow_redirects=False, trace_request_ctx=reuse, **options)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not reuse.happened:
+                raise
+        if self._fresh is None:
+            self._fresh = self._session(force_close=True)
+        return await self._fresh.request(method, url, allow_redirects=False, **options)
+
+    async def close(self) -> None:
+        for session in (self._kept, self._fresh):
+            if session is not None:
+                await session.close()
+
+    def _session(self, *traces: aiohttp.TraceConfig, **lifetime: Any) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._connections, resolver=self.pins, use_dns_cache=False, **lifetime
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "palier", "Accept-Encoding": "identity"},
+            trust_env=False,
+            trace_configs=list(traces),
+        )
+
+
+class HttpReply:
+    """`interfaces.Reply`: status and headers are there, the body is read on demand."""
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, host: str, limits: aiohttp.ClientTimeout, max_stream: int
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._host = host
+        self._limits = limits
+        self._max_stream = max_stream
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, at most `limit` bytes (then `UpstreamGarbage`)."""
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                raise UpstreamGarbage(f"{self._host} answered more than {limit} bytes")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes, bounded by the connector's `max_stream`."""
+        size = 0
+        try:
+            async for chunk in self._response.content.iter_any():
+                size += len(chunk)
+                if size > self._max_stream:
+                    raise UpstreamGarbage(f"{self._host} answered more than {self._max_stream} bytes")
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _explain(error, self._host, self._limits) from None
+
+    def close(self) -> None:
+        """Close the connection, unless the body was read to its end: then it went back to the pool."""
+        self._response.close()
+
+
+class Pins(AbstractResolver):
+    """Host names to addresses, looked up once for the life of the process (or until `forget`).
+
+    With `networks`, only hosts whose addresses are all loopback or in one of these are pinned at all.
+    """
+
+    def __init__(self, networks: Sequence[Network] | None) -> None:
+        self._networks = networks
+        self._hosts: dict[str, list[Address]] = {}
+
+    async def pin(self, host: str, port: int, limit_s: float) -> None:
+        """Make sure that `host` has pinned addresses, which this `Pins` allows.
+
+        Raises `ConfigurationError` (not on premises), `Unavailable` (no such name) and `ConnectTimeout`.
+        """
+        if host in self._hosts:
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                found = await _look_up(host, port)
+        except TimeoutError:
+            raise ConnectTimeout(f"the name {host} was not resolved in {limit_s:g} s") from None
+        except OSError as error:
+            raise Unavailable(f"the name {host} cannot be resolved: {error.strerror or error}") from None
+        for address in found:
+            self._check(host, address)
+        while len(self._hosts) >= MAX_HOSTS:
+            del self._hosts[next(iter(self._hosts))]
+        # The first lookup wins: two that ran at once must not pin different addresses.
+        self._hosts.setdefault(host, found)
+
+    def forget(self, host: str) -> None:
+        """Look `host` up again at the next call: none of its addresses took a connection."""
+        self._hosts.pop(host, None)
+
+    def _check(self, host: str, address: Address) -> None:
+        if self._networks is None or address.is_loopback or any(address in network for network in self._networks):
+            return
+        raise ConfigurationError(
+            f"{host} is at {address}, which is neither loopback nor in a declared network",
+            hint="add its network to `on_premises` of [networks], or remove `on_premises` from the model",
+        )
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """For aiohttp: what was pinned, never a lookup of its own."""
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address),
+                port=port,
+                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._hosts.get(host, ())
+            if family in (socket.AF_UNSPEC, socket.AF_INET if address.version == 4 else socket.AF_INET6)
+        ]
+
+    async def close(self) -> None:
+        self._hosts.clear()
+
+
+async def _look_up(host: str, port: int) -> list[Address]:
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [ipaddress.ip_address(answer[4][0]) for answer in answers]
+
+
+class _Reuse:
+    """Whether one call went over a connection that an earlier call had opened."""
+
+    happened = False
+
+
+async def _note_reuse(session: aiohttp.ClientSession, context: Any, params: Any) -> None:
+    context.trace_request_ctx.happened = True
+
+
+def _target(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ConfigurationError("a model's URL has no valid port") from None
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password:
+        raise ConfigurationError(
+            f"the URL of {host or 'a model'} is not http://HOST or https://HOST",
+            hint="keys are named by `api_key_env`, never written in a URL",
+        )
+    return host, port or (443 if parts.scheme == "https" else 80)
+
+
+def _networks(texts: Sequence[str]) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(text) for text in texts]
+    except ValueError as error:
+        raise ConfigurationError(f"`on_premises` of [networks]: {error}", hint='for example "10.0.0.0/8"') from None
+
+
+def _explain(error: Exception, host: str, limits: aiohttp.ClientTimeout) -> PalierError:
+    """aiohttp's exceptions as palier's. Only the host is named: their own words may hold a URL with its query."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectTimeout(f"{host} did not take the connection in {limits.sock_connect:g} s")
+        case aiohttp.SocketTimeoutError():
+            return UpstreamTimeout(f"{host} was silent for {limits.sock_read:g} s")
+        case TimeoutError() if not isinstance(error, OSError) or error.errno is None:
+            return UpstreamTimeout(f"{host} did not answer in time ({limits.total:g} s in all)")
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+            return UpstreamRefused(
+                f"no trusted TLS connection to {host}", hint="its certificate must be valid for that name"
+            )
+        case aiohttp.ClientConnectorError():
+            return Unavailable(f"cannot connect to {host}: {error.strerror or 'no route'}")
+        case aiohttp.ClientPayloadError():
+            return UpstreamGarbage(f"{host} cut its answer in the middle")
+        case aiohttp.ClientResponseError():
+            return UpstreamGarbage(f"{host} did not answer in HTTP")
+        case aiohttp.InvalidURL():
+            return ConfigurationError(f"the URL of {host} is not valid")
+        case _:
+            return UpstreamGarbage(f"{host} closed the connection without a whole answer")
