@@ -1,0 +1,12 @@
+"""What a text is made of: its language, its words, its sentences, its figures. Pure functions, no input or output.
+
+`detect` names the language, `tokens` and `terms` the words to match by, `sentences` where each one stands, `figures`
+the facts that can be checked: numbers, dates, amounts, telephone numbers, addresses and proper names.
+"""
+
+from palier.text.figures import Figure, figures
+from palier.text.language import detect
+from palier.text.sentences import sentences
+from palier.text.words import fold, terms, tokens
+
+__all__ = ["Figure", "detect", "figures", "fold", "sentences", "terms", "tokens"]

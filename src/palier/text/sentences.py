@@ -1,0 +1,123 @@
+"""Where each sentence stands: prose by its punctuation; headings, list items and table rows as units of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+LONGEST = 400
+"""Characters of the longest unit; a longer sentence is cut at its best pause."""
+
+# A line that is a unit by itself: heading, list item, table row, rule.
+_MARKED = re.compile(
+    r"\s*(?:\#{1,6}\s|[-*+\u2022\u2013\u2014]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s|\|)|.*\t.*\t|\s*(?:-{3,}|={3,}|\*{3,})\s*$"
+)
+_TITLE_LENGTH = 80
+
+_END = re.compile(r"(?:[.!?]+|\u2026)[\"'\u201d\u2019\u00bb)\]]*(?:\s+\u00bb)?(?=\s)|[\u3002\uff01\uff1f]")
+_OPENING = re.compile(r"\s+(?=[\"'\u201c\u2018\u00ab(\[\u2014\u2013-]*\s?[^\Wa-z\u00df-\u00f6\u00f8-\u00ff_])")
+_SHORT = (
+    r"MM?|Mmes?|Mlles?|Mgr|Dr|Pr|Me|Ste?|Mrs?|Ms|Prof|Jr|Sr|p\.\s?ex|e\.\s?g|i\.\s?e|c\.-\u00e0-d|cf|vs|env|av|bd|boul|art|al"
+    r"|chap|fig|vol|no|n\u00b0|t\u00e9l|tel|ext|ref|r\u00e9f|min|max|ca|approx|Inc|Ltd|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug"
+    r"|Sept?|Oct|Nov|Dec|janv|f\u00e9vr|avr|juil|d\u00e9c|\u00e9d|coll|trad|hab|pp?"
+)
+_INITIALS = r"(?-i:(?:[A-Z]\.-?)*[A-Z])"
+_ABBREVIATION = re.compile(rf"(?:^|[\s(\[\u00ab\"'\u2019])(?:{_INITIALS}|{_SHORT})$", re.IGNORECASE)
+_PAUSES = (re.compile(r"[;:]\s"), re.compile(r",\s"), re.compile(r"\s"))
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Spans (start, end) of the sentences of `text`, in order, trimmed of space, none empty nor longer than `LONGEST`.
+
+    Together they hold every character that is not a space. Abbreviations (M., p. ex., e.g.), initials, decimals and
+    addresses do not end a sentence; neither does a stop before a small letter.
+    """
+    return [
+        piece
+        for start, end in _blocks(text)
+        for sentence in _split(text, start, end)
+        for piece in _shorten(text, *sentence)
+    ]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs (soft line breaks joined) and the lines that are units by themselves."""
+    start = end = -1
+    position = 0
+    for line in text.splitlines(keepends=True):
+        first, last = position, position + len(line)
+        position = last
+        blank = not line.strip()
+        if start >= 0 and (blank or _stands_alone(line) or _is_title(text[start:end])):
+            yield start, end
+            start = -1
+        if blank:
+            continue
+        if start < 0:
+            start = first
+        end = last
+    if start >= 0:
+        yield start, end
+
+
+def _stands_alone(line: str) -> bool:
+    return _MARKED.match(line) is not None
+
+
+def _is_title(block: str) -> bool:
+    """Whether what was gathered so far ends here: a marked heading or table row, or a short line that announces."""
+    line = block.strip()
+    if line.startswith(("#", "|")) or "\t" in line:
+        return True
+    return len(line) <= _TITLE_LENGTH and line.endswith(":")
+
+
+def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The sentences of one block."""
+    begin = start
+    number = _MARKED.match(text, start, end)
+    position = number.end() if number else start
+    while match := _END.search(text, position, end):
+        position = match.end()
+        if _ends_sentence(text, begin, match, end):
+            yield begin, position
+            begin = position
+    yield begin, end
+
+
+def _ends_sentence(text: str, begin: int, match: re.Match[str], end: int) -> bool:
+    mark = match.group()
+    if mark[0] in "\u3002\uff01\uff1f":
+        return True
+    if not _OPENING.match(text, match.end(), end) and text[match.end() : end].strip():
+        return False
+    return not (mark == "." and _ABBREVIATION.search(text[max(begin, match.start() - 12) : match.start()]))
+
+
+def _shorten(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span without surrounding space, cut at pauses where it is too long."""
+    while True:
+        while start < end and text[start].isspace():
+            start += 1
+        while end > start and text[end - 1].isspace():
+            end -= 1
+        if start == end:
+            return
+        if end - start <= LONGEST:
+            yield start, end
+            return
+        cut = _pause(text, start, start + LONGEST)
+        last = cut
+        while last > start and text[last - 1].isspace():
+            last -= 1
+        yield start, last
+        start = cut
+
+
+def _pause(text: str, start: int, end: int) -> int:
+    """The best place to cut within [start, end]: after the last strong pause of its second half, else at the end."""
+    for pattern in _PAUSES:
+        places = [m.end() for m in pattern.finditer(text, start + LONGEST // 2, end)]
+        if places:
+            return places[-1]
+    return end

@@ -1,0 +1,105 @@
+"""Words to match by: normalised, accents folded, numbers whole; and their stems."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from typing import Any
+
+from palier.text.language import detect
+from palier.text.stopwords import BOTH, SEARCH
+
+STEMMERS = {
+    "fr": "french",
+    "en": "english",
+    "de": "german",
+    "es": "spanish",
+    "it": "italian",
+    "pt": "portuguese",
+    "nl": "dutch",
+}
+
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "\u2019": "'", "\u02bc": "'"})
+
+# Numbers first, so that "100 000", "1,500" and "29,99" stay whole; then codes ("k-104"), then words.
+_WORD = re.compile(
+    r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\w]|[.,]\d\d\d)(?:[.,]\d+)?"
+    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)"
+    r"|\d+(?:[.,]\d+)+"
+    r"|\d[^\W\d_](?!\w)"
+    r"|\d+"
+    r"|aujourd'hui|wi-fi|e-mails?"
+    r"|[^\W\d_]+(?:-?\d\w*)?"
+)
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_SPACES = str.maketrans("", "", " \u00a0\u202f")
+_WORD_LIMIT = 64
+
+
+def fold(text: str) -> str:
+    """`text` casefolded, in NFKC, without accents nor ligatures: the form in which words are compared."""
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(_LIGATURES)
+    if folded.isascii():
+        return folded
+    return "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
+
+
+def tokens(text: str) -> list[str]:
+    """The words of `text` in order, folded.
+
+    Elisions are split (`l'offre` -> `l`, `offre`), groups of digits are joined (`10 000` -> `10000`), decimals are
+    whole with a point (`29,99` -> `29.99`), codes lose their hyphen (`K-104` -> `k104`). Idempotent over a join by
+    spaces, except where two numbers come to stand side by side.
+    """
+    return [_fold_word(word) for word in _words(text)]
+
+
+def terms(text: str, language: str) -> list[str]:
+    """The tokens of `text` without stop words, stemmed (Snowball) for `language`, accents folded after stemming.
+
+    An unknown language ("" or one without a stemmer) is detected, and loses both French and English stop words.
+    """
+    if language not in SEARCH:
+        language = language if language in STEMMERS else f"?{detect(text)}"
+    return [term for word in _words(text) if (term := _term(word, language))]
+
+
+def number(word: str) -> str:
+    """A written number in canonical form: groups joined, a point before the decimals."""
+    word = word.translate(_SPACES)
+    return word.replace(",", "") if _GROUPED.fullmatch(word) else word.replace(",", ".")
+
+
+def _words(text: str) -> list[str]:
+    # Accents stay here: the French stemmer needs them. Composed, so that a letter and its accent are one character.
+    lowered = unicodedata.normalize("NFKC", text).casefold().translate(_LIGATURES)
+    return _WORD.findall(unicodedata.normalize("NFC", lowered))
+
+
+@lru_cache(maxsize=65536)
+def _fold_word(word: str) -> str:
+    word = word[:_WORD_LIMIT]
+    if word[0].isdigit():
+        return number(word)
+    return fold(word).replace("-", "")
+
+
+@lru_cache(maxsize=65536)
+def _term(word: str, language: str) -> str:
+    """The stem of `word`, or "" for a stop word. A language marked `?` was guessed: both stop lists apply."""
+    token = _fold_word(word)
+    guessed = language.startswith("?")
+    if token in (BOTH if guessed else SEARCH.get(language, frozenset())):
+        return ""
+    stemmer = STEMMERS.get(language.lstrip("?"))
+    if stemmer is None or not word.isalpha():
+        return token
+    return fold(_stemmer(stemmer).stemWord(word[:_WORD_LIMIT])) or token
+
+
+@cache
+def _stemmer(name: str) -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer(name)
