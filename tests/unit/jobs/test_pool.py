@@ -160,9 +160,11 @@ async def test_workers_see_no_keys_and_have_no_network(monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", "secret")
     async with lane() as workers:
         assert await workers.run(os.getenv, "SOME_API_KEY") is None
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            with pytest.raises(PermissionError, match="no network"):
-                await workers.run(socket.create_connection, server.getsockname())
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            pytest.raises(PermissionError, match="no network"),
+        ):
+            await workers.run(socket.create_connection, server.getsockname())
 
 
 async def test_what_a_worker_prints_does_not_reach_our_output(capfd):

@@ -1,0 +1,106 @@
+"""Texts to vectors, without holding the event loop: questions together and at once, documents by the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from palier.errors import Busy
+from palier.interfaces import Vectors, Workers
+from palier.retrieval import sentence_model
+
+_BATCH = 16
+"""Texts a task: small enough (about 0.15 s of passages) that tasks of others come in between."""
+_FEW = 4
+"""Up to so many texts are questions, and go before documents."""
+_MAX_PENDING = 1024
+
+
+class SentenceEncoder:
+    """Implements `interfaces.Encoder` with the model of `sentence_model`, in worker processes.
+
+    Up to four texts take the interactive way: what many requests ask at the same moment is embedded in one task (16
+    texts cost 5 times what one does, not 16), and recent questions are remembered. More texts are documents: they
+    go in small batches through `batch`, where it is given. `in_flight` is how many interactive workers there are.
+    """
+
+    name: str
+    dimension = sentence_model.DIMENSION
+
+    def __init__(
+        self, workers: Workers, batch: Workers | None = None, *, in_flight: int = 1, remembered: int = 1024
+    ) -> None:
+        self.name = sentence_model.name()
+        self._workers = workers
+        self._batch = batch or workers
+        self._in_flight = in_flight
+        self._remembered = remembered
+        self._recent: OrderedDict[str, Vectors] = OrderedDict()
+        self._pending: deque[tuple[str, asyncio.Future[Vectors]]] = deque()
+        self._senders: set[asyncio.Task[None]] = set()
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32, shape (len(texts), 512); of a text, its first 4,000 characters count.
+
+        Raises `Busy` and `Unavailable` as the workers do.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        if len(texts) <= _FEW:
+            return np.stack(await asyncio.gather(*map(self._one, texts)))
+        parts = [
+            await self._batch.run(sentence_model.embed, list(texts[start : start + _BATCH]))
+            for start in range(0, len(texts), _BATCH)
+        ]
+        return np.concatenate(parts)
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids the model reads of each text."""
+        return await self._workers.run(sentence_model.tokenize, list(texts))
+
+    async def detokenize(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Texts from ids of the model's own vocabulary; `InvalidRequest` names one that is not in it."""
+        return await self._workers.run(sentence_model.detokenize, [list(sequence) for sequence in ids])
+
+    async def _one(self, text: str) -> Vectors:
+        text = text[: sentence_model.MAX_CHARACTERS]
+        known = self._recent.get(text)
+        if known is not None:
+            self._recent.move_to_end(text)
+            return known
+        if len(self._pending) >= _MAX_PENDING:
+            raise Busy(f"{len(self._pending)} texts wait to be embedded already", retry_after=1.0)
+        future: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
+        self._pending.append((text, future))
+        if len(self._senders) < self._in_flight:
+            sender = asyncio.create_task(self._send())
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
+        return await future
+
+    async def _send(self) -> None:
+        """Embed what is waiting, as much at a time as is waiting when a worker is free."""
+        while self._pending:
+            some = [self._pending.popleft() for _ in range(min(_BATCH, len(self._pending)))]
+            some = [(text, future) for text, future in some if not future.done()]
+            if not some:
+                continue
+            try:
+                vectors = await self._workers.run(sentence_model.embed, [text for text, _ in some])
+            except Exception as error:
+                for _, future in some:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (text, future), vector in zip(some, vectors, strict=True):
+                self._remember(text, vector)
+                if not future.done():
+                    future.set_result(vector)
+
+    def _remember(self, text: str, vector: Vectors) -> None:
+        self._recent[text] = vector.copy()
+        if len(self._recent) > self._remembered:
+            self._recent.popitem(last=False)
