@@ -61,7 +61,7 @@ class Upstream(asyncio.Protocol):
             return
         self.data = body[length:]
         if b'"stream":true' in body[:length].replace(b" ", b"") and head.startswith(b"POST /v1/stream"):
-            asyncio.ensure_future(self.stream())
+            self.streaming = asyncio.ensure_future(self.stream())
         elif b'"stream":true' in body[:length].replace(b" ", b""):
             reply = b"".join(
                 [CHUNK.replace(b"word ", b"It costs 29.99 euros a month."), LAST, USAGE, b"data: [DONE]\n\n"]

@@ -1,0 +1,91 @@
+"""The gate: nothing above a destination's highest label is ever in its prompt."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palier.privacy.egress import EgressGate
+from palier.types import Hit, Label, Message, Parameters, Request
+
+LABELS = st.sampled_from(list(Label))
+
+
+def passage(index: int, label: Label) -> Hit:
+    return Hit(
+        collection="c",
+        document=f"d{index}",
+        passage=0,
+        text=f"secret-{index}-{label}",
+        score=1.0 / (index + 1),
+        label=label,
+    )
+
+
+def request(labels: list[Label], label: Label = Label.PUBLIC, **fields: object) -> Request:
+    messages = fields.pop("messages", (Message(role="user", content="How much?"),))
+    passages = tuple(passage(i, one) for i, one in enumerate(labels))
+    return Request(id="r", route="support", messages=messages, label=label, passages=passages, **fields)  # type: ignore[arg-type]
+
+
+def admit(asked: Request, highest: Label, needed: frozenset[str] = frozenset(), system: str = ""):
+    return EgressGate().admit(asked, highest=highest, system=system, needed=needed, parameters=Parameters())
+
+
+@given(st.lists(LABELS, max_size=6), LABELS, LABELS)
+def test_no_text_above_the_highest_label_is_sent(labels: list[Label], asked: Label, highest: Label) -> None:
+    admission = admit(request(labels, asked), highest)
+    if admission.prompt is None:
+        assert asked.rank > highest.rank
+        return
+    sent = repr(admission.prompt)
+    for index, label in enumerate(labels):
+        assert (f"secret-{index}-{label}" in sent) == (label.rank <= highest.rank)
+    assert admission.withheld == sum(label.rank > highest.rank for label in labels)
+    assert admission.label.rank <= highest.rank
+
+
+@given(st.lists(LABELS, min_size=1, max_size=6), LABELS)
+def test_without_the_needed_passages_nothing_is_sent(labels: list[Label], highest: Label) -> None:
+    asked = request(labels)
+    admission = admit(asked, highest, frozenset({asked.passages[0].key}))
+    assert (admission.prompt is None) == (labels[0].rank > highest.rank)
+    if admission.prompt is None:
+        assert str(labels[0]) in admission.reason
+        assert str(highest) in admission.reason
+
+
+@given(st.lists(LABELS, max_size=6), LABELS)
+def test_a_prompt_carries_the_most_restrictive_label_of_its_parts(labels: list[Label], asked: Label) -> None:
+    admission = admit(request(labels, asked), Label.RESTRICTED)
+    assert admission.label == Label.highest(asked, *labels)
+    assert admission.prompt is not None
+    assert admission.prompt.label == admission.label
+
+
+def test_the_routes_system_prompt_precedes_the_clients() -> None:
+    messages = (Message(role="system", content="client"), Message(role="user", content="How much?"))
+    admission = admit(request([], messages=messages), Label.PUBLIC, system="route")
+    assert admission.prompt is not None
+    assert [m.content for m in admission.prompt.messages] == ["route", "client", "How much?"]
+
+
+def test_the_documents_stand_in_the_last_user_turn_before_the_question() -> None:
+    messages = (
+        Message(role="user", content="first"),
+        Message(role="assistant", content="answer"),
+        Message(role="user", content="second"),
+    )
+    admission = admit(request([Label.PUBLIC], messages=messages), Label.PUBLIC)
+    assert admission.prompt is not None
+    system, first, answer, second = admission.prompt.messages
+    assert (system.role, first.content, answer.content) == ("system", "first", "answer")
+    assert second.content.startswith("<documents>\n[1] ")
+    assert second.content.endswith("second")
+
+
+def test_a_raw_prompt_is_passed_as_it_is() -> None:
+    admission = admit(Request(id="r", route="x", text="Once upon", label=Label.PUBLIC), Label.PUBLIC, system="route")
+    assert admission.prompt is not None
+    assert admission.prompt.text == "Once upon"
+    assert admission.prompt.messages == ()
