@@ -104,7 +104,7 @@ _NAME = re.compile(
 
 _START = re.compile(r"(?:[:\u00ab\u201c\"(]|^\s*(?:[-*+\u2022#|]+|\d+[.)]))\s*", re.MULTILINE)
 """What a capital after it says nothing about: a colon, an opening quotation mark, the mark of a list item."""
-_FIRST_WORD = re.compile(r"\w+")
+_FIRST_WORD = re.compile(r"[Aa]ujourd.hui|\w+")
 _UNIT = re.compile(r"[kKMGT]?(?:o|b|bits?|Hz|Wh?|B|Bps|V)|h|L")
 _NO_NAME = BOTH | set(_DAYS.split()) | set(_MONTHS) | {"m", "mme", "mr", "mrs", "ms", "dr", "bonjour", "oui", "non"}
 
@@ -214,8 +214,10 @@ def _names(text: str, taken: Sequence[Figure]) -> Iterator[Figure]:
     for match in _NAME.finditer(text):
         start, name = match.start(), match.group()
         if start in starts:
-            start += _not_a_name(name)
-            name = match.group()[start - match.start() :]
+            rest = _NAME.search(text, start + _not_a_name(name), match.end())
+            if rest is None:
+                continue
+            start, name = rest.start(), rest.group()
         value = " ".join(tokens(name))
         if len(value) > 1 and start not in covered and value not in _NO_NAME and not _UNIT.fullmatch(name):
             yield Figure("name", name, value, start)
@@ -228,5 +230,5 @@ def _not_a_name(words: str) -> int:
         return 0
     if fold(first.group()) in _NO_NAME and not (len(first.group()) > 1 and first.group().isupper()):
         return min(first.end() + 1, len(words))
-    lone = first.end() == len(words)
+    lone = " " not in words
     return len(words) if lone and sum(c.isupper() for c in words) < 2 else 0
