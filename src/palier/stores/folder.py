@@ -1,0 +1,213 @@
+"""The data folder: where its files stand, and the lock that says who owns it.
+
+The lock is the operating system's (`flock`): it goes with the process that holds it, so that a file left by a dead one
+is no obstacle. What stands inside the file is only there to be told to whoever comes second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shlex
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from palier.errors import ConfigurationError, DataFolderBusy, StoreError
+
+SOCKET_PATH_BYTES = 100
+"""What a unix socket's address holds on every system palier runs on (104 bytes on macOS, 108 on Linux)."""
+LOCK_PATIENCE_S = 0.25
+"""`holder` takes the lock for an instant to look; whoever wants it for good waits that out."""
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who owns the folder; `started` is when it took the lock."""
+
+    pid: int
+    command: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The paths of one installation's data. Making one touches nothing; `claim` is how to own it."""
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def claim(cls, path: Path) -> Iterator[DataFolder]:
+        """Make the folder (mode 0700) and own it until the end, of the block or of the process.
+
+        Raises `DataFolderBusy` naming the holder, and `StoreError` where it cannot be made.
+        """
+        folder = cls(path)
+        _make_private(path)
+        descriptor = _open_lock(folder.lock_file)
+        try:
+            _take_lock(descriptor, path)
+            if folder.admin_socket.parent != path:
+                _make_private(folder.admin_socket.parent)
+                _check_owned(folder.admin_socket.parent)
+            yield folder
+        finally:
+            os.close(descriptor)
+
+    @property
+    def knowledge(self) -> Path:
+        """Documents, passages and vectors."""
+        return self.path / "knowledge.db"
+
+    @property
+    def traces(self) -> Path:
+        """What happened."""
+        return self.path / "traces.db"
+
+    @property
+    def state(self) -> Path:
+        """Jobs and their steps."""
+        return self.path / "state.db"
+
+    @property
+    def key_file(self) -> Path:
+        return self.path / "key"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def admin_socket(self) -> Path:
+        """Where the gateway takes orders from the command line.
+
+        In the folder, unless its path is longer than a unix address may be: then under the temporary directory, in a
+        folder of this user's own named for a digest of the path, so that both sides find it.
+        """
+        beside = self.path / "admin.sock"
+        if len(os.fsencode(beside)) <= SOCKET_PATH_BYTES:
+            return beside
+        digest = hashlib.sha256(os.fsencode(self.path.absolute())).hexdigest()[:16]
+        short = Path(tempfile.gettempdir()) / f"palier-{os.getuid()}-{digest}" / "admin.sock"
+        if len(os.fsencode(short)) <= SOCKET_PATH_BYTES:
+            return short
+        return Path("/tmp", *short.parts[-2:])  # noqa: S108  of mode 0700, and `claim` checks that it is ours
+
+    def holder(self) -> Holder | None:
+        """Who owns the folder now; None when nobody does."""
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{self.lock_file} cannot be read: {error.strerror}") from None
+        try:
+            return None if _try_lock(descriptor, fcntl.LOCK_SH) else _read_holder(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def access_key(self) -> str:
+        """The key that clients show, made at the first call. Raises `StoreError`, and `ConfigurationError` if bad."""
+        try:
+            descriptor = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return self._read_key()
+        except OSError as error:
+            raise StoreError(f"{self.key_file} cannot be made: {error.strerror}") from None
+        key = secrets.token_urlsafe(32)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key + "\n")
+        return key
+
+    def _read_key(self) -> str:
+        try:
+            mode = stat.S_IMODE(self.key_file.stat().st_mode)
+            key = self.key_file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"{self.key_file} cannot be read: {error}", hint="delete it: a new one is made") from None
+        if mode & 0o077:
+            raise ConfigurationError(f"{self.key_file} may be read by others (mode {mode:o})", hint="chmod 600 it")
+        if not key:
+            raise ConfigurationError(f"{self.key_file} is empty", hint="delete it: a new one is made")
+        return key
+
+
+def admin_socket(folder: Path) -> Path:
+    """Where the gateway that owns `folder` listens for the command line."""
+    return DataFolder(folder).admin_socket
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be opened: {error.strerror}", hint="set a `data` folder this user may write in"
+        ) from None
+
+
+def _take_lock(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while not _try_lock(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() >= deadline:
+            raise _busy(folder, _read_holder(descriptor))
+        time.sleep(0.01)
+    holder = Holder(pid=os.getpid(), command=_command(), started=time.time())
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_holder(descriptor: int) -> Holder:
+    try:
+        return msgspec.json.decode(os.pread(descriptor, 65_536, 0), type=Holder)
+    except msgspec.DecodeError:  # between taking the lock and writing who did
+        return Holder(pid=0, command="", started=0.0)
+
+
+def _busy(path: Path, holder: Holder) -> DataFolderBusy:
+    if not holder.pid:
+        return DataFolderBusy(f"{path} is in use by another process", hint="try again in a moment")
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.started))
+    return DataFolderBusy(
+        f"{path} is in use by process {holder.pid} (`{holder.command}`) since {since}",
+        hint=f"stop it (kill {holder.pid}), or set another `data` folder",
+    )
+
+
+def _command() -> str:
+    """How this process was called, cut to a line; palier takes no secret on its command line."""
+    program, *arguments = sys.argv or [""]
+    return shlex.join([Path(program).name, *arguments])[:200]
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be made: {error.strerror}", hint="set a `data` folder this user may write in"
+        ) from None
+
+
+def _check_owned(path: Path) -> None:
+    """A folder of that name under the temporary directory might be somebody else's."""
+    status = path.lstat()
+    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) != 0o700 or not stat.S_ISDIR(status.st_mode):
+        raise ConfigurationError(f"{path} is not a folder of this user alone", hint="set a shorter `data` path")

@@ -1,0 +1,30 @@
+-- :name record
+INSERT INTO trace (id, created, route, status, tier, figures)
+VALUES (:id, :created, :route, :status, :tier, :figures)
+ON CONFLICT (id) DO UPDATE SET
+    created = excluded.created, route = excluded.route, status = excluded.status, tier = excluded.tier,
+    figures = excluded.figures
+
+-- :name record_content
+INSERT INTO content (trace, label, expires, words)
+VALUES (:id, :label, :expires, :words)
+ON CONFLICT (trace) DO UPDATE SET label = excluded.label, expires = excluded.expires, words = excluded.words
+
+-- :name forget_content
+DELETE FROM content WHERE trace = :id
+
+-- :name get
+SELECT figures, words FROM trace LEFT JOIN content ON content.trace = trace.id WHERE id = ?
+
+-- :name list
+-- `filters` is replaced by the conditions that were asked for.
+SELECT figures FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT :limit
+
+-- :name expire
+DELETE FROM content WHERE trace IN (SELECT trace FROM content WHERE expires <= :now LIMIT :limit)
+
+-- :name vacuum
+PRAGMA incremental_vacuum(1024)
+
+-- :name free_pages
+PRAGMA freelist_count

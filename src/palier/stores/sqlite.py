@@ -1,0 +1,231 @@
+"""One SQLite file: a writer thread with group commit, and a few readers.
+
+What is queued while a commit runs is the next commit: no window to wait for, alone or under load. A job is a function
+of a connection. A write job that fails, fails alone; since a commit that fails is tried again job by job, a job may run
+more than once and must touch nothing but its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import apsw
+
+from palier.errors import Busy, StoreError
+from palier.stores.schema import BUSY_TIMEOUT_MS, Schema, open_reader, open_writer, store_error
+
+T = TypeVar("T")
+MAX_BATCH = 512
+"""Jobs of one commit at most, so that the first of them does not wait for ever."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """Work that a task waits for; its outcome is kept here until it may be told."""
+
+    run: Callable[[apsw.Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    value: Any = None
+    error: Exception | None = None
+
+
+class _Queue:
+    """Jobs that wait for a thread, and how many may."""
+
+    def __init__(self, limit: int) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def add(self, job: _Job, path: Path) -> None:
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"{path} is closed")
+            if self._jobs.qsize() >= self._limit:
+                raise Busy(f"{path.name}: {self._limit} jobs are waiting", retry_after=1.0)
+            self._jobs.put(job)
+
+    def close(self, threads: int) -> None:
+        """What is queued is still done; nothing more comes in."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                for _ in range(threads):
+                    self._jobs.put(None)
+
+    def take(self) -> _Job | None:
+        """The next job, waited for; None at the end."""
+        return self._jobs.get()
+
+    def take_batch(self) -> tuple[list[_Job], bool]:
+        """All that is queued, at least one job; and whether this is the end."""
+        job = self.take()
+        batch: list[_Job] = []
+        while job is not None:
+            batch.append(job)
+            if len(batch) == MAX_BATCH:
+                break
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                break
+        return batch, job is None
+
+
+class Database:
+    """An open file. `write` and `read` may be called from any event loop; the rest from anywhere."""
+
+    def __init__(self, path: Path, schema: Schema, readers: int, queue: int) -> None:
+        self.path = path
+        self._writes = _Queue(queue)
+        self._reads = _Queue(queue)
+        writer = open_writer(path, schema)
+        connections = [open_reader(path, schema) for _ in range(readers)]
+        self._threads = [
+            threading.Thread(target=self._write_batches, args=(writer,), name=f"{schema.name}-writer", daemon=True),
+            *(
+                threading.Thread(target=self._answer, args=(connection,), name=f"{schema.name}-reader", daemon=True)
+                for connection in connections
+            ),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @classmethod
+    def open(cls, path: str | Path, schema: Schema, *, readers: int = 2, queue: int = 4096) -> Database:
+        """Open or make the file, led to today's version. Raises `StoreError`.
+
+        `readers` threads answer `read`; `queue` is how many jobs may wait, for reading and for writing each.
+        """
+        return cls(Path(path), schema, readers, queue)
+
+    async def write(self, run: Callable[[apsw.Connection], T]) -> T:
+        """Run `run(connection)` in the writer's transaction; returns its value once that is committed.
+
+        What it raises is raised here and undone, the other jobs of the commit being kept. Raises `Busy` when the
+        queue is full and `StoreError` when the file cannot be written. Cancelling stops the waiting, not the job.
+        """
+        return await self._submit(self._writes, run)
+
+    async def read(self, run: Callable[[apsw.Connection], T]) -> T:
+        """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does."""
+        return await self._submit(self._reads, run)
+
+    async def truncate_log(self) -> None:
+        """Move the write-ahead log into the file and cut it to nothing, so that what was deleted is nowhere."""
+        await asyncio.to_thread(self._truncate_log)
+
+    async def close(self) -> None:
+        """Finish what is queued, then close. Calling it again does nothing."""
+        self._writes.close(threads=1)
+        self._reads.close(threads=len(self._threads) - 1)
+        await asyncio.to_thread(self._join)
+
+    async def _submit(self, queue: _Queue, run: Callable[[apsw.Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        queue.add(_Job(run, loop, future), self.path)
+        return await future
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _truncate_log(self) -> None:
+        connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            connection.pragma("schema_version")  # a connection that has read nothing yet does not know of the log
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as error:
+            raise store_error(self.path, error) from error
+        finally:
+            connection.close()
+
+    # --- the writer's thread
+
+    def _write_batches(self, connection: apsw.Connection) -> None:
+        end = False
+        while not end:
+            batch, end = self._writes.take_batch()
+            if batch:
+                self._commit(connection, batch)
+                _tell(batch)
+        connection.close()
+
+    def _commit(self, connection: apsw.Connection, batch: list[_Job]) -> None:
+        """All jobs in one transaction; where that fails as a whole, each in its own."""
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                self._attempt(connection, job)
+            connection.execute("COMMIT")
+        except Exception as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if len(batch) == 1:
+                batch[0].error = self._translated(error)
+                return
+            for job in batch:
+                self._commit(connection, [job])
+
+    def _attempt(self, connection: apsw.Connection, job: _Job) -> None:
+        """One job, undone if it fails. Raises what it raised when the whole transaction was lost with it."""
+        job.value = job.error = None
+        connection.execute("SAVEPOINT job")
+        try:
+            job.value = job.run(connection)
+        except Exception as error:
+            if not connection.in_transaction:  # a full disk can make SQLite undo everything
+                raise
+            connection.execute("ROLLBACK TO job")
+            job.error = self._translated(error)
+        connection.execute("RELEASE job")
+
+    # --- a reader's thread
+
+    def _answer(self, connection: apsw.Connection) -> None:
+        while (job := self._reads.take()) is not None:
+            if job.future.cancelled():
+                continue
+            try:
+                with connection:  # one snapshot for all that the job reads
+                    job.value = job.run(connection)
+            except Exception as error:
+                job.error = self._translated(error)
+            _tell([job])
+        connection.close()
+
+    def _translated(self, error: Exception) -> Exception:
+        return store_error(self.path, error) if isinstance(error, apsw.Error) else error
+
+
+def _tell(jobs: Iterable[_Job]) -> None:
+    """Wake the tasks that wait, with one call an event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
+    for job in jobs:
+        by_loop[job.loop].append(job)
+    for loop, group in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, group)
+        except RuntimeError:  # that loop is closed: nobody waits any more
+            continue
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.value)

@@ -1,0 +1,105 @@
+"""Traces in SQLite: the figures of a request for ever, its words for their retention."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from palier.stores.schema import Schema, statements
+from palier.stores.sqlite import Database
+from palier.types import Trace, TraceContent
+
+TRACES = Schema(name="traces", application_id=0x706C7472)
+SLICE = 500
+"""Contents deleted by one job of `expire`, so that requests are recorded in between."""
+Row = dict[str, str | float | bytes | None]
+
+
+class SqliteTraces:
+    """`Traces` in one file of SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: str | Path) -> SqliteTraces:
+        """Open or make the file. Raises `StoreError`."""
+        return cls(Database.open(path, TRACES))
+
+    async def close(self) -> None:
+        """Finish what is queued, then close."""
+        await self._database.close()
+
+    async def record(self, trace: Trace) -> None:
+        """Keep `trace`; it is durable when this returns. One recorded before under its id is replaced."""
+        content = trace.content
+        row: Row = {
+            "id": trace.id,
+            "created": trace.created,
+            "route": trace.route,
+            "status": trace.status,
+            "tier": trace.tier,
+            "figures": msgspec.json.encode(msgspec.structs.replace(trace, content=None)),
+        }
+        if content is not None:
+            row |= {"label": content.label.value, "expires": content.expires, "words": msgspec.json.encode(content)}
+        await self._database.write(lambda connection: _record(connection, row))
+
+    async def get(self, id: str) -> Trace | None:
+        """The trace with its content, where that is still kept."""
+        sql = statements("traces")["get"]
+        row = await self._database.read(lambda connection: connection.execute(sql, (id,)).fetchone())
+        if row is None:
+            return None
+        trace = msgspec.json.decode(row[0], type=Trace)
+        if row[1] is None:
+            return trace
+        return msgspec.structs.replace(trace, content=msgspec.json.decode(row[1], type=TraceContent))
+
+    async def expire(self, now: float) -> int:
+        """Delete contents whose retention is over, and give their space back; how many there were.
+
+        Nothing of them stays in the file or its log.
+        """
+        deleted = 0
+        while count := await self._database.write(lambda connection: _expire(connection, now)):
+            deleted += count
+        if deleted:
+            while await self._database.write(_vacuum):
+                pass
+            await self._database.truncate_log()
+        return deleted
+
+    async def list(
+        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+    ) -> list[Trace]:
+        """Newest first, without content; those created before `before`, where it is given."""
+        asked = {"route": route, "status": status, "tier": tier}
+        conditions = [f"{column} = :{column}" for column, value in asked.items() if value]
+        if before is not None:
+            conditions.append("created < :before")
+        sql = statements("traces")["list"].replace("filters", " AND ".join(conditions) or "true")
+        values = {**asked, "before": before, "limit": max(limit, 0)}
+        rows = await self._database.read(lambda connection: list(connection.execute(sql, values)))
+        return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
+
+
+def _record(connection: apsw.Connection, row: Row) -> None:
+    sql = statements("traces")
+    connection.execute(sql["record"], row)
+    connection.execute(sql["record_content" if "words" in row else "forget_content"], row)
+
+
+def _expire(connection: apsw.Connection, now: float) -> int:
+    connection.execute(statements("traces")["expire"], {"now": now, "limit": SLICE})
+    return connection.changes()
+
+
+def _vacuum(connection: apsw.Connection) -> int:
+    """Give free pages back, a slice at a time; how many are left."""
+    sql = statements("traces")
+    for _ in connection.execute(sql["vacuum"]):
+        pass
+    return int(connection.execute(sql["free_pages"]).get)
