@@ -77,7 +77,7 @@ class Disconnect(Exception):
 
 @dataclass
 class Upstream:
-    """The server. `calls` are the requests seen so far; `left` is set when a client left while it was being answered."""
+    """The server. `calls` are the requests seen; `left` is set when a client left while it was being answered."""
 
     script: list[Behaviour] = field(default_factory=list)
     default: Behaviour | None = None

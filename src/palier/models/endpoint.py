@@ -1,0 +1,188 @@
+"""Kind `endpoint`: a model behind any OpenAI-compatible URL (a cloud, vLLM, Ollama, llama-server).
+
+A call is tried again only before the first byte of a reply, and only where that is safe and may help: no connection,
+429, 502, 503, 504. The pauses have full jitter (M. Brooker, "Exponential backoff and jitter", 2015). It always streams,
+even for a client that does not: leaving a stream is what cancels a generation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from urllib.parse import urlsplit
+
+import msgspec
+
+from palier.config import Model as Settings
+from palier.errors import (
+    Busy,
+    ConfigurationError,
+    ConnectTimeout,
+    PalierError,
+    Unavailable,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from palier.interfaces import Connector, Reply, Resources
+from palier.models import catalogue, wire
+from palier.models.breaker import Breaker
+from palier.models.refusals import parse, refusal
+from palier.types import CAPABILITIES as ALL
+from palier.types import Event, ModelCard, Prompt
+
+RETRIED = frozenset({429, 502, 503, 504})
+PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
+MAX_REFUSAL_BYTES = 64_000
+
+CAPABILITIES = ALL - {"echo", "suffix", "adapter"}
+"""What an endpoint is taken to honour where neither its card nor its settings say otherwise."""
+
+
+def build(name: str, settings: Settings, resources: Resources) -> Endpoint:
+    """An `Endpoint` from `[models.NAME]`. Raises `ConfigurationError` where `base_url` or `model` is missing."""
+    if not settings.base_url:
+        raise ConfigurationError(f"model `{name}` has no base_url", hint='for example "http://127.0.0.1:11434/v1"')
+    if not settings.model:
+        raise ConfigurationError(f"model `{name}` does not say which `model` the endpoint should use")
+    default = ModelCard(name=name, kind="endpoint", title=settings.model, capabilities=CAPABILITIES)
+    card = catalogue.card(name, settings, default)
+    return Endpoint(card, settings, resources.connector)
+
+
+class Endpoint:
+    """`interfaces.Model` over HTTP. The key is read from the environment at each call, and kept nowhere."""
+
+    def __init__(self, card: ModelCard, settings: Settings, connector: Connector) -> None:
+        self.card = card
+        self._settings = settings
+        self._connector = connector
+        self._base = settings.base_url.rstrip("/")
+        self._host = urlsplit(self._base).hostname or settings.base_url
+        self._breaker = Breaker(settings.breaker_failures, settings.breaker_cooldown_s)
+        self._active = 0
+        self._limit_field = "max_tokens"
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """See `interfaces.Model`. `Busy` beyond `max_concurrent`, `Unavailable` while the circuit is open."""
+        if self._active >= self._settings.max_concurrent:
+            raise Busy(f"model `{self.card.name}` already answers {self._active} requests", retry_after=1.0)
+        if wait := self._breaker.enter():
+            raise Unavailable(f"{self._host} failed repeatedly and is left alone for a while", retry_after=wait)
+        self._active += 1
+        outcome = self._breaker.left
+        try:
+            async with aclosing(self._answer(prompt)) as events:
+                async for event in events:
+                    outcome = self._breaker.succeeded
+                    yield event
+        except _Refused as refused:
+            outcome = self._breaker.failed if refused.outage else self._breaker.succeeded
+            raise refused.error from None
+        except (UpstreamError, UpstreamTimeout, Unavailable):
+            outcome = self._breaker.failed
+            raise
+        finally:
+            self._active -= 1
+            outcome()
+
+    async def health(self) -> tuple[bool, str]:
+        """From what is known: nothing is sent."""
+        if wait := self._breaker.wait():
+            return False, f"circuit open for {wait:.0f} s"
+        try:
+            self._key()
+        except ConfigurationError as error:
+            return False, str(error)
+        return True, "ready"
+
+    async def close(self) -> None:
+        """Nothing is held: connections belong to the connector."""
+
+    async def _answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        async with AsyncExitStack() as stack:
+            reply = await self._reply(prompt, stack)
+            async with aclosing(wire.read(reply, self._host, top=prompt.parameters.top_logprobs)) as events:
+                async for event in events:
+                    yield event
+
+    async def _reply(self, prompt: Prompt, stack: AsyncExitStack) -> Reply:
+        """A successful reply, its body not yet read, after as many tries as `retries` allows."""
+        deadline = time.monotonic() + self._settings.total_timeout_s
+        for retry in itertools.count():
+            try:
+                return await self._try(prompt, stack, deadline)
+            except (ConnectTimeout, Unavailable, _Refused) as failure:
+                asked = None
+                if isinstance(failure, _Refused):
+                    asked = failure.error.retry_after
+                    if not failure.again:
+                        raise
+                pause = _jitter(retry) if asked is None else asked
+                late = time.monotonic() + pause >= deadline
+                if retry >= self._settings.retries or pause > LONGEST_PAUSE_S or late:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    async def _try(self, prompt: Prompt, stack: AsyncExitStack, deadline: float) -> Reply:
+        key = self._key()
+        body = wire.body(prompt, stream=True, limit_field=self._limit_field, model=self._settings.model)
+        async with AsyncExitStack() as attempt:
+            reply = await attempt.enter_async_context(
+                self._connector.post(
+                    self._base + wire.path(prompt),
+                    msgspec.json.encode(body),
+                    headers=self._headers(key),
+                    on_premises=self._settings.on_premises,
+                    connect_s=self._settings.connect_timeout_s,
+                    first_byte_s=self._settings.first_token_timeout_s,
+                    total_s=max(deadline - time.monotonic(), 0.001),
+                )
+            )
+            if reply.status == 200:
+                stack.push_async_exit(attempt.pop_all())
+                return reply
+            said = await reply.read(MAX_REFUSAL_BYTES)
+        if self._limit_field in body and "max_completion_tokens" in parse(said).message:
+            # Newer OpenAI models refuse the old name and tell the new one: learnt once, for good.
+            self._limit_field = "max_completion_tokens"
+            return await self._try(prompt, stack, deadline)
+        error = refusal(
+            reply.status, said, self._host, headers=reply.headers, key_env=self._settings.api_key_env, secret=key
+        )
+        raise _Refused(error, again=reply.status in RETRIED, outage=reply.status >= 500)
+
+    def _key(self) -> str:
+        name = self._settings.api_key_env
+        if not name:
+            return ""
+        key = os.environ.get(name, "")
+        if not key:
+            raise ConfigurationError(
+                f"model `{self.card.name}` needs a key, and the environment variable {name} is not set",
+                hint=f"export {name}=...",
+            )
+        return key
+
+    def _headers(self, key: str) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", **self._settings.headers}
+        return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+
+
+class _Refused(Exception):
+    """A reply that is no answer: what it means, whether to try again, and whether the upstream is to blame."""
+
+    def __init__(self, error: PalierError, *, again: bool, outage: bool) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.again = again
+        self.outage = outage
+
+
+def _jitter(retry: int) -> float:
+    return random.uniform(0, min(LONGEST_PAUSE_S, PAUSE_S * 2**retry))  # noqa: S311
