@@ -220,7 +220,7 @@ def write_docx(path: Path) -> None:
                 continue
             table = document.add_table(rows=0, cols=len(block[0]), style="Table Grid")
             for row in block:
-                for cell, text in zip(table.add_row().cells, row):
+                for cell, text in zip(table.add_row().cells, row, strict=True):
                     cell.text = text
     raw = io.BytesIO()
     document.save(raw)
