@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from palier.errors import Busy, StoreError
+from palier.errors import Busy, InvalidRequest, StoreError
 from palier.stores.schema import BUSY_TIMEOUT_MS, Schema, open_reader, open_writer, store_error
 
 T = TypeVar("T")
@@ -206,6 +206,8 @@ class Database:
         connection.close()
 
     def _translated(self, error: Exception) -> Exception:
+        if isinstance(error, UnicodeEncodeError):
+            return InvalidRequest("a text holds half of a surrogate pair, which is no Unicode")
         return store_error(self.path, error) if isinstance(error, apsw.Error) else error
 
 

@@ -1,0 +1,189 @@
+"""What is done to documents on a connection: put, delete, get, list. Each is one job of a `Database`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apsw
+import msgspec
+
+from palier.errors import ConfigurationError
+from palier.interfaces import Vectors
+from palier.stores.schema import statements
+from palier.types import Document, Label, Passage, Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection's row. Its encoder is that of its first document, for as long as it has one."""
+
+    id: int
+    name: str
+    encoder: str
+    dimension: int
+
+    def statement(self, name: str) -> str:
+        """A statement on this collection's own full-text index."""
+        return statements("knowledge")[name].replace("terms_N", f"terms_{self.id}")
+
+    def check(self, encoder: str, dimension: int) -> None:
+        """Raise `ConfigurationError` unless vectors of this encoder may be compared with those that are kept."""
+        if (encoder, dimension) != (self.encoder, self.dimension):
+            raise ConfigurationError(
+                f"collection `{self.name}` was indexed by {self.encoder} ({self.dimension} dimensions), "
+                f"not by {encoder} ({dimension})",
+                hint="delete its documents and ingest them again, or configure the encoder it was indexed by",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document ready to be written: `terms` has one text of stemmed terms a passage, `vectors` one row."""
+
+    document: Document
+    passages: Sequence[Passage]
+    vectors: Vectors
+    terms: Sequence[str]
+
+
+def find_collection(connection: apsw.Connection, name: str) -> Collection | None:
+    """The collection called `name`, if it holds anything."""
+    row = connection.execute(statements("knowledge")["collection"], (name,)).fetchone()
+    return Collection(*row) if row else None
+
+
+def readable(connection: apsw.Connection, principal: Principal) -> str:
+    """The audiences that `principal` belongs to, as a JSON list of their numbers."""
+    values = {"groups": _json(principal.groups), "admin": principal.admin}
+    return _json([number for (number,) in connection.execute(statements("knowledge")["readable"], values)])
+
+
+def put_documents(connection: apsw.Connection, batch: Sequence[Prepared], encoder: str, dimension: int) -> None:
+    """Write each document in the place of the one of its name."""
+    for prepared in batch:
+        collection = _own_collection(connection, prepared.document.collection, encoder, dimension)
+        _remove(connection, collection, prepared.document.id)
+        _insert(connection, collection, prepared)
+
+
+def delete_documents(connection: apsw.Connection, name: str, documents: Sequence[str]) -> int:
+    """Delete those that exist, and their collection with the last; how many there were."""
+    collection = find_collection(connection, name)
+    if collection is None:
+        return 0
+    deleted = sum(_remove(connection, collection, document) for document in documents)
+    connection.execute(statements("knowledge")["drop_empty_collection"], {"collection": collection.id})
+    if connection.changes():
+        connection.execute(collection.statement("drop_terms"))
+    for _ in connection.execute(statements("knowledge")["vacuum"]):
+        pass
+    return deleted
+
+
+def get_document(connection: apsw.Connection, collection: str, document: str, principal: Principal) -> Document | None:
+    """The document, if it exists and `principal` may read it."""
+    values = {"collection": collection, "name": document, "readable": readable(connection, principal)}
+    row = connection.execute(statements("knowledge")["get"], values).fetchone()
+    return _document(collection, row) if row else None
+
+
+def list_documents(
+    connection: apsw.Connection, collection: str, principal: Principal, after: str, limit: int
+) -> list[Document]:
+    """Documents that `principal` may read, in order of id, without their text."""
+    values = {
+        "collection": collection,
+        "after": after,
+        "limit": max(limit, 0),
+        "readable": readable(connection, principal),
+    }
+    return [_document(collection, row) for row in connection.execute(statements("knowledge")["list"], values)]
+
+
+def _own_collection(connection: apsw.Connection, name: str, encoder: str, dimension: int) -> Collection:
+    if found := find_collection(connection, name):
+        found.check(encoder, dimension)
+        return found
+    values = {"name": name, "encoder": encoder, "dimension": dimension}
+    number = int(connection.execute(statements("knowledge")["create_collection"], values).get)
+    made = Collection(number, name, encoder, dimension)
+    connection.execute(made.statement("create_terms"))
+    connection.execute(made.statement("secure_terms"))
+    return made
+
+
+def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepared) -> None:
+    sql = statements("knowledge")
+    document = prepared.document
+    audience = _audience(connection, document.groups)
+    row = {
+        **{field: getattr(document, field) for field in ("title", "url", "language", "digest", "source", "updated")},
+        "collection": collection.id,
+        "audience": audience,
+        "passages": len(prepared.passages),
+        "name": document.id,
+        "label": document.label.value,
+        "groups": _json(document.groups),
+        "metadata": _json(document.metadata),
+        "text": document.text,
+    }
+    number = connection.execute(sql["insert_document"], row).get
+    insert_terms = collection.statement("insert_terms")
+    for passage, vector, terms in zip(prepared.passages, prepared.vectors, prepared.terms, strict=True):
+        values = (number, audience, passage.index, passage.heading, passage.start, passage.end, passage.text)
+        row_id = connection.execute(sql["insert_passage"], values).get
+        connection.execute(sql["insert_vector"], (row_id, collection.id, audience, vector.tobytes()))
+        connection.execute(insert_terms, (row_id, terms))
+    _count(connection, collection, added=len(prepared.passages))
+
+
+def _remove(connection: apsw.Connection, collection: Collection, document: str) -> bool:
+    """Take a document away with its passages, vectors, terms, and its audience if it was the last of it."""
+    sql = statements("knowledge")
+    row = connection.execute(sql["find_document"], (collection.id, document)).fetchone()
+    if row is None:
+        return False
+    number, audience, passages = row
+    connection.execute(collection.statement("delete_terms"), (number,))
+    connection.execute(sql["delete_document"], (number,))
+    connection.execute(sql["drop_empty_audience"], {"audience": audience})
+    _count(connection, collection, removed=passages)
+    return True
+
+
+def _count(connection: apsw.Connection, collection: Collection, *, added: int = 0, removed: int = 0) -> None:
+    values = {"collection": collection.id, "added": added, "removed": removed}
+    connection.execute(statements("knowledge")["changed"], values)
+
+
+def _audience(connection: apsw.Connection, groups: Sequence[str]) -> int:
+    sql = statements("knowledge")
+    names = _json(sorted(set(groups)))
+    if row := connection.execute(sql["audience"], (names,)).fetchone():
+        return int(row[0])
+    number = int(connection.execute(sql["create_audience"], (names,)).get)
+    connection.execute(sql["create_members"], {"audience": number, "groups": names})
+    return number
+
+
+def _document(collection: str, row: tuple[str, str, str, str, str, str, str, str, str, float, str]) -> Document:
+    name, title, url, language, label, groups, metadata, digest, source, updated, text = row
+    return Document(
+        id=name,
+        collection=collection,
+        title=title,
+        url=url,
+        language=language,
+        label=Label(label),
+        groups=msgspec.json.decode(groups, type=tuple[str, ...]),
+        metadata=msgspec.json.decode(metadata),
+        digest=digest,
+        source=source,
+        updated=updated,
+        text=text,
+    )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

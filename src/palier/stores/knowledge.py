@@ -1,0 +1,151 @@
+"""Documents and their passages in SQLite, found by vector (sqlite-vec) and by terms (FTS5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from palier.errors import ConfigurationError, InvalidRequest
+from palier.interfaces import Vectors, Workers
+from palier.stores.documents import Prepared, delete_documents, get_document, list_documents, put_documents
+from palier.stores.passages import best_passages, nearest_passages, readable_collections, tokens
+from palier.stores.schema import Schema
+from palier.stores.sqlite import Database
+from palier.types import Document, Hit, Passage, Principal
+
+KNOWLEDGE = Schema(name="knowledge", application_id=0x706C6B6E, page_size=16_384, vectors=True)
+"""Pages of 16 KiB hold seven vectors of 512 dimensions; of 4 KiB one, and the file is twice the size."""
+Analyse = Callable[[str, str], Sequence[str]]
+
+
+class SqliteKnowledge:
+    """`Documents` and `PassageIndex` in one file of SQLite."""
+
+    def __init__(
+        self, database: Database, encoder_name: str, dimension: int, analyse: Analyse, workers: Workers | None
+    ) -> None:
+        self._database = database
+        self._encoder = (encoder_name, dimension)
+        self._analyse = analyse
+        self._workers = workers
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        encoder_name: str,
+        dimension: int,
+        analyse: Analyse,
+        *,
+        workers: Workers | None = None,
+    ) -> SqliteKnowledge:
+        """Open or make the file. Raises `StoreError`.
+
+        `analyse(text, language)` gives the stemmed terms of a text, in the workers where there are any (then it must
+        be a module's function), else in a thread. Vectors come from the encoder of that name and dimension.
+        """
+        return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers)
+
+    async def close(self) -> None:
+        """Finish what is queued, then close."""
+        await self._database.close()
+
+    async def put(self, documents: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> None:
+        """Insert or replace whole documents, all or none; durable, and visible to the next search.
+
+        A document's vectors have the shape (passages, dimension); their length does not matter. Raises
+        `InvalidRequest` for a document that cannot be kept and `ConfigurationError` for another encoder's collection.
+        """
+        checked = [_checked(document, found, vectors, self._encoder[1]) for document, found, vectors in documents]
+        analysed = iter(await self._terms([*_texts(checked)]))
+        batch = [
+            Prepared(document, found, vectors, [next(analysed) for _ in found]) for document, found, vectors in checked
+        ]
+        await self._database.write(lambda connection: put_documents(connection, batch, *self._encoder))
+
+    async def get(self, collection: str, document: str, principal: Principal) -> Document | None:
+        """The document, if it exists and `principal` may read it."""
+        return await self._database.read(lambda connection: get_document(connection, collection, document, principal))
+
+    async def delete(self, collection: str, documents: Sequence[str]) -> int:
+        """Delete those that exist; how many there were."""
+        return await self._database.write(lambda connection: delete_documents(connection, collection, documents))
+
+    async def by_vector(
+        self, collections: Sequence[str], vector: Vectors, limit: int, principal: Principal
+    ) -> list[Hit]:
+        """Nearest passages by cosine; `Hit.cosine` is set, best first."""
+        name, dimension = self._encoder
+        query = np.ascontiguousarray(vector, dtype=np.float32).reshape(-1)
+        if query.size != dimension:
+            raise ConfigurationError(f"a vector of {query.size} dimensions was given, and {name} has {dimension}")
+        if limit <= 0:
+            return []
+        return await self._database.read(
+            lambda connection: nearest_passages(
+                connection, collections, query.tobytes(), self._encoder, limit, principal
+            )
+        )
+
+    async def by_terms(
+        self, collections: Sequence[str], terms: Sequence[str], limit: int, principal: Principal
+    ) -> list[Hit]:
+        """Best passages by BM25 over stemmed terms; `Hit.bm25` is set (higher is better), best first."""
+        if limit <= 0:
+            return []
+        return await self._database.read(
+            lambda connection: best_passages(connection, collections, terms, limit, principal)
+        )
+
+    async def collections(self, principal: Principal) -> list[dict[str, Any]]:
+        """One {name, documents, passages, encoder, dimension} a collection, counting what `principal` may read."""
+        return await self._database.read(lambda connection: readable_collections(connection, principal))
+
+    async def _terms(self, texts: Sequence[tuple[str, str]]) -> list[str]:
+        if self._workers is None:
+            return await asyncio.to_thread(_analyse_all, self._analyse, texts)
+        return await self._workers.run(_analyse_all, self._analyse, texts)
+
+    async def list(
+        self, collection: str, principal: Principal, *, after: str = "", limit: int = 1000
+    ) -> list[Document]:
+        """Documents in order of id, without their text (`text` is "")."""
+        return await self._database.read(
+            lambda connection: list_documents(connection, collection, principal, after, limit)
+        )
+
+
+def _texts(checked: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> list[tuple[str, str]]:
+    """What each passage is found by: its words, under its heading, in a document of its title."""
+    return [
+        ("\n".join((document.title, passage.heading, passage.text)), document.language)
+        for document, found, _ in checked
+        for passage in found
+    ]
+
+
+def _analyse_all(analyse: Analyse, texts: Sequence[tuple[str, str]]) -> list[str]:
+    return [tokens(analyse(text, language)) for text, language in texts]
+
+
+def _checked(
+    document: Document, found: Sequence[Passage], vectors: Vectors, dimension: int
+) -> tuple[Document, Sequence[Passage], Vectors]:
+    where = f"document `{document.id}` of `{document.collection}`"
+    if not document.id or not document.collection:
+        raise InvalidRequest(f"{where} needs an id and a collection", param="id")
+    if len({passage.index for passage in found}) < len(found):
+        raise InvalidRequest(f"{where} has two passages of one index", param="passages")
+    matrix = np.ascontiguousarray(vectors, dtype=np.float32)
+    if matrix.shape != (len(found), dimension) and (found or matrix.size):
+        raise InvalidRequest(
+            f"{where}: vectors have the shape {matrix.shape}, not ({len(found)}, {dimension})", param="vectors"
+        )
+    if not np.isfinite(matrix).all():
+        raise InvalidRequest(f"{where}: a vector holds what is no finite number", param="vectors")
+    lengths = np.linalg.norm(matrix, axis=-1, keepdims=True)
+    return document, found, np.divide(matrix, lengths, out=matrix.copy(), where=lengths > 0)

@@ -1,0 +1,110 @@
+"""Search on a connection, by vector and by terms: only what a principal may read is looked at, never sorted out after.
+
+BM25 weighs a term by how rare it is in the whole collection, unreadable documents included, as everywhere that one
+index serves all: a score may tell that, and nothing more.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import apsw
+
+from palier.stores.documents import Collection, find_collection, readable
+from palier.stores.schema import statements
+from palier.types import Hit, Label, Principal
+
+MAX_QUERY_TERMS = 128
+"""Different terms of a query at most; the rest is dropped."""
+Found = tuple[float, int, Collection]
+"""Score, passage, collection."""
+_SEPARATORS = dict.fromkeys((*range(32), 127), " ")
+
+
+def nearest_passages(
+    connection: apsw.Connection,
+    names: Iterable[str],
+    vector: bytes,
+    encoder: tuple[str, int],
+    limit: int,
+    principal: Principal,
+) -> list[Hit]:
+    """The `limit` passages nearest to `vector` (float32). Raises `ConfigurationError` for another encoder's."""
+    audiences = readable(connection, principal)
+    found: list[Found] = []
+    for collection in _existing(connection, names):
+        collection.check(*encoder)
+        values = {"collection": collection.id, "vector": vector, "readable": audiences, "limit": limit}
+        rows = connection.execute(statements("knowledge")["nearest"], values)
+        found.extend((cosine, passage, collection) for passage, cosine in rows)
+    return [
+        _hit(connection, collection, passage, score=cosine, cosine=cosine)
+        for cosine, passage, collection in heapq.nsmallest(limit, found, key=lambda row: (-row[0], row[1]))
+    ]
+
+
+def best_passages(
+    connection: apsw.Connection, names: Iterable[str], terms: Sequence[str], limit: int, principal: Principal
+) -> list[Hit]:
+    """The `limit` best passages that hold any of `terms` (already stemmed), by BM25 within their collection."""
+    words = dict.fromkeys(tokens(terms).split(" "))
+    words.pop("", None)
+    if not words:
+        return []
+    query = " OR ".join('"' + word.replace('"', '""') + '"' for word in list(words)[:MAX_QUERY_TERMS])
+    audiences = readable(connection, principal)
+    found: list[Found] = []
+    for collection in _existing(connection, names):
+        values = {"query": query, "readable": audiences, "limit": limit}
+        rows = connection.execute(collection.statement("best"), values)
+        found.extend((bm25, passage, collection) for passage, bm25 in rows)
+    return [
+        _hit(connection, collection, passage, score=bm25, bm25=bm25)
+        for bm25, passage, collection in heapq.nsmallest(limit, found, key=lambda row: (-row[0], row[1]))
+    ]
+
+
+def readable_collections(connection: apsw.Connection, principal: Principal) -> list[dict[str, Any]]:
+    """Collections of which `principal` may read something, counting only that."""
+    rows = connection.execute(statements("knowledge")["collections"], {"readable": readable(connection, principal)})
+    names = ("name", "documents", "passages", "encoder", "dimension")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def tokens(terms: Iterable[str]) -> str:
+    """Terms as the full-text index parts them: at spaces and control characters, whatever stands in them."""
+    return " ".join(terms).translate(_SEPARATORS).encode("utf-8", "replace").decode()
+
+
+def _existing(connection: apsw.Connection, names: Iterable[str]) -> list[Collection]:
+    found = (find_collection(connection, name) for name in dict.fromkeys(names))
+    return [collection for collection in found if collection]
+
+
+def _hit(
+    connection: apsw.Connection,
+    collection: Collection,
+    passage: int,
+    *,
+    score: float,
+    cosine: float = 0.0,
+    bm25: float = 0.0,
+) -> Hit:
+    row = connection.execute(statements("knowledge")["hit"], (passage,))
+    document, position, text, label, title, url, heading, language = next(row)
+    return Hit(
+        collection=collection.name,
+        document=document,
+        passage=position,
+        text=text,
+        label=Label(label),
+        title=title,
+        url=url,
+        heading=heading,
+        language=language,
+        score=score,
+        cosine=cosine,
+        bm25=bm25,
+    )
