@@ -1,0 +1,101 @@
+"""The models: do they open, are they well, and how fast is an engine here."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from palier.app import Palier
+from palier.config import Settings
+from palier.errors import DataFolderBusy, PalierError
+from palier.interfaces import Model
+from palier.server.doctor import speeds
+from palier.server.doctor.finding import Finding
+from palier.server.remote import RemotePalier
+from palier.stores.folder import DataFolder
+from palier.types import Delta, Message, Metered, Parameters, Prompt
+
+TOKENS = 64
+"""Tokens generated to measure an engine: a second or two."""
+
+
+async def check(settings: Settings) -> AsyncIterator[Finding]:
+    """A finding for the encoder and for each model that is not an endpoint."""
+    try:
+        if gateway := await RemotePalier.connect(DataFolder(settings.folder).admin_socket):
+            async for finding in _told(gateway, settings):
+                yield finding
+            return
+        async with Palier.open(settings) as palier:
+            yield await _encoder(palier)
+            for name, model in palier.models.items():
+                if settings.models[name].kind == "engine":
+                    yield await _engine(name, model, settings)
+                elif settings.models[name].kind != "endpoint":
+                    yield _well(name, *await model.health())
+    except DataFolderBusy as error:
+        yield Finding(check="models", status="warn", detail=error.message, advice="run palier doctor again later")
+    except PalierError as error:
+        yield Finding.failed("models", error)
+
+
+async def _told(gateway: RemotePalier, settings: Settings) -> AsyncIterator[Finding]:
+    """What a running gateway says: a second engine would take memory and speed from the first."""
+    words = f"running, process {gateway.gateway.pid}, version {gateway.gateway.version}"
+    yield Finding(check="gateway", detail=words)
+    for name, part in (await gateway.health()).items():
+        if name not in settings.models or settings.models[name].kind != "endpoint":
+            yield _well(name, bool(part["ok"]), str(part["detail"]))
+
+
+def _well(name: str, ok: bool, detail: str) -> Finding:
+    advice = "" if ok else "look at the log of palier serve"
+    return Finding(check=f"model {name}", status="ok" if ok else "fail", detail=detail, advice=advice)
+
+
+async def _encoder(palier: Palier) -> Finding:
+    started = time.perf_counter()
+    try:
+        vectors = await palier.encoder.encode(["Is anybody there?"])
+    except PalierError as error:
+        return Finding.failed("encoder", error)
+    took = (time.perf_counter() - started) * 1000
+    return Finding(check="encoder", detail=f"{palier.encoder.name}, {vectors.shape[1]} dimensions, {took:.0f} ms")
+
+
+async def _engine(name: str, model: Model, settings: Settings) -> Finding:
+    """Have it write a few tokens, and keep how fast it was."""
+    check = f"model {name}"
+    started = time.perf_counter()
+    first = 0.0
+    pieces = tokens = 0
+    prompt = Prompt(
+        id="doctor",
+        messages=(Message(role="user", content="Describe the sea in a long paragraph."),),
+        parameters=Parameters(max_tokens=TOKENS, temperature=0.0),
+    )
+    try:
+        async with contextlib.aclosing(model.stream(prompt)) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    pieces += 1
+                    first = first or time.perf_counter()
+                elif isinstance(event, Metered):
+                    tokens = event.usage.completion
+    except PalierError as error:
+        return Finding.failed(check, error)
+    ended = time.perf_counter()
+    if not pieces:
+        return Finding(check=check, status="fail", detail="it starts but writes nothing", advice="try other weights")
+    written = tokens or pieces
+    speed = speeds.Speed(
+        decode=round((written - 1) / (ended - first), 1) if written > 1 else 0.0,
+        first_ms=round((first - started) * 1000, 1),
+        when=time.strftime("%Y-%m-%d"),
+    )
+    weights = settings.models[name].weights
+    speeds.write(settings.folder, weights, speed)
+    words = f"{Path(weights).name} writes {speed.decode:.0f} tokens/s here, first token after {speed.first_ms:.0f} ms"
+    return Finding(check=check, detail=words)

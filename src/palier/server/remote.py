@@ -1,0 +1,194 @@
+"""A running gateway as if it were an open `Palier`: the command line's side of the admin socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
+from palier.server.admin import (
+    MAX_LINE,
+    OWNER,
+    Ask,
+    Call,
+    DeleteDocuments,
+    Gateway,
+    GetDocument,
+    GetTrace,
+    Health,
+    ListCollections,
+    ListDocuments,
+    ListTraces,
+    PutDocuments,
+    Reply,
+    Search,
+    Status,
+    line,
+    reachable,
+)
+from palier.types import Completed, Document, Event, Hit, Message, ModelCard, Parameters, Principal, Result, Trace
+
+T = TypeVar("T")
+BATCH_BYTES = MAX_LINE // 8
+"""Text sent in one `put`, about; JSON escapes can make it several times longer."""
+
+_replies = msgspec.json.Decoder(Reply)
+_events = msgspec.json.Decoder(Event | Completed)
+
+
+class RemoteTraces:
+    """What happened, read through the gateway."""
+
+    def __init__(self, remote: RemotePalier) -> None:
+        self._remote = remote
+
+    async def get(self, id: str) -> Trace | None:
+        return await self._remote.call(GetTrace(id=id), Trace | None)
+
+    async def list(
+        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+    ) -> list[Trace]:
+        call = ListTraces(before=before, limit=limit, route=route, status=status, tier=tier)
+        return await self._remote.call(call, list[Trace])
+
+
+class RemotePalier:
+    """The methods of `Palier` that commands use, answered by the gateway behind `path`.
+
+    Errors are raised as the gateway raised them; `Unavailable` when it goes away in the middle.
+    """
+
+    def __init__(self, path: Path, gateway: Gateway) -> None:
+        self._path = path
+        self.gateway = gateway
+        self.traces = RemoteTraces(self)
+
+    @classmethod
+    async def connect(cls, path: Path) -> RemotePalier | None:
+        """The gateway behind `path`; None when none is running (no socket file, or a dead gateway's)."""
+        remote = cls(path, Gateway(pid=0, version="", routes={}, cards={}))
+        try:
+            remote.gateway = await remote.call(Status(), Gateway)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        return remote
+
+    @property
+    def routes(self) -> dict[str, list[str]]:
+        return self.gateway.routes
+
+    def cards(self, route: str) -> list[ModelCard]:
+        """The models of the route's tiers, lowest first."""
+        if route not in self.gateway.cards:
+            raise NotFound(f"there is no route `{route}`", hint=f"one of {', '.join(self.routes)}")
+        return self.gateway.cards[route]
+
+    async def health(self) -> dict[str, Any]:
+        return await self.call(Health(), dict[str, Any])
+
+    def request(
+        self,
+        question: str | Sequence[Message],
+        *,
+        route: str | None = None,
+        tier: str | None = None,
+        language: str = "",
+        principal: Principal = OWNER,
+        **parameters: Any,
+    ) -> Ask:
+        """A question as `stream` takes it. The gateway checks it when it is asked."""
+        messages = (Message(role="user", content=question),) if isinstance(question, str) else tuple(question)
+        try:
+            wanted = Parameters(**parameters)
+        except TypeError as error:
+            raise InvalidRequest(f"unknown parameter: {error}") from None
+        return Ask(messages=messages, route=route, tier=tier, language=language, parameters=wanted, principal=principal)
+
+    async def stream(self, request: Ask) -> AsyncGenerator[Event | Completed, None]:
+        """The answer as it comes; the last event is `Completed`. Closing the iterator cancels it."""
+        async with contextlib.aclosing(self._replies(request)) as replies:
+            async for reply in replies:
+                if reply.event is not None:
+                    yield _events.decode(reply.event)
+
+    async def ask(self, question: str | Sequence[Message], **options: Any) -> Result:
+        """The outcome of one question; `options` are those of `request`."""
+        async with contextlib.aclosing(self.stream(self.request(question, **options))) as events:
+            async for event in events:
+                if isinstance(event, Completed):
+                    return event.result
+        raise Unavailable("the gateway stopped before the answer was complete")
+
+    async def search(
+        self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = OWNER
+    ) -> list[Hit]:
+        call = Search(query=query, collections=tuple(collections), limit=limit, principal=principal)
+        return await self.call(call, list[Hit])
+
+    async def list_collections(self, principal: Principal = OWNER) -> list[dict[str, Any]]:
+        return await self.call(ListCollections(principal=principal), list[dict[str, Any]])
+
+    async def put_documents(self, documents: Sequence[Document]) -> None:
+        for batch in _batches(documents):
+            await self.call(PutDocuments(documents=batch), Any)
+
+    async def get_document(self, collection: str, id: str, principal: Principal = OWNER) -> Document | None:
+        return await self.call(GetDocument(collection=collection, id=id, principal=principal), Document | None)
+
+    async def delete_documents(self, collection: str, ids: Sequence[str]) -> int:
+        return await self.call(DeleteDocuments(collection=collection, ids=tuple(ids)), int)
+
+    async def list_documents(
+        self, collection: str, principal: Principal = OWNER, after: str = "", limit: int = 1000
+    ) -> list[Document]:
+        call = ListDocuments(collection=collection, principal=principal, after=after, limit=limit)
+        return await self.call(call, list[Document])
+
+    async def call(self, call: Call, kind: Any) -> Any:
+        """One call's result, as `kind`."""
+        async with contextlib.aclosing(self._replies(call)) as replies:
+            async for reply in replies:
+                if reply.result is not None:
+                    return msgspec.json.decode(reply.result, type=kind)
+        raise Unavailable("the gateway stopped before it replied", hint="run the command again")
+
+    async def _replies(self, call: Call) -> AsyncGenerator[Reply, None]:
+        with reachable(self._path) as name:
+            reader, writer = await asyncio.open_unix_connection(name, limit=MAX_LINE)
+        try:
+            writer.write(line(call))
+            await writer.drain()
+            while text := await reader.readline():
+                reply = _replies.decode(text)
+                if reply.error is not None:
+                    raise reply.error.error()
+                yield reply
+                if reply.result is not None:
+                    return
+        except ConnectionError:
+            raise Unavailable("the gateway stopped in the middle of a command", hint="run it again") from None
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise StoreError(f"the gateway's reply cannot be read: {error}") from None
+        finally:
+            writer.close()
+        raise Unavailable("the gateway stopped in the middle of a command", hint="run it again")
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[tuple[Document, ...]]:
+    """Documents in groups that fit a line of the socket."""
+    batch: list[Document] = []
+    size = 0
+    for document in documents:
+        length = len(document.text.encode()) + 1000
+        if batch and size + length > BATCH_BYTES:
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(document)
+        size += length
+    if batch:
+        yield tuple(batch)
