@@ -1,0 +1,81 @@
+"""The outermost layer: names every request, refuses foreign hosts, adds the security headers, hides what broke."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from palier.config import Server
+from palier.errors import Forbidden, NotFound, PalierError
+from palier.server.endpoint import ID
+from palier.server.replies import Answer, unforeseen
+
+log = logging.getLogger("palier.server")
+
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+
+
+class Edge:
+    """Wraps the whole application.
+
+    The Host header must name this gateway: a web page that a name of its own leads here (DNS rebinding) is refused.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Server) -> None:
+        self._app = app
+        self._hosts = frozenset(name.lower() for name in (*_LOOPBACK, _bracketed(settings.host), *settings.hosts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        call = scope[ID] = secrets.token_hex(12)
+        added = [(b"x-request-id", b"req-" + call.encode()), *_SECURITY]
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].extend(added)
+            await send(message)
+
+        try:
+            self._check_host(scope)
+            await self._app(scope, receive, sending)
+        except PalierError as error:
+            await Answer(sending).fail(error)
+        except Exception:
+            log.exception("%s: unforeseen", call)
+            await Answer(sending).fail(unforeseen(call))
+
+    def _check_host(self, scope: Scope) -> None:
+        given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
+        name = _without_port(given)
+        server = scope.get("server")
+        if name in self._hosts or (server is not None and name == _bracketed(server[0])):
+            return
+        raise Forbidden(
+            f"the Host header is `{name[:100]}`, which is no name of this gateway", hint="add it to [server] hosts"
+        )
+
+
+def _bracketed(address: str) -> str:
+    """An IPv6 address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """What no route matches. Raises `NotFound`, which the edge answers."""
+    raise NotFound(f"there is no `{scope['path'][:200]}`", hint="/openapi.json lists what there is")

@@ -1,0 +1,156 @@
+"""One route as an ASGI application: authenticate, read, work within the limits, answer or fail in OpenAI's shape.
+
+The work is cancelled when the client leaves or the request's time is over, streamed or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from palier.app import Palier
+from palier.errors import PalierError, UpstreamTimeout
+from palier.server.auth import authenticate
+from palier.server.limits import ClientLeft, Places, read_body
+from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
+from palier.types import Principal
+
+log = logging.getLogger("palier.server")
+
+ID = "palier.id"
+"""Where the scope holds the request's unique id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What every endpoint shares."""
+
+    palier: Palier
+    places: Places
+    key: bytes
+    max_body_bytes: int
+    timeout_s: float
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as its handler sees it. `id` is unique: those of the answer and its trace end in it."""
+
+    id: str
+    palier: Palier
+    headers: Mapping[bytes, bytes]
+    path: Mapping[str, str]
+    query: bytes
+    principal: Principal
+    body: bytes = b""
+
+
+Handler = Callable[[Call], Awaitable[Reply | Stream]]
+
+
+class Endpoint:
+    """Serves `handler`. `bounded` requests need a place among those at work; `has_body` ones are read before."""
+
+    def __init__(self, gateway: Gateway, handler: Handler, *, bounded: bool = True, has_body: bool = False) -> None:
+        self._gateway = gateway
+        self._handler = handler
+        self._bounded = bounded
+        self._has_body = has_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Answer(send)
+        try:
+            headers = dict(scope["headers"])
+            principal = authenticate(headers, self._gateway.key)
+            path, query = scope["path_params"], scope["query_string"]
+            call = Call(scope[ID], self._gateway.palier, headers, path, query, principal)
+            if self._bounded:
+                await self._admit(call, receive, answer)
+            else:
+                await answer.give(await self._handler(call))
+        except ClientLeft as left:
+            log.debug("%s: %s", scope[ID], left)
+        except PalierError as error:
+            if error.status >= 500:
+                log.warning("%s: %s: %s", scope[ID], type(error).__name__, error)
+            await answer.fail(error)
+        except Exception:
+            log.exception("%s: unforeseen", scope[ID])
+            await answer.fail(unforeseen(scope[ID]))
+
+    async def _admit(self, call: Call, receive: Receive, answer: Answer) -> None:
+        self._gateway.places.admit()
+        try:
+            await self._work(call, receive, answer)
+        finally:
+            self._gateway.places.leave()
+
+    async def _work(self, call: Call, receive: Receive, answer: Answer) -> None:
+        gateway = self._gateway
+        watch = None
+        try:
+            async with asyncio.timeout(gateway.timeout_s) as deadline:
+                if self._has_body:
+                    call.body = await read_body(receive, call.headers, gateway.max_body_bytes)
+                watch = _Watch(receive, deadline)
+                try:
+                    async with gateway.places:
+                        await answer.give(await self._handler(call))
+                finally:
+                    watch.stop()
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            if watch is not None and watch.left:
+                raise ClientLeft("the client left before the end of its answer") from None
+            raise UpstreamTimeout(
+                f"the answer took more than {gateway.timeout_s:g} s", hint="[server] request_timeout_s sets the limit"
+            ) from None
+
+
+class MethodNotAllowed(PalierError):
+    """405: the path is there, the method is not."""
+
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+
+class Resource:
+    """What one path answers, by method."""
+
+    def __init__(self, methods: Mapping[str, ASGIApp]) -> None:
+        self._methods = dict(methods)
+        if "GET" in self._methods:
+            self._methods["HEAD"] = self._methods["GET"]
+        self._allow = [(b"allow", ", ".join(sorted(self._methods)).encode())]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._methods.get(scope["method"])
+        if app is None:
+            error = MethodNotAllowed(f"{scope['method'][:20]} is not for `{scope['path'][:200]}`")
+            await Answer(send).give(error_reply(error, self._allow))
+        else:
+            await app(scope, receive, send)
+
+
+class _Watch:
+    """Waits for the client to leave, and then ends the work as if its time were over."""
+
+    def __init__(self, receive: Receive, deadline: asyncio.Timeout) -> None:
+        self.left = False
+        self._task = asyncio.create_task(self._wait(receive, deadline))
+
+    async def _wait(self, receive: Receive, deadline: asyncio.Timeout) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not deadline.expired():
+            self.left = True
+            deadline.reschedule(0)
+
+    def stop(self) -> None:
+        self._task.cancel()

@@ -1,0 +1,164 @@
+"""The gateway as an ASGI application, and the server that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
+
+from palier.app import Palier
+from palier.errors import ConfigurationError
+from palier.server import models, openai_api, palier_api
+from palier.server.edge import Edge, not_found
+from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
+from palier.server.limits import Places
+from palier.server.openapi import document
+from palier.server.probes import Probes
+
+if TYPE_CHECKING:
+    from socket import socket
+
+_KEEP_ALIVE_S = 75
+"""Longer than clients keep an idle connection, so that none writes into one that is just being closed."""
+
+
+def create_app(palier: Palier) -> ASGIApp:
+    """The ASGI application of an open palier."""
+    settings = palier.settings.server
+    gateway = Gateway(
+        palier=palier,
+        places=Places(settings.max_concurrent, settings.max_queue),
+        key=palier.key.encode(),
+        max_body_bytes=settings.max_body_bytes,
+        timeout_s=settings.request_timeout_s,
+    )
+    return Edge(Router(_routes(gateway), redirect_slashes=False, default=not_found), settings)
+
+
+def _routes(gateway: Gateway) -> list[Route]:
+    def at(path: str, **endpoints: Endpoint) -> Route:
+        return Route(path, Resource(endpoints))
+
+    def read(handler: Handler, *, bounded: bool = True) -> Endpoint:
+        return Endpoint(gateway, handler, bounded=bounded)
+
+    def take(handler: Handler) -> Endpoint:
+        return Endpoint(gateway, handler, has_body=True)
+
+    probes = Probes(gateway.palier, gateway.key, document())
+    documents = "/v1/palier/collections/{collection}/documents"
+    return [
+        at("/v1/chat/completions", POST=take(openai_api.chat_completions)),
+        at("/v1/completions", POST=take(openai_api.completions)),
+        at("/v1/embeddings", POST=take(openai_api.embeddings)),
+        at("/v1/models", GET=read(models.list_models, bounded=False)),
+        at("/v1/models/{id:path}", GET=read(models.get_model, bounded=False)),
+        at("/v1/palier/search", POST=take(palier_api.search)),
+        at("/v1/palier/collections", GET=read(palier_api.list_collections)),
+        at(documents, GET=read(palier_api.list_documents)),
+        at(
+            documents + "/{id:path}",
+            PUT=take(palier_api.put_document),
+            GET=read(palier_api.get_document),
+            DELETE=read(palier_api.delete_document),
+        ),
+        Route("/healthz", Resource({"GET": probes.healthz})),
+        Route("/readyz", Resource({"GET": probes.readyz})),
+        Route("/openapi.json", Resource({"GET": probes.openapi})),
+    ]
+
+
+async def serve(palier: Palier, *, sockets: Sequence[socket] = (), ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT, SIGTERM or cancellation; then requests have `shutdown_timeout_s` to end.
+
+    Listens on the address of `[server]` and on `sockets` besides. `ready` is called with the gateway's URL once it
+    answers; without one, the URL and where the key is are written to standard error. Raises `ConfigurationError` where
+    the address cannot be listened on.
+    """
+    settings = palier.settings.server
+    config = uvicorn.Config(
+        create_app(palier),
+        host=settings.host,
+        port=settings.port,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
+    )
+    listening = [_bind(config), *sockets]
+    host, port = listening[0].getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    server = _Server(config, lambda: (ready or _announce(palier))(url))
+    try:
+        await server.serve(sockets=listening)
+    finally:
+        for one in listening:
+            one.close()
+
+
+def _bind(config: uvicorn.Config) -> socket:
+    try:
+        bound = config.bind_socket()
+    except SystemExit:
+        raise ConfigurationError(
+            f"cannot listen on {config.host}:{config.port}: it is in use, or no address of this machine",
+            hint="change [server] host or port",
+        ) from None
+    bound.set_inheritable(False)
+    return bound
+
+
+def _announce(palier: Palier) -> Callable[[str], None]:
+    def announce(url: str) -> None:
+        sys.stderr.write(f"palier answers on {url}/v1\nthe access key is in {palier.folder.key_file}\n")
+
+    return announce
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says when it is ready, closes its door when cancelled, and leaves signals to the loop.
+
+    uvicorn raises a signal it caught again at its end, which would kill the process before its stores are closed.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def main_loop(self) -> None:
+        try:
+            await super().main_loop()
+        except asyncio.CancelledError:
+            await self.shutdown()
+            raise
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)

@@ -1,0 +1,150 @@
+"""The OpenAI API: its requests to palier's nouns, palier's events to its answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Protocol, runtime_checkable
+
+from palier.app import Palier
+from palier.errors import InvalidRequest
+from palier.interfaces import Encoder
+from palier.server import models, wire_chat, wire_completions, wire_embeddings
+from palier.server.endpoint import Call
+from palier.server.replies import Reply, Stream, json_reply
+from palier.server.reply_chat import ChatChunks, chat_completion
+from palier.server.reply_completions import TextChunks, text_completion
+from palier.types import Completed, Event, Label, Message, Parameters, Request
+
+
+async def chat_completions(call: Call) -> Reply | Stream:
+    """`POST /v1/chat/completions`."""
+    wire = wire_chat.decode_chat(call.body)
+    request = _request(
+        call,
+        f"chatcmpl-{call.id}",
+        wire.model,
+        wire_chat.parameters(wire),
+        messages=wire_chat.messages(wire),
+        stream=bool(wire.stream),
+    )
+    created = int(request.created)
+    if wire.stream:
+        chunks = ChatChunks(request.id, wire.model, created, include_usage=wire.include_usage)
+        return Stream(_encoded(call.palier, request, chunks), _trace(request.id))
+    result = await call.palier.answer(request)
+    return json_reply(chat_completion(result, wire.model, created), _trace(request.id))
+
+
+async def completions(call: Call) -> Reply | Stream:
+    """`POST /v1/completions`: one prompt, or several that are answered one after the other."""
+    wire = wire_completions.decode_completion(call.body)
+    prompts = wire_completions.prompts(wire)
+    parameters = wire_completions.parameters(wire)
+    name = f"cmpl-{call.id}"
+    requests = [
+        _request(
+            call,
+            name if index == 0 else f"{name}-{index}",
+            wire.model,
+            parameters,
+            text=prompt,
+            stream=bool(wire.stream),
+        )
+        for index, prompt in enumerate(prompts)
+    ]
+    created = int(requests[0].created)
+    if wire.stream:
+        chunks = TextChunks(name, wire.model, created, include_usage=wire.include_usage)
+        return Stream(_encoded(call.palier, requests[0], chunks), _trace(name))
+    results = [await call.palier.answer(request) for request in requests]
+    return json_reply(text_completion(name, results, wire.model, created), _trace(name))
+
+
+class _Chunks(Protocol):
+    def encode(self, event: Event | Completed) -> bytes: ...
+
+
+async def _encoded(palier: Palier, request: Request, chunks: _Chunks) -> AsyncGenerator[bytes, None]:
+    async with aclosing(palier.stream(request)) as events:
+        async for event in events:
+            if chunk := chunks.encode(event):
+                yield chunk
+
+
+def _trace(id: str) -> list[tuple[bytes, bytes]]:
+    return [(b"x-palier-trace", id.encode())]
+
+
+def _request(
+    call: Call,
+    id: str,
+    model: str,
+    parameters: Parameters,
+    *,
+    messages: tuple[Message, ...] = (),
+    text: str | None = None,
+    stream: bool,
+) -> Request:
+    route, tier = models.resolve(call.palier, model)
+    return Request(
+        id=id,
+        route=route,
+        tier=tier,
+        messages=messages,
+        text=text,
+        parameters=parameters,
+        principal=call.principal,
+        label=_label(call, route),
+        created=time.time(),
+        stream=stream,
+    )
+
+
+def _label(call: Call, route: str) -> Label:
+    """The label of what the client wrote: the route's, which the header may raise and never lowers."""
+    usual = call.palier.settings.routes[route].message_label
+    given = call.headers.get(b"x-palier-label")
+    if given is None:
+        return usual
+    try:
+        return Label.highest(usual, Label(given.decode("latin-1").strip().lower()))
+    except ValueError:
+        raise InvalidRequest(
+            f"the header X-Palier-Label is `{given.decode('latin-1')[:40]}`", hint=f"one of {', '.join(Label)}"
+        ) from None
+
+
+async def embeddings(call: Call) -> Reply:
+    """`POST /v1/embeddings`, by the encoder that the documents are searched with."""
+    wire = wire_embeddings.decode_embedding(call.body)
+    encoder = call.palier.encoder
+    if wire.model != encoder.name:
+        raise models.unknown(wire.model, f"the embedding model is `{encoder.name}`")
+    wire_embeddings.check_dimensions(wire.dimensions, encoder.dimension)
+    texts, tokens = await _texts(encoder, wire_embeddings.inputs(wire))
+    vectors = wire_embeddings.shortened(await encoder.encode(texts), wire.dimensions)
+    return json_reply(wire_embeddings.embeddings(vectors, wire.model, tokens, wire.encoding_format))
+
+
+@runtime_checkable
+class _Vocabulary(Protocol):
+    """What an encoder with a vocabulary of its own has besides."""
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+    async def detokenize(self, ids: Sequence[Sequence[int]]) -> list[str]: ...
+
+
+async def _texts(encoder: Encoder, inputs: list[str] | list[list[int]]) -> tuple[list[str], int | None]:
+    """The inputs as texts, and how many tokens they are (None where the encoder does not say)."""
+    texts = [item for item in inputs if isinstance(item, str)]
+    arrays = [item for item in inputs if isinstance(item, list)]
+    if not isinstance(encoder, _Vocabulary):
+        if arrays:
+            raise InvalidRequest(f"`input`: {encoder.name} takes no token numbers", hint="send text", param="input")
+        return texts, None
+    if arrays:
+        return await encoder.detokenize(arrays), sum(map(len, arrays))
+    return texts, sum(map(len, await encoder.tokenize(texts)))

@@ -1,0 +1,88 @@
+"""What needs no key: `/healthz`, `/readyz`, `/openapi.json`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.types import Receive, Scope, Send
+
+from palier.app import Palier
+from palier.errors import Unauthorized
+from palier.server.auth import authenticate
+from palier.server.replies import Answer, json_reply
+from palier.server.wire import Sent
+from palier.types import JSON
+
+_REMEMBERED_S = 2.0
+"""Probes that come faster share an answer: they have no key, and models must not be asked at a stranger's pace."""
+
+
+class Alive(Sent, frozen=True, kw_only=True):
+    status: Literal["ok"] = "ok"
+
+
+class ModelHealth(Sent, frozen=True, kw_only=True):
+    ok: bool
+    detail: str
+
+
+class Readiness(Sent, frozen=True, kw_only=True):
+    """`ready` when every route has a tier that could answer. `models` only for who shows the key."""
+
+    status: Literal["ready", "not ready"]
+    routes: dict[str, bool]
+    models: dict[str, ModelHealth] | UnsetType = UNSET
+
+
+class Probes:
+    """The three endpoints, as ASGI applications."""
+
+    def __init__(self, palier: Palier, key: bytes, document: JSON) -> None:
+        self._palier = palier
+        self._key = key
+        self._asking = asyncio.Lock()
+        self._last: Readiness | None = None
+        self._until = 0.0
+        self._alive = json_reply(Alive())
+        self._document = json_reply(document)
+
+    async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The process answers."""
+        await Answer(send).give(self._alive)
+
+    async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 or 503: whether every route could be answered now."""
+        found = await self.readiness()
+        status = 200 if found.status == "ready" else 503
+        try:
+            authenticate(dict(scope["headers"]), self._key)
+        except Unauthorized:
+            found = msgspec.structs.replace(found, models=UNSET)
+        await Answer(send).give(json_reply(found, status=status))
+
+    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The OpenAPI document."""
+        await Answer(send).give(self._document)
+
+    async def readiness(self) -> Readiness:
+        """How the gateway is now, or was a moment ago."""
+        async with self._asking:
+            if self._last is None or time.monotonic() >= self._until:
+                self._last = await self._ask()
+                self._until = time.monotonic() + _REMEMBERED_S
+        return self._last
+
+    async def _ask(self) -> Readiness:
+        models = {
+            name: ModelHealth(ok=bool(part["ok"]), detail=str(part["detail"]))
+            for name, part in (await self._palier.health()).items()
+        }
+        routes = {
+            name: any(models[tier.model].ok for tier in route.tiers)
+            for name, route in self._palier.settings.routes.items()
+        }
+        return Readiness(status="ready" if all(routes.values()) else "not ready", routes=routes, models=models)
