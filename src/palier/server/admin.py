@@ -169,7 +169,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Fault | None = None
 
 
-_calls = msgspec.json.Decoder(AnyCall)
+_calls: msgspec.json.Decoder[AnyCall] = msgspec.json.Decoder(AnyCall)
 _encoder = msgspec.json.Encoder()
 
 

@@ -48,13 +48,15 @@ class RemoteTraces:
         self._remote = remote
 
     async def get(self, id: str) -> Trace | None:
-        return await self._remote.call(GetTrace(id=id), Trace | None)
+        found: Trace | None = await self._remote.call(GetTrace(id=id), Trace | None)
+        return found
 
     async def list(
         self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
     ) -> list[Trace]:
         call = ListTraces(before=before, limit=limit, route=route, status=status, tier=tier)
-        return await self._remote.call(call, list[Trace])
+        found: list[Trace] = await self._remote.call(call, list[Trace])
+        return found
 
 
 class RemotePalier:
@@ -89,7 +91,8 @@ class RemotePalier:
         return self.gateway.cards[route]
 
     async def health(self) -> dict[str, Any]:
-        return await self.call(Health(), dict[str, Any])
+        found: dict[str, Any] = await self.call(Health(), dict[str, Any])
+        return found
 
     def request(
         self,
@@ -128,29 +131,35 @@ class RemotePalier:
         self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = OWNER
     ) -> list[Hit]:
         call = Search(query=query, collections=tuple(collections), limit=limit, principal=principal)
-        return await self.call(call, list[Hit])
+        found: list[Hit] = await self.call(call, list[Hit])
+        return found
 
     async def list_collections(self, principal: Principal = OWNER) -> list[dict[str, Any]]:
-        return await self.call(ListCollections(principal=principal), list[dict[str, Any]])
+        found: list[dict[str, Any]] = await self.call(ListCollections(principal=principal), list[dict[str, Any]])
+        return found
 
     async def put_documents(self, documents: Sequence[Document]) -> None:
         for batch in _batches(documents):
             await self.call(PutDocuments(documents=batch), Any)
 
     async def get_document(self, collection: str, id: str, principal: Principal = OWNER) -> Document | None:
-        return await self.call(GetDocument(collection=collection, id=id, principal=principal), Document | None)
+        call = GetDocument(collection=collection, id=id, principal=principal)
+        found: Document | None = await self.call(call, Document | None)
+        return found
 
     async def delete_documents(self, collection: str, ids: Sequence[str]) -> int:
-        return await self.call(DeleteDocuments(collection=collection, ids=tuple(ids)), int)
+        found: int = await self.call(DeleteDocuments(collection=collection, ids=tuple(ids)), int)
+        return found
 
     async def list_documents(
         self, collection: str, principal: Principal = OWNER, after: str = "", limit: int = 1000
     ) -> list[Document]:
         call = ListDocuments(collection=collection, principal=principal, after=after, limit=limit)
-        return await self.call(call, list[Document])
+        found: list[Document] = await self.call(call, list[Document])
+        return found
 
     async def call(self, call: Call, kind: Any) -> Any:
-        """One call's result, as `kind`."""
+        """One call's result, converted to `kind`, a type."""
         async with contextlib.aclosing(self._replies(call)) as replies:
             async for reply in replies:
                 if reply.result is not None:

@@ -19,8 +19,8 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield Finding(check="data folder", detail=f"{folder.path} will be made at first use")
         return
     yield _private("data folder", folder.path, 0o700)
-    if folder.access_key.exists():
-        yield _private("access key", folder.access_key, 0o600)
+    if folder.key_file.exists():
+        yield _private("access key", folder.key_file, 0o600)
     try:
         holder = folder.holder()
     except PalierError as error:

@@ -70,9 +70,13 @@ def _judge(check: str, model: Model, status: int, body: bytes, took_ms: float) -
         )
     if status != 200:
         advice = "`base_url` must go up to and include /v1" if status == 404 else "look at the upstream's own log"
-        weight = "warn" if status in (404, 405) else "fail"
-        detail = f"{where}/models answers {status}"
-        return Finding(check=check, status=weight, detail=detail, advice=advice, upstream=True)
+        return Finding(
+            check=check,
+            status="warn" if status in (404, 405) else "fail",
+            detail=f"{where}/models answers {status}",
+            advice=advice,
+            upstream=True,
+        )
     try:
         names = [str(item["id"]) for item in msgspec.json.decode(body)["data"]]
     except (msgspec.MsgspecError, KeyError, TypeError):

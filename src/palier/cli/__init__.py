@@ -1,0 +1,54 @@
+"""The command line: parse, call `palier.app` or the running gateway, print.
+
+Data goes to standard output, progress and logs to standard error. Exit statuses: 0 done; 1 some lines failed; 2 wrong
+usage or configuration; 3 not certifiable, or a gate that did not pass; 4 an upstream or engine out of reach.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from palier import __version__
+from palier.cli import ask, documents, models, serve, setup, traces
+
+app = typer.Typer(
+    name="palier",
+    help="Small models next to your documents answer what they can; a large one is asked only when it must be.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _palier(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(setup.init)
+app.command()(serve.serve)
+app.command()(ask.ask)
+app.command()(documents.ingest)
+app.command()(documents.search)
+app.command()(documents.collections)
+app.add_typer(traces.app, name="traces")
+app.add_typer(models.app, name="models")
+app.command()(setup.doctor)
+app.command()(setup.version)
+
+
+def run() -> None:
+    """The `palier` command."""
+    app()

@@ -1,0 +1,124 @@
+"""Filters on JSON lines (docs/reference/jsonl.md): one line in, one line out, in the same order."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from palier.cli import terminal
+from palier.errors import ConfigurationError, InvalidRequest, PalierError, TooLarge
+from palier.types import JSON
+
+MAX_LINE = 16 * 2**20
+"""Bytes of one line of input."""
+
+
+async def each_line(source: Path | None, handle: Callable[[JSON], Awaitable[JSON]], *, concurrency: int = 4) -> int:
+    """Print `handle`'s answer to each line of `source` (None or `-`: standard input), `id` carried through.
+
+    At most `concurrency` lines are worked on at once; answers come in the order of the lines, each as soon as it and
+    those before it are ready. A line that cannot be handled gives its error in its place. Returns the exit status:
+    0, or 1 when some line failed.
+    """
+    status = 0
+    waiting: deque[asyncio.Task[tuple[JSON, bool]]] = deque()
+    with _open(source) as file:
+        lines = _lines(file)
+        reading: asyncio.Task[bytes | None] | None = asyncio.ensure_future(anext(lines, None))
+        try:
+            while reading or waiting:
+                if reading and reading.done():
+                    text = reading.result()
+                    reading = None
+                    if text is not None:
+                        waiting.append(asyncio.create_task(_answer(text, handle)))
+                        reading = asyncio.ensure_future(anext(lines, None))
+                ahead = {reading} if reading and len(waiting) < concurrency else set()
+                first = {waiting[0]} if waiting else set()
+                if ahead or first:
+                    await asyncio.wait(ahead | first, return_when=asyncio.FIRST_COMPLETED)
+                while waiting and waiting[0].done():
+                    answer, failed = waiting.popleft().result()
+                    terminal.json_line(answer)
+                    status = 1 if failed else status
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+    return status
+
+
+async def _answer(text: bytes, handle: Callable[[JSON], Awaitable[JSON]]) -> tuple[JSON, bool]:
+    """What to print for a line, and whether it failed."""
+    item: JSON = {}
+    try:
+        item = _decoded(text)
+        return {"id": item.get("id"), **await handle(item)}, False
+    except PalierError as error:
+        return {"id": item.get("id"), "error": {"code": error.code, "message": str(error)}}, True
+
+
+def _decoded(text: bytes) -> JSON:
+    if len(text) >= MAX_LINE:
+        raise TooLarge(f"the line has more than {MAX_LINE} bytes")
+    try:
+        return msgspec.json.decode(text, type=JSON)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"the line is not a JSON object: {error}") from None
+
+
+def text_field(item: JSON, name: str) -> str:
+    """The field `name` of a line, which must be a string with something in it."""
+    value = item.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidRequest(f"`{name}` must be a string that is not empty", param=name)
+    return value
+
+
+def _open(source: Path | None) -> BinaryIO:
+    if source is None or str(source) == "-":
+        return sys.stdin.buffer
+    try:
+        return source.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from None
+
+
+async def _lines(file: BinaryIO) -> AsyncIterator[bytes]:
+    """The lines that are not blank. One beyond `MAX_LINE` is cut there, and its rest is read over."""
+    while text := await _read(file):
+        whole = text.endswith(b"\n")
+        while not whole and len(text) >= MAX_LINE:
+            rest = await _read(file)
+            whole = not rest or rest.endswith(b"\n")
+        if text.strip():
+            yield text
+
+
+async def _read(file: BinaryIO) -> bytes:
+    """A line, without holding the event loop: a pipe may stay silent while earlier lines are being answered.
+
+    A daemon thread, not the loop's executor: an interrupted command must not wait for a line that never comes.
+    """
+    if file.seekable():
+        return file.readline(MAX_LINE)
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(text: bytes) -> None:
+        if not future.done():
+            future.set_result(text)
+
+    def work() -> None:
+        text = file.readline(MAX_LINE)
+        loop.call_soon_threadsafe(settle, text)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await future

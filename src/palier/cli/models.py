@@ -1,0 +1,84 @@
+"""`palier models`: the catalogue, what was measured here, and fetching weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from palier.cli import terminal
+from palier.cli.session import CONFIG, Config, Json
+from palier.types import JSON, ModelCard
+
+if TYPE_CHECKING:
+    from palier.server.doctor.speeds import Speed
+
+app = typer.Typer(help="The catalogue of models, and fetching weights.", invoke_without_command=True)
+
+Name = Annotated[str, typer.Argument(help="A name of the catalogue.")]
+File = Annotated[Path | None, typer.Option("--file", help="Take the weights from this file.", show_default=False)]
+
+
+@app.callback()
+def models(ctx: typer.Context, config: Config = CONFIG, as_json: Json = False) -> None:
+    """List the catalogue: size, licence, context, languages, what each allows, its speed here."""
+    if ctx.invoked_subcommand is None:
+        terminal.run(lambda: _list(config, as_json))
+
+
+def _list(config: Path, as_json: bool) -> None:
+    from palier.models import catalogue
+
+    speeds = _speeds(config)
+    if as_json:
+        for card in catalogue.cards():
+            terminal.json_line(_record(card, speeds))
+    else:
+        _table(catalogue.cards(), speeds)
+
+
+def _speeds(config: Path) -> dict[str, Speed]:
+    """Speeds measured here by `palier doctor`, by name; none without settings."""
+    from palier.config import load
+    from palier.server.doctor import speeds
+
+    return speeds.read(load(config).folder) if config.exists() else {}
+
+
+def _record(card: ModelCard, speeds: dict[str, Speed]) -> JSON:
+    known = msgspec.to_builtins(card)
+    return {**known, "measured": msgspec.to_builtins(speeds.get(card.name))}
+
+
+def _table(cards: list[ModelCard], speeds: dict[str, Speed]) -> None:
+    """A block a model: a table of fourteen columns fits no terminal."""
+    out = terminal.out()
+    for card in cards:
+        out.print(terminal.styled((card.name, "bold cyan"), f"  {card.title}"), soft_wrap=True)
+        for name, value in _facts(card, speeds.get(card.name)):
+            out.print(terminal.styled((f"  {name:<15}", "dim"), value), soft_wrap=True)
+        out.print()
+    terminal.note("palier models pull NAME fetches weights; palier doctor measures speed here")
+
+
+def _facts(card: ModelCard, speed: Speed | None) -> list[tuple[str, str]]:
+    parameters = "unknown" if card.parameters is None else f"{card.parameters / 1e6:,.0f} M"
+    measured = "not yet: palier doctor"
+    if speed is not None:
+        measured = f"{speed.decode:.0f} tokens/s, first token after {speed.first_ms:.0f} ms (measured {speed.when})"
+    return [
+        ("size", f"{terminal.size(card.size)}, {parameters} parameters"),
+        ("licence", card.licence or "unknown"),
+        ("context", "unknown" if card.context is None else f"{card.context} tokens"),
+        ("languages", ", ".join(card.languages) or "any"),
+        ("customisation", ", ".join(card.customisation) or "none"),
+        ("runs as", ", ".join(card.inference) or card.kind),
+        ("options", ", ".join(sorted(card.capabilities)) or "none"),
+        ("may train on", "yes" if card.may_train_on_outputs else "not known to be allowed"),
+        ("price", "none" if card.price is None else f"${card.price.input} in, ${card.price.output} out, per M tokens"),
+        ("speed here", measured),
+        *([("beware", card.use_limits)] if card.use_limits else []),
+        *([("source", card.source)] if card.source else []),
+    ]

@@ -1,0 +1,82 @@
+"""What every command shares: which settings, and who answers: the running gateway, or palier opened here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from palier.config import Settings, load
+from palier.types import Completed, Document, Event, Hit, Principal, Trace
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="PALIER_CONFIG", help="The settings.", show_default=True),
+]
+CONFIG = Path("palier.toml")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+As = Annotated[str, typer.Option("--as", metavar="USER", help="Read only what this user may read.")]
+Groups = Annotated[list[str] | None, typer.Option("--as-group", metavar="GROUP", help="A group of that user's.")]
+
+
+class Service(Protocol):
+    """What commands ask of the gateway, or of palier opened here: the methods that both have."""
+
+    @property
+    def traces(self) -> TraceReader: ...
+
+    @property
+    def request(self) -> Callable[..., Any]: ...
+
+    @property
+    def stream(self) -> Callable[[Any], AsyncGenerator[Event | Completed, None]]: ...
+
+    async def search(
+        self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = ...
+    ) -> list[Hit]: ...
+
+    async def list_collections(self, principal: Principal = ...) -> list[dict[str, Any]]: ...
+
+    async def put_documents(self, documents: Sequence[Document]) -> None: ...
+
+    async def delete_documents(self, collection: str, documents: Sequence[str], /) -> int: ...
+
+    async def list_documents(
+        self, collection: str, principal: Principal = ..., after: str = "", limit: int = 1000
+    ) -> list[Document]: ...
+
+
+class TraceReader(Protocol):
+    """What happened, to be read."""
+
+    async def get(self, id: str) -> Trace | None: ...
+
+    async def list(
+        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+    ) -> list[Trace]: ...
+
+
+@contextlib.asynccontextmanager
+async def session(config: Path | Settings) -> AsyncIterator[Service]:
+    """The gateway that holds the data folder, through its admin socket; when none runs, palier itself."""
+    from palier.server.remote import RemotePalier
+    from palier.stores.folder import DataFolder
+
+    settings = load(config) if isinstance(config, Path) else config
+    if remote := await RemotePalier.connect(DataFolder(settings.folder).admin_socket):
+        yield remote
+        return
+    from palier.app import Palier
+
+    async with Palier.open(settings) as palier:
+        yield palier
+
+
+def principal(user: str, groups: list[str] | None) -> Principal:
+    """Who a command reads as: the owner, unless it names somebody."""
+    if not user and not groups:
+        return Principal(name="local", admin=True)
+    return Principal(name=user or "local", groups=tuple(groups or ()))

@@ -1,0 +1,133 @@
+"""`palier traces`: what was asked, who answered and why."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import msgspec
+import typer
+
+from palier.cli import terminal
+from palier.cli.session import CONFIG, Config, Json, session
+from palier.errors import NotFound
+from palier.types import Trace
+
+app = typer.Typer(help="What was asked, who answered and why.", invoke_without_command=True)
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many, newest first.")]
+Route = Annotated[str, typer.Option("--route", help="Of this route.", show_default="all")]
+Status = Annotated[str, typer.Option("--status", help="answered, abstained, failed or abandoned.", show_default="all")]
+Tier = Annotated[str, typer.Option("--tier", help="Answered by this tier.", show_default="all")]
+Id = Annotated[str, typer.Argument(help="The id, from `palier traces`.")]
+
+
+@app.callback()
+def traces(
+    ctx: typer.Context,
+    config: Config = CONFIG,
+    limit: Limit = 20,
+    route: Route = "",
+    status: Status = "",
+    tier: Tier = "",
+    as_json: Json = False,
+) -> None:
+    """List the newest requests."""
+    if ctx.invoked_subcommand is not None:
+        ctx.obj = config
+        return
+
+    async def main() -> None:
+        async with session(config) as p:
+            found = await p.traces.list(limit=limit, route=route, status=status, tier=tier)
+        if as_json:
+            for trace in found:
+                terminal.json_line(trace)
+        else:
+            _table(found)
+
+    terminal.run(main)
+
+
+@app.command()
+def show(ctx: typer.Context, id: Id, config: Config = CONFIG, as_json: Json = False) -> None:
+    """Show one request: its words while they are kept, each step, the decision."""
+    chosen = ctx.obj if config == CONFIG and ctx.obj else config
+
+    async def main() -> None:
+        async with session(chosen) as p:
+            trace = await p.traces.get(id)
+        if trace is None:
+            raise NotFound(f"there is no trace {terminal.one_line(id, 80)}", hint="palier traces lists them")
+        if as_json:
+            terminal.json_line(trace)
+        else:
+            _show(trace)
+
+    terminal.run(main)
+
+
+def _table(traces: list[Trace]) -> None:
+    from rich.table import Table
+
+    if not traces:
+        terminal.note("nothing was asked yet")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "when", "route", "answered by", "confidence", "label", "cost", "ms"):
+        table.add_column(column, justify="right" if column in ("confidence", "ms") else "left", overflow="fold")
+    for trace in traces:
+        table.add_row(
+            terminal.styled(trace.id),
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trace.created)),
+            terminal.styled(trace.route),
+            terminal.styled(trace.tier or trace.status),
+            "-" if trace.confidence is None else f"{trace.confidence:.2f}",
+            trace.label,
+            "unknown" if trace.cost.value is None else f"${trace.cost.value:.6g}",
+            f"{trace.latency_ms:.0f}",
+        )
+    terminal.out().print(table)
+
+
+def _show(trace: Trace) -> None:
+    out = terminal.out()
+    calibrated = "" if trace.calibrated else " (threshold not calibrated)"
+    rows = [
+        ("id", trace.id),
+        ("when", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trace.created))),
+        ("route", f"{trace.route}, asked by {trace.principal}"),
+        ("outcome", f"{trace.status}" + (f" by {trace.tier} ({trace.model})" if trace.tier else "")),
+        ("confidence", "none" if trace.confidence is None else f"{trace.confidence:.3f}{calibrated}"),
+        ("because", trace.reason),
+        ("label", f"{trace.label}, language {trace.language or 'unknown'}"),
+        ("tokens", f"{trace.usage.prompt} in, {trace.usage.completion} out, {trace.usage.cached} cached"),
+        ("cost", terminal.dollars(trace.cost)),
+        ("energy", terminal.watt_hours(trace.energy)),
+        ("time", ", ".join([f"{trace.latency_ms:.0f} ms", *(f"{k} {v:.0f}" for k, v in trace.timings.items())])),
+        ("evidence", ", ".join(trace.evidence) or "none"),
+    ]
+    if trace.error:
+        rows.append(("error", trace.error))
+    if trace.parameters:
+        rows.append(("parameters", msgspec.json.encode(trace.parameters).decode()))
+    for name, value in rows:
+        out.print(terminal.styled((f"{name:<11} ", "bold"), value), soft_wrap=True)
+    for step in trace.steps:
+        words = f"{step.outcome}; {step.reason}; {step.latency_ms:.0f} ms"
+        out.print(terminal.styled((f"  {step.tier} ({step.model}) ", "cyan"), words), soft_wrap=True)
+    _words(trace)
+
+
+def _words(trace: Trace) -> None:
+    out = terminal.out()
+    if trace.content is None:
+        terminal.note("its words are not kept (any more): see [store] retention_days and record_content")
+        return
+    turns: list[tuple[str, str]] = [(message.role, message.content) for message in trace.content.messages]
+    if trace.content.text is not None:
+        turns.append(("prompt", trace.content.text))
+    for role, text in (*turns, ("answer", trace.content.answer)):
+        out.print()
+        out.print(terminal.styled((f"{role}:", "bold")))
+        out.print(terminal.styled(text), soft_wrap=True)

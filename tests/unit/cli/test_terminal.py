@@ -1,0 +1,92 @@
+"""What reaches the terminal: inert text, exact JSON, numbers that say what they are."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palier.cli import terminal
+from palier.types import Quantity
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "a\rb", "\u202eabc", "\u2066x\u2069", "\u2028", "\U000e0041", "\ud800"],
+)
+def test_hostile_text_is_inert(hostile: str) -> None:
+    shown = terminal.inert(f"before {hostile} after")
+    assert "\ufffd" in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+
+
+@given(st.text())
+def test_nothing_that_controls_a_terminal_remains(text: str) -> None:
+    for character in terminal.inert(text):
+        assert character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
+        assert unicodedata.bidirectional(character) not in (
+            "LRE",
+            "RLE",
+            "LRO",
+            "RLO",
+            "PDF",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        )
+
+
+def test_french_and_emoji_pass_unchanged() -> None:
+    text = "L'été, 29,99 €\u202fTTC : « où ? »\n\t👩\u200d🔧 œuf"
+    assert terminal.inert(text) == text
+
+
+def test_markup_is_not_read() -> None:
+    assert terminal.styled("[bold red]no[/]").plain == "[bold red]no[/]"
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_json_lines_are_inert_and_exact(value: object) -> None:
+    import contextlib
+    import io
+
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        terminal.json_line({"value": value})
+    text = written.getvalue()
+    assert text.endswith("\n")
+    assert terminal.inert(text) == text
+    assert json.loads(text) == {"value": value}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "words"),
+    [
+        (Quantity(), "unknown"),
+        (Quantity(value=0.0, basis="measured"), "$0 (measured)"),
+        (Quantity(value=0.0012, basis="estimated"), "$0.0012 (estimated)"),
+        (Quantity(value=0.002, low=0.001, high=0.003, basis="estimated"), "$0.002 [$0.001 to $0.003] (estimated)"),
+    ],
+)
+def test_a_cost_says_what_it_is(quantity: Quantity, words: str) -> None:
+    assert terminal.dollars(quantity) == words
+
+
+def test_a_threshold_says_that_it_is_not_calibrated() -> None:
+    assert terminal.confidence(0.7, 0.5, calibrated=False) == "confidence 0.70, threshold 0.50 (not calibrated)"
+    assert terminal.confidence(0.7, 0.5, calibrated=True) == "confidence 0.70, threshold 0.50"
+    assert terminal.confidence(None, 0.5, calibrated=True) == "no confidence"
+
+
+def test_one_line_is_one_line() -> None:
+    assert terminal.one_line("a\n b\t c") == "a b c"
+    assert terminal.one_line("abcdef", 4) == "abc…"
