@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,22 +145,34 @@ def _commands(path: str, command: click.Command) -> list[tuple[str, click.Comman
 
 def _command(path: str, command: click.Command) -> str:
     ctx = command.make_context(path, [], resilient_parsing=True)
-    usage = " ".join(command.collect_usage_pieces(ctx))
+    usage = " ".join(
+        re.sub(r"[a-z_]+", lambda name: name.group().upper(), piece) for piece in command.collect_usage_pieces(ctx)
+    )
     lines = [f"## `{path}`\n", (command.help or "").strip(), "", "```", f"{path} {usage}", "```", ""]
-    rows = [_parameter(ctx, parameter) for parameter in command.get_params(ctx)]
-    return "\n".join([*lines, *(row for row in rows if row), ""])
+    rows = [_parameter(parameter) for parameter in command.get_params(ctx) if parameter.name != "help"]
+    return "\n".join([*lines, *rows, ""])
 
 
-def _parameter(ctx: click.Context, parameter: click.Parameter) -> str:
+def _parameter(parameter: click.Parameter) -> str:
     text = getattr(parameter, "help", None) or ""
     if parameter.param_type_name == "argument":
-        return f"- `{parameter.make_metavar(ctx)}` {text}"
+        return f"- `{_metavar(parameter)}`: {text}"
     names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    value = "" if getattr(parameter, "is_flag", False) else f" `{parameter.make_metavar(ctx)}`"
-    shown = parameter.default if isinstance(parameter.default, str | int | float | Path) else None
-    default = f" Default: `{shown}`." if shown not in (None, "", False, True) and not callable(shown) else ""
-    environment = f" Environment: `{parameter.envvar}`." if getattr(parameter, "envvar", None) else ""
-    return f"- {names}{value} {text}{default}{environment}"
+    value = "" if getattr(parameter, "is_flag", False) else f" `{_metavar(parameter)}`"
+    return f"- {names}{value}: {text}{_default_of(parameter)}"
+
+
+def _metavar(parameter: click.Parameter) -> str:
+    return parameter.metavar or (parameter.name or "").upper().removesuffix("S" if parameter.multiple else "")
+
+
+def _default_of(parameter: click.Parameter) -> str:
+    said = getattr(parameter, "show_default", None)
+    default = said if isinstance(said, str) else parameter.default
+    words = ""
+    if isinstance(default, str | int | float | Path) and not isinstance(default, bool) and str(default):
+        words = f" Default: {default if isinstance(said, str) else f'`{default}`'}."
+    return words + (f" Environment: `{parameter.envvar}`." if parameter.envvar else "")
 
 
 PAGES = {"settings.md": settings, "command-line.md": command_line}
