@@ -1,0 +1,70 @@
+"""Laws of the stores: a commit is what succeeded, in order; an index parts what it is given into what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from palier.errors import StoreError
+from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.sqlite import Database
+from palier.stores.traces import TRACES
+from palier.testing.documents import ADMIN, DIMENSION, ENCODER, entry
+
+outcomes = st.lists(st.sampled_from(["kept", "raised", "refused", "undone"]), max_size=30)
+
+
+@settings(max_examples=25, deadline=None)
+@given(bursts=st.lists(outcomes, min_size=1, max_size=4))
+async def test_what_is_acknowledged_is_what_is_kept(bursts):
+    """However jobs that succeed and fail share commits, each caller is told the truth about its own."""
+
+    def job(number, outcome):
+        def run(connection):
+            connection.execute("INSERT INTO kept VALUES (?)", (number,))
+            if outcome == "raised":
+                raise ValueError
+            if outcome == "refused":
+                connection.execute("INSERT INTO kept VALUES (?)", (number,))
+            if outcome == "undone":
+                connection.execute("ROLLBACK")
+                raise ValueError
+
+        return run
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database.open(Path(folder) / "file.db", TRACES, readers=1)
+        await database.write(lambda connection: connection.execute("CREATE TABLE kept (value UNIQUE)"))
+        expected, number = [], 0
+        for burst in bursts:
+            jobs = []
+            for outcome in burst:
+                jobs.append(database.write(job(number, outcome)))
+                expected += [number] if outcome == "kept" else []
+                number += 1
+            told = await asyncio.gather(*jobs, return_exceptions=True)
+            kinds = {"kept": type(None), "raised": ValueError, "refused": StoreError, "undone": ValueError}
+            assert [type(answer) for answer in told] == [kinds[outcome] for outcome in burst]
+        rows = await database.read(lambda connection: list(connection.execute("SELECT value FROM kept")))
+        assert [value for (value,) in rows] == expected
+        await database.close()
+
+
+@settings(max_examples=50, deadline=None)
+@given(terms=st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=5), other=st.text(max_size=12))
+async def test_a_term_is_found_by_itself(terms, other):
+    """Any text can be a term; a passage is found by each of its terms, whatever is asked beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteKnowledge.open(
+            Path(folder) / "file.db", ENCODER, DIMENSION, lambda text, language: text.split("\t")
+        )
+        words = [term for term in terms if "\t" not in term and term.split()]
+        await store.put([entry("d", "c", ["\t".join(words)])])
+        for word in words:
+            found = await store.by_terms(["c"], [word, other], 5, ADMIN)
+            assert bool(found) == bool(word.translate(dict.fromkeys((*range(32), 127), " ")).strip(" "))
+        await store.close()

@@ -1,0 +1,82 @@
+"""Words that are over are nowhere in the file, and the file gives their space back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from palier.errors import StoreError
+from palier.stores.traces import SqliteTraces
+from palier.testing.traces import EXPIRES, content_of, trace_of
+
+
+@pytest.fixture
+async def traces(tmp_path):
+    opened = SqliteTraces.open(tmp_path / "traces.db")
+    yield opened
+    await opened.close()
+
+
+def _bytes(folder) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+async def test_expired_words_are_nowhere_on_the_disk(traces, tmp_path):
+    await asyncio.gather(
+        *(traces.record(trace_of(f"t{i}", content=content_of(f"indiscretion number {i}"))) for i in range(300))
+    )
+    await traces.record(trace_of("kept", content=content_of("discretion", EXPIRES + 1)))
+    assert b"indiscretion" in _bytes(tmp_path)
+    assert await traces.expire(EXPIRES) == 300
+    assert b"indiscretion" not in _bytes(tmp_path)
+    assert b"discretion" in _bytes(tmp_path)
+
+
+async def test_words_replaced_by_none_are_forgotten(traces):
+    await traces.record(trace_of("t", content=content_of()))
+    await traces.record(trace_of("t"))
+    assert await traces.expire(EXPIRES) == 0
+
+
+async def test_the_file_gives_space_back(traces, tmp_path):
+    file = tmp_path / "traces.db"
+    words = "mot " * 5_000
+    await asyncio.gather(*(traces.record(trace_of(f"t{i}", content=content_of(words))) for i in range(100)))
+    await traces.expire(0)
+    await traces._database.truncate_log()
+    full = file.stat().st_size
+    assert full > 100 * 2 * len(words)
+    await traces.expire(EXPIRES)
+    assert file.stat().st_size < full / 10
+
+
+async def test_no_word_stands_among_the_figures(traces):
+    await traces.record(trace_of("t", content=content_of("indiscretion")))
+    rows = await traces._database.read(lambda connection: connection.execute("SELECT * FROM trace").fetchall())
+    assert "indiscretion" not in repr(rows)
+
+
+async def test_a_full_disk_fails_the_record_and_no_other(traces):
+    pages = await traces._database.write(lambda connection: connection.pragma("page_count"))
+    await traces._database.write(lambda connection: connection.pragma("max_page_count", pages + 2))
+    with pytest.raises(StoreError, match="full"):
+        await traces.record(trace_of("large", content=content_of("mot " * 100_000)))
+    await traces.record(trace_of("small"))
+    await traces._database.write(lambda connection: connection.pragma("max_page_count", 1_000_000))
+    await traces.record(trace_of("large", content=content_of("mot " * 100_000)))
+    assert {trace.id for trace in await traces.list()} == {"small", "large"}
+
+
+async def test_filters_are_answered_by_an_index(traces):
+    """Else the list of a rare tier reads every trace there is."""
+    from palier.stores.schema import statements
+
+    for column in ("route", "status", "tier"):
+        sql = statements("traces")["list"].replace("filters", f"{column} = :{column}")
+        plan = await traces._database.read(
+            lambda connection, sql=sql, column=column: [
+                row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, {column: "x", "limit": 5})
+            ]
+        )
+        assert plan == [f"SEARCH trace USING INDEX trace_by_{column} ({column}=?)"]
