@@ -35,15 +35,15 @@ class ModelFacts(Sent, frozen=True, kw_only=True):
 
 class ModelEntry(Sent, frozen=True, kw_only=True):
     id: str
+    object: Literal["model"] = "model"
     created: int
     palier: ModelFacts
-    object: Literal["model"] = "model"
     owned_by: str = "palier"
 
 
 class ModelList(Sent, frozen=True, kw_only=True):
-    data: list[ModelEntry]
     object: Literal["list"] = "list"
+    data: list[ModelEntry]
 
 
 async def list_models(call: Call) -> Reply:

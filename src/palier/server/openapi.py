@@ -50,8 +50,8 @@ class CollectionFacts(Sent, frozen=True, kw_only=True):
 
 
 class CollectionList(Sent, frozen=True, kw_only=True):
-    data: list[CollectionFacts]
     object: Literal["list"] = "list"
+    data: list[CollectionFacts]
 
 
 _STREAM = (

@@ -31,13 +31,14 @@ class DocumentPut(Wire, frozen=True, kw_only=True):
     language: Annotated[str, Meta(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")] = ""
     label: Label = Label.CONFIDENTIAL
     groups: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=100)] = ()
-    metadata: JSON = {}
+    metadata: JSON = msgspec.field(default_factory=dict)
 
 
 class DocumentFacts(Sent, frozen=True, kw_only=True):
     """A document; `text` is left out of lists and of the answer to a PUT."""
 
     id: str
+    object: Literal["palier.document"] = "palier.document"
     collection: str
     title: str
     url: str
@@ -46,22 +47,21 @@ class DocumentFacts(Sent, frozen=True, kw_only=True):
     groups: tuple[str, ...]
     metadata: JSON
     updated: float
-    object: Literal["palier.document"] = "palier.document"
     text: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class DocumentList(Sent, frozen=True, kw_only=True):
     """Documents in order of id. `has_more`: ask again with `after` the last id."""
 
+    object: Literal["list"] = "list"
     data: list[DocumentFacts]
     has_more: bool
-    object: Literal["list"] = "list"
 
 
 class DocumentDeleted(Sent, frozen=True, kw_only=True):
     id: str
-    deleted: Literal[True] = True
     object: Literal["palier.document.deleted"] = "palier.document.deleted"
+    deleted: Literal[True] = True
 
 
 class Search(Wire, frozen=True, kw_only=True):
@@ -75,8 +75,8 @@ class Search(Wire, frozen=True, kw_only=True):
 class SearchResult(Sent, frozen=True, kw_only=True):
     """Passages, best first."""
 
-    data: list[Hit]
     object: Literal["list"] = "list"
+    data: list[Hit]
 
 
 _PUT = msgspec.json.Decoder(DocumentPut)

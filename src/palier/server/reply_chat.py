@@ -35,13 +35,13 @@ class SentFunction(Sent, frozen=True, kw_only=True):
 
 class SentToolCall(Sent, frozen=True, kw_only=True):
     id: str
-    function: SentFunction
     type: Literal["function"] = "function"
+    function: SentFunction
 
 
 class SentMessage(Sent, frozen=True, kw_only=True):
-    content: str | None
     role: Literal["assistant"] = "assistant"
+    content: str | None
     refusal: None = None
     tool_calls: list[SentToolCall] | UnsetType = UNSET
 
@@ -57,11 +57,11 @@ class ChatCompletion(Sent, frozen=True, kw_only=True):
     """The answer of `/v1/chat/completions`. `usage` is left out where the tier did not count."""
 
     id: str
+    object: Literal["chat.completion"] = "chat.completion"
     created: int
     model: str
     choices: list[ChatChoice]
     palier: Report
-    object: Literal["chat.completion"] = "chat.completion"
     usage: TokenUsage | UnsetType = UNSET
 
 

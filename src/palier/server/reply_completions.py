@@ -29,28 +29,21 @@ class TextChoice(Sent, frozen=True, kw_only=True):
     finish_reason: str
 
 
-class Reports(Sent, frozen=True, kw_only=True):
-    """The `palier` object where several prompts were asked at once: one report each, in their order."""
-
-    prompts: list[Report]
-
-
 class TextCompletion(Sent, frozen=True, kw_only=True):
     """The answer of `/v1/completions`. `usage` is left out where a tier did not count."""
 
     id: str
+    object: Literal["text_completion"] = "text_completion"
     created: int
     model: str
     choices: list[TextChoice]
-    palier: Report | Reports
-    object: Literal["text_completion"] = "text_completion"
+    palier: Report
     usage: TokenUsage | UnsetType = UNSET
 
 
 def text_completion(id: str, results: Sequence[Result], model: str, created: int) -> TextCompletion:
     """The answers to one prompt or several, whose choices are numbered through."""
     choices = [choice for result in results for choice in result.draft.choices]
-    reports = [report(result) for result in results]
     return TextCompletion(
         id=id,
         created=created,
@@ -62,7 +55,7 @@ def text_completion(id: str, results: Sequence[Result], model: str, created: int
             for index, choice in enumerate(choices)
         ],
         usage=token_usage(_total([result.draft.usage for result in results])) or UNSET,
-        palier=reports[0] if len(reports) == 1 else Reports(prompts=reports),
+        palier=report(*results),
     )
 
 

@@ -129,10 +129,10 @@ def _invalid(
         close = [] if path else difflib.get_close_matches(name, kind.__struct_fields__, n=1)
         hint = f"did you mean `{close[0]}`?" if close else "nothing is dropped in silence: remove it"
         return InvalidRequest(f"unknown parameter `{param}`", param=param, hint=hint)
-    if path in refused:
-        return InvalidRequest(f"`{path}` is not supported: {refused[path]}", param=path)
     if not path:
         return InvalidRequest(f"the body: {_lower(text)}")
+    if reason := refused.get(re.split(r"[.\[]", path)[0]):
+        return InvalidRequest(f"`{path}` is not supported: {reason}", param=path)
     if path.endswith(".type") and ".content[" in path:
         text = "only text parts are supported"
     return InvalidRequest(f"`{path}`: {_lower(text)}, got {_got(body, path)}", param=path)

@@ -33,9 +33,9 @@ class EmbeddingRequest(Wire, frozen=True, kw_only=True):
 class Embedding(Sent, frozen=True, kw_only=True):
     """`embedding` is a list of numbers, or base64 of little-endian float32."""
 
+    object: Literal["embedding"] = "embedding"
     index: int
     embedding: list[float] | str
-    object: Literal["embedding"] = "embedding"
 
 
 class EmbeddingUsage(Sent, frozen=True, kw_only=True):
@@ -44,10 +44,10 @@ class EmbeddingUsage(Sent, frozen=True, kw_only=True):
 
 
 class Embeddings(Sent, frozen=True, kw_only=True):
+    object: Literal["list"] = "list"
     model: str
     data: list[Embedding]
     usage: EmbeddingUsage | UnsetType = UNSET
-    object: Literal["list"] = "list"
 
 
 _DECODER = msgspec.json.Decoder(EmbeddingRequest)

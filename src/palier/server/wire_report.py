@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
+
 from palier.server.wire import Sent, TokenUsage
 from palier.types import Decision, Label, Quantity, Result, Source, Step, Usage
-
-
-class StepReport(Sent, frozen=True, kw_only=True):
-    """One landing, asked or passed over; without its draft, which `palier traces show` has."""
-
-    tier: str
-    model: str
-    outcome: str
-    reason: str
-    confidence: float | None
-    threshold: float | None
-    calibrated: bool
-    label: Label
-    withheld: int
-    usage: Usage | None
-    cost: Quantity
-    energy: Quantity
-    latency_ms: float
 
 
 class Report(Sent, frozen=True, kw_only=True):
@@ -38,11 +22,13 @@ class Report(Sent, frozen=True, kw_only=True):
     cost: Quantity
     energy: Quantity
     timings: dict[str, float]
-    steps: tuple[StepReport, ...]
+    steps: tuple[Step, ...]
+    others: list[Report] | UnsetType = UNSET
+    """Where several prompts were sent at once: the reports of those after the first."""
 
 
-def report(result: Result) -> Report:
-    """The `palier` object of `result`."""
+def report(result: Result, *others: Result) -> Report:
+    """The `palier` object of `result`, with those of the `others` that were asked at once."""
     return Report(
         trace=result.id,
         status=result.status,
@@ -55,25 +41,8 @@ def report(result: Result) -> Report:
         cost=result.cost,
         energy=result.energy,
         timings=result.timings,
-        steps=tuple(_step(step) for step in result.steps),
-    )
-
-
-def _step(step: Step) -> StepReport:
-    return StepReport(
-        tier=step.tier,
-        model=step.model,
-        outcome=step.outcome,
-        reason=step.reason,
-        confidence=step.confidence,
-        threshold=step.threshold,
-        calibrated=step.calibrated,
-        label=step.label,
-        withheld=step.withheld,
-        usage=step.usage,
-        cost=step.cost,
-        energy=step.energy,
-        latency_ms=step.latency_ms,
+        steps=result.steps,
+        others=[report(other) for other in others] or UNSET,
     )
 
 

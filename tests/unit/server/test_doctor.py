@@ -1,0 +1,210 @@
+"""The doctor, on folders, files and upstreams that are really so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from palier.app import Palier
+from palier.config import Settings, parse
+from palier.server.admin import AdminServer
+from palier.server.doctor import Finding, examine, exit_status, folder, machine, models, speeds, upstreams
+from palier.server.doctor.speeds import Speed
+from palier.testing.upstream import Call, Upstream, Wire
+
+
+def by_check(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.check: finding for finding in findings}
+
+
+def settings(root: Path, **models: dict[str, Any]) -> Settings:
+    return parse({"models": models}, root=root)
+
+
+# --- machine -------------------------------------------------------------------------------------------------------
+
+
+def test_this_machine_is_described(tmp_path: Path) -> None:
+    found = by_check(list(machine.check(tmp_path / "not" / "yet")))
+    assert set(found) == {"system", "cores", "memory", "disk"}
+    assert all(finding.detail for finding in found.values())
+    assert all(finding.advice for finding in found.values() if finding.status != "ok")
+
+
+def test_a_small_machine_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LEAST_MEMORY", 10**15)
+    monkeypatch.setattr(machine, "LEAST_DISK", 10**18)
+    found = by_check(list(machine.check(tmp_path)))
+    assert found["memory"].status == "warn"
+    assert found["disk"].status == "fail"
+
+
+# --- folder --------------------------------------------------------------------------------------------------------
+
+
+def test_no_folder_yet_is_well(tmp_path: Path) -> None:
+    (finding,) = folder.check(settings(tmp_path))
+    assert finding.status == "ok"
+
+
+async def test_a_folder_in_use_is_whole_and_says_who_holds_it(tmp_path: Path) -> None:
+    async with Palier.open(settings(tmp_path)):
+        found = by_check(list(folder.check(settings(tmp_path))))
+    assert {finding.status for finding in found.values()} == {"ok"}
+    assert set(found) == {"data folder", "access key", "lock", "store knowledge.db", "store traces.db"}
+    assert "held by process" in found["lock"].detail
+
+
+async def test_what_others_may_read_is_a_failure_with_its_remedy(tmp_path: Path) -> None:
+    async with Palier.open(settings(tmp_path)) as palier:
+        data = palier.folder
+    data.path.chmod(0o755)
+    data.key_file.chmod(0o644)
+    found = by_check(list(folder.check(settings(tmp_path))))
+    assert found["data folder"].status == found["access key"].status == "fail"
+    assert found["access key"].advice == f"chmod 600 {data.key_file}"
+    assert found["lock"].detail == "free"
+
+
+async def test_a_damaged_store_is_found(tmp_path: Path) -> None:
+    async with Palier.open(settings(tmp_path)) as palier:
+        file = palier.folder.traces
+    connection = apsw.Connection(str(file))
+    for _ in connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"):
+        pass
+    connection.close()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+    finding = by_check(list(folder.check(settings(tmp_path))))["store traces.db"]
+    assert finding.status == "fail"
+    assert "damaged" in finding.detail
+    assert finding.advice
+
+
+# --- models --------------------------------------------------------------------------------------------------------
+
+
+async def test_models_are_opened_and_asked(tmp_path: Path) -> None:
+    found = by_check(
+        [f async for f in models.check(settings(tmp_path, fake={"kind": "fake"}, quote={"kind": "extract"}))]
+    )
+    assert set(found) == {"encoder", "model fake", "model quote"}
+    assert {finding.status for finding in found.values()} == {"ok"}
+
+
+async def test_a_model_that_cannot_be_made_fails_with_its_hint(tmp_path: Path) -> None:
+    (finding,) = [f async for f in models.check(settings(tmp_path, old={"kind": "recorded"}))]
+    assert finding.status == "fail"
+    assert "old" in finding.detail
+
+
+async def test_a_running_gateway_is_asked_instead(tmp_path: Path) -> None:
+    told = settings(tmp_path, fake={"kind": "fake"})
+    async with Palier.open(told) as palier, AdminServer(palier, palier.folder.admin_socket):
+        palier.models["fake"].healthy = False  # type: ignore[attr-defined]
+        found = by_check([f async for f in models.check(told)])
+    assert found["gateway"].status == "ok"
+    assert found["model fake"].status == "fail"
+    assert found["model fake"].detail == "scripted as unhealthy"
+
+
+async def test_a_folder_held_by_something_else_is_no_failure(tmp_path: Path) -> None:
+    told = settings(tmp_path, fake={"kind": "fake"})
+    async with Palier.open(told):
+        (finding,) = [f async for f in models.check(told)]
+    assert finding.status == "warn"
+    assert "in use by process" in finding.detail
+
+
+def test_speeds_are_kept(tmp_path: Path) -> None:
+    assert speeds.read(tmp_path) == {}
+    speed = Speed(decode=47.0, first_ms=120.0, when="2026-11-21")
+    speeds.write(tmp_path, "a", speed)
+    speeds.write(tmp_path, "b", speed)
+    assert speeds.read(tmp_path) == {"a": speed, "b": speed}
+    (tmp_path / "speeds.json").write_text("{")
+    assert speeds.read(tmp_path) == {}
+    speeds.write(tmp_path / "missing", "a", speed)
+
+
+# --- upstreams -----------------------------------------------------------------------------------------------------
+
+
+def lists(status: int, body: bytes) -> Any:
+    async def behave(call: Call, wire: Wire) -> None:
+        await wire.whole(status, body, {"content-type": "application/json"})
+
+    return behave
+
+
+async def look(root: Path, url: str, **fields: Any) -> Finding:
+    told = settings(root, cloud={"kind": "endpoint", "base_url": url, "model": "large", "on_premises": True, **fields})
+    (finding,) = [f async for f in upstreams.check(told)]
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict", "words"),
+    [
+        (200, b'{"data": [{"id": "large"}]}', "ok", "has `large`"),
+        (200, b'{"data": [{"id": "small"}]}', "warn", "does not list `large`"),
+        (200, b"<html>", "warn", "not a list"),
+        (200, b'{"data": 1}', "warn", "not a list"),
+        (401, b"{}", "fail", "refuses the key"),
+        (404, b"{}", "warn", "answers 404"),
+        (302, b"", "fail", "answers 302"),
+        (500, b"oops", "fail", "answers 500"),
+    ],
+)
+async def test_an_upstream_is_judged_by_its_list_of_models(
+    tmp_path: Path, status: int, body: bytes, verdict: str, words: str
+) -> None:
+    async with Upstream(default=lists(status, body)) as upstream:
+        finding = await look(tmp_path, upstream.url)
+    assert (finding.status, words in finding.detail) == (verdict, True)
+    assert finding.advice or verdict == "ok"
+    assert upstream.calls[0].path == "/v1/models"
+
+
+async def test_an_upstream_out_of_reach_exits_4(tmp_path: Path) -> None:
+    finding = await look(tmp_path, "http://127.0.0.1:9/v1")
+    assert finding.status == "fail"
+    assert exit_status([finding]) == 4
+    assert exit_status([finding, Finding(check="x", status="fail", detail="")]) == 1
+    assert exit_status([Finding(check="x", status="warn", detail="")]) == 0
+
+
+async def test_the_key_is_sent_and_its_absence_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Upstream(default=lists(200, b'{"data": [{"id": "large"}]}')) as upstream:
+        monkeypatch.delenv("CLOUD_KEY", raising=False)
+        missing = await look(tmp_path, upstream.url, api_key_env="CLOUD_KEY")
+        assert missing.status == "fail"
+        assert "CLOUD_KEY" in missing.detail
+        assert upstream.calls == []
+        assert exit_status([missing]) == 1
+        monkeypatch.setenv("CLOUD_KEY", "s3cret")
+        assert (await look(tmp_path, upstream.url, api_key_env="CLOUD_KEY")).status == "ok"
+        assert upstream.calls[0].headers["authorization"] == "Bearer s3cret"
+
+
+# --- everything ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_bad_file_ends_the_examination(tmp_path: Path) -> None:
+    file = tmp_path / "palier.toml"
+    file.write_text("[server]\nprot = 1\n")
+    findings = [finding async for finding in examine(file)]
+    assert findings[-1].check == "settings"
+    assert "did you mean `port`?" in findings[-1].advice
+    assert exit_status(findings) == 1
+
+
+async def test_a_good_file_is_examined_to_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "palier.toml"
+    file.write_text('[models.quote]\nkind = "extract"\n[[routes.support.tiers]]\nmodel = "quote"\n')
+    findings = [finding async for finding in examine(file)]
+    assert exit_status(findings) == 0
+    assert {"settings", "data folder", "encoder", "model quote"} <= set(by_check(findings))
