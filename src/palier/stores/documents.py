@@ -53,10 +53,10 @@ def find_collection(connection: apsw.Connection, name: str) -> Collection | None
     return Collection(*row) if row else None
 
 
-def readable(connection: apsw.Connection, principal: Principal) -> str:
-    """The audiences that `principal` belongs to, as a JSON list of their numbers."""
-    values = {"groups": _json(principal.groups), "admin": principal.admin}
-    return _json([number for (number,) in connection.execute(statements("knowledge")["readable"], values)])
+def readable(connection: apsw.Connection, principal: Principal) -> list[int]:
+    """The audiences that `principal` belongs to."""
+    values = {"groups": as_json(principal.groups), "admin": principal.admin}
+    return [number for (number,) in connection.execute(statements("knowledge")["readable"], values)]
 
 
 def put_documents(connection: apsw.Connection, batch: Sequence[Prepared], encoder: str, dimension: int) -> None:
@@ -83,7 +83,7 @@ def delete_documents(connection: apsw.Connection, name: str, documents: Sequence
 
 def get_document(connection: apsw.Connection, collection: str, document: str, principal: Principal) -> Document | None:
     """The document, if it exists and `principal` may read it."""
-    values = {"collection": collection, "name": document, "readable": readable(connection, principal)}
+    values = {"collection": collection, "name": document, "readable": as_json(readable(connection, principal))}
     row = connection.execute(statements("knowledge")["get"], values).fetchone()
     return _document(collection, row) if row else None
 
@@ -96,7 +96,7 @@ def list_documents(
         "collection": collection,
         "after": after,
         "limit": max(limit, 0),
-        "readable": readable(connection, principal),
+        "readable": as_json(readable(connection, principal)),
     }
     return [_document(collection, row) for row in connection.execute(statements("knowledge")["list"], values)]
 
@@ -124,8 +124,8 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
         "passages": len(prepared.passages),
         "name": document.id,
         "label": document.label.value,
-        "groups": _json(document.groups),
-        "metadata": _json(document.metadata),
+        "groups": as_json(document.groups),
+        "metadata": as_json(document.metadata),
         "text": document.text,
     }
     number = connection.execute(sql["insert_document"], row).get
@@ -159,7 +159,7 @@ def _count(connection: apsw.Connection, collection: Collection, *, added: int = 
 
 def _audience(connection: apsw.Connection, groups: Sequence[str]) -> int:
     sql = statements("knowledge")
-    names = _json(sorted(set(groups)))
+    names = as_json(sorted(set(groups)))
     if row := connection.execute(sql["audience"], (names,)).fetchone():
         return int(row[0])
     number = int(connection.execute(sql["create_audience"], (names,)).get)
@@ -185,5 +185,6 @@ def _document(collection: str, row: tuple[str, str, str, str, str, str, str, str
     )
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """JSON text, as the tables keep it and the statements take lists."""
     return msgspec.json.encode(value).decode()

@@ -15,10 +15,13 @@ from palier.stores.documents import Prepared, delete_documents, get_document, li
 from palier.stores.passages import best_passages, nearest_passages, readable_collections, tokens
 from palier.stores.schema import Schema
 from palier.stores.sqlite import Database
+from palier.stores.vectors import VectorMemory
 from palier.types import Document, Hit, Passage, Principal
 
 KNOWLEDGE = Schema(name="knowledge", application_id=0x706C6B6E, page_size=16_384, vectors=True)
 """Pages of 16 KiB hold seven vectors of 512 dimensions; of 4 KiB one, and the file is twice the size."""
+VECTOR_MEMORY = 128 * 2**20
+"""Bytes: 65,536 passages of 512 dimensions."""
 Analyse = Callable[[str, str], Sequence[str]]
 
 
@@ -26,9 +29,16 @@ class SqliteKnowledge:
     """`Documents` and `PassageIndex` in one file of SQLite."""
 
     def __init__(
-        self, database: Database, encoder_name: str, dimension: int, analyse: Analyse, workers: Workers | None
+        self,
+        database: Database,
+        encoder_name: str,
+        dimension: int,
+        analyse: Analyse,
+        workers: Workers | None,
+        vector_memory: int,
     ) -> None:
         self._database = database
+        self._memory = VectorMemory(vector_memory)
         self._encoder = (encoder_name, dimension)
         self._analyse = analyse
         self._workers = workers
@@ -42,13 +52,15 @@ class SqliteKnowledge:
         analyse: Analyse,
         *,
         workers: Workers | None = None,
+        vector_memory: int = VECTOR_MEMORY,
     ) -> SqliteKnowledge:
         """Open or make the file. Raises `StoreError`.
 
         `analyse(text, language)` gives the stemmed terms of a text, in the workers where there are any (then it must
         be a module's function), else in a thread. Vectors come from the encoder of that name and dimension.
+        Collections are searched in memory as far as `vector_memory` bytes go, and in the file beyond.
         """
-        return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers)
+        return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers, vector_memory)
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
@@ -87,7 +99,7 @@ class SqliteKnowledge:
             return []
         return await self._database.read(
             lambda connection: nearest_passages(
-                connection, collections, query.tobytes(), self._encoder, limit, principal
+                connection, self._memory, collections, query, self._encoder, limit, principal
             )
         )
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import apsw
 
-from palier.stores.documents import Collection, find_collection, readable
+from palier.interfaces import Vectors
+from palier.stores.documents import Collection, as_json, find_collection, readable
 from palier.stores.schema import statements
+from palier.stores.vectors import VectorMemory
 from palier.types import Hit, Label, Principal
 
 MAX_QUERY_TERMS = 128
@@ -25,20 +27,22 @@ _SEPARATORS = dict.fromkeys((*range(32), 127), " ")
 
 def nearest_passages(
     connection: apsw.Connection,
+    memory: VectorMemory,
     names: Iterable[str],
-    vector: bytes,
+    query: Vectors,
     encoder: tuple[str, int],
     limit: int,
     principal: Principal,
 ) -> list[Hit]:
-    """The `limit` passages nearest to `vector` (float32). Raises `ConfigurationError` for another encoder's."""
+    """The `limit` passages nearest to `query` by cosine. Raises `ConfigurationError` for another encoder's vectors."""
     audiences = readable(connection, principal)
     found: list[Found] = []
     for collection in _existing(connection, names):
         collection.check(*encoder)
-        values = {"collection": collection.id, "vector": vector, "readable": audiences, "limit": limit}
-        rows = connection.execute(statements("knowledge")["nearest"], values)
-        found.extend((cosine, passage, collection) for passage, cosine in rows)
+        nearest = memory.nearest(connection, collection, query, audiences, limit)
+        if nearest is None:
+            nearest = _nearest_in_file(connection, collection, query, audiences, limit)
+        found.extend((cosine, passage, collection) for passage, cosine in nearest)
     return [
         _hit(connection, collection, passage, score=cosine, cosine=cosine)
         for cosine, passage, collection in heapq.nsmallest(limit, found, key=lambda row: (-row[0], row[1]))
@@ -54,7 +58,7 @@ def best_passages(
     if not words:
         return []
     query = " OR ".join('"' + word.replace('"', '""') + '"' for word in list(words)[:MAX_QUERY_TERMS])
-    audiences = readable(connection, principal)
+    audiences = as_json(readable(connection, principal))
     found: list[Found] = []
     for collection in _existing(connection, names):
         values = {"query": query, "readable": audiences, "limit": limit}
@@ -68,7 +72,8 @@ def best_passages(
 
 def readable_collections(connection: apsw.Connection, principal: Principal) -> list[dict[str, Any]]:
     """Collections of which `principal` may read something, counting only that."""
-    rows = connection.execute(statements("knowledge")["collections"], {"readable": readable(connection, principal)})
+    audiences = as_json(readable(connection, principal))
+    rows = connection.execute(statements("knowledge")["collections"], {"readable": audiences})
     names = ("name", "documents", "passages", "encoder", "dimension")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -76,6 +81,18 @@ def readable_collections(connection: apsw.Connection, principal: Principal) -> l
 def tokens(terms: Iterable[str]) -> str:
     """Terms as the full-text index parts them: at spaces and control characters, whatever stands in them."""
     return " ".join(terms).translate(_SEPARATORS).encode("utf-8", "replace").decode()
+
+
+def _nearest_in_file(
+    connection: apsw.Connection, collection: Collection, query: Vectors, audiences: Sequence[int], limit: int
+) -> list[tuple[int, float]]:
+    values = {
+        "collection": collection.id,
+        "vector": query.tobytes(),
+        "readable": as_json(audiences),
+        "limit": limit,
+    }
+    return list(connection.execute(statements("knowledge")["nearest"], values))
 
 
 def _existing(connection: apsw.Connection, names: Iterable[str]) -> list[Collection]:

@@ -99,6 +99,15 @@ SELECT passage, 1.0 - coalesce(vec_distance_cosine(embedding, :vector), 1.0) AS 
 WHERE collection = :collection AND audience IN (SELECT value FROM json_each(:readable))
 ORDER BY cosine DESC, passage LIMIT :limit
 
+-- :name version
+SELECT version, removals, passages FROM collection WHERE id = ?
+
+-- :name passages_of_collection
+SELECT passage FROM vector WHERE collection = ?
+
+-- :name vectors_after
+SELECT passage, audience, embedding FROM vector WHERE collection = :collection AND passage > :last ORDER BY passage
+
 -- :name best
 -- CROSS JOIN: the full-text index leads, in order of rank, and each of its passages is looked at for its readers.
 SELECT passage.id, -terms_N.rank FROM terms_N CROSS JOIN passage ON passage.id = terms_N.rowid
