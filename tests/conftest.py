@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.serving import Served
 
 
 def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
@@ -33,3 +37,14 @@ sys.addaudithook(_refuse_the_world)
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway over scripted models, shared by the tests that only talk to it."""
+    from tests.serving import STAIRS, served, write_script
+
+    folder = tmp_path_factory.mktemp("gateway")
+    write_script(folder)
+    with served(STAIRS, folder) as running:
+        yield running

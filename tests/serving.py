@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import json
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -77,3 +78,40 @@ def served(tree: dict[str, Any], folder: Path) -> Iterator[Served]:
     finally:
         gateway.loop.call_soon_threadsafe(stop.set)
         thread.join(30)
+
+
+STAIRS: dict[str, Any] = {
+    "models": {
+        "scripted": {"kind": "fake", "file": "script.jsonl"},
+        "narrow": {"kind": "fake", "file": "script.jsonl", "capabilities": ["chat", "completions"], "context": 40},
+    },
+    "routes": {
+        "support": {"tiers": [{"model": "scripted", "highest_label": "restricted"}], "message_label": "internal"},
+        "stairs": {
+            "tiers": [
+                {"model": "narrow", "highest_label": "restricted", "threshold": 0.0},
+                {"model": "scripted", "highest_label": "internal"},
+            ],
+        },
+        "narrow": {"tiers": [{"model": "narrow", "highest_label": "internal", "name": "small"}]},
+        "library": {"tiers": [{"model": "scripted", "highest_label": "restricted"}], "collections": ["notes"]},
+    },
+}
+
+WEATHER = {"id": "call_1", "name": "weather", "arguments": '{"city":"Brest"}'}
+
+SCRIPT: tuple[dict[str, Any], ...] = (
+    *({"match": f"fail: {kind}", "fail": kind} for kind in ("busy", "garbage", "refused", "timeout", "unavailable")),
+    {"match": "cut after three", "answer": "one two three four five", "fail": "cut", "after": 3},
+    {"match": "slowly", "answer": "word " * 400, "delay_s": 0.02},
+    {"match": "think first", "answer": "done", "first_s": 20.0},
+    {"match": "a city", "answer": '{"city":"Brest","rain":true}'},
+    {"pattern": "(?i)weather", "tools": [WEATHER], "answer": ""},
+    {"pattern": "^count$", "answer": "one two three four five"},
+    {"answer": "Brest is in Brittany."},
+)
+
+
+def write_script(folder: Path) -> None:
+    """The rules of the fake models of `STAIRS`."""
+    (folder / "script.jsonl").write_text("".join(json.dumps(rule) + "\n" for rule in SCRIPT))

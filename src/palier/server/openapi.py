@@ -54,9 +54,15 @@ class CollectionList(Sent, frozen=True, kw_only=True):
     data: list[CollectionFacts]
 
 
-_STREAM = (
-    "With `stream: true`, server-sent events: one JSON chunk each, ended by `data: [DONE]`, or by an `error` event."
-)
+_EVENT = {
+    "type": "object",
+    "description": "One server-sent event, with `stream: true`.",
+    "required": ["data"],
+    "properties": {
+        "data": {"type": "string", "description": "A chunk as JSON, `[DONE]` at the end, or an error object."},
+        "event": {"type": "string", "enum": ["message", "error"]},
+    },
+}
 _LABEL = {
     "name": "X-Palier-Label",
     "in": "header",
@@ -155,7 +161,7 @@ def document() -> JSON:
 def _operation(operation: _Operation) -> JSON:
     content: JSON = {"application/json": {"schema": _reference(operation.gives)}}
     if operation.streams:
-        content["text/event-stream"] = {"schema": {"type": "string", "description": _STREAM}}
+        content["text/event-stream"] = {"schema": _EVENT}
     out: JSON = {
         "operationId": operation.name,
         "summary": operation.summary,

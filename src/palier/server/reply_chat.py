@@ -136,16 +136,16 @@ class ChatChunks:
                     return self._open(choice)
                 return self._open(choice) + self._chunk(choice, b'{"content":%b}' % encode(text), logprobs)
             case ToolDelta(choice=choice):
-                return self._open(choice) + self._chunk(choice, _tool_delta(event))
+                return self._open(choice, b"null") + self._chunk(choice, _tool_delta(event))
             case Completed(result=result):
                 return self._finish(result)
         return b""
 
-    def _open(self, choice: int) -> bytes:
+    def _open(self, choice: int, content: bytes = b'""') -> bytes:
         if choice in self._opened:
             return b""
         self._opened.add(choice)
-        return self._chunk(choice, b'{"role":"assistant","content":"","refusal":null}')
+        return self._chunk(choice, b'{"role":"assistant","content":%b,"refusal":null}' % content)
 
     def _chunk(self, choice: int, delta: bytes, logprobs: tuple[TokenLogprob, ...] = ()) -> bytes:
         shown = encode(chat_logprobs(logprobs)) if logprobs else b"null"

@@ -73,13 +73,18 @@ def finite(logprob: float) -> float:
 def decode(decoder: msgspec.json.Decoder[W], body: bytes, refused: Mapping[str, str] = {}) -> W:
     """A request's body, checked. `refused` says why a known field is not supported. Raises `InvalidRequest`."""
     try:
+        return _decode(decoder, body, refused)
+    except RecursionError:
+        raise InvalidRequest(f"the body is nested deeper than {MAX_DEPTH} levels") from None
+
+
+def _decode(decoder: msgspec.json.Decoder[W], body: bytes, refused: Mapping[str, str]) -> W:
+    try:
         wire = decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(error, body, decoder.type, refused) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(_malformed(error, body)) from None
-    except RecursionError:
-        raise InvalidRequest(f"the body is nested deeper than {MAX_DEPTH} levels") from None
     if b"\\u0000" in body:
         _refuse_nul(msgspec.json.decode(body), "")
     return wire
@@ -90,7 +95,7 @@ def _malformed(error: Exception, body: bytes) -> str:
         return "the body is empty; a JSON object was expected"
     try:
         json.loads(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return f"the body is not valid JSON: {error}"
     return "the body is not strict JSON: it holds a lone surrogate (half a character), NaN or Infinity"
 
@@ -144,13 +149,13 @@ def _lower(text: str) -> str:
 
 def _got(body: bytes, path: str) -> str:
     """The offending value, shortened, for the message."""
-    value = json.loads(body)
     try:
+        value = json.loads(body)
         for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
             value = value[int(index)] if index else value[name]
-    except (KeyError, IndexError, TypeError):
+        shown = json.dumps(value, ensure_ascii=False)
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return "something else"
-    shown = json.dumps(value, ensure_ascii=False)
     return shown if len(shown) <= 60 else f"{shown[:60]}..."
 
 

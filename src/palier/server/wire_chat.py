@@ -57,17 +57,23 @@ class UserMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="user")
 
 
 class CalledFunction(Wire, frozen=True, kw_only=True):
+    """`parsed_arguments` is what the `openai` client adds to an answer that is sent back to it."""
+
     name: FunctionName
     arguments: str
+    parsed_arguments: Any = None
 
 
 class FunctionCall(Wire, frozen=True, kw_only=True, tag_field="type", tag="function"):
+    """`index` is a leftover of a stream."""
+
     id: ShortText
     function: CalledFunction
+    index: int | None = None
 
 
 class AssistantMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="assistant"):
-    """An earlier answer. The fields that only ever come back null or empty from the API are taken as such."""
+    """An earlier answer, as it came: what is only ever null or empty in one is taken so, and what clients add to it."""
 
     content: str | list[TextPart | RefusalPart] | None = None
     name: ShortText | None = None
@@ -76,6 +82,7 @@ class AssistantMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="a
     annotations: Annotated[list[Any], Meta(max_length=0)] | None = None
     audio: None = None
     function_call: None = None
+    parsed: Any = None
 
 
 class ToolMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="tool"):
