@@ -1,11 +1,339 @@
-"""The only assembler: settings to wired parts."""
+"""The only assembler: settings to wired parts. The server, the command line and programs hold a `Palier`."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from palier import ingest, pipeline, registry, text
+from palier.config import Route, Settings, load, tier_name
+from palier.errors import InvalidRequest, NotFound
+from palier.interfaces import Encoder, Model, Resources, Retriever, Traces
+from palier.jobs.pool import ProcessWorkers
+from palier.pipeline.landing import Landing
+from palier.privacy.connector import HttpConnector
+from palier.privacy.egress import EgressGate
+from palier.retrieval import sentence_model
+from palier.retrieval.encoder import SentenceEncoder
+from palier.retrieval.hybrid import HybridRetriever
+from palier.routing.cascade import DEFAULT_THRESHOLD, decide
+from palier.routing.confidence import FittedConfidence
+from palier.stores.folder import DataFolder
+from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.traces import SqliteTraces
+from palier.types import (
+    Completed,
+    Document,
+    Event,
+    Hit,
+    Label,
+    Message,
+    ModelCard,
+    Parameters,
+    Principal,
+    Request,
+    Result,
+)
+
+T = TypeVar("T")
+
+_INSIDE = frozenset({"extract", "head", "engine"})
+"""Kinds that run inside palier: what they receive goes nowhere."""
+
+LOCAL = Principal(name="local", admin=True)
+DAY_S = 86_400.0
+
 
 class Palier:
-    """An open palier: its stores, models and routes."""
+    """An open palier: it owns its data folder until it is closed.
+
+    async with Palier.open("palier.toml") as p:
+        answer = await p.ask("When will the fibre be repaired?", route="support")
+        print(answer.text, answer.tier, answer.confidence)
+    """
+
+    settings: Settings
+    folder: DataFolder
+    encoder: Encoder
+    traces: Traces
+    workers: ProcessWorkers
+    models: Mapping[str, Model]
+    key: str
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        folder: DataFolder,
+        knowledge: SqliteKnowledge,
+        traces: Traces,
+        encoder: Encoder,
+        retriever: Retriever,
+        workers: ProcessWorkers,
+        models: Mapping[str, Model],
+    ) -> None:
+        """Use `open`; this only holds what it is given."""
+        self.settings = settings
+        self.folder = folder
+        self.traces = traces
+        self.encoder = encoder
+        self.models = models
+        self.key = folder.access_key()
+        self._knowledge = knowledge
+        self._retriever = retriever
+        self.workers = workers
+        self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, source: str | Path | Settings = "palier.toml") -> AsyncIterator[Palier]:
+        """Open the data folder, the stores, the workers and the models that `source` (a file or settings) names.
+
+        Raises `ConfigurationError` naming the setting, and `DataFolderBusy` naming who holds the folder.
+        """
+        settings = source if isinstance(source, Settings) else load(source)
+        async with AsyncExitStack() as stack:
+            folder = stack.enter_context(DataFolder.claim(settings.folder))
+            workers = _workers(settings)
+            stack.push_async_callback(workers.close)
+            encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
+            knowledge = SqliteKnowledge.open(
+                folder.knowledge, encoder.name, encoder.dimension, text.terms, workers=workers.batch
+            )
+            stack.push_async_callback(knowledge.close)
+            traces = SqliteTraces.open(folder.traces)
+            stack.push_async_callback(traces.close)
+            connector = HttpConnector(settings.networks.on_premises)
+            stack.push_async_callback(connector.close)
+            resources = Resources(connector, encoder, workers, folder.path, settings.path)
+            models: dict[str, Model] = {}
+            for name, declared in settings.models.items():
+                models[name] = registry.find("models", declared.kind)(name, declared, resources)
+                stack.push_async_callback(models[name].close)
+            yield cls(
+                settings,
+                folder=folder,
+                knowledge=knowledge,
+                traces=traces,
+                encoder=encoder,
+                retriever=HybridRetriever(knowledge, encoder),
+                workers=workers,
+                models=models,
+            )
+
+    def _wire(self, route: Route) -> pipeline.Parts:
+        return pipeline.Parts(
+            landings=tuple(self._landing(route, index) for index in range(len(route.tiers))),
+            collections=route.collections,
+            retriever=self._retriever,
+            gate=EgressGate(),
+            confidence=FittedConfidence(),
+            decide=decide,
+            traces=self.traces,
+            detect=lambda words: text.detect(words, route.languages[0] if route.languages else ""),
+            abstention=route.abstention,
+            languages=route.languages,
+            passages=route.passages,
+            max_tokens=route.max_tokens,
+            climb_on_failure=route.on_failure == "climb",
+            retention_s=self.settings.store.retention_days * DAY_S,
+            keep_content=self.settings.store.record_content,
+        )
+
+    def _landing(self, route: Route, index: int) -> Landing:
+        tier = route.tiers[index]
+        last = index == len(route.tiers) - 1
+        inside = self.settings.models[tier.model].kind in _INSIDE
+        return Landing(
+            name=tier_name(route, index),
+            model_name=tier.model,
+            model=self.models[tier.model],
+            threshold=tier.threshold if tier.threshold is not None else 0.0 if last else DEFAULT_THRESHOLD,
+            highest=tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC),
+            system=tier.system if tier.system is not None else route.system,
+            adapter=tier.adapter,
+        )
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        question: str | Sequence[Message],
+        *,
+        route: str | None = None,
+        tier: str | None = None,
+        language: str = "",
+        principal: Principal = LOCAL,
+        **parameters: Any,
+    ) -> Result:
+        """Answer a question or a conversation; `parameters` are those of `palier.types.Parameters`.
+
+        `route` may be left out where there is only one. Raises `NotFound`, `InvalidRequest` and the tiers' errors.
+        """
+        return await self.answer(
+            self.request(question, route=route, tier=tier, language=language, principal=principal, **parameters)
+        )
+
+    def request(
+        self,
+        question: str | Sequence[Message],
+        *,
+        route: str | None = None,
+        tier: str | None = None,
+        language: str = "",
+        principal: Principal = LOCAL,
+        stream: bool = False,
+        **parameters: Any,
+    ) -> Request:
+        """The request of `ask`, to be given to `answer` or `stream`."""
+        name = self._route_name(route)
+        messages = (Message(role="user", content=question),) if isinstance(question, str) else tuple(question)
+        try:
+            wanted = Parameters(**parameters)
+        except TypeError as error:
+            raise InvalidRequest(f"unknown parameter: {error}") from None
+        return Request(
+            id=f"ask-{uuid.uuid4().hex}",
+            route=name,
+            tier=tier,
+            messages=messages,
+            parameters=wanted,
+            principal=principal,
+            label=self.settings.routes[name].message_label,
+            language=language,
+            created=time.time(),
+            stream=stream,
+        )
+
+    def _route_name(self, route: str | None) -> str:
+        if route is not None and route in self._parts:
+            return route
+        if route is None and len(self._parts) == 1:
+            return next(iter(self._parts))
+        known = ", ".join(self._parts) or "none: add [routes.NAME] to palier.toml"
+        raise NotFound(f"there is no route `{route}`" if route else "say which route", hint=f"routes: {known}")
+
+    async def answer(self, request: Request) -> Result:
+        """The outcome of `request`, once it is recorded."""
+        return await pipeline.answer(request, self._parts_of(request))
+
+    def stream(self, request: Request) -> AsyncGenerator[Event | Completed, None]:
+        """The events of the answer to `request`; the last is `Completed`, after the trace is durable."""
+        return pipeline.stream(request, self._parts_of(request))
+
+    def _parts_of(self, request: Request) -> pipeline.Parts:
+        parts = self._parts[self._route_name(request.route)]
+        if request.tier is not None and request.tier not in {landing.name for landing in parts.landings}:
+            known = ", ".join(landing.name for landing in parts.landings)
+            raise NotFound(f"route `{request.route}` has no tier `{request.tier}`", hint=f"tiers: {known}")
+        return parts
+
+    @property
+    def routes(self) -> dict[str, list[str]]:
+        """Names of the tiers of each route, lowest first."""
+        return {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
+
+    def cards(self, route: str) -> list[ModelCard]:
+        """The cards of a route's tiers, lowest first."""
+        return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
+
+    # --- knowing ---------------------------------------------------------------------------------------------------
+
+    async def search(
+        self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = LOCAL
+    ) -> list[Hit]:
+        """The passages that best fit `query` among `collections` (all when empty), best first."""
+        names = collections or [c["name"] for c in await self.list_collections(principal)]
+        return await self._retriever.search(query, names, limit, principal) if names and query.strip() else []
+
+    async def list_collections(self, principal: Principal = LOCAL) -> list[dict[str, Any]]:
+        """One {name, documents, passages, encoder, dimension} a collection."""
+        return await self._knowledge.collections(principal)
+
+    async def put_documents(self, documents: Sequence[Document]) -> None:
+        """Cut, embed and store; visible to the next search."""
+        await ingest.index_documents(documents, self.encoder, self._knowledge, workers=self.workers.batch)
+
+    async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
+        """A document with its text, or None."""
+        return await self._knowledge.get(collection, document, principal)
+
+    async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
+        """Delete those that exist; how many there were."""
+        return await self._knowledge.delete(collection, documents)
+
+    async def list_documents(
+        self, collection: str, principal: Principal = LOCAL, after: str = "", limit: int = 1000
+    ) -> list[Document]:
+        """Documents in order of id, without their text."""
+        return await self._knowledge.list(collection, principal, after=after, limit=limit)
+
+    # --- being well ------------------------------------------------------------------------------------------------
+
+    async def health(self) -> dict[str, dict[str, Any]]:
+        """{"ok", "detail"} of each model by name."""
+        found = {name: await model.health() for name, model in self.models.items()}
+        return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
+
+
+def _workers(settings: Settings) -> ProcessWorkers:
+    return ProcessWorkers(
+        settings.workers.count,
+        settings.workers.max_queue,
+        batch_timeout_s=settings.workers.parse_timeout_s,
+        batch_memory_mb=settings.workers.parse_memory_mb,
+        warm=(sentence_model.embed, (["warm"],)),
+    )
 
 
 class SyncPalier:
-    """The same for notebooks and scripts without an event loop."""
+    """The same for notebooks and scripts: `Palier` on an event loop of its own thread.
+
+    with SyncPalier.open("palier.toml") as p:
+        print(p.ask("When will the fibre be repaired?").text)
+    """
+
+    def __init__(self, palier: Palier, loop: asyncio.AbstractEventLoop) -> None:
+        """Use `open`."""
+        self._palier = palier
+        self._loop = loop
+
+    @classmethod
+    @contextmanager
+    def open(cls, source: str | Path | Settings = "palier.toml") -> Iterator[SyncPalier]:
+        """As `Palier.open`."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="palier", daemon=True)
+        thread.start()
+        opened = Palier.open(source)
+        try:
+            palier = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result()
+            try:
+                yield cls(palier, loop)
+            finally:
+                asyncio.run_coroutine_threadsafe(opened.__aexit__(None, None, None), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def ask(self, question: str | Sequence[Message], **asked: Any) -> Result:
+        """As `Palier.ask`."""
+        return self._run(self._palier.ask(question, **asked))
+
+    def search(self, query: str, collections: Sequence[str] = (), limit: int = 10) -> list[Hit]:
+        """As `Palier.search`."""
+        return self._run(self._palier.search(query, collections, limit))
+
+    def put_documents(self, documents: Sequence[Document]) -> None:
+        """As `Palier.put_documents`."""
+        self._run(self._palier.put_documents(documents))
