@@ -51,30 +51,30 @@ class Fault(Data, frozen=True, kw_only=True):
     error: str
 
 
-def parse_file(path: str, max_bytes: int) -> list[Parsed | Fault]:
+def parse_file(path: str, max_bytes: int, language: str = "") -> list[Parsed | Fault]:
     """`parse` of the file at `path`. Raises `TooLarge` before it has read more than `max_bytes`, and `OSError`."""
     file = Path(path)
     with file.open("rb") as stream:
         content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise TooLarge(f"has more than {max_bytes / 2**20:.3g} MB", hint="split it, or raise [workers] max_file_mb")
-    return parse(file.name, content)
+    return parse(file.name, content, language)
 
 
-def parse(name: str, content: bytes) -> list[Parsed | Fault]:
+def parse(name: str, content: bytes, language: str = "") -> list[Parsed | Fault]:
     """The documents of a file, its kind told by the suffix of `name`. Only JSON lines hold several, and faults.
 
-    Raises `InvalidRequest` for what is broken, empty, binary or of no known kind; `TooLarge` for what expands to more
-    than `MAX_TEXT`.
+    `language` is that of documents that do not say theirs; without it, it is detected. Raises `InvalidRequest` for
+    what is broken, empty, binary or of no known kind; `TooLarge` for what expands to more than `MAX_TEXT`.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in KINDS:
         raise InvalidRequest(f"{suffix or 'no suffix'} is no known kind", hint=f"one of {', '.join(KINDS)}")
     documents = KINDS[suffix](content)
-    return [_complete(document, name) if isinstance(document, Parsed) else document for document in documents]
+    return [_complete(document, name, language) if isinstance(document, Parsed) else document for document in documents]
 
 
-def _complete(document: Parsed, name: str) -> Parsed:
+def _complete(document: Parsed, name: str, language: str) -> Parsed:
     """With a title and a language, looked for in the text where the file names none."""
     body = document.text
     if len(body) > MAX_TEXT:
@@ -83,7 +83,7 @@ def _complete(document: Parsed, name: str) -> Parsed:
         raise InvalidRequest("there is no text in it", hint="a scanned page needs OCR first")
     title = document.title or _first_heading(body) or ("" if document.id else PurePath(name).stem)
     title = " ".join(re.sub(r"[*`]+", "", title).split())[:_MAX_TITLE]
-    language = document.language or texts.detect(f"{title}. {body[:2000]}")
+    language = document.language or language or texts.detect(f"{title}. {body[:2000]}")
     return msgspec.structs.replace(document, title=title, language=language)
 
 
