@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palier.errors import StoreError
+from palier.stores import vectors
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.sqlite import Database
 from palier.stores.traces import TRACES
-from palier.testing.documents import ADMIN, DIMENSION, ENCODER, entry
+from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
 
 outcomes = st.lists(st.sampled_from(["kept", "raised", "refused", "undone"]), max_size=30)
 
@@ -68,3 +71,31 @@ async def test_a_term_is_found_by_itself(terms, other):
             found = await store.by_terms(["c"], [word, other], 5, ADMIN)
             assert bool(found) == bool(word.translate(dict.fromkeys((*range(32), 127), " ")).strip(" "))
         await store.close()
+
+
+places = st.lists(st.lists(st.integers(-2, 2), min_size=2, max_size=2), max_size=3)
+steps = st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), places), st.booleans()), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=steps, limit=st.integers(1, 8))
+async def test_memory_answers_as_the_file_does(history, limit):
+    """After every step of any history of writes and deletions, in blocks of three."""
+    with tempfile.TemporaryDirectory() as folder, patch.object(vectors, "BLOCK_ROWS", 3):
+        memory = SqliteKnowledge.open(Path(folder) / "file.db", ENCODER, DIMENSION, analyse)
+        file = SqliteKnowledge.open(Path(folder) / "file.db", ENCODER, DIMENSION, analyse, vector_memory=0)
+        query = vectors_of([1.0, 0.5])[0]
+        for number, rows, secret in history:
+            if rows is None:
+                await memory.delete("c", [f"d{number}"])
+            else:
+                groups = ["hr"] if secret else []
+                await memory.put([entry(f"d{number}", "c", ["fibre"] * len(rows), rows, groups)])
+            for principal in (ADMIN, NOBODY):
+                from_memory = await memory.by_vector(["c"], query, limit, principal)
+                from_file = await file.by_vector(["c"], query, limit, principal)
+                assert [hit.cosine for hit in from_memory] == pytest.approx([hit.cosine for hit in from_file], abs=1e-6)
+                everything = {hit.key: hit.cosine for hit in await file.by_vector(["c"], query, 100, principal)}
+                assert all(hit.cosine == pytest.approx(everything[hit.key], abs=1e-6) for hit in from_memory)
+        await memory.close()
+        await file.close()

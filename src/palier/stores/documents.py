@@ -109,6 +109,7 @@ def _own_collection(connection: apsw.Connection, name: str, encoder: str, dimens
     number = int(connection.execute(statements("knowledge")["create_collection"], values).get)
     made = Collection(number, name, encoder, dimension)
     connection.execute(made.statement("create_terms"))
+    connection.execute(made.statement("rank_terms"))
     connection.execute(made.statement("secure_terms"))
     return made
 
@@ -134,7 +135,7 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
         values = (number, audience, passage.index, passage.heading, passage.start, passage.end, passage.text)
         row_id = connection.execute(sql["insert_passage"], values).get
         connection.execute(sql["insert_vector"], (row_id, collection.id, audience, vector.tobytes()))
-        connection.execute(insert_terms, (row_id, terms))
+        connection.execute(insert_terms, (row_id, terms, audience))
     _count(connection, collection, added=len(prepared.passages))
 
 

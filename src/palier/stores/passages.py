@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import apsw
@@ -20,6 +21,8 @@ from palier.types import Hit, Label, Principal
 
 MAX_QUERY_TERMS = 128
 """Different terms of a query at most; the rest is dropped."""
+MAX_QUERY_AUDIENCES = 64
+"""Beyond them, the index is not asked to pass over what may not be read."""
 Found = tuple[float, int, Collection]
 """Score, passage, collection."""
 _SEPARATORS = dict.fromkeys((*range(32), 127), " ")
@@ -57,11 +60,12 @@ def best_passages(
     words.pop("", None)
     if not words:
         return []
-    query = " OR ".join('"' + word.replace('"', '""') + '"' for word in list(words)[:MAX_QUERY_TERMS])
-    audiences = as_json(readable(connection, principal))
+    audiences = readable(connection, principal)
+    if not audiences:
+        return []
+    values = {"query": _match(connection, words, audiences), "readable": as_json(audiences), "limit": limit}
     found: list[Found] = []
     for collection in _existing(connection, names):
-        values = {"query": query, "readable": audiences, "limit": limit}
         rows = connection.execute(collection.statement("best"), values)
         found.extend((bm25, passage, collection) for passage, bm25 in rows)
     return [
@@ -81,6 +85,18 @@ def readable_collections(connection: apsw.Connection, principal: Principal) -> l
 def tokens(terms: Iterable[str]) -> str:
     """Terms as the full-text index parts them: at spaces and control characters, whatever stands in them."""
     return " ".join(terms).translate(_SEPARATORS).encode("utf-8", "replace").decode()
+
+
+def _match(connection: apsw.Connection, words: Iterable[str], audiences: Sequence[int]) -> str:
+    """A full-text query for any of `words`, narrowed to the audiences where that spares work.
+
+    It only has to let through all that may be read: the statement itself looks at each passage's audience.
+    """
+    terms = " OR ".join('"' + word.replace('"', '""') + '"' for word in islice(words, MAX_QUERY_TERMS))
+    everything = connection.execute(statements("knowledge")["reads_everything"], (as_json(audiences),)).get
+    if everything or len(audiences) > MAX_QUERY_AUDIENCES:
+        return f"terms : ({terms})"
+    return f"terms : ({terms}) AND audience : ({' OR '.join(map(str, audiences))})"
 
 
 def _nearest_in_file(

@@ -10,7 +10,8 @@ import pytest
 from palier.errors import ConfigurationError
 from palier.jobs.pool import ProcessWorkers
 from palier.stores.knowledge import SqliteKnowledge
-from palier.testing.documents import ADMIN, DIMENSION, ENCODER, analyse, entry, vectors_of
+from palier.stores.passages import MAX_QUERY_AUDIENCES
+from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
 from palier.types import Document, Passage, Principal
 
 
@@ -32,8 +33,8 @@ async def _terms(store) -> set[str]:
         names = [n for (n,) in connection.execute("SELECT name FROM sqlite_schema WHERE sql LIKE '%USING fts5 %'")]
         found = set()
         for name in names:
-            connection.execute(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, {name}, row)")
-            found |= {term for (term,) in connection.execute("SELECT term FROM temp.vocabulary")}
+            connection.execute(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, {name}, col)")
+            found |= {term for (term,) in connection.execute("SELECT term FROM temp.vocabulary WHERE col = 'terms'")}
             connection.execute("DROP TABLE temp.vocabulary")
         return found
 
@@ -58,6 +59,21 @@ async def test_nothing_is_left_of_what_is_deleted(store):
     for table in ("collection", "document", "passage", "vector", "audience", "member"):
         assert await _count(store, table) == 0, table
     assert await _count(store, "sqlite_schema") == before
+
+
+async def test_a_term_is_no_audience(store):
+    await store.put([entry("a", "c", ["fibre"]), entry("b", "c", ["fibre 1 2"], groups=["hr"])])
+    assert [hit.document for hit in await store.by_terms(["c"], ["1"], 5, ADMIN)] == ["b"]
+    assert await store.by_terms(["c"], ["1", "2"], 5, NOBODY) == []
+
+
+async def test_an_audience_has_no_weight(store):
+    """The same passage has the same score whoever reads it, and whichever way the index is asked."""
+    await store.put([entry(f"d{i}", "c", ["fibre panne"], groups=[f"g{i}"]) for i in range(MAX_QUERY_AUDIENCES + 20)])
+    for groups in (["g0"], [f"g{i}" for i in range(MAX_QUERY_AUDIENCES + 10)]):
+        hits = await store.by_terms(["c"], ["panne"], 200, Principal(groups=tuple(groups)))
+        assert len(hits) == len(groups)
+        assert {hit.bm25 for hit in hits} == {hit.bm25 for hit in await store.by_terms(["c"], ["panne"], 200, ADMIN)}
 
 
 async def test_one_index_a_collection(store):

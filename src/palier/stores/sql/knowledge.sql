@@ -14,13 +14,18 @@ DELETE FROM collection WHERE id = :collection
 AND NOT EXISTS (SELECT 1 FROM document WHERE document.collection = :collection)
 
 -- :name create_terms
--- The terms come stemmed: the tokenizer only parts them, at spaces and control characters. A column of its own text and
--- `secure-delete`, so that the words of a deleted document leave the index with it, not when segments are next merged.
+-- The terms come stemmed: the tokenizer only parts them, at spaces and control characters. The audience stands beside
+-- them, so that the index itself passes over what the asker may not read.
 CREATE VIRTUAL TABLE terms_N USING fts5 (
-    terms, tokenize = "ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\]^_`{|}~'"
+    terms, audience, tokenize = "ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\]^_`{|}~'"
 )
 
+-- :name rank_terms
+-- An audience has no weight in the score.
+INSERT INTO terms_N (terms_N, rank) VALUES ('rank', 'bm25(1.0, 0.0)')
+
 -- :name secure_terms
+-- The words of a deleted document leave the index with it, not when its segments are next merged.
 INSERT INTO terms_N (terms_N, rank) VALUES ('secure-delete', 1)
 
 -- :name drop_terms
@@ -55,7 +60,7 @@ RETURNING id
 INSERT INTO vector (passage, collection, audience, embedding) VALUES (?, ?, ?, ?)
 
 -- :name insert_terms
-INSERT INTO terms_N (rowid, terms) VALUES (?, ?)
+INSERT INTO terms_N (rowid, terms, audience) VALUES (?, ?, ?)
 
 -- :name find_document
 SELECT id, audience, passages FROM document WHERE collection = ? AND name = ?
@@ -75,6 +80,9 @@ PRAGMA incremental_vacuum(256)
 SELECT id FROM audience WHERE groups = '[]'
 UNION SELECT audience FROM member WHERE name IN (SELECT value FROM json_each(:groups))
 UNION SELECT id FROM audience WHERE :admin
+
+-- :name reads_everything
+SELECT NOT EXISTS (SELECT 1 FROM audience WHERE id NOT IN (SELECT value FROM json_each(?)))
 
 -- :name get
 SELECT name, title, url, language, label, groups, metadata, digest, source, updated, text FROM document
