@@ -10,7 +10,6 @@ import numpy as np
 import openai
 import pytest
 from pydantic import BaseModel
-
 from tests.serving import Served
 
 HELLO: Any = [{"role": "user", "content": "hello"}]

@@ -10,17 +10,16 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-
-from palier.server.openapi import document
 from tests.serving import Served
 
+from palier.server.openapi import document
 
 schema = schemathesis.openapi.from_dict(document())
 
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=10,
     derandomize=True,
     deadline=None,
     database=None,

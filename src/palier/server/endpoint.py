@@ -23,6 +23,8 @@ log = logging.getLogger("palier.server")
 
 ID = "palier.id"
 """Where the scope holds the request's unique id."""
+_PATIENCE_S = 0.02
+"""How long a request is at work before its client is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +141,30 @@ class Resource:
 
 
 class _Watch:
-    """Waits for the client to leave, and then ends the work as if its time were over."""
+    """Waits for the client to leave, and then ends the work as if its time were over.
+
+    It begins after a moment: a task costs as much as all the rest of a short request here, and whoever leaves one that
+    is as good as answered saves nobody anything.
+    """
 
     def __init__(self, receive: Receive, deadline: asyncio.Timeout) -> None:
         self.left = False
-        self._task = asyncio.create_task(self._wait(receive, deadline))
+        self._receive = receive
+        self._deadline = deadline
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(_PATIENCE_S, self._begin)
 
-    async def _wait(self, receive: Receive, deadline: asyncio.Timeout) -> None:
-        while (await receive())["type"] != "http.disconnect":
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        if not deadline.expired():
+        if not self._deadline.expired():
             self.left = True
-            deadline.reschedule(0)
+            self._deadline.reschedule(0)
 
     def stop(self) -> None:
-        self._task.cancel()
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
