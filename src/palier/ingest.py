@@ -66,6 +66,8 @@ class Options(Data, frozen=True, kw_only=True):
     skip_bad: bool = False
     """Pass over the bad lines of a JSON lines file, instead of over the file."""
     max_file_bytes: int = 100 * 2**20
+    root: str = ""
+    """The folder below which paths are ids, where it is not each of those that are named: they share one then."""
 
 
 class Outcome(Data, frozen=True, kw_only=True):
@@ -166,7 +168,7 @@ class _Ingestion:
     async def run(self, paths: Sequence[Path], lines: bytes | None) -> Summary:
         begun = time.monotonic()
         await self._learn()
-        files, roots = await asyncio.to_thread(_list, paths)
+        files, roots = await asyncio.to_thread(_list, paths, self._options.root)
         self._total = len(files) + (lines is not None)
         for file in files:
             await self._file(file)
@@ -348,9 +350,13 @@ class _Ingestion:
             self._report(outcome)
 
 
-def _list(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
+def _list(paths: Sequence[Path], root: str) -> tuple[list[Found], list[str]]:
     """The files of `paths`, and the paths as sources begin."""
-    return [file for path in paths for file in walk(path, parsing.KINDS)], [str(path.resolve()) for path in paths]
+    files = [file for path in paths for file in walk(path, parsing.KINDS)]
+    if root:
+        top = Path(root).resolve()
+        files = [f._replace(id=f.path.relative_to(top).as_posix()) if f.path.is_relative_to(top) else f for f in files]
+    return files, [str(path.resolve()) for path in paths]
 
 
 def _inside(source: str, root: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from palier import __version__
-from palier.cli import ask, documents, models, serve, setup, traces
+from palier.cli import ask, ingest, models, search, serve, setup, traces
 
 app = typer.Typer(
     name="palier",
@@ -40,9 +40,9 @@ def _palier(
 app.command()(setup.init)
 app.command()(serve.serve)
 app.command()(ask.ask)
-app.command()(documents.ingest)
-app.command()(documents.search)
-app.command()(documents.collections)
+app.command()(ingest.ingest)
+app.command()(search.search)
+app.command()(search.collections)
 app.add_typer(traces.app, name="traces")
 app.add_typer(models.app, name="models")
 app.command()(setup.doctor)

@@ -13,8 +13,7 @@ import contextlib
 import logging
 import os
 import stat
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,11 +160,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         return known(self.message, hint=self.hint, param=self.param, retry_after=self.retry_after)
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line from the gateway; exactly one field is set."""
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """One line from the gateway: one field is set, the others are empty."""
 
-    event: msgspec.Raw | None = None
-    result: msgspec.Raw | None = None
+    event: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
     error: Fault | None = None
 
 
@@ -179,22 +178,6 @@ def line(value: Any) -> bytes:
     if len(encoded) >= MAX_LINE:
         raise TooLarge(f"{len(encoded)} bytes for the admin socket, which carries {MAX_LINE} at once")
     return encoded + b"\n"
-
-
-def raw(value: Any) -> msgspec.Raw:
-    return msgspec.Raw(_encoder.encode(value))
-
-
-@contextlib.contextmanager
-def reachable(path: Path) -> Iterator[Path]:
-    """`path` under a name short enough for a unix socket (104 bytes on macOS), by a link where it is too long."""
-    if len(os.fsencode(path)) < 100:
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="palier-", dir="/tmp") as folder:
-        link = Path(folder, "f")
-        link.symlink_to(path.parent.resolve(), target_is_directory=True)
-        yield link / path.name
 
 
 # --- the gateway's side ------------------------------------------------------------------------------------------
@@ -215,11 +198,10 @@ class AdminServer:
     async def __aenter__(self) -> AdminServer:
         if self._path.exists() and stat.S_ISSOCK(self._path.lstat().st_mode):
             self._path.unlink()
-        with reachable(self._path) as name:
-            # Bound, made private, and only then listening: nobody else can connect in between.
-            self._server = await asyncio.start_unix_server(self._accept, name, limit=MAX_LINE, start_serving=False)
-            name.chmod(0o600)
-            await self._server.start_serving()
+        # Bound, made private, and only then listening: nobody else can connect in between.
+        self._server = await asyncio.start_unix_server(self._accept, self._path, limit=MAX_LINE, start_serving=False)
+        self._path.chmod(0o600)
+        await self._server.start_serving()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -250,24 +232,24 @@ class AdminServer:
             call = await _read_call(reader)
             await _unless_gone(reader, self._serve(call, writer))
         except PalierError as error:
-            writer.write(line(Reply(error=Fault.of(error))))
+            writer.write(line({"error": Fault.of(error)}))
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("a call on the admin socket failed")
             fault = Fault(kind="PalierError", message="the gateway failed", hint="its log says how")
-            writer.write(line(Reply(error=fault)))
+            writer.write(line({"error": fault}))
         await writer.drain()
 
     async def _serve(self, call: Call, writer: asyncio.StreamWriter) -> None:
         if isinstance(call, Ask):
             async with contextlib.aclosing(self._ask(call)) as events:
                 async for event in events:
-                    writer.write(line(Reply(event=raw(event))))
+                    writer.write(line({"event": event}))
                     await writer.drain()
-            writer.write(line(Reply(result=raw(None))))
+            writer.write(line({"result": None}))
         else:
-            writer.write(line(Reply(result=raw(await self._value(call)))))
+            writer.write(line({"result": await self._value(call)}))
 
     async def _ask(self, call: Ask) -> AsyncGenerator[Any, None]:
         request = self._palier.request(

@@ -29,7 +29,6 @@ from palier.server.admin import (
     Search,
     Status,
     line,
-    reachable,
 )
 from palier.types import Completed, Document, Event, Hit, Message, ModelCard, Parameters, Principal, Result, Trace
 
@@ -116,7 +115,7 @@ class RemotePalier:
         """The answer as it comes; the last event is `Completed`. Closing the iterator cancels it."""
         async with contextlib.aclosing(self._replies(request)) as replies:
             async for reply in replies:
-                if reply.event is not None:
+                if reply.event:
                     yield _events.decode(reply.event)
 
     async def ask(self, question: str | Sequence[Message], **options: Any) -> Result:
@@ -162,13 +161,12 @@ class RemotePalier:
         """One call's result, converted to `kind`, a type."""
         async with contextlib.aclosing(self._replies(call)) as replies:
             async for reply in replies:
-                if reply.result is not None:
+                if reply.result:
                     return msgspec.json.decode(reply.result, type=kind)
         raise Unavailable("the gateway stopped before it replied", hint="run the command again")
 
     async def _replies(self, call: Call) -> AsyncGenerator[Reply, None]:
-        with reachable(self._path) as name:
-            reader, writer = await asyncio.open_unix_connection(name, limit=MAX_LINE)
+        reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_LINE)
         try:
             writer.write(line(call))
             await writer.drain()
@@ -177,7 +175,7 @@ class RemotePalier:
                 if reply.error is not None:
                     raise reply.error.error()
                 yield reply
-                if reply.result is not None:
+                if reply.result:
                     return
         except ConnectionError:
             raise Unavailable("the gateway stopped in the middle of a command", hint="run it again") from None

@@ -122,12 +122,12 @@ async def test_a_folder_held_by_something_else_is_no_failure(tmp_path: Path) -> 
 def test_speeds_are_kept(tmp_path: Path) -> None:
     assert speeds.read(tmp_path) == {}
     speed = Speed(decode=47.0, first_ms=120.0, when="2026-11-21")
-    speeds.write(tmp_path, "a", speed)
-    speeds.write(tmp_path, "b", speed)
+    speeds.keep(tmp_path, "a", speed)
+    speeds.keep(tmp_path, "b", speed)
     assert speeds.read(tmp_path) == {"a": speed, "b": speed}
     (tmp_path / "speeds.json").write_text("{")
     assert speeds.read(tmp_path) == {}
-    speeds.write(tmp_path / "missing", "a", speed)
+    speeds.keep(tmp_path / "missing", "a", speed)
 
 
 # --- upstreams -----------------------------------------------------------------------------------------------------

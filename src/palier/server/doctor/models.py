@@ -11,8 +11,8 @@ from palier.app import Palier
 from palier.config import Settings
 from palier.errors import DataFolderBusy, PalierError
 from palier.interfaces import Model
-from palier.server.doctor import speeds
 from palier.server.doctor.finding import Finding
+from palier.server.doctor.speeds import Speed, keep
 from palier.server.remote import RemotePalier
 from palier.stores.folder import DataFolder
 from palier.types import Delta, Message, Metered, Parameters, Prompt
@@ -90,12 +90,12 @@ async def _engine(name: str, model: Model, settings: Settings) -> Finding:
     if not pieces:
         return Finding(check=check, status="fail", detail="it starts but writes nothing", advice="try other weights")
     written = tokens or pieces
-    speed = speeds.Speed(
+    speed = Speed(
         decode=round((written - 1) / (ended - first), 1) if written > 1 else 0.0,
         first_ms=round((first - started) * 1000, 1),
         when=time.strftime("%Y-%m-%d"),
     )
     weights = settings.models[name].weights
-    speeds.write(settings.folder, weights, speed)
+    keep(settings.folder, weights, speed)
     words = f"{Path(weights).name} writes {speed.decode:.0f} tokens/s here, first token after {speed.first_ms:.0f} ms"
     return Finding(check=check, detail=words)

@@ -28,7 +28,7 @@ def read(folder: Path) -> dict[str, Speed]:
         return {}
 
 
-def write(folder: Path, name: str, speed: Speed) -> None:
+def keep(folder: Path, name: str, speed: Speed) -> None:
     """Add or replace one; a disk that refuses is no reason to fail."""
     known = {**read(folder), name: speed}
     temporary = _file(folder).with_suffix(".tmp")

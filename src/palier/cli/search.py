@@ -1,4 +1,4 @@
-"""`palier ingest`, `palier search`, `palier collections`: what is known."""
+"""`palier search`, `palier collections`: what is known."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ Query = Annotated[str, typer.Argument(help="What to look for; with --jsonl, a fi
 In = Annotated[list[str] | None, typer.Option("--collection", help="Where to look.", show_default="everywhere")]
 Top = Annotated[int, typer.Option("--top", "-n", min=1, max=100, help="How many passages.")]
 Lines = Annotated[bool, typer.Option("--jsonl", help="Filter JSON lines: id, query.")]
-
-
-def ingest(paths: list[Path], config: Config = CONFIG) -> None:
-    """Bring files and folders into a collection."""
 
 
 def search(
