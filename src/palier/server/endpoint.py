@@ -23,6 +23,7 @@ log = logging.getLogger("palier.server")
 
 ID = "palier.id"
 """Where the scope holds the request's unique id."""
+
 _PATIENCE_S = 0.02
 """How long a request is at work before its client is watched."""
 

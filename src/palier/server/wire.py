@@ -82,11 +82,13 @@ def _decode(decoder: msgspec.json.Decoder[W], body: bytes, refused: Mapping[str,
     try:
         wire = decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(error, body, decoder.type, refused) from None
+        raise _invalid(_by_tag(decoder, body, error), body, decoder.type, refused) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(_malformed(error, body)) from None
     if b"\\u0000" in body:
-        _refuse_nul(msgspec.json.decode(body), "")
+        plain = msgspec.json.decode(body)
+        check_depth(plain, "body")
+        _refuse_nul(plain, "")
     return wire
 
 
@@ -111,6 +113,28 @@ def _refuse_nul(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _refuse_nul(item, f"{path}[{index}]")
+
+
+def _by_tag(decoder: msgspec.json.Decoder[W], body: bytes, error: msgspec.ValidationError) -> msgspec.ValidationError:
+    """The error of the same body with every `type` and `role` first: what a thing is, before what it may not have."""
+    try:
+        plain = msgspec.json.encode(_tags_first(msgspec.json.decode(body)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return error  # what comes after it is no better
+    try:
+        decoder.decode(plain)
+    except msgspec.ValidationError as better:
+        return better
+    return error
+
+
+def _tags_first(value: Any) -> Any:
+    if isinstance(value, dict):
+        ordered = sorted(value.items(), key=lambda item: item[0] not in ("type", "role"))
+        return {name: _tags_first(item) for name, item in ordered}
+    if isinstance(value, list):
+        return [_tags_first(item) for item in value]
+    return value
 
 
 _WHERE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$")

@@ -48,7 +48,7 @@ DECODER = msgspec.json.Decoder(Outer)
         (b'{"model":"m","ratio":1e999}', "`ratio`: number out of range", "ratio"),
         (b'{"model":"m","audio":{}}', "`audio` is not supported: no sound here", "audio"),
         (b'{"model":"m","video":{}}', "`video` is not supported: nor pictures", "video"),
-        (b'{"model":"m","free":' + b'{"a":' * 900 + b'"\\u0000"' + b"}" * 900 + b"}", "nested deeper", None),
+        (b'{"model":"m","free":' + b'{"a":' * 900 + b'"\\u0000"' + b"}" * 900 + b"}", "nested deeper", "body"),
         (b'{"model":"m","free":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}", "nested deeper", None),
     ],
 )

@@ -109,9 +109,10 @@ def test_what_is_harmless_is_taken() -> None:
 
 @pytest.mark.parametrize("part", ["image_url", "input_audio", "file", "refusal", "made_up"])
 def test_parts_that_are_not_text_are_refused_by_name(part: str) -> None:
-    error = refusal([{"role": "system", "content": "x"}, {"role": "user", "content": [{"type": part, part: {}}]}])
-    assert error.param == "messages[1].content[0].type"
-    assert "only text parts are supported" in str(error)
+    for written in ({"type": part, part: {}}, {part: {}, "type": part}):
+        error = refusal([{"role": "system", "content": "x"}, {"role": "user", "content": [written]}])
+        assert error.param == "messages[1].content[0].type"
+        assert "only text parts are supported" in str(error)
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
