@@ -104,7 +104,12 @@ class Palier:
             stack.push_async_callback(workers.close)
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
             knowledge = SqliteKnowledge.open(
-                folder.knowledge, encoder.name, encoder.dimension, text.terms, workers=workers.batch
+                folder.knowledge,
+                encoder.name,
+                encoder.dimension,
+                text.terms,
+                workers=workers.batch,
+                vector_memory=settings.store.vector_memory_mb * 2**20,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)

@@ -49,6 +49,8 @@ class Store(Section, frozen=True, kw_only=True):
     """How long the words of a request are kept; its figures stay."""
     record_content: bool = True
     """Whether the words of requests are kept at all."""
+    vector_memory_mb: int = 128
+    """Memory for the vectors of collections (128 holds 65,536 passages of 512 numbers); then files are searched."""
 
 
 class Workers(Section, frozen=True, kw_only=True):

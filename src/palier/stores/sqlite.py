@@ -206,6 +206,8 @@ class Database:
         connection.close()
 
     def _translated(self, error: Exception) -> Exception:
+        if isinstance(error, StopIteration):  # which a future refuses to carry: its task would wait for ever
+            return RuntimeError("a job ran out of rows")
         if isinstance(error, UnicodeEncodeError):
             return InvalidRequest("a text holds half of a surrogate pair, which is no Unicode")
         return store_error(self.path, error) if isinstance(error, apsw.Error) else error

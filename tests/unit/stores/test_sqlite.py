@@ -183,6 +183,12 @@ async def test_a_reader_cannot_write(database):
     assert await kept(database) == []
 
 
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_job_without_the_row_it_expects_does_not_hang(database, kind):
+    with pytest.raises(RuntimeError, match="ran out of rows"):
+        await getattr(database, kind)(lambda connection: next(connection.execute("SELECT value FROM kept")))
+
+
 async def test_a_full_queue_is_busy(database):
     gates = [Gate(), Gate()]
     reading = [asyncio.create_task(database.read(gate)) for gate in gates]
