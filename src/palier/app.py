@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 import uuid
@@ -13,8 +14,8 @@ from typing import Any, TypeVar
 
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, load, tier_name
-from palier.errors import InvalidRequest, NotFound
-from palier.interfaces import Encoder, Model, Resources, Retriever, Traces
+from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.interfaces import Encoder, Model, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline.landing import Landing
 from palier.privacy.connector import HttpConnector
@@ -48,6 +49,9 @@ _INSIDE = frozenset({"extract", "head", "engine"})
 
 LOCAL = Principal(name="local", admin=True)
 DAY_S = 86_400.0
+EXPIRE_EVERY_S = 3_600.0
+
+log = logging.getLogger("palier")
 
 
 class Palier:
@@ -117,6 +121,7 @@ class Palier:
             connector = HttpConnector(settings.networks.on_premises)
             stack.push_async_callback(connector.close)
             resources = Resources(connector, encoder, workers, folder.path, settings.path)
+            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces), name="palier-expire"))
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -281,10 +286,37 @@ class Palier:
 
     # --- being well ------------------------------------------------------------------------------------------------
 
+    async def warm(self) -> None:
+        """Start the workers and the embedded engines, so that the first question finds them ready.
+
+        An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
+        """
+        self.workers.start()
+        starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
+        outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
+        for (name, _), outcome in zip(starting, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                log.warning("model `%s` did not start: %s", name, outcome)
+
     async def health(self) -> dict[str, dict[str, Any]]:
         """{"ok", "detail"} of each model by name."""
         found = {name: await model.health() for name, model in self.models.items()}
         return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
+
+
+async def _expire(traces: Traces) -> None:
+    """Forget what is past its retention, now and every hour. A store that fails is logged and tried again."""
+    while True:
+        try:
+            await traces.expire(time.time())
+        except PalierError as error:
+            log.warning("what is past its retention could not be deleted: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _workers(settings: Settings) -> ProcessWorkers:
