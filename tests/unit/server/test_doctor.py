@@ -10,9 +10,10 @@ import pytest
 
 from palier.app import Palier
 from palier.config import Settings, parse
+from palier.server import speeds
 from palier.server.admin import AdminServer
-from palier.server.doctor import Finding, examine, exit_status, folder, machine, models, speeds, upstreams
-from palier.server.doctor.speeds import Speed
+from palier.server.doctor import Finding, examine, exit_status, folder, machine, models, upstreams
+from palier.server.speeds import Speed
 from palier.testing.upstream import Call, Upstream, Wire
 
 

@@ -12,8 +12,8 @@ from palier.config import Settings
 from palier.errors import DataFolderBusy, PalierError
 from palier.interfaces import Model
 from palier.server.doctor.finding import Finding
-from palier.server.doctor.speeds import Speed, keep
 from palier.server.remote import RemotePalier
+from palier.server.speeds import Speed, keep
 from palier.stores.folder import DataFolder
 from palier.types import Delta, Message, Metered, Parameters, Prompt
 
