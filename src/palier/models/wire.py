@@ -170,13 +170,15 @@ class _Reply(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Reply)
 
 
-async def read(reply: Reply, host: str, *, top: int = 0) -> AsyncGenerator[Event, None]:
+async def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = False) -> AsyncGenerator[Event, None]:
     """The events of a successful reply, streamed or whole. `top` bounds the alternatives a token carries.
+
+    The last `usage` counts; with `usage_of_each`, every choice comes with its own and they are added up.
 
     Raises `UpstreamGarbage` (not the wire, or cut before every choice finished) and what `refusals` makes of an error
     that comes inside the stream.
     """
-    state = _Reading(host, top)
+    state = _Reading(host, top, usage_of_each)
     if "text/event-stream" in reply.headers.get("content-type", ""):
         async for data in events(reply.chunks(), host):
             if data == b"[DONE]":
@@ -194,13 +196,14 @@ async def read(reply: Reply, host: str, *, top: int = 0) -> AsyncGenerator[Event
 class _Reading:
     """One reply as it is read: which choices began and which finished, and the last count of tokens."""
 
-    def __init__(self, host: str, top: int) -> None:
+    def __init__(self, host: str, top: int, usage_of_each: bool) -> None:
         self.done = False
         self._host = host
         self._top = top
         self._began: set[int] = set()
         self._finished: set[int] = set()
         self._usage: _Usage | None = None
+        self._usage_of_each = usage_of_each
 
     def take(self, data: bytes) -> Iterator[Event]:
         try:
@@ -210,7 +213,7 @@ class _Reading:
         if reply.error:
             raise refusal(200, data, self._host)
         if reply.usage is not None:
-            self._usage = reply.usage
+            self._count(reply.usage)
         for choice in reply.choices or ():
             self._began.add(choice.index)
             yield from self._words(choice)
@@ -235,6 +238,11 @@ class _Reading:
                     prompt=usage.prompt_tokens or 0, completion=usage.completion_tokens or 0, cached=cached or 0
                 )
             )
+
+    def _count(self, usage: _Usage) -> None:
+        if self._usage_of_each and self._usage is not None:
+            usage.completion_tokens = (usage.completion_tokens or 0) + (self._usage.completion_tokens or 0)
+        self._usage = usage
 
     def _words(self, choice: _Choice) -> Iterator[Event]:
         words = choice.delta or choice.message

@@ -1,0 +1,216 @@
+"""Kind `engine`: a small model that palier runs itself, in a child process it supervises.
+
+The child speaks the OpenAI wire on loopback with a random key, so that asking it is asking any endpoint; but what it
+would take in silence is refused before (`engine_request`), it is always asked for a stream (leaving one frees its slot
+at once, leaving another call does not), and its death is told as what it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+import msgspec
+
+from palier.config import Model as Settings
+from palier.errors import Busy, ConfigurationError, Unavailable, UpstreamGarbage, UpstreamTimeout
+from palier.interfaces import Connector, Resources
+from palier.models import catalogue, engine_request, weights, wire
+from palier.models.engine_child import Configuration
+from palier.models.engine_process import Child, Supervisor
+from palier.models.refusals import refusal
+from palier.types import Delta, Event, Finish, Metered, ModelCard, Prompt, ToolDelta, Usage
+
+CONTEXT = 2048
+"""Tokens a request may use where the settings do not say: memory grows with it, times `parallel`."""
+CAPABILITIES = frozenset(
+    {
+        *("chat", "completions", "json_object", "json_schema", "logprobs", "top_logprobs", "n", "seed", "stop"),
+        *("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "adapter"),
+    }
+)
+"""Of any GGUF. `tools` depend on the model's chat template, so they are for its card or the settings to claim."""
+CONNECT_S = 5.0
+MAX_REFUSAL_BYTES = 64_000
+
+
+def build(name: str, settings: Settings, resources: Resources) -> Engine:
+    """An `Engine` from `[models.NAME]`; nothing is started or read yet. Raises `ConfigurationError`."""
+    if not settings.weights:
+        raise ConfigurationError(f"model `{name}` has no `weights`", hint='for example "smollm2-135m"')
+    if not settings.card and settings.weights in catalogue.entries():
+        settings = msgspec.structs.replace(settings, card=settings.weights)
+    default = ModelCard(
+        name=name, kind="engine", title=settings.weights, context=CONTEXT, capabilities=CAPABILITIES, on_premises=True
+    )
+    card = catalogue.card(name, settings, default)
+    context = settings.context or min(card.context or CONTEXT, CONTEXT)
+    return Engine(msgspec.structs.replace(card, context=context), settings, resources)
+
+
+class Engine:
+    """`interfaces.Model` over a supervised child. `start` it, or the first request does."""
+
+    def __init__(self, card: ModelCard, settings: Settings, resources: Resources) -> None:
+        self.card = card
+        self._settings = settings
+        self._connector: Connector = resources.connector
+        self._resolve = resources.resolve
+        self._adapters = {name: resources.resolve(path) for name, path in settings.adapters.items()}
+        self._supervisor = Supervisor(
+            self._configure, start_timeout_s=settings.start_timeout_s, restart_wait_s=settings.restart_wait_s
+        )
+        self._slots = asyncio.Semaphore(settings.parallel)
+        self._active = 0
+
+    async def start(self) -> None:
+        """Load the weights and wait until the engine answers. Raises what keeps it from doing so."""
+        await self._supervisor.ready()
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """See `interfaces.Model`. `Busy` beyond `max_concurrent`, `Unavailable` when the engine dies or is not back."""
+        engine_request.check(prompt, self.card, list(self._adapters))
+        if self._active >= self._settings.max_concurrent:
+            raise Busy(f"model `{self.card.name}` already has {self._active} requests", retry_after=1.0)
+        self._active += 1
+        try:
+            # Waiting here rather than inside the engine: a caller who leaves then leaves nothing behind.
+            async with self._slots, aclosing(self._choices(prompt)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._active -= 1
+
+    async def health(self) -> tuple[bool, str]:
+        """Ready, or not started yet (the first request starts it)."""
+        state = self._supervisor.state
+        return state in ("ready", "not started"), state
+
+    async def close(self) -> None:
+        """End the child, after what it is answering (five seconds at most)."""
+        await self._supervisor.close()
+
+    async def replace_adapters(self, adapters: Mapping[str, str]) -> None:
+        """Serve with these LoRA adapters (name -> path of a GGUF) from now on.
+
+        A new child is started beside the present one and takes over when it is ready; the old one answers what it has
+        begun. Where the new one cannot start, nothing changes and the error is raised.
+        """
+        before = self._adapters
+        self._adapters = {name: self._resolve(path) for name, path in adapters.items()}
+        try:
+            await self._supervisor.replace()
+        except BaseException:
+            self._adapters = before
+            raise
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process, when it is ready."""
+        child = self._supervisor.child
+        return child.pid if child is not None else None
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines the child wrote to its standard error."""
+        child = self._supervisor.child
+        return list(child.log) if child is not None else []
+
+    async def _configure(self) -> Configuration:
+        file = await asyncio.to_thread(
+            weights.locate, self._settings.weights, self._resolve, sha256=self._settings.sha256
+        )
+        for name, path in self._adapters.items():
+            if not path.is_file():
+                raise ConfigurationError(f"model `{self.card.name}`: adapter `{name}` is not there: {path}")
+        return Configuration(
+            name=self.card.name,
+            weights=str(file),
+            key=secrets.token_urlsafe(32),
+            parent=os.getpid(),
+            context=self.card.context or CONTEXT,
+            parallel=self._settings.parallel,
+            threads=self._settings.threads,
+            adapters=tuple(str(path) for path in self._adapters.values()),
+        )
+
+    async def _choices(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """All choices; the engine makes `parallel` of them at once, so that more are asked for in turns."""
+        usage = Usage()
+        for first in range(0, prompt.parameters.n, self._settings.parallel):
+            n = min(prompt.parameters.n - first, self._settings.parallel)
+            async with aclosing(self._answer(prompt, first, n)) as events:
+                async for event in events:
+                    if isinstance(event, Metered):
+                        usage = _sum(usage, event.usage)
+                    elif isinstance(event, Delta | ToolDelta | Finish) and first:
+                        yield msgspec.structs.replace(event, choice=event.choice + first)
+                    else:
+                        yield event
+        yield Metered(usage=usage)
+
+    async def _answer(self, prompt: Prompt, first: int, n: int) -> AsyncGenerator[Event, None]:
+        """The engine's events. One that died before it said anything is asked again, once, when it is back."""
+        begun, tries = False, 0
+        while True:
+            child = await self._supervisor.ready()
+            tries += 1
+            try:
+                with child.answering():
+                    async with aclosing(self._ask(child, prompt, first, n)) as events:
+                        async for event in events:
+                            begun = True
+                            yield event
+                return
+            except (UpstreamGarbage, UpstreamTimeout, Unavailable):
+                if not await _died(child):
+                    raise
+            if begun or tries == 2:
+                raise Unavailable(
+                    f"the engine of model `{self.card.name}` died ({child.death()}) while it was answering",
+                    hint="it is being started again",
+                    retry_after=1.0,
+                )
+
+    async def _ask(self, child: Child, prompt: Prompt, first: int, n: int) -> AsyncGenerator[Event, None]:
+        adapters = list(self._adapters)
+        async with self._connector.post(
+            f"{child.address}/v1{wire.path(prompt)}",
+            msgspec.json.encode(engine_request.body(prompt, adapters, first=first, n=n)),
+            headers={
+                "Authorization": f"Bearer {child.key}",
+                "Content-Type": "application/json",
+                # After a stream the engine closes the connection late: used again, it may fail.
+                "Connection": "close",
+            },
+            on_premises=True,
+            connect_s=CONNECT_S,
+            first_byte_s=self._settings.first_token_timeout_s,
+            total_s=self._settings.total_timeout_s,
+        ) as reply:
+            if reply.status != 200:
+                raise refusal(reply.status, await reply.read(MAX_REFUSAL_BYTES), "the engine")
+            events = wire.read(reply, "the engine", top=prompt.parameters.top_logprobs, usage_of_each=True)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    """The prompt counts once, however many choices were made of it."""
+    return Usage(
+        prompt=other.prompt, completion=one.completion + other.completion, cached=max(one.cached, other.cached)
+    )
+
+
+async def _died(child: Child) -> bool:
+    """Whether the child is gone, or about to be: its connections break a moment before its end is known."""
+    try:
+        async with asyncio.timeout(1.0):
+            await child.ended()
+    except TimeoutError:
+        return False
+    return True
