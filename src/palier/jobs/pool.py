@@ -13,9 +13,10 @@ T = TypeVar("T")
 class ProcessWorkers:
     """Implements `interfaces.Workers` by the interactive lane; `batch` is a second one, for ingestion.
 
-    The interactive lane has `count` processes, kept warm by `warm` (a function and its arguments, run once as each
-    process starts). The batch lane has one process of low priority, with a time and a memory limit for each task, for
-    it parses files that strangers wrote; it ends when it has been idle for a while, and gives its memory back.
+    Each lane has up to `count` processes. Those of the interactive lane are kept warm by `warm`, a function and its
+    arguments, run once as each starts. Those of the batch lane have a low priority, and a time and a memory limit for
+    each task, for they parse files that strangers wrote; they end when they have been idle for a while, and give their
+    memory back.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class ProcessWorkers:
     ) -> None:
         self.interactive = Lane("interactive", count, max_queue, Limits(timeout_s=30.0), warm)
         batch = Limits(timeout_s=batch_timeout_s, memory_mb=batch_memory_mb, idle_s=30.0, nice=10)
-        self.batch = Lane("batch", 1, max_queue, batch)
+        self.batch = Lane("batch", count, max_queue, batch)
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a module-level function in the interactive lane; see `Lane.run`."""

@@ -24,7 +24,7 @@ class SentenceEncoder:
 
     Up to four texts take the interactive way: what many requests ask at the same moment is embedded in one task (16
     texts cost 5 times what one does, not 16), and recent questions are remembered. More texts are documents: they
-    go in small batches through `batch`, where it is given. `in_flight` is how many interactive workers there are.
+    go in small batches through `batch`, where it is given. `in_flight` is how many workers a lane has.
     """
 
     name: str
@@ -51,11 +51,14 @@ class SentenceEncoder:
             return np.empty((0, self.dimension), np.float32)
         if len(texts) <= _FEW:
             return np.stack(await asyncio.gather(*map(self._one, texts)))
-        parts = [
-            await self._batch.run(sentence_model.embed, list(texts[start : start + _BATCH]))
-            for start in range(0, len(texts), _BATCH)
-        ]
-        return np.concatenate(parts)
+        cut = [text[: sentence_model.MAX_CHARACTERS] for text in texts]
+        places = asyncio.Semaphore(self._in_flight)
+
+        async def embed(start: int) -> Vectors:
+            async with places:
+                return await self._batch.run(sentence_model.embed, cut[start : start + _BATCH])
+
+        return np.concatenate(await asyncio.gather(*(embed(start) for start in range(0, len(cut), _BATCH))))
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids the model reads of each text."""
