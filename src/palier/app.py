@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import threading
 import time
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -209,7 +209,7 @@ class Palier:
         except TypeError as error:
             raise InvalidRequest(f"unknown parameter: {error}") from None
         return Request(
-            id=f"ask-{uuid.uuid4().hex}",
+            id=f"ask-{secrets.token_hex(8)}",
             route=name,
             tier=tier,
             messages=messages,
