@@ -77,7 +77,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     notes = path / "notes"
     notes.mkdir()
     (notes / "bell.md").write_text("# The bell\n\nThe bell of the chapel rings at noon every day.\n")
-    (notes / "evil.md").write_text(f"# Evil {HOSTILE}\n\nThe hostile note says {HOSTILE} to everybody.\n")
+    evil = {"id": "evil.md", "title": f"Evil {HOSTILE}", "text": f"The hostile note says {HOSTILE} to everybody."}
+    (notes / "evil.jsonl").write_text(json.dumps(evil) + "\n")
     (path / "secret.txt").write_text("The treasure of the chapel is below the altar.\n")
     environment = {k: v for k, v in os.environ.items() if k != "PALIER_CONFIG"}
     made = Home(path, {**environment, "COLUMNS": "100", "NO_COLOR": "1"})

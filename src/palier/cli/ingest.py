@@ -52,7 +52,7 @@ def ingest(
 
         settings = load(config)
         if label is None:
-            terminal.note("without --label: confidential, will not climb to a tier that may not receive it")
+            terminal.note("confidential: will not climb (say how confidential they are with --label)")
         options = Options(
             collection=collection or _collection(settings),
             label=label or Label.CONFIDENTIAL,
@@ -86,9 +86,10 @@ async def _bring_in(
 
     lines = sys.stdin.buffer.read(options.max_file_bytes + 1) if Path("-") in paths else None
     files = [path for path in paths if path != Path("-")]
+    err = terminal.err()
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[file]}"))
     async with session(settings) as p, _parsers(p, settings) as workers:
-        with Progress(*columns, console=terminal.err(), transient=True) as progress:
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
             task = progress.add_task("", total=None, file="")
 
             def report(outcome: Outcome) -> None:
@@ -96,7 +97,7 @@ async def _bring_in(
                 progress.update(task, completed=outcome.done, total=outcome.total, file=terminal.styled(name).plain)
                 if outcome.error:
                     words = ("failed " if outcome.action == "failed" else "beware ", "yellow")
-                    progress.console.print(terminal.styled(words, f"{outcome.source}: {outcome.error}"), soft_wrap=True)
+                    err.print(terminal.styled(words, f"{outcome.source}: {outcome.error}"), soft_wrap=True)
                 if each:
                     each(outcome)
 
