@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from palier.errors import Busy
 from palier.interfaces import Vectors, Workers
 from palier.retrieval import sentence_model
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 _BATCH = 16
 """Texts a task: small enough (about 0.15 s of passages) that tasks of others come in between."""
@@ -51,25 +55,31 @@ class SentenceEncoder:
             return np.empty((0, self.dimension), np.float32)
         if len(texts) <= _FEW:
             return np.stack(await asyncio.gather(*map(self._one, texts)))
-        cut = [text[: sentence_model.MAX_CHARACTERS] for text in texts]
-        places = asyncio.Semaphore(self._in_flight)
-
-        async def embed(start: int) -> Vectors:
-            async with places:
-                return await self._batch.run(sentence_model.embed, cut[start : start + _BATCH])
-
-        return np.concatenate(await asyncio.gather(*(embed(start) for start in range(0, len(cut), _BATCH))))
+        return np.concatenate(await self._in_batches(sentence_model.embed, [_cut(text) for text in texts]))
 
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids the model reads of each text."""
-        return await self._workers.run(sentence_model.tokenize, list(texts))
+        """The token ids the model reads of each text: of its first 4,000 characters."""
+        parts = await self._in_batches(sentence_model.tokenize, [_cut(text) for text in texts])
+        return [ids for part in parts for ids in part]
 
     async def detokenize(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Texts from ids of the model's own vocabulary; `InvalidRequest` names one that is not in it."""
-        return await self._workers.run(sentence_model.detokenize, [list(sequence) for sequence in ids])
+        parts = await self._in_batches(sentence_model.detokenize, [list(sequence) for sequence in ids])
+        return [text for part in parts for text in part]
+
+    async def _in_batches(self, function: Callable[[list[S]], T], items: list[S]) -> list[T]:
+        """`function` of 16 items at a time, where documents go; of a few, where questions go."""
+        workers = self._workers if len(items) <= _FEW else self._batch
+        places = asyncio.Semaphore(self._in_flight)
+
+        async def run(start: int) -> T:
+            async with places:
+                return await workers.run(function, items[start : start + _BATCH])
+
+        return await asyncio.gather(*(run(start) for start in range(0, len(items), _BATCH)))
 
     async def _one(self, text: str) -> Vectors:
-        text = text[: sentence_model.MAX_CHARACTERS]
+        text = _cut(text)
         known = self._recent.get(text)
         if known is not None:
             self._recent.move_to_end(text)
@@ -107,3 +117,8 @@ class SentenceEncoder:
         self._recent[text] = vector.copy()
         if len(self._recent) > self._remembered:
             self._recent.popitem(last=False)
+
+
+def _cut(text: str) -> str:
+    """What the model reads of `text`; the rest need not travel."""
+    return text[: sentence_model.MAX_CHARACTERS]

@@ -85,9 +85,12 @@ async def test_a_repeated_question_is_remembered_within_a_limit():
 async def test_documents_go_in_small_batches_to_their_own_lane():
     questions, documents = Here(), Here()
     encoder = SentenceEncoder(questions, documents)
-    await encoder.encode([f"passage {i}" for i in range(40)])
+    texts = [f"passage {i}" for i in range(40)]
+    await encoder.encode(texts)
     assert not questions.sizes
     assert documents.sizes == [16, 16, 8]
+    assert await encoder.detokenize(await encoder.tokenize(texts)) == texts
+    assert not questions.sizes
 
 
 async def test_a_lost_worker_fails_those_who_waited_and_nobody_after():
