@@ -94,7 +94,11 @@ def test_a_tool_is_called_and_its_result_goes_back(client: openai.OpenAI, stream
     assert choice.finish_reason == "tool_calls"
     assert choice.message.content is None
     (call,) = choice.message.tool_calls or []
-    assert (call.id, call.function.name, json.loads(call.function.arguments)) == ("call_1", "weather", {"city": "Brest"})
+    assert (call.id, call.function.name, json.loads(call.function.arguments)) == (
+        "call_1",
+        "weather",
+        {"city": "Brest"},
+    )
     after = client.chat.completions.create(
         model="support",
         messages=[

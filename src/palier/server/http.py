@@ -6,9 +6,9 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import uvicorn
 from starlette.routing import Route, Router
@@ -22,9 +22,6 @@ from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
 from palier.server.limits import Places
 from palier.server.openapi import document
 from palier.server.probes import Probes
-
-if TYPE_CHECKING:
-    from socket import socket
 
 _KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none writes into one that is just being closed."""
@@ -76,12 +73,11 @@ def _routes(gateway: Gateway) -> list[Route]:
     ]
 
 
-async def serve(palier: Palier, *, sockets: Sequence[socket] = (), ready: Callable[[str], None] | None = None) -> None:
+async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGINT, SIGTERM or cancellation; then requests have `shutdown_timeout_s` to end.
 
-    Listens on the address of `[server]` and on `sockets` besides. `ready` is called with the gateway's URL once it
-    answers; without one, the URL and where the key is are written to standard error. Raises `ConfigurationError` where
-    the address cannot be listened on.
+    `ready` is called with the gateway's URL once it answers; without one, the URL and where the key is are written to
+    standard error. Raises `ConfigurationError` where the address cannot be listened on.
     """
     settings = palier.settings.server
     config = uvicorn.Config(
@@ -97,32 +93,13 @@ async def serve(palier: Palier, *, sockets: Sequence[socket] = (), ready: Callab
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
-    listening = [_bind(config), *sockets]
-    host, port = listening[0].getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    server = _Server(config, lambda: (ready or _announce(palier))(url))
-    try:
-        await server.serve(sockets=listening)
-    finally:
-        for one in listening:
-            one.close()
+    await _Server(config, ready or _announcing(palier)).serve()
 
 
-def _bind(config: uvicorn.Config) -> socket:
-    try:
-        bound = config.bind_socket()
-    except SystemExit:
-        raise ConfigurationError(
-            f"cannot listen on {config.host}:{config.port}: it is in use, or no address of this machine",
-            hint="change [server] host or port",
-        ) from None
-    bound.set_inheritable(False)
-    return bound
-
-
-def _announce(palier: Palier) -> Callable[[str], None]:
+def _announcing(palier: Palier) -> Callable[[str], None]:
     def announce(url: str) -> None:
         sys.stderr.write(f"palier answers on {url}/v1\nthe access key is in {palier.folder.key_file}\n")
+        sys.stderr.flush()
 
     return announce
 
@@ -133,13 +110,20 @@ class _Server(uvicorn.Server):
     uvicorn raises a signal it caught again at its end, which would kill the process before its stores are closed.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
         super().__init__(config)
         self._ready = ready
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
+    async def startup(self, sockets: Any = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise ConfigurationError(
+                f"cannot listen on {self.config.host}:{self.config.port}: it is in use, or not of this machine",
+                hint="change [server] host or port",
+            ) from None
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
     async def main_loop(self) -> None:
         try:
