@@ -369,7 +369,10 @@ def _salt(options: Options) -> bytes:
 
 
 def _file_digest(path: Path, options: Options) -> str:
+    """Of the file and the options; "" for one over the limit, which parsing refuses without reading it."""
     with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size > options.max_file_bytes:
+            return ""
         digest = hashlib.file_digest(stream, "sha256")
     return hashlib.sha256(_salt(options) + digest.digest()).hexdigest()
 

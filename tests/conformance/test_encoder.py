@@ -9,13 +9,14 @@ from palier.retrieval.encoder import SentenceEncoder
 from palier.testing.encoder import EncoderSuite
 
 
-class TestSentenceEncoder(EncoderSuite):
-    @pytest.fixture(scope="class")
-    def workers(self):
-        made = ProcessWorkers(1)
-        yield made
-        asyncio.run(made.close())
+@pytest.fixture(scope="module")
+def workers():
+    made = ProcessWorkers(1)
+    yield made
+    asyncio.run(made.close())
 
+
+class TestSentenceEncoder(EncoderSuite):
     @pytest.fixture
     def encoder(self, workers):
         return SentenceEncoder(workers, workers.batch)
