@@ -89,6 +89,7 @@ def card(name: str, settings: Settings, default: ModelCard) -> ModelCard:
             capabilities=listed.capabilities or default.capabilities,
             on_premises=default.on_premises,
             generates=default.generates,
+            priced_as=default.priced_as or listed.priced_as,
         )
     said = {
         "title": settings.title or None,

@@ -49,7 +49,13 @@ def build(name: str, settings: Settings, resources: Resources) -> Endpoint:
         raise ConfigurationError(f"model `{name}` has no base_url", hint='for example "http://127.0.0.1:11434/v1"')
     if not settings.model:
         raise ConfigurationError(f"model `{name}` does not say which `model` the endpoint should use")
-    default = ModelCard(name=name, kind="endpoint", title=settings.model, capabilities=CAPABILITIES)
+    default = ModelCard(
+        name=name,
+        kind="endpoint",
+        title=settings.model,
+        capabilities=CAPABILITIES,
+        priced_as="" if settings.on_premises or _is_loopback(settings.base_url) else settings.model,
+    )
     card = catalogue.card(name, settings, default)
     return Endpoint(card, settings, resources.connector)
 
@@ -172,6 +178,12 @@ class Endpoint:
     def _headers(self, key: str) -> dict[str, str]:
         headers = {"Content-Type": "application/json", **self._settings.headers}
         return {**headers, "Authorization": f"Bearer {key}"} if key else headers
+
+
+def _is_loopback(url: str) -> bool:
+    """By its name alone, for the price: what runs on this machine has no published one."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 class _Refused(Exception):

@@ -102,7 +102,7 @@ class _Checker:
         if not isinstance(properties, dict) or not isinstance(required, list):
             raise self._refused(where, "has `properties` or `required` of the wrong type")
         for name in required:
-            if name not in properties:
+            if not isinstance(name, str) or name not in properties:
                 raise self._refused(where, f"requires {name!r}, which is not among its properties")
         if len(properties) - len(required) > MAX_OPTIONAL:
             raise self._refused(where, f"has more than {MAX_OPTIONAL} optional properties")
@@ -111,8 +111,8 @@ class _Checker:
 
     def _choice(self, schema: JSON, where: str) -> None:
         for keyword in ("enum", "anyOf", "oneOf", "prefixItems"):
-            listed = schema.get(keyword)
-            if listed is not None and not (isinstance(listed, list) and 0 < len(listed) <= MAX_ENUM):
+            listed = schema.get(keyword, [None])
+            if not isinstance(listed, list) or not 0 < len(listed) <= MAX_ENUM:
                 raise self._refused(where, f"has `{keyword}` that is not a list of 1 to {MAX_ENUM}")
 
     def _integer(self, schema: JSON, where: str) -> None:

@@ -309,5 +309,5 @@ def test_the_card_is_the_catalogues_under_the_settings(upstream: Upstream, conne
     assert (cloud.card.name, cloud.card.kind, cloud.card.licence) == ("cloud", "endpoint", "mine")
     assert cloud.card.languages == ("br",)
     assert cloud.card.region == "fr-par"
-    assert cloud.card.context == 2048
+    assert cloud.card.context == 8192
     assert not cloud.card.on_premises
