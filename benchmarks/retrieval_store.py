@@ -1,6 +1,6 @@
 """What a search costs in the store itself: 50,000 passages of 512 dimensions, of which the asker may read a share.
 
-    python -m benchmarks.retrieval_store [--passages 50000] [--dimension 512] [--queries 200] [--top 40]
+    python -m benchmarks.retrieval_store [--passages 50000] [--dimension 512] [--queries 200] [--top 40] [--memory-mb 128]
 
 The data are made: unit vectors around 500 centres, and 60 terms a passage drawn by Zipf's law with the stop words cut
 off its head. Queries are drawn near a passage that exists. Terms come split, so that no stemming is measured here.
@@ -79,14 +79,18 @@ async def timed(search: Callable[[int], Awaitable[list[Hit]]], queries: int, top
     return {"p50_ms": round(float(p50), 2), "p95_ms": round(float(p95), 2), "fewest_hits": fewest}
 
 
-async def searches(store: SqliteKnowledge, corpus: Corpus, queries: int, top: int) -> dict[str, dict[str, object]]:
+async def searches(
+    store: SqliteKnowledge, file: SqliteKnowledge, corpus: Corpus, queries: int, top: int
+) -> dict[str, dict[str, object]]:
+    """Every search at every share; by vector in memory, and in the file as it is beyond the limit of memory."""
     vectors = [corpus.vector() for _ in range(queries)]
     terms: list[Sequence[str]] = [corpus.terms(6) for _ in range(queries)]
-    figures: dict[str, dict[str, object]] = {"by_vector": {}, "by_terms": {}}
+    figures: dict[str, dict[str, object]] = {"by_vector": {}, "by_vector_in_file": {}, "by_terms": {}}
     for share, who in PRINCIPALS.items():
-        figures["by_vector"][share] = await timed(
-            lambda n, who=who: store.by_vector(["bench"], vectors[n], top, who), queries, top
-        )
+        for name, searched in (("by_vector", store), ("by_vector_in_file", file)):
+            figures[name][share] = await timed(
+                lambda n, who=who, searched=searched: searched.by_vector(["bench"], vectors[n], top, who), queries, top
+            )
         figures["by_terms"][share] = await timed(
             lambda n, who=who: store.by_terms(["bench"], terms[n], top, who), queries, top
         )
@@ -112,7 +116,13 @@ async def changes(store: SqliteKnowledge, corpus: Corpus) -> dict[str, object]:
 
 async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     corpus = Corpus(arguments.passages, arguments.dimension)
-    store = SqliteKnowledge.open(folder / "knowledge.db", "bench", arguments.dimension, lambda text, _: text.split())
+
+    def open_store(memory: int) -> SqliteKnowledge:
+        return SqliteKnowledge.open(
+            folder / "knowledge.db", "bench", arguments.dimension, lambda text, _: text.split(), vector_memory=memory
+        )
+
+    store = open_store(arguments.memory_mb * 2**20)
     before = psutil.Process().memory_info().rss
     figures: dict[str, object] = {
         "passages": arguments.passages,
@@ -121,7 +131,9 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, obje
         "put_passages_per_s": await fill(store, corpus),
         "file_mb": round((folder / "knowledge.db").stat().st_size / 1e6),
     }
-    figures |= await searches(store, corpus, arguments.queries, arguments.top)
+    file = open_store(0)
+    figures |= await searches(store, file, corpus, arguments.queries, arguments.top)
+    await file.close()
     figures |= await changes(store, corpus)
     figures["memory_growth_mib"] = round((psutil.Process().memory_info().rss - before) / 2**20)
     await store.close()
@@ -134,6 +146,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--top", type=int, default=40)
+    parser.add_argument("--memory-mb", type=int, default=128, help="for vectors; 0 searches the file only")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         keep("retrieval_store", asyncio.run(measure(arguments, Path(folder))))

@@ -73,7 +73,7 @@ class SqliteKnowledge:
         `InvalidRequest` for a document that cannot be kept and `ConfigurationError` for another encoder's collection.
         """
         checked = [_checked(document, found, vectors, self._encoder[1]) for document, found, vectors in documents]
-        analysed = iter(await self._terms([*_texts(checked)]))
+        analysed = iter(await self._terms(_texts(checked)))
         batch = [
             Prepared(document, found, vectors, [next(analysed) for _ in found]) for document, found, vectors in checked
         ]
@@ -90,11 +90,16 @@ class SqliteKnowledge:
     async def by_vector(
         self, collections: Sequence[str], vector: Vectors, limit: int, principal: Principal
     ) -> list[Hit]:
-        """Nearest passages by cosine; `Hit.cosine` is set, best first."""
+        """Nearest passages by cosine; `Hit.cosine` is set, best first.
+
+        Raises `ConfigurationError` for a vector, or a collection, of another encoder.
+        """
         name, dimension = self._encoder
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(-1)
         if query.size != dimension:
             raise ConfigurationError(f"a vector of {query.size} dimensions was given, and {name} has {dimension}")
+        if not np.isfinite(query).all():
+            raise InvalidRequest("the vector to search by holds what is no finite number")
         if limit <= 0:
             return []
         return await self._database.read(

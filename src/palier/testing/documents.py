@@ -263,6 +263,10 @@ class DocumentsSuite:
         with pytest.raises(ConfigurationError):
             await store.by_vector([new_collection()], np.ones(DIMENSION + 1, dtype=np.float32), 10, ADMIN)
 
+    async def test_a_vector_of_no_numbers_is_refused(self, store: Store) -> None:
+        with pytest.raises(InvalidRequest):
+            await store.by_vector([new_collection()], np.full(DIMENSION, np.nan, dtype=np.float32), 10, ADMIN)
+
     async def test_a_query_without_terms_finds_nothing(self, store: Store) -> None:
         name = new_collection()
         await store.put([entry("d", name)])
