@@ -17,6 +17,8 @@ from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from tests.serving import Served, served
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydantic's and LangChain's own, about its suite
+
 
 def _calls(name: str, **arguments: Any) -> list[dict[str, Any]]:
     return [{"id": "call_1", "name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}]
