@@ -1,0 +1,171 @@
+"""Signals of a generated draft: how well its evidence covers the question, and whether what it says stands there."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from palier.text import Figure, detect, figures, fold, terms
+from palier.types import Draft, Features, Hit, Prompt, TokenLogprob
+
+_MAX_DRAFT = 8000
+"""Characters of a draft that are examined."""
+_SHORT = 2
+"""A figure of fewer digits is often no fact: a list's number, "one of 2"."""
+
+_REFUSAL = re.compile(
+    r"\b(?:je ne (?:sais|connais|trouve|dispose|peux) (?:\w+ )?pas|je ne sais|je n'ai (?:pas|aucune)|aucune information"
+    r"|(?:n'est|ne sont|ne figure\w*) pas (?:\w+ )?(?:mentionn|indiqu|precis|dans)|pas trouve|impossible de repondre"
+    r"|je suis desole|i do(?:n't| not) (?:know|have)|i can(?:'t|not| not)|not found|no information|unable to"
+    r"|(?:is|are|was) not (?:mentioned|specified|provided|found|stated)|i(?:'m| am) (?:sorry|not sure)|unknown)"
+)
+_NEGATION = re.compile(r"\b(?:ne|n'\w+|pas|jamais|aucune?|rien|sans|not|no|never|none|without)\b|n't\b")
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+
+
+class _Read(NamedTuple):
+    """A text as grounding needs it: its terms as one string with spaces around, and as a set."""
+
+    language: str
+    line: str
+    terms: frozenset[str]
+
+
+def signals(prompt: Prompt, draft: Draft) -> Features:
+    """Named signals of `draft`, all finite. Under 2 ms for 200 tokens and six passages."""
+    text = _CITATION.sub("", draft.text[:_MAX_DRAFT]).strip()
+    language = prompt.language or detect(prompt.question)
+    asked = _read(prompt.question, language)
+    said = terms(text, language)
+    evidence = [_read(hit.text, hit.language or language) for hit in prompt.passages]
+    known = frozenset().union(asked.terms, *(passage.terms for passage in evidence))
+    return {
+        **_of_evidence(asked, evidence, prompt.passages),
+        **_of_support(said, asked, evidence, known),
+        **_of_facts(text, prompt, asked, evidence),
+        **_of_form(text, said, draft, len(prompt.passages)),
+        **_of_tokens(draft.choices[0].logprobs if draft.choices else ()),
+    }
+
+
+def _of_evidence(asked: _Read, evidence: Sequence[_Read], hits: Sequence[Hit]) -> Features:
+    """Whether there is anything to answer from."""
+    scores = sorted((hit.score for hit in hits), reverse=True)
+    best, second = [*scores, 0.0, 0.0][:2]
+    together = frozenset().union(*(passage.terms for passage in evidence))
+    return {
+        "evidence": float(bool(evidence)),
+        "evidence_coverage": _share(asked.terms, together),
+        "passage_coverage": max((_share(asked.terms, passage.terms) for passage in evidence), default=0.0),
+        "score": _logit(best),
+        "score_margin": _logit(best) - _logit(second),
+        "cosine": max((hit.cosine for hit in hits), default=0.0),
+    }
+
+
+def _of_support(said: Sequence[str], asked: _Read, evidence: Sequence[_Read], known: frozenset[str]) -> Features:
+    """How much of the draft's own words the evidence has, all of it and its best passage."""
+    words = frozenset(said)
+    own = words - asked.terms
+    pairs = list(pairwise(said))
+    return {
+        "support": _share(words, known),
+        "passage_support": max((_share(own, passage.terms) for passage in evidence), default=0.0),
+        "pair_support": sum(any(f" {a} {b} " in p.line for p in evidence) for a, b in pairs) / max(len(pairs), 1),
+        "question_coverage": _share(asked.terms, words),
+        "novelty": len(own) / max(len(words), 1),
+    }
+
+
+def _of_facts(text: str, prompt: Prompt, asked: _Read, evidence: Sequence[_Read]) -> Features:
+    """Numbers, dates, amounts, addresses and names of the draft that stand in the evidence or the question."""
+    found = figures(text)
+    names = [figure for figure in found if figure.kind == "name"]
+    numbers = [figure for figure in found if figure.kind != "name" and len(figure.value) >= _SHORT]
+    values: frozenset[str] = frozenset()
+    if numbers:
+        values = _values(prompt.question).union(*(_values(hit.text) for hit in prompt.passages))
+    unfounded = sum(not _stands(figure, values) for figure in numbers)
+    read = (asked, *evidence)
+    unheard = sum(not any(_line(name.text, known.language) in known.line for known in read) for name in names)
+    return {
+        "figures": math.log1p(len(numbers)),
+        "figures_unfounded": math.log1p(unfounded),
+        "figures_grounded": 1.0 - unfounded / len(numbers) if numbers else 1.0,
+        "names": math.log1p(len(names)),
+        "names_unfounded": math.log1p(unheard),
+        "names_grounded": 1.0 - unheard / len(names) if names else 1.0,
+    }
+
+
+def _of_form(text: str, said: Sequence[str], draft: Draft, passages: int) -> Features:
+    folded = fold(text)
+    cited = [int(number) for number in _CITATION.findall(draft.text[:_MAX_DRAFT])]
+    finish = draft.choices[0].finish if draft.choices else ""
+    return {
+        "length": math.log1p(len(said)),
+        "empty": float(not text),
+        "refusal": float(_REFUSAL.search(folded) is not None),
+        "negation": float(_NEGATION.search(folded) is not None),
+        "cites": float(any(1 <= number <= passages for number in cited)),
+        "miscites": float(any(not 1 <= number <= passages for number in cited)),
+        "unfinished": float(finish == "length"),
+    }
+
+
+def _of_tokens(tokens: Sequence[TokenLogprob]) -> Features:
+    """Log-probabilities where the tier gave them. Alone they separate nothing on the smallest models."""
+    finite = [max(token.logprob, -20.0) for token in tokens if not math.isnan(token.logprob)]
+    entropies = [_entropy([max(p, -20.0) for _, p in token.top]) for token in tokens if len(token.top) > 1]
+    return {
+        "logprobs": float(bool(finite)),
+        "mean_logprob": sum(finite) / len(finite) if finite else 0.0,
+        "least_logprob": min(finite, default=0.0),
+        "entropy": sum(entropies) / len(entropies) if entropies else 0.0,
+    }
+
+
+def _entropy(logprobs: Sequence[float]) -> float:
+    """Of the listed tokens and of all others taken as one, in nats."""
+    listed = [math.exp(p) for p in logprobs]
+    rest = max(1.0 - sum(listed), 0.0)
+    return -sum(p * math.log(p) for p in (*listed, rest) if p > 0)
+
+
+def _stands(figure: Figure, values: Collection[str]) -> bool:
+    """Whether the evidence has the figure, or a date or amount that says more than it."""
+    if figure.value in values:
+        return True
+    if figure.kind == "date":
+        return any(value.startswith(figure.value) or value.endswith(figure.value.lstrip("-")) for value in values)
+    return figure.kind == "number" and any(
+        value.startswith((f"{figure.value} ", f"{figure.value}%", f"{figure.value}-")) for value in values
+    )
+
+
+@lru_cache(maxsize=512)
+def _read(text: str, language: str) -> _Read:
+    words = terms(text, language)
+    return _Read(language, f" {' '.join(words)} ", frozenset(words))
+
+
+@lru_cache(maxsize=512)
+def _values(text: str) -> frozenset[str]:
+    return frozenset(figure.value for figure in figures(text, names=False))
+
+
+def _line(name: str, language: str) -> str:
+    return f" {' '.join(terms(name, language))} "
+
+
+def _share(words: frozenset[str], among: frozenset[str]) -> float:
+    return len(words & among) / len(words) if words else 0.0
+
+
+def _logit(score: float) -> float:
+    bounded = min(max(score, 1e-4), 1 - 1e-4)
+    return math.log(bounded / (1 - bounded))
