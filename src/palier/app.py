@@ -150,7 +150,6 @@ class Palier:
             abstention=route.abstention,
             languages=route.languages,
             passages=route.passages,
-            max_tokens=route.max_tokens,
             climb_on_failure=route.on_failure == "climb",
             retention_s=self.settings.store.retention_days * DAY_S,
             keep_content=self.settings.store.record_content,
@@ -168,6 +167,8 @@ class Palier:
             highest=tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC),
             system=tier.system if tier.system is not None else route.system,
             adapter=tier.adapter,
+            passages=route.passages if tier.passages is None else tier.passages,
+            max_tokens=tier.max_tokens or route.max_tokens,
         )
 
     # --- asking ----------------------------------------------------------------------------------------------------

@@ -164,6 +164,10 @@ class Tier(Section, frozen=True, kw_only=True):
     """Its own system prompt, instead of the route's."""
     adapter: str = ""
     """The LoRA adapter this route uses on this tier."""
+    passages: int | None = None
+    """Passages its prompt holds at most, where the route's number is too much for it."""
+    max_tokens: int | None = None
+    """Tokens it writes at most when the request does not say; the route's number otherwise."""
 
 
 class Route(Section, frozen=True, kw_only=True):

@@ -24,7 +24,6 @@ from palier.types import (
     Hit,
     Label,
     ModelCard,
-    Parameters,
     Passage,
     Principal,
     Prompt,
@@ -227,9 +226,7 @@ class Admission:
 class Gate(Protocol):
     """The door: assembles the prompt for one destination from what it may receive, then judges it."""
 
-    def admit(
-        self, request: Request, *, highest: Label, system: str, needed: Collection[str], parameters: Parameters
-    ) -> Admission:
+    def admit(self, request: Request, *, highest: Label, system: str, needed: Collection[str]) -> Admission:
         """`needed` are the keys of the passages without which the destination could not answer."""
         ...
 

@@ -40,7 +40,6 @@ class Parts:
     abstention: dict[str, str]
     languages: tuple[str, ...]
     passages: int
-    max_tokens: int
     climb_on_failure: bool
     retention_s: float
     keep_content: bool = True
@@ -136,13 +135,8 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
     if obstacle := landing.obstacle(request):
         journey.skip(landing, obstacle)
         return None
-    parameters = request.parameters
-    if parameters.max_tokens is None and landing.model.card.generates:
-        parameters = msgspec.structs.replace(parameters, max_tokens=parts.max_tokens)
-    if landing.adapter and parameters.adapter is None:
-        parameters = msgspec.structs.replace(parameters, adapter=landing.adapter)
     admission = parts.gate.admit(
-        request, highest=landing.highest, system=landing.system, needed=journey.needed, parameters=parameters
+        landing.within(request), highest=landing.highest, system=landing.system, needed=journey.needed
     )
     if admission.prompt is None:
         journey.refuse(landing, admission)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from palier.errors import InvalidRequest
 from palier.interfaces import Model
 from palier.types import Label, Parameters, Request
@@ -30,6 +32,8 @@ class Landing:
     model: Model
     threshold: float
     highest: Label
+    passages: int
+    max_tokens: int
     system: str = ""
     adapter: str = ""
 
@@ -37,16 +41,25 @@ class Landing:
         """The same for a client that named this tier: its threshold is not applied."""
         return replace(self, threshold=0.0)
 
+    def within(self, request: Request) -> Request:
+        """The request with the passages and the parameters that this tier's own settings allow."""
+        parameters = request.parameters
+        if parameters.max_tokens is None and self.model.card.generates:
+            parameters = msgspec.structs.replace(parameters, max_tokens=self.max_tokens)
+        if self.adapter and parameters.adapter is None:
+            parameters = msgspec.structs.replace(parameters, adapter=self.adapter)
+        return msgspec.structs.replace(request, passages=request.passages[: self.passages], parameters=parameters)
+
     def obstacle(self, request: Request) -> InvalidRequest | None:
         """Why this tier cannot honour the request as it is, or None. `param` names the field of the wire."""
         card = self.model.card
         for param, capability in wanted(request):
             if capability not in card.capabilities:
-                return InvalidRequest(f"{self.name} ({card.name}) cannot honour `{param}`", param=param)
+                return InvalidRequest(f"{card.name} cannot honour `{param}`", param=param)
         if card.languages and request.language and request.language not in card.languages:
             spoken = ", ".join(card.languages)
             return InvalidRequest(
-                f"{self.name} ({card.name}) speaks {spoken}, and the question is in `{request.language}`",
+                f"{card.name} speaks {spoken}, and the question is in `{request.language}`",
                 param="messages",
             )
         return None

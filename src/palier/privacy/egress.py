@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from palier.interfaces import Admission
-from palier.types import Hit, Label, Message, Parameters, Prompt, Request
+from palier.types import Hit, Label, Message, Prompt, Request
 
 DEFAULT_SYSTEM = (
     "Answer the question from the numbered documents, in the language of the question, in a few sentences, and cite "
@@ -22,9 +22,7 @@ DEFAULT_SYSTEM = (
 class EgressGate:
     """Judges by labels. Stateless: the same request and destination always give the same prompt."""
 
-    def admit(
-        self, request: Request, *, highest: Label, system: str, needed: Collection[str], parameters: Parameters
-    ) -> Admission:
+    def admit(self, request: Request, *, highest: Label, system: str, needed: Collection[str]) -> Admission:
         """Assemble what a destination with `highest` may receive; `needed` are passages that must be among it."""
         if not highest.allows(request.label):
             reason = f"the question is {request.label}, and this tier may receive at most {highest}"
@@ -37,10 +35,10 @@ class EgressGate:
             barred = Label.highest(*(hit.label for hit in missing))
             reason = f"its evidence is {barred}, and this tier may receive at most {highest}"
             return Admission(None, Label.highest(label, barred), reason, len(kept_back))
-        return Admission(assemble(request, sent, label, system, parameters), label, "", len(kept_back))
+        return Admission(assemble(request, sent, label, system), label, "", len(kept_back))
 
 
-def assemble(request: Request, passages: tuple[Hit, ...], label: Label, system: str, parameters: Parameters) -> Prompt:
+def assemble(request: Request, passages: tuple[Hit, ...], label: Label, system: str) -> Prompt:
     """The prompt of `request` with `passages` numbered from 1, the route's system prompt before the client's."""
     messages = request.messages
     if request.text is None:
@@ -55,7 +53,7 @@ def assemble(request: Request, passages: tuple[Hit, ...], label: Label, system: 
         text=request.text,
         question=request.question,
         passages=passages,
-        parameters=parameters,
+        parameters=request.parameters,
         label=label,
         language=request.language,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from palier.pipeline.landing import Landing, wanted
-from palier.types import Label, Message, ModelCard, Parameters, Request
+from palier.types import Hit, Label, Message, ModelCard, Parameters, Request
 
 CHAT = frozenset({"chat"})
 
@@ -18,7 +19,7 @@ class Silent:
 
 
 def landing(**fields: object) -> Landing:
-    return Landing("tier-1", "m", Silent(**fields), 0.5, Label.PUBLIC)  # type: ignore[arg-type]
+    return Landing("tier-1", "m", Silent(**fields), 0.5, Label.PUBLIC, 6, 64)  # type: ignore[arg-type]
 
 
 def request(language: str = "", **parameters: object) -> Request:
@@ -52,7 +53,7 @@ def test_each_parameter_needs_its_capability(name: str, value: object, param: st
     obstacle = landing(capabilities=CHAT).obstacle(asked)
     assert obstacle is not None
     assert obstacle.param == param
-    assert "tier-1" in obstacle.message
+    assert "m cannot honour" in obstacle.message
     needed = frozenset(capability for _, capability in wanted(asked))
     assert landing(capabilities=needed).obstacle(asked) is None
 
@@ -81,3 +82,15 @@ def test_any_language_a_known_one_and_an_undetected_one_pass(languages: tuple[st
 
 def test_a_tier_asked_by_name_serves_whatever_it_says() -> None:
     assert landing().asked_alone().threshold == 0.0
+
+
+def test_a_tiers_own_limits_hold_where_the_request_does_not_say() -> None:
+    tier = Landing("t", "m", Silent(), 0.5, Label.PUBLIC, 1, 64, adapter="billing")  # type: ignore[arg-type]
+    hits = tuple(
+        Hit(collection="c", document="d", passage=i, text="x", score=1.0, label=Label.PUBLIC) for i in range(3)
+    )
+    within = tier.within(msgspec.structs.replace(request(), passages=hits))
+    assert within.passages == hits[:1]
+    assert (within.parameters.max_tokens, within.parameters.adapter) == (64, "billing")
+    asked = tier.within(request(max_tokens=5, adapter="own"))
+    assert (asked.parameters.max_tokens, asked.parameters.adapter) == (5, "own")

@@ -66,7 +66,7 @@ def tier(name: str, *script: Any, threshold: float = 0.0, highest: Label = Label
     model = Fake(*script)
     if card:
         model.card = ModelCard(name=name, kind="fake", **{"capabilities": model.card.capabilities, **card})
-    return Landing(name, f"model-{name}", model, threshold, highest)
+    return Landing(name, f"model-{name}", model, threshold, highest, 6, 64)
 
 
 @pytest.fixture
@@ -89,7 +89,6 @@ def parts(traces: SqliteTraces, *landings: Landing, hits: Sequence[Hit] = (hit()
         "abstention": {},
         "languages": ("fr", "en"),
         "passages": 6,
-        "max_tokens": 64,
         "climb_on_failure": True,
         "retention_s": 1000.0,
     }
@@ -189,7 +188,7 @@ async def test_what_a_lower_tier_quoted_must_be_seen_by_the_upper_one(traces: Sq
             yield Finish(reason="stop")
 
     cloud = tier("cloud", Rule(answer="!"), highest=Label.PUBLIC)
-    home = Landing("home", "quote", Quoting(), 0.5, Label.RESTRICTED)
+    home = Landing("home", "quote", Quoting(), 0.5, Label.RESTRICTED, 6, 64)
     built = parts(traces, home, cloud, hits=[hit(), hit("secret", Label.CONFIDENTIAL, "b.md")])
     assert (await answer(request(label=Label.PUBLIC), built)).status == "abstained"
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.privacy.egress import EgressGate
-from palier.types import Hit, Label, Message, Parameters, Request
+from palier.types import Hit, Label, Message, Request
 
 LABELS = st.sampled_from(list(Label))
 
@@ -29,7 +29,7 @@ def request(labels: list[Label], label: Label = Label.PUBLIC, **fields: object) 
 
 
 def admit(asked: Request, highest: Label, needed: frozenset[str] = frozenset(), system: str = ""):
-    return EgressGate().admit(asked, highest=highest, system=system, needed=needed, parameters=Parameters())
+    return EgressGate().admit(asked, highest=highest, system=system, needed=needed)
 
 
 @given(st.lists(LABELS, max_size=6), LABELS, LABELS)
