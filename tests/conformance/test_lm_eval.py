@@ -50,6 +50,16 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    tree = {
+        "models": {"small": {"kind": "engine", "weights": "smollm2-135m"}},
+        "routes": {"support": {"tiers": [{"model": "small"}]}},
+    }
+    with served(tree, tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
 def evaluate(python: str, gateway: Served, wire: str, task: str) -> dict[str, float]:
     """The metrics that lm-eval finds."""
     done = subprocess.run(
@@ -76,3 +86,10 @@ def test_generation(python: str, backend: Served, wire: str) -> None:
 def test_log_likelihood(python: str, backend: Served) -> None:
     """The scripted model finds every token equally likely: the shortest choice wins, and is the right one."""
     assert evaluate(python, backend, "raw", "cities_choose")["acc,none"] == 1.0
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("wire", ["chat", "raw"])
+def test_generation_by_the_embedded_engine(python: str, engine: Served, wire: str) -> None:
+    """That it runs is what is tested: so small a model knows no cities."""
+    assert 0.0 <= evaluate(python, engine, wire, "cities_generate")["exact_match,none"] <= 1.0

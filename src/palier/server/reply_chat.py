@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from palier.server.sse import DONE, Head
-from palier.server.wire import Sent, TokenUsage, encode, finite
+from palier.server.wire import Sent, TokenUsage, encode, finite, readable
 from palier.server.wire_report import Report, report, token_usage
 from palier.types import Choice, Completed, Delta, Result, TokenLogprob, ToolDelta
 from palier.types import Event as TypedEvent
@@ -113,7 +113,7 @@ def chat_logprobs(tokens: tuple[TokenLogprob, ...]) -> ChatLogprobs | None:
 
 
 def _bytes(token: str) -> list[int]:
-    return list(token.encode("utf-8", "replace"))
+    return list(readable(token).encode())
 
 
 class ChatChunks:

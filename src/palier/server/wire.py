@@ -55,9 +55,14 @@ def encode(value: Any) -> bytes:
         return _encode(_mended(msgspec.to_builtins(value)))
 
 
+def readable(text: str) -> str:
+    """`text` with its surrogates paired where they stand together, and replaced where they stand alone."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _mended(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return readable(value)
     if isinstance(value, dict):
         return {_mended(key): _mended(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
