@@ -141,11 +141,6 @@ class DataFolder:
         return key
 
 
-def admin_socket(folder: Path) -> Path:
-    """Where the gateway that owns `folder` listens for the command line."""
-    return DataFolder(folder).admin_socket
-
-
 def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

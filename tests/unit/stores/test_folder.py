@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError
-from palier.stores.folder import SOCKET_PATH_BYTES, DataFolder, admin_socket
+from palier.stores.folder import SOCKET_PATH_BYTES, DataFolder
 
 HOLD = """
 import sys, pathlib
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
 
 def test_the_socket_is_in_the_folder_where_its_path_fits(tmp_path):
     short = Path(tempfile.gettempdir()) / "d"
-    assert admin_socket(short) == short / "admin.sock"
+    assert DataFolder(short).admin_socket == short / "admin.sock"
 
 
 def test_a_long_path_has_a_short_socket(tmp_path):
@@ -106,7 +106,7 @@ def test_a_long_path_has_a_short_socket(tmp_path):
         address = folder.admin_socket
         try:
             assert len(os.fsencode(address)) <= SOCKET_PATH_BYTES
-            assert address == admin_socket(long) != admin_socket(tmp_path / ("è" * 60))
+            assert address == DataFolder(long).admin_socket != DataFolder(tmp_path / ("è" * 60)).admin_socket
             assert _mode(address.parent) == 0o700
         finally:
             address.parent.rmdir()
@@ -114,7 +114,7 @@ def test_a_long_path_has_a_short_socket(tmp_path):
 
 def test_a_short_socket_in_somebody_elses_folder_is_refused(tmp_path):
     long = tmp_path / ("y" * 120)
-    taken = admin_socket(long).parent
+    taken = DataFolder(long).admin_socket.parent
     taken.mkdir(mode=0o755)
     try:
         with pytest.raises(ConfigurationError, match="not a folder of this user alone"), DataFolder.claim(long):
