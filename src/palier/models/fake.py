@@ -35,6 +35,7 @@ from palier.errors import (
 from palier.interfaces import Resources
 from palier.models import catalogue
 from palier.models.refusals import context_exceeded
+from palier.models.scripted import cut, tokens
 from palier.types import (
     CAPABILITIES,
     Data,
@@ -163,11 +164,6 @@ class Fake:
         yield Finish(reason=finish, choice=choice)
 
 
-def tokens(text: str) -> list[str]:
-    """Words with the space before them; they join to `text`."""
-    return re.findall(r"\s*\S+|\s+$", text)
-
-
 def _deltas(
     text: str, rule: Rule, prompt: Prompt, choice: int, *, start: int = 0, first: float | None = None
 ) -> Iterator[Delta]:
@@ -183,13 +179,10 @@ def _deltas(
 
 def _cut(rule: Rule, prompt: Prompt) -> tuple[str, str]:
     """The answer as `stop` and `max_tokens` leave it, and why it ends."""
-    wanted = prompt.parameters
-    ends = [end for stop in wanted.stop if (end := rule.answer.find(stop)) >= 0]
-    text = rule.answer[: min(ends)] if ends else rule.answer
-    words = tokens(text)
-    if wanted.max_tokens is not None and len(words) > wanted.max_tokens:
-        return "".join(words[: wanted.max_tokens]), "length"
-    return text, rule.finish or ("tool_calls" if wanted.tools and rule.tools else "stop")
+    text, finish = cut(rule.answer, prompt.parameters)
+    if finish == "length":
+        return text, finish
+    return text, rule.finish or ("tool_calls" if prompt.parameters.tools and rule.tools else "stop")
 
 
 def _question(prompt: Prompt) -> str:

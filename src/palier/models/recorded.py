@@ -17,6 +17,7 @@ from palier.config import Model as Settings
 from palier.errors import ConfigurationError, UpstreamError
 from palier.interfaces import Resources
 from palier.models import catalogue
+from palier.models.scripted import cut
 from palier.types import Cited, Data, Delta, Event, Finish, Label, ModelCard, Prompt
 
 MAX_FILE_BYTES = 64_000_000
@@ -42,6 +43,7 @@ def build(name: str, settings: Settings, resources: Resources) -> Recorded:
         name=name,
         kind="recorded",
         title=f"recording of a teacher's answers ({len(recordings)} questions)",
+        # The last three are honoured because a recording leaves nothing to chance.
         capabilities=frozenset({"chat", "max_tokens", "stop", "temperature", "top_p", "seed"}),
         languages=tuple(sorted({r.language for r in recordings if r.language})),
     )
@@ -84,11 +86,12 @@ class Recorded:
         recording = self._answers.get(folded(question))
         if recording is None:
             raise UpstreamError("no recorded answer to this question", hint="it replays a recording, it cannot think")
-        yield Delta(text=recording.answer)
+        text, finish = cut(recording.answer, prompt.parameters)
+        yield Delta(text=text)
         cited = tuple(n for n, hit in enumerate(prompt.passages, 1) if hit.document in recording.sources)
         if cited:
             yield Cited(passages=cited, features={})
-        yield Finish(reason="stop")
+        yield Finish(reason=finish)
 
     async def health(self) -> tuple[bool, str]:
         return True, f"{len(self._answers)} recorded answers"

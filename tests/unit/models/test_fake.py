@@ -15,7 +15,8 @@ from palier.config import Model as Settings
 from palier.errors import ConfigurationError, InvalidRequest, UpstreamError, UpstreamGarbage, UpstreamTimeout
 from palier.interfaces import Resources
 from palier.models import fake
-from palier.models.fake import Fake, Rule, tokens
+from palier.models.fake import Fake, Rule
+from palier.models.scripted import tokens
 from palier.types import Delta, Event, Finish, Message, Metered, Parameters, Prompt, ToolCall, ToolDelta, Usage
 
 
