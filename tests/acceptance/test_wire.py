@@ -474,14 +474,14 @@ def test_a_full_queue_is_a_429_and_the_place_comes_back(tmp_path: Path) -> None:
             assert until(lambda: model.abandoned == 1)
 
 
-def _connection(gateway: Served, body: dict[str, Any]) -> Callable[[], bytes]:
-    """Send a request on a connection of its own; what comes back reads the answer."""
+def _connection(gateway: Served, body: dict[str, Any], length: int | None = None) -> Callable[[], bytes]:
+    """Send a request on a connection of its own; what comes back reads the answer. `length` may promise more."""
     content = json.dumps(body).encode()
     host, port = gateway.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=30)
     connection.sendall(
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {gateway.key}\r\n"
-        f"Connection: close\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+        f"Connection: close\r\nContent-Length: {length or len(content)}\r\n\r\n".encode()
         + content
     )
 
@@ -504,6 +504,9 @@ def test_a_request_that_takes_too_long_is_a_504_or_an_error_event(tmp_path: Path
         assert "[DONE]" not in streamed.text
         model: Any = own.palier.models["scripted"]
         assert until(lambda: model.abandoned == 2)
+        dribbling = _connection(own, chat(), length=1000)()
+        assert b" 408 " in dribbling.partition(b"\r\n")[0]
+        assert b"request_timeout" in dribbling
 
 
 def test_half_a_request_is_not_waited_for_after_its_client_left(gateway: Served, client: httpx2.Client) -> None:

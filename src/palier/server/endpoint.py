@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from palier.app import Palier
 from palier.errors import PalierError, UpstreamTimeout
 from palier.server.auth import authenticate
-from palier.server.limits import ClientLeft, Places, read_body
+from palier.server.limits import BodyTimeout, ClientLeft, Places, read_body
 from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
 from palier.types import Principal
 
@@ -108,11 +108,16 @@ class Endpoint:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            if watch is not None and watch.left:
-                raise ClientLeft("the client left before the end of its answer") from None
-            raise UpstreamTimeout(
-                f"the answer took more than {gateway.timeout_s:g} s", hint="[server] request_timeout_s sets the limit"
-            ) from None
+            raise self._ended(watch) from None
+
+    def _ended(self, watch: _Watch | None) -> PalierError:
+        """Why the work was ended: whose time it was that ran out."""
+        limit, hint = self._gateway.timeout_s, "[server] request_timeout_s sets the limit"
+        if watch is None:
+            return BodyTimeout(f"the body did not come within {limit:g} s", hint=hint)
+        if watch.left:
+            return ClientLeft("the client left before the end of its answer")
+        return UpstreamTimeout(f"the answer took more than {limit:g} s", hint=hint)
 
 
 class MethodNotAllowed(PalierError):

@@ -22,6 +22,14 @@ class ClientLeft(PalierError):
     code = "client_left"
 
 
+class BodyTimeout(PalierError):
+    """408: the client did not send its whole body in time."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
 class UnsupportedMedia(InvalidRequest):
     """415: the body is not JSON, or it is compressed."""
 
