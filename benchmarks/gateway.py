@@ -30,8 +30,9 @@ ANSWER = (
 )
 CHUNK = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"u","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}\n\n'
 LAST = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"u","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-USAGE = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"u","choices":[],"usage":{"prompt_tokens":20,"completion_tokens":32,"total_tokens":52}}\n\n'
-CHUNKS, GAP_S = 32, 0.005
+USAGE = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"u","choices":[],"usage":{"prompt_tokens":20,"completion_tokens":16,"total_tokens":36}}\n\n'
+CHUNKS, GAP_S = 16, 0.02
+"""Fifty tokens a second, as a large model writes: 32 streams then leave the gateways time to breathe."""
 
 
 # --- the upstream: preformatted bytes, so that it never is the bottleneck -------------------------------------------
