@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, load, tier_name
@@ -43,6 +43,7 @@ from palier.types import (
 )
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _INSIDE = frozenset({"extract", "head", "engine"})
 """Kinds that run inside palier: what they receive goes nowhere."""
@@ -288,6 +289,16 @@ class Palier:
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
+        """Start the workers and the engines now, rather than at the first question. A failure is logged, not raised."""
+        self.workers.start()
+        starts = {name: model.start for name, model in self.models.items() if isinstance(model, _Startable)}
+        for name, outcome in zip(
+            starts, await asyncio.gather(*(start() for start in starts.values()), return_exceptions=True), strict=True
+        ):
+            if isinstance(outcome, BaseException):
+                log.warning("model %s does not start: %s", name, outcome)
+
+    async def warm(self) -> None:
         """Start the workers and the embedded engines and load the stemmers: the first question finds them ready.
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
@@ -319,6 +330,11 @@ async def _expire(traces: Traces) -> None:
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
+
+
+@runtime_checkable
+class _Startable(Protocol):
+    async def start(self) -> None: ...
 
 
 def _workers(settings: Settings) -> ProcessWorkers:
