@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import threading
 import time
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, load, tier_name
@@ -43,7 +43,6 @@ from palier.types import (
 )
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 _INSIDE = frozenset({"extract", "head", "engine"})
 """Kinds that run inside palier: what they receive goes nowhere."""
@@ -151,6 +150,7 @@ class Palier:
             abstention=route.abstention,
             languages=route.languages,
             passages=route.passages,
+            max_tokens=route.max_tokens,
             climb_on_failure=route.on_failure == "climb",
             retention_s=self.settings.store.retention_days * DAY_S,
             keep_content=self.settings.store.record_content,
@@ -168,8 +168,6 @@ class Palier:
             highest=tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC),
             system=tier.system if tier.system is not None else route.system,
             adapter=tier.adapter,
-            passages=route.passages if tier.passages is None else tier.passages,
-            max_tokens=tier.max_tokens or route.max_tokens,
         )
 
     # --- asking ----------------------------------------------------------------------------------------------------
@@ -211,7 +209,7 @@ class Palier:
         except TypeError as error:
             raise InvalidRequest(f"unknown parameter: {error}") from None
         return Request(
-            id=f"ask-{secrets.token_hex(8)}",
+            id=f"ask-{uuid.uuid4().hex}",
             route=name,
             tier=tier,
             messages=messages,
@@ -289,22 +287,11 @@ class Palier:
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
-        """Start the workers and the engines now, rather than at the first question. A failure is logged, not raised."""
-        self.workers.start()
-        starts = {name: model.start for name, model in self.models.items() if isinstance(model, _Startable)}
-        for name, outcome in zip(
-            starts, await asyncio.gather(*(start() for start in starts.values()), return_exceptions=True), strict=True
-        ):
-            if isinstance(outcome, BaseException):
-                log.warning("model %s does not start: %s", name, outcome)
-
-    async def warm(self) -> None:
-        """Start the workers and the embedded engines and load the stemmers: the first question finds them ready.
+        """Start the workers and the embedded engines, so that the first question finds them ready.
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
         """
         self.workers.start()
-        await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
         starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
         outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):
@@ -330,11 +317,6 @@ async def _expire(traces: Traces) -> None:
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-@runtime_checkable
-class _Startable(Protocol):
-    async def start(self) -> None: ...
 
 
 def _workers(settings: Settings) -> ProcessWorkers:

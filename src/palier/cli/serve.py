@@ -55,7 +55,6 @@ async def _serve(settings: Settings, *, until_eof: bool, verbose: bool) -> None:
     socket = DataFolder(settings.folder).admin_socket
     async with Palier.open(settings) as palier, AdminServer(palier, socket):
         warming = asyncio.ensure_future(palier.warm())
-        warming = asyncio.ensure_future(palier.warm())
         serving = asyncio.ensure_future(http.serve(palier))
         if until_eof:
             _cancel_at_eof(serving)
@@ -64,8 +63,6 @@ async def _serve(settings: Settings, *, until_eof: bool, verbose: bool) -> None:
         except asyncio.CancelledError:
             if not until_eof:
                 raise
-        finally:
-            warming.cancel()
         finally:
             warming.cancel()
 
