@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import threading
 import time
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -150,7 +150,6 @@ class Palier:
             abstention=route.abstention,
             languages=route.languages,
             passages=route.passages,
-            max_tokens=route.max_tokens,
             climb_on_failure=route.on_failure == "climb",
             retention_s=self.settings.store.retention_days * DAY_S,
             keep_content=self.settings.store.record_content,
@@ -168,6 +167,8 @@ class Palier:
             highest=tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC),
             system=tier.system if tier.system is not None else route.system,
             adapter=tier.adapter,
+            passages=route.passages if tier.passages is None else tier.passages,
+            max_tokens=tier.max_tokens or route.max_tokens,
         )
 
     # --- asking ----------------------------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ class Palier:
         except TypeError as error:
             raise InvalidRequest(f"unknown parameter: {error}") from None
         return Request(
-            id=f"ask-{uuid.uuid4().hex}",
+            id=f"ask-{secrets.token_hex(8)}",
             route=name,
             tier=tier,
             messages=messages,
@@ -287,11 +288,12 @@ class Palier:
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
-        """Start the workers and the embedded engines, so that the first question finds them ready.
+        """Start the workers and the embedded engines and load the stemmers: the first question finds them ready.
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
         """
         self.workers.start()
+        await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
         starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
         outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):
