@@ -238,5 +238,8 @@ def _abstention(request: Request, parts: Parts) -> str:
         else next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
     )
     words = parts.abstention.get(request.language) or parts.abstention.get(language) or _ABSTENTION[language]
-    titles = list(dict.fromkeys(f"{hit.title or hit.document} [{n}]" for n, hit in enumerate(request.passages[:3], 1)))
-    return f"{words} {_FOUND[language]} {', '.join(titles)}." if titles else words
+    titles: dict[str, int] = {}
+    for n, hit in enumerate(request.passages, 1):
+        titles.setdefault(hit.title or hit.document, n)
+    found = ", ".join(f"{title} [{n}]" for title, n in list(titles.items())[:3])
+    return f"{words} {_FOUND[language]} {found}." if found else words
