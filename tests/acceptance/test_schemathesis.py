@@ -10,11 +10,28 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.routing import Route, Router
 from tests.serving import Served
 
+from palier.server.endpoint import Resource
+from palier.server.http import create_app
 from palier.server.openapi import document
 
 schema = schemathesis.openapi.from_dict(document())
+
+
+def test_what_is_documented_is_what_is_routed(gateway: Served) -> None:
+    router = create_app(gateway.palier).app
+    assert isinstance(router, Router)
+    routed = {
+        (method.lower(), route.path.replace(":path}", "}"))
+        for route in router.routes
+        if isinstance(route, Route) and isinstance(route.app, Resource)
+        for method in route.app.methods
+        if method != "HEAD"
+    }
+    documented = {(method, path) for path, methods in document()["paths"].items() for method in methods}
+    assert routed == documented
 
 
 @schema.parametrize()

@@ -31,12 +31,12 @@ class Edge:
     """
 
     def __init__(self, app: ASGIApp, settings: Server) -> None:
-        self._app = app
+        self.app = app
         self._hosts = frozenset(name.lower() for name in (*_LOOPBACK, _bracketed(settings.host), *settings.hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         call = scope[ID] = secrets.token_hex(12)
         added = [(b"x-request-id", b"req-" + call.encode()), *_SECURITY]
@@ -48,7 +48,7 @@ class Edge:
 
         try:
             self._check_host(scope)
-            await self._app(scope, receive, sending)
+            await self.app(scope, receive, sending)
         except PalierError as error:
             await Answer(sending).fail(error)
         except Exception:

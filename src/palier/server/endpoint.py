@@ -132,13 +132,13 @@ class Resource:
     """What one path answers, by method."""
 
     def __init__(self, methods: Mapping[str, ASGIApp]) -> None:
-        self._methods = dict(methods)
-        if "GET" in self._methods:
-            self._methods["HEAD"] = self._methods["GET"]
-        self._allow = [(b"allow", ", ".join(sorted(self._methods)).encode())]
+        self.methods = dict(methods)
+        if "GET" in self.methods:
+            self.methods["HEAD"] = self.methods["GET"]
+        self._allow = [(b"allow", ", ".join(sorted(self.methods)).encode())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._methods.get(scope["method"])
+        app = self.methods.get(scope["method"])
         if app is None:
             error = MethodNotAllowed(f"{scope['method'][:20]} is not for `{scope['path'][:200]}`")
             await Answer(send).give(error_reply(error, self._allow))

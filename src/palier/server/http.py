@@ -12,7 +12,6 @@ from typing import Any
 
 import uvicorn
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp
 
 from palier.app import Palier
 from palier.errors import ConfigurationError
@@ -27,7 +26,7 @@ _KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none writes into one that is just being closed."""
 
 
-def create_app(palier: Palier) -> ASGIApp:
+def create_app(palier: Palier) -> Edge:
     """The ASGI application of an open palier."""
     settings = palier.settings.server
     gateway = Gateway(
