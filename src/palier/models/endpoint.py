@@ -13,7 +13,7 @@ import os
 import random
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import msgspec
@@ -82,7 +82,10 @@ class Endpoint:
         self._active += 1
         outcome = self._breaker.left
         try:
-            async with aclosing(self._answer(prompt)) as events:
+            async with AsyncExitStack() as stack:
+                reply = await self._reply(prompt, stack)
+                events = wire.read(reply, self._host, top=prompt.parameters.top_logprobs)
+                stack.push_async_callback(events.aclose)
                 async for event in events:
                     outcome = self._breaker.succeeded
                     yield event
@@ -109,13 +112,6 @@ class Endpoint:
     async def close(self) -> None:
         """Nothing is held: connections belong to the connector."""
 
-    async def _answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        async with AsyncExitStack() as stack:
-            reply = await self._reply(prompt, stack)
-            async with aclosing(wire.read(reply, self._host, top=prompt.parameters.top_logprobs)) as events:
-                async for event in events:
-                    yield event
-
     async def _reply(self, prompt: Prompt, stack: AsyncExitStack) -> Reply:
         """A successful reply, its body not yet read, after as many tries as `retries` allows."""
         deadline = time.monotonic() + self._settings.total_timeout_s
@@ -138,22 +134,21 @@ class Endpoint:
     async def _try(self, prompt: Prompt, stack: AsyncExitStack, deadline: float) -> Reply:
         key = self._key()
         body = wire.body(prompt, stream=True, limit_field=self._limit_field, model=self._settings.model)
-        async with AsyncExitStack() as attempt:
-            reply = await attempt.enter_async_context(
-                self._connector.post(
-                    self._base + wire.path(prompt),
-                    msgspec.json.encode(body),
-                    headers=self._headers(key),
-                    on_premises=self._settings.on_premises,
-                    connect_s=self._settings.connect_timeout_s,
-                    first_byte_s=self._settings.first_token_timeout_s,
-                    total_s=max(deadline - time.monotonic(), 0.001),
-                )
+        # The stack closes refused replies too, at the end: they are read, so that nothing is held until then.
+        reply = await stack.enter_async_context(
+            self._connector.post(
+                self._base + wire.path(prompt),
+                msgspec.json.encode(body),
+                headers=self._headers(key),
+                on_premises=self._settings.on_premises,
+                connect_s=self._settings.connect_timeout_s,
+                first_byte_s=self._settings.first_token_timeout_s,
+                total_s=max(deadline - time.monotonic(), 0.001),
             )
-            if reply.status == 200:
-                stack.push_async_exit(attempt.pop_all())
-                return reply
-            said = await reply.read(MAX_REFUSAL_BYTES)
+        )
+        if reply.status == 200:
+            return reply
+        said = await reply.read(MAX_REFUSAL_BYTES)
         if self._limit_field in body and "max_completion_tokens" in parse(said).message:
             # Newer OpenAI models refuse the old name and tell the new one: learnt once, for good.
             self._limit_field = "max_completion_tokens"

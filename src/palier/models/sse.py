@@ -8,7 +8,7 @@ is told by its data alone.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from palier.errors import UpstreamGarbage
 
@@ -38,37 +38,42 @@ class Parser:
         self._size = 0
         self._begun = False
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: bytes) -> list[bytes]:
         """The events that `chunk` completes."""
         rest = self._rest + chunk
         if not self._begun:
             if len(rest) < len(_BOM) and _BOM.startswith(rest):
                 self._rest = rest
-                return
+                return []
             self._begun = True
             rest = rest.removeprefix(_BOM)
-        # A CR at the end may be half of a CRLF: the line is taken when the next byte is known.
-        held = b"\r" if rest.endswith(b"\r") else b""
-        *lines, last = _LINE.split(rest[: len(rest) - len(held)])
-        self._rest = last + held
-        for line in lines:
-            yield from self._take(line)
+        if b"\r" in rest:
+            # A CR at the end may be half of a CRLF: the line is taken when the next byte is known.
+            held = b"\r" if rest.endswith(b"\r") else b""
+            *lines, last = _LINE.split(rest[: len(rest) - len(held)])
+            self._rest = last + held
+        else:
+            *lines, self._rest = rest.split(b"\n")
+        found = self._take(lines)
         if self._size + len(self._rest) > MAX_EVENT_BYTES:
             raise UpstreamGarbage(f"{self._host} sent an event of more than {MAX_EVENT_BYTES} bytes")
+        return found
 
-    def close(self) -> Iterator[bytes]:
+    def close(self) -> list[bytes]:
         """The last event, where no blank line ended it."""
         rest, self._rest = self._rest.removesuffix(b"\r"), b""
-        yield from self._take(rest)
-        yield from self._take(b"")
+        return self._take([rest, b""])
 
-    def _take(self, line: bytes) -> Iterator[bytes]:
-        if not line:
-            if self._data:
-                yield b"\n".join(self._data)
+    def _take(self, lines: list[bytes]) -> list[bytes]:
+        found: list[bytes] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                value = line[6:] if line.startswith(b" ", 5) else line[5:]
+                self._data.append(value)
+                self._size += len(value)
+            elif line == b"data":
+                self._data.append(b"")
+            elif not line and self._data:
+                found.append(b"\n".join(self._data))
                 self._data, self._size = [], 0
-            return
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            self._data.append(value.removeprefix(b" "))
-            self._size += len(value)
+        return found

@@ -8,13 +8,15 @@ the answer and is left out.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 import msgspec
 
-from palier.errors import UpstreamGarbage
+from palier.errors import PalierError, UpstreamGarbage
 from palier.interfaces import Reply
 from palier.models.refusals import refusal
 from palier.models.sse import events
@@ -33,6 +35,7 @@ from palier.types import (
 )
 
 MAX_REPLY_BYTES = 16_000_000
+DRAIN_S = 0.05
 
 
 # --- what is sent ------------------------------------------------------------------------------------------------
@@ -180,7 +183,8 @@ async def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = F
     """
     state = _Reading(host, top, usage_of_each)
     if "text/event-stream" in reply.headers.get("content-type", ""):
-        async for data in events(reply.chunks(), host):
+        stream = events(reply.chunks(), host)
+        async for data in stream:
             if data == b"[DONE]":
                 state.done = True
                 break
@@ -191,6 +195,16 @@ async def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = F
             yield event
     for event in state.close():
         yield event
+    if state.done:
+        await _drain(stream)
+
+
+async def _drain(stream: AsyncIterator[bytes]) -> None:
+    """Read to the end, which follows at once: only then can the connection be used again. Nobody waits for it long."""
+    with contextlib.suppress(TimeoutError, PalierError):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in stream:
+                pass
 
 
 class _Reading:
@@ -205,7 +219,8 @@ class _Reading:
         self._usage: _Usage | None = None
         self._usage_of_each = usage_of_each
 
-    def take(self, data: bytes) -> Iterator[Event]:
+    def take(self, data: bytes) -> list[Event]:
+        """The events of one chunk, or of a whole reply."""
         try:
             reply = _decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -214,12 +229,14 @@ class _Reading:
             raise refusal(200, data, self._host)
         if reply.usage is not None:
             self._count(reply.usage)
+        found: list[Event] = []
         for choice in reply.choices or ():
             self._began.add(choice.index)
-            yield from self._words(choice)
+            self._words(choice, found)
             if choice.finish_reason and choice.index not in self._finished:
                 self._finished.add(choice.index)
-                yield Finish(reason=choice.finish_reason, choice=choice.index)
+                found.append(Finish(reason=choice.finish_reason, choice=choice.index))
+        return found
 
     def close(self) -> Iterator[Event]:
         """What the end means: `[DONE]` finishes every choice; without it, one that did not finish was cut."""
@@ -244,23 +261,24 @@ class _Reading:
             usage.completion_tokens = (usage.completion_tokens or 0) + (self._usage.completion_tokens or 0)
         self._usage = usage
 
-    def _words(self, choice: _Choice) -> Iterator[Event]:
+    def _words(self, choice: _Choice, found: list[Event]) -> None:
         words = choice.delta or choice.message
         text = choice.text or ""
         if words is not None:
             text = _text(words.content) or words.refusal or ""
         tokens = tuple(_tokens(choice.logprobs, self._top)) if choice.logprobs is not None else ()
         if text or tokens:
-            yield Delta(text=text, choice=choice.index, logprobs=tokens)
+            found.append(Delta(text=text, choice=choice.index, logprobs=tokens))
         for position, call in enumerate((words.tool_calls if words else None) or ()):
             function = call.function or _Function()
-            yield ToolDelta(
+            tool = ToolDelta(
                 index=position if call.index is None else call.index,
                 choice=choice.index,
                 id=call.id or "",
                 name=function.name or "",
                 arguments=function.arguments or "",
             )
+            found.append(tool)
 
 
 def _text(content: str | list[Any] | None) -> str:

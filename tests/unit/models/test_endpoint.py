@@ -90,6 +90,13 @@ async def test_streams_the_answer(
     assert call.json["stream"] is True
 
 
+async def test_a_connection_serves_one_stream_after_the_other(upstream: Upstream, connector: HttpConnector) -> None:
+    cloud = model(upstream, connector)
+    for _ in range(5):
+        await ask(cloud)
+    assert upstream.connections == 1
+
+
 async def test_completions(upstream: Upstream, connector: HttpConnector) -> None:
     prompt = Prompt(id="1", text="Once", parameters=Parameters(n=2))
     events = await ask(model(upstream, connector), prompt)
