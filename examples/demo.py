@@ -163,7 +163,7 @@ def show_way(report: dict[str, Any], titles: dict[str, str], drafts: dict[str, s
             console.print(Text(f"        not good enough: “{shown}”", style="dim italic"), soft_wrap=True)
     if report["tier"] is None:
         console.print(Text("    ◦ nobody else may or can: an honest abstention", style="magenta"))
-    for source in [s for s in report["sources"] if s["cited"]] or report["sources"][:2]:
+    for source in distinct(report["sources"]):
         where = f"    [{source['n']}] {source['title'] or source['document']}"
         console.print(Text.assemble((where, "blue"), (f" · {source['label']}", "dim")), soft_wrap=True)
     confidence = "none" if report["confidence"] is None else f"{report['confidence']:.2f}"
@@ -172,6 +172,12 @@ def show_way(report: dict[str, Any], titles: dict[str, str], drafts: dict[str, s
         f" · {report['timings']['total_ms']:.0f} ms"
     )
     console.print(Text(figures, style="bold"))
+
+
+def distinct(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The documents that were cited, or the first that were found, each once."""
+    shown = [source for source in sources if source["cited"]] or sources
+    return list({source["document"]: source for source in reversed(shown)}.values())[::-1][:3]
 
 
 MARKS = {"answered": ("✓", "bold green"), "climbed": ("↑", "yellow"), "skipped": ("·", "dim")}

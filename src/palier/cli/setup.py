@@ -15,7 +15,7 @@ from palier.cli.session import CONFIG, Config, Json
 from palier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from palier.server.doctor import Finding
+    from palier.server.doctor.finding import Finding
 
 Folder = Annotated[Path, typer.Argument(help="The folder to write palier.toml in.", show_default="here")]
 
@@ -54,7 +54,7 @@ def doctor(config: Config = CONFIG, as_json: Json = False) -> None:
     """Check the machine, the settings, the data, the models and the upstreams; say what to do about each."""
 
     async def main() -> int:
-        from palier.server.doctor import examine, exit_status
+        from palier.server.doctor.examination import examine, exit_status
 
         findings: list[Finding] = []
         async with contextlib.aclosing(examine(config)) as found:

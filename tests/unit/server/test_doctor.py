@@ -12,7 +12,9 @@ from palier.app import Palier
 from palier.config import Settings, parse
 from palier.server import speeds
 from palier.server.admin import AdminServer
-from palier.server.doctor import Finding, examine, exit_status, folder, machine, models, upstreams
+from palier.server.doctor import folder, machine, models, upstreams
+from palier.server.doctor.examination import examine, exit_status
+from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.testing.upstream import Call, Upstream, Wire
 

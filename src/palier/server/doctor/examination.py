@@ -1,0 +1,48 @@
+"""Every check in turn, and what the whole amounts to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from palier.config import Settings, load
+from palier.errors import ConfigurationError
+from palier.server.doctor import folder, machine, models, upstreams
+from palier.server.doctor.finding import Finding
+
+
+async def examine(config: Path) -> AsyncGenerator[Finding, None]:
+    """Every finding, as it is made. An unreadable `palier.toml` ends the examination."""
+    try:
+        settings: Settings | None = load(config)
+        problem = None
+    except ConfigurationError as error:
+        settings, problem = None, error
+    for finding in machine.check(settings.folder if settings else Path.cwd()):
+        yield finding
+    if settings is None:
+        assert problem is not None
+        yield Finding.failed("settings", problem)
+        return
+    yield _routes(config, settings)
+    for finding in folder.check(settings):
+        yield finding
+    async for finding in models.check(settings):
+        yield finding
+    async for finding in upstreams.check(settings):
+        yield finding
+
+
+def _routes(config: Path, settings: Settings) -> Finding:
+    if not settings.routes:
+        return Finding(check="settings", status="warn", detail=f"{config} has no route", advice="add [routes.NAME]")
+    names = ", ".join(f"{name} ({len(route.tiers)} tiers)" for name, route in settings.routes.items())
+    return Finding(check="settings", detail=f"{config}: {names}")
+
+
+def exit_status(findings: list[Finding]) -> int:
+    """0 when nothing fails, 4 when only upstreams do, else 1."""
+    failed = [finding for finding in findings if finding.status == "fail"]
+    if not failed:
+        return 0
+    return 4 if all(finding.upstream for finding in failed) else 1
