@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from pathlib import Path
 
 import msgspec
 
@@ -44,7 +46,12 @@ def build(name: str, settings: Settings, resources: Resources) -> Engine:
     if not settings.card and settings.weights in catalogue.entries():
         settings = msgspec.structs.replace(settings, card=settings.weights)
     default = ModelCard(
-        name=name, kind="engine", title=settings.weights, context=CONTEXT, capabilities=CAPABILITIES, on_premises=True
+        name=name,
+        kind="engine",
+        title=Path(settings.weights).name,
+        context=CONTEXT,
+        capabilities=CAPABILITIES,
+        on_premises=True,
     )
     card = catalogue.card(name, settings, default)
     context = settings.context or min(card.context or CONTEXT, CONTEXT)
@@ -163,9 +170,13 @@ class Engine:
                     async with aclosing(self._ask(child, prompt, first, n)) as events:
                         async for event in events:
                             begun = True
+                            child.heard = time.monotonic()
                             yield event
                 return
-            except (UpstreamGarbage, UpstreamTimeout, Unavailable):
+            except UpstreamTimeout:
+                await self._end_if_stuck(child)
+                raise
+            except (UpstreamGarbage, Unavailable):
                 if not await _died(child):
                     raise
             if begun or tries == 2:
@@ -174,6 +185,11 @@ class Engine:
                     hint="it is being started again",
                     retry_after=1.0,
                 )
+
+    async def _end_if_stuck(self, child: Child) -> None:
+        """End a child that nobody has heard for as long as one may wait for a token: it would never answer again."""
+        if time.monotonic() - child.heard >= self._settings.first_token_timeout_s:
+            await child.kill()
 
     async def _ask(self, child: Child, prompt: Prompt, first: int, n: int) -> AsyncGenerator[Event, None]:
         adapters = list(self._adapters)

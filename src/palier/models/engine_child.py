@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 PR_SET_PDEATHSIG = 1
+PROMPT_CACHE_MIB = 256
+"""What it may keep of prompts that it has seen; its own default is 8 GiB."""
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +75,7 @@ def _serve(configuration: Configuration) -> Any:
     parameters.n_parallel = configuration.parallel
     # Small batches: a request that is left during a long prompt frees its slot at the end of a batch.
     parameters.n_batch = parameters.n_ubatch = 256
+    parameters.cache_ram_mib = PROMPT_CACHE_MIB
     parameters.cpuparams.n_threads = configuration.threads
     parameters.cpuparams_batch.n_threads = configuration.threads
     parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in configuration.adapters]

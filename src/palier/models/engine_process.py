@@ -38,14 +38,16 @@ _SPIN = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
 
 class Child:
-    """One running engine. `active` counts the answers it is writing; `log` holds the last lines of its errors."""
+    """One running engine. `active` counts the answers it is writing, `heard` is when a token last came of any of them
+    (on the monotonic clock), `log` holds the last lines of its standard error.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
         self.address = ""
         self.key = key
         self.active = 0
         self.log: deque[str] = deque(maxlen=LOG_LINES)
-        self.started = time.monotonic()
+        self.started = self.heard = time.monotonic()
         self._process = process
         self._idle = asyncio.Event()
         self._idle.set()

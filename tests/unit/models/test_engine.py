@@ -17,7 +17,7 @@ import aiohttp
 import psutil
 import pytest
 
-from palier.errors import Busy, ConfigurationError, InvalidRequest, Unavailable
+from palier.errors import Busy, ConfigurationError, InvalidRequest, Unavailable, UpstreamTimeout
 from palier.models.engine import Engine
 from palier.types import Delta, Event, Finish, Message, Metered, Parameters, Prompt
 
@@ -167,6 +167,17 @@ async def test_killed_before_it_is_asked(build: Build) -> None:
     model = build()
     await model.start()
     kill(model)
+    assert text(await ask(model, prompt()))
+
+
+async def test_stuck_for_good(build: Build) -> None:
+    """One that says nothing any more is ended, and the next request is served by its successor."""
+    model = build(first_token_timeout_s=1.0)
+    await model.start()
+    assert model.pid is not None
+    os.kill(model.pid, signal.SIGSTOP)
+    with pytest.raises(UpstreamTimeout, match="was silent for 1 s"):
+        await ask(model, prompt())
     assert text(await ask(model, prompt()))
 
 
