@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
-from palier.interfaces import Encoder, Model, Resources, Retriever, Startable, Traces
+from palier.interfaces import Answers, Encoder, Model, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline.landing import Landing
 from palier.privacy.connector import HttpConnector
@@ -76,7 +76,7 @@ class Palier:
         *,
         folder: DataFolder,
         knowledge: SqliteKnowledge,
-        traces: Traces,
+        traces: SqliteTraces,
         encoder: Encoder,
         retriever: Retriever,
         workers: ProcessWorkers,
@@ -86,6 +86,7 @@ class Palier:
         self.settings = settings
         self.folder = folder
         self.traces = traces
+        self._answers: Answers = traces
         self.encoder = encoder
         self.models = models
         self.key = folder.access_key()
@@ -146,6 +147,7 @@ class Palier:
             confidence=FittedConfidence(),
             decide=decide,
             traces=self.traces,
+            answers=self._answers,
             detect=lambda words: text.detect(words, route.languages[0] if route.languages else ""),
             abstention=route.abstention,
             languages=route.languages,

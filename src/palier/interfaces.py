@@ -198,6 +198,14 @@ class Traces(Protocol):
         ...
 
 
+class Answers(Protocol):
+    """What answers carry: those that come back as turns of a conversation are known again."""
+
+    async def label_of(self, digests: Sequence[str]) -> Label:
+        """The most restrictive label of the recorded answers (`Trace.answers`) among `digests`; public for none."""
+        ...
+
+
 class Confidence(Protocol):
     """Draft to the probability that it is good enough."""
 

@@ -465,6 +465,8 @@ class Trace(Data, frozen=True, kw_only=True):
     parameters: JSON = {}
     stream: bool = False
     error: str = ""
+    answers: tuple[str, ...] = ()
+    """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
     content: TraceContent | None = None
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import msgspec
 
 from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission, Confidence, Decide, Gate, Retriever, Traces
+from palier.interfaces import Admission, Answers, Confidence, Decide, Gate, Retriever, Traces
 from palier.pipeline.drafts import Collector, replay
-from palier.pipeline.journey import Journey
+from palier.pipeline.journey import Journey, digest
 from palier.pipeline.landing import Landing
-from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Request, Result
+from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
 
@@ -36,6 +36,7 @@ class Parts:
     confidence: Confidence
     decide: Decide
     traces: Traces
+    answers: Answers
     detect: Callable[[str], str]
     abstention: dict[str, str]
     languages: tuple[str, ...]
@@ -101,9 +102,10 @@ async def _climb(journey: Journey, parts: Parts) -> AsyncGenerator[Event, None]:
 
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
-    """Find out the language and the passages."""
+    """Find out what the conversation carries, the language and the passages."""
+    journey.carry(await _carried(journey.request, parts))
     request = journey.request
-    language = request.language or parts.detect(request.question)
+    language = request.language or (parts.detect(request.question) if _minds_language(request, parts) else "")
     passages: tuple[Hit, ...] = ()
     if parts.collections and request.text is None and request.question.strip():
         started = time.perf_counter()
@@ -115,6 +117,17 @@ async def _prepare(journey: Journey, parts: Parts) -> None:
         journey.timings["retrieve_ms"] = (time.perf_counter() - started) * 1000
     journey.request = msgspec.structs.replace(request, language=language, passages=passages)
     journey.needed = frozenset(hit.key for hit in passages[:1])
+
+
+def _minds_language(request: Request, parts: Parts) -> bool:
+    """Whether anything depends on the language: what is looked up, or who may be asked."""
+    return bool(parts.collections) or any(landing.model.card.languages for landing in parts.landings)
+
+
+async def _carried(request: Request, parts: Parts) -> Label:
+    """The label of palier's own answers among the turns of the conversation: an answer carries that of its evidence."""
+    said = [digest(message.content) for message in request.messages if message.role == "assistant" and message.content]
+    return await parts.answers.label_of(said) if said else Label.PUBLIC
 
 
 def _before(request: Request) -> str:
@@ -232,12 +245,10 @@ _FOUND = {"fr": "Ce que j'ai trouvé de plus proche :", "en": "The closest I fou
 
 def _abstention(request: Request, parts: Parts) -> str:
     """An honest "I don't know", in the language of the question, with what was found."""
-    language = (
-        request.language
-        if request.language in _ABSTENTION
-        else next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
-    )
-    words = parts.abstention.get(request.language) or parts.abstention.get(language) or _ABSTENTION[language]
+    asked = request.language or parts.detect(request.question)
+    fallback = next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
+    language = asked if asked in _ABSTENTION else fallback
+    words = parts.abstention.get(asked) or parts.abstention.get(language) or _ABSTENTION[language]
     titles: dict[str, int] = {}
     for n, hit in enumerate(request.passages, 1):
         titles.setdefault(hit.title or hit.document, n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from dataclasses import dataclass, field
@@ -50,11 +51,19 @@ class Journey:
     needed: frozenset[str] = frozenset()
     """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
     label: Label = Label.PUBLIC
+    """The most restrictive of what was asked and of what a tier received."""
+    written: Label = Label.PUBLIC
+    """What the client wrote, as it says."""
     error: str = ""
     result: Result | None = None
 
     def __post_init__(self) -> None:
-        self.label = self.request.label
+        self.label = self.written = self.request.label
+
+    def carry(self, label: Label) -> None:
+        """Raise the label of the request to that of what its earlier turns quote."""
+        self.label = Label.highest(self.request.label, label)
+        self.request = msgspec.structs.replace(self.request, label=self.label)
 
     @property
     def elapsed_ms(self) -> float:
@@ -174,8 +183,15 @@ class Journey:
             parameters=_told(request),
             stream=request.stream,
             error=self.error,
+            answers=self._answers(),
             content=self._content(created) if self.keep_content else None,
         )
+
+    def _answers(self) -> tuple[str, ...]:
+        """What must be known again: what the client's own label would not keep back if it came as a turn."""
+        if self.result is None or self.written.allows(self.label):
+            return ()
+        return tuple(digest(choice.text) for choice in self.result.draft.choices if choice.text)
 
     def _content(self, created: float) -> TraceContent:
         return TraceContent(
@@ -186,6 +202,12 @@ class Journey:
             drafts={tier: draft.text for tier, draft in self.drafts.items()},
             text=self.request.text,
         )
+
+
+def digest(text: str) -> str:
+    """Names a text by its words: the white space between them, which clients change, does not count."""
+    words = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(words, digest_size=16).hexdigest()
 
 
 def _source(n: int, hit: Hit, cited: bool) -> Source:

@@ -25,7 +25,8 @@ class EgressGate:
     def admit(self, request: Request, *, highest: Label, system: str, needed: Collection[str]) -> Admission:
         """Assemble what a destination with `highest` may receive; `needed` are passages that must be among it."""
         if not highest.allows(request.label):
-            reason = f"the question is {request.label}, and this tier may receive at most {highest}"
+            what = "question" if len(request.messages) < 2 else "conversation"
+            reason = f"the {what} is {request.label}, and this tier may receive at most {highest}"
             return Admission(None, request.label, reason, len(request.passages))
         sent = tuple(hit for hit in request.passages if highest.allows(hit.label))
         kept_back = [hit for hit in request.passages if not highest.allows(hit.label)]

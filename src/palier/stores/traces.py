@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -9,7 +10,7 @@ import msgspec
 
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
-from palier.types import Trace, TraceContent
+from palier.types import Label, Trace, TraceContent
 
 TRACES = Schema(name="traces", application_id=0x706C7472)
 SLICE = 500
@@ -18,7 +19,7 @@ Row = dict[str, str | float | bytes | None]
 
 
 class SqliteTraces:
-    """`Traces` in one file of SQLite."""
+    """`Traces` and `Answers` in one file of SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +46,14 @@ class SqliteTraces:
         }
         if content is not None:
             row |= {"label": content.label.value, "expires": content.expires, "words": msgspec.json.encode(content)}
-        await self._database.write(lambda connection: _record(connection, row))
+        answers: list[dict[str, str | int]] = [{"digest": digest, "rank": trace.label.rank} for digest in trace.answers]
+        await self._database.write(lambda connection: _record(connection, row, answers))
+
+    async def label_of(self, digests: Sequence[str]) -> Label:
+        """The most restrictive label of the answers recorded under `digests`; public where there is none."""
+        sql, asked = statements("traces")["rank_of_answers"], msgspec.json.encode(digests).decode()
+        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get)
+        return Label.PUBLIC if rank is None else list(Label)[rank]
 
     async def get(self, id: str) -> Trace | None:
         """The trace with its content, where that is still kept."""
@@ -86,10 +94,12 @@ class SqliteTraces:
         return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
 
 
-def _record(connection: apsw.Connection, row: Row) -> None:
+def _record(connection: apsw.Connection, row: Row, answers: Sequence[dict[str, str | int]]) -> None:
     sql = statements("traces")
     connection.execute(sql["record"], row)
     connection.execute(sql["record_content" if "words" in row else "forget_content"], row)
+    for answer in answers:
+        connection.execute(sql["record_answer"], answer)
 
 
 def _expire(connection: apsw.Connection, now: float) -> int:

@@ -85,6 +85,7 @@ def parts(traces: SqliteTraces, *landings: Landing, hits: Sequence[Hit] = (hit()
         "confidence": SaidSo(),
         "decide": decide,
         "traces": traces,
+        "answers": traces,
         "detect": lambda text: "en",
         "abstention": {},
         "languages": ("fr", "en"),
@@ -335,3 +336,36 @@ async def test_a_drafts_words_stand_only_among_the_contents(traces: SqliteTraces
     assert trace.content is not None
     assert trace.content.drafts["a"] == "secret-draft (0.1)"
     assert all("secret-draft" not in repr(step) for step in trace.steps)
+
+
+async def test_an_answer_keeps_its_label_in_the_turns_that_follow(traces: SqliteTraces) -> None:
+    """Quoted from what is restricted, it comes back in the history of an innocent question: it goes no further up."""
+    secret = hit("Mrs Doe was refunded 68.97 euros.", Label.RESTRICTED, "case.md")
+    quoting = parts(traces, tier("tier-1", Rule(answer="She was refunded\n68.97 euros. [1]")), hits=[secret])
+    first = await answer(request("What was refunded to Mrs Doe?"), quoting)
+    assert first.label is Label.RESTRICTED
+    cloud = tier("cloud", highest=Label.INTERNAL)
+    turns = (
+        Message(role="user", content="What was refunded to Mrs Doe?"),
+        Message(role="assistant", content=" She was refunded 68.97 euros. [1] "),
+        Message(role="user", content="Thanks. How much is the fibre?"),
+    )
+    result = await answer(Request(id="r-2", route="support", messages=turns), parts(traces, cloud))
+    assert not cloud.model.calls  # type: ignore[attr-defined]
+    assert result.status == "abstained"
+    assert result.steps[0].reason == "the conversation is restricted, and this tier may receive at most internal"
+    trace = await traces.get("r-2")
+    assert trace is not None
+    assert trace.label is Label.RESTRICTED
+    third = (*turns, Message(role="assistant", content=result.text), Message(role="user", content="Why?"))
+    await answer(Request(id="r-3", route="support", messages=third[3:]), parts(traces, cloud))
+    assert not cloud.model.calls  # type: ignore[attr-defined]  # what it then said carries it too
+
+
+async def test_an_answer_that_carries_no_more_than_its_question_is_not_held_against_the_next(
+    traces: SqliteTraces,
+) -> None:
+    cloud = tier("cloud", Rule(answer="29.99 [1]"), highest=Label.INTERNAL)
+    first = await answer(request(), parts(traces, cloud))
+    turns = (*request().messages, Message(role="assistant", content=first.text), Message(role="user", content="Why?"))
+    assert (await answer(Request(id="r-2", route="support", messages=turns), parts(traces, cloud))).tier == "cloud"

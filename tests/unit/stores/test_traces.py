@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from palier.errors import StoreError
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import EXPIRES, content_of, trace_of
+from palier.types import Label
 
 
 @pytest.fixture
@@ -80,3 +82,12 @@ async def test_filters_are_answered_by_an_index(traces):
             ]
         )
         assert plan == [f"SEARCH trace USING INDEX trace_by_{column} ({column}=?)"]
+
+
+async def test_an_answer_is_known_by_the_most_restrictive_label_it_was_given_with(traces):
+    for id, label in (("a", Label.CONFIDENTIAL), ("b", Label.RESTRICTED), ("c", Label.INTERNAL)):
+        await traces.record(msgspec.structs.replace(trace_of(id), label=label, answers=(f"only-{id}", "shared")))
+    assert await traces.label_of(["only-a", "unknown"]) is Label.CONFIDENTIAL
+    assert await traces.label_of(["shared"]) is Label.RESTRICTED
+    assert await traces.label_of(["unknown"]) is Label.PUBLIC
+    assert await traces.label_of([]) is Label.PUBLIC

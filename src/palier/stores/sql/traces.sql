@@ -13,6 +13,13 @@ ON CONFLICT (trace) DO UPDATE SET label = excluded.label, expires = excluded.exp
 -- :name forget_content
 DELETE FROM content WHERE trace = :id
 
+-- :name record_answer
+INSERT INTO answer (digest, rank) VALUES (:digest, :rank)
+ON CONFLICT (digest) DO UPDATE SET rank = max(rank, excluded.rank)
+
+-- :name rank_of_answers
+SELECT max(rank) FROM answer WHERE digest IN (SELECT value FROM json_each(?))
+
 -- :name get
 SELECT figures, words FROM trace LEFT JOIN content ON content.trace = trace.id WHERE id = ?
 
