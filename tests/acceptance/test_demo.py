@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,8 @@ import pytest
 
 pytestmark = pytest.mark.engine
 
-SECOND_RUN_S = 20.0
+SECOND_RUN_CPU_S = 20.0
+"""Processor time, which two idle cores give in less: the clock on the wall is that of the machine's other work."""
 
 
 @pytest.fixture(scope="module")
@@ -42,25 +44,31 @@ def demo(root: Path) -> subprocess.Popen[str]:
     )
 
 
+def processor_time() -> float:
+    """Seconds that children of this process have used, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def finished(process: subprocess.Popen[str]) -> str:
     out, err = process.communicate(timeout=110)
     assert process.returncode == 0, out + err
     return out
 
 
-def test_the_demo_shows_what_it_promises_and_is_fast_the_second_time(checkout: Path) -> None:
+def test_the_demo_shows_what_it_promises_and_does_little_the_second_time(checkout: Path) -> None:
     first = finished(demo(checkout))
-    started = time.monotonic()
+    before = processor_time()
     second = finished(demo(checkout))
-    assert time.monotonic() - started < SECOND_RUN_S
+    assert processor_time() - before < SECOND_RUN_CPU_S
     for shown in (first, second):
-        assert len(re.findall(r"^\d .*\?|^\d \w", shown, flags=re.MULTILINE)) >= 5
-        assert "✓ quote" in shown
+        assert re.findall(r"^(\d) ", shown, flags=re.MULTILINE) == list("12345")
+        assert shown.count("✓ quotation") == 2
         assert "✓ recorded teacher" in shown
-        assert "may receive" in shown
+        assert "✗ recorded teacher" in shown
+        assert "its evidence is restricted" in shown
         assert shown.count("an honest abstention") == 2
-        assert "not calibrated" in shown
-        assert "ms" in shown
+        assert shown.count("not calibrated · ") >= 5
         assert "what to type next" in shown
 
 
@@ -79,8 +87,9 @@ def test_a_killed_demo_leaves_nothing_running(checkout: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_command_of_the_tutorial_works(repository: Path, checkout: Path) -> None:
-    """Its console blocks, one after the other in one shell, as they stand; only the port is any that is free."""
+    """Its console blocks, one after the other in one shell, as they stand."""
     text = (repository / "docs" / "tutorial.md").read_text(encoding="utf-8")
     lines = [
         line for block in re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()
@@ -88,16 +97,21 @@ def test_every_command_of_the_tutorial_works(repository: Path, checkout: Path) -
     commands = [re.sub(r"^\$ ", "", line) for line in lines]
     assert len(commands) > 20
     script = "\n".join(["set -e", *(c for c in commands if ".venv" not in c)])
-    bin_folder = Path(sys.executable).parent
-    done = subprocess.run(
+    shell = subprocess.Popen(
         ["bash", "-c", script],
         cwd=checkout,
-        env=environment(PATH=f"{bin_folder}:{os.environ['PATH']}"),
-        capture_output=True,
+        env=environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=110,
-        check=False,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert '"palier"' in done.stdout
-    assert "recorded" in done.stdout
+    try:
+        out, err = shell.communicate(timeout=280)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+    assert shell.returncode == 0, out[-3000:] + err[-3000:]
+    assert '"palier":' in out
+    assert "recorded teacher" in out or "tier-3 (teacher)" in out
+    assert "its evidence is restricted" in out
