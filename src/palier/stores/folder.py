@@ -117,15 +117,17 @@ class DataFolder:
 
     def access_key(self) -> str:
         """The key that clients show, made at the first call. Raises `StoreError`, and `ConfigurationError` if bad."""
-        try:
-            descriptor = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
+        if self.key_file.exists():
             return self._read_key()
+        made = self.key_file.with_name("key.new")  # renamed when whole: a crash or a full disk leaves no empty key
+        key = secrets.token_urlsafe(32)
+        try:
+            made.unlink(missing_ok=True)
+            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(key + "\n")
+            made.rename(self.key_file)
         except OSError as error:
             raise StoreError(f"{self.key_file} cannot be made: {error.strerror}") from None
-        key = secrets.token_urlsafe(32)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key + "\n")
         return key
 
     def _read_key(self) -> str:
@@ -157,8 +159,11 @@ def _take_lock(descriptor: int, folder: Path) -> None:
             raise _busy(folder, _read_holder(descriptor))
         time.sleep(0.01)
     holder = Holder(pid=os.getpid(), command=_command(), started=time.time())
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror}", hint="free some space on that disk") from None
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

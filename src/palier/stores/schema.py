@@ -8,7 +8,9 @@ traces are never opened as documents.
 from __future__ import annotations
 
 import functools
+import os
 import re
+import stat
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -47,6 +49,7 @@ def open_writer(path: Path, schema: Schema) -> apsw.Connection:
     """
     try:
         _check_kind(path, schema)
+        _keep_private(path)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         # Page size and vacuum only hold when they stand before the first table.
@@ -132,6 +135,19 @@ def _check_kind(path: Path, schema: Schema) -> None:
             f"{path} has version {version}, and this palier knows {schema.version} at most",
             hint="it was written by a newer palier: upgrade this one, or set another `data`",
         )
+
+
+def _keep_private(path: Path) -> None:
+    """Only its owner reads it, whatever the folder's mode; SQLite gives its log the mode of the file."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        for file in (path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))):
+            if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+                file.chmod(0o600)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be opened: {error.strerror}", hint="check the folder, and that this user may write there"
+        ) from None
 
 
 def _set(connection: apsw.Connection, name: str, value: str | int) -> None:

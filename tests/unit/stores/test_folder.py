@@ -145,3 +145,12 @@ def test_an_empty_key_is_refused(tmp_path):
     folder.key_file.touch(mode=0o600)
     with pytest.raises(ConfigurationError, match="is empty"):
         folder.access_key()
+
+
+def test_a_key_that_was_not_written_whole_is_made_again(tmp_path):
+    folder = DataFolder(tmp_path)
+    (tmp_path / "key.new").write_text("half")
+    key = folder.access_key()
+    assert len(key) > 40
+    assert DataFolder(tmp_path).access_key() == key
+    assert not (tmp_path / "key.new").exists()

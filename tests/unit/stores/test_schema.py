@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 
 import apsw
 import pytest
@@ -133,7 +134,7 @@ def test_a_making_that_was_cut_short_goes_on(tmp_path):
 
 
 def test_a_missing_folder_is_a_store_error(tmp_path):
-    with pytest.raises(StoreError, match="unable to open"):
+    with pytest.raises(StoreError, match="cannot be opened"):
         open_writer(tmp_path / "absent" / "traces.db", TRACES)
 
 
@@ -141,3 +142,14 @@ def test_a_reader_cannot_write(tmp_path):
     open_writer(tmp_path / "traces.db", TRACES)
     with pytest.raises(apsw.ReadOnlyError):
         open_reader(tmp_path / "traces.db", TRACES).execute("DELETE FROM trace")
+
+
+def test_only_its_owner_reads_a_file_whatever_the_folder(tmp_path):
+    tmp_path.chmod(0o755)
+    path = tmp_path / "traces.db"
+    path.touch(0o644)
+    writer = open_writer(path, TRACES)
+    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == dict.fromkeys(
+        ("traces.db", "traces.db-wal", "traces.db-shm"), 0o600
+    )
+    writer.close()

@@ -85,8 +85,8 @@ async def test_filters_are_answered_by_an_index(traces):
 
 
 async def test_an_answer_is_known_by_the_most_restrictive_label_it_was_given_with(traces):
-    for id, label in (("a", Label.CONFIDENTIAL), ("b", Label.RESTRICTED), ("c", Label.INTERNAL)):
-        await traces.record(msgspec.structs.replace(trace_of(id), label=label, answers=(f"only-{id}", "shared")))
+    for name, label in (("a", Label.CONFIDENTIAL), ("b", Label.RESTRICTED), ("c", Label.INTERNAL)):
+        await traces.record(msgspec.structs.replace(trace_of(name), label=label, answers=(f"only-{name}", "shared")))
     assert await traces.label_of(["only-a", "unknown"]) is Label.CONFIDENTIAL
     assert await traces.label_of(["shared"]) is Label.RESTRICTED
     assert await traces.label_of(["unknown"]) is Label.PUBLIC
