@@ -86,7 +86,10 @@ class Child:
             await self.ended()
             await self._reading
             raise Unavailable(f"the engine died at its start ({self.death()})", hint=self.last_words())
-        answer = msgspec.json.decode(line, type=Answer)
+        try:
+            answer = msgspec.json.decode(line, type=Answer)
+        except msgspec.DecodeError:
+            raise Unavailable("the engine's process said something else than where it listens") from None
         if answer.error:
             raise Unavailable(f"the engine cannot start: {answer.error}", hint=self.last_words())
         return answer
@@ -219,7 +222,7 @@ class Supervisor:
         if self._closed:
             raise Unavailable("the engine is closed")
         if self._failure is not None and not self._was_ready:
-            raise self._failure
+            raise _again(self._failure)
         wait = max(self._next_try - time.monotonic(), 1.0)
         why = f": {self._failure.message}" if self._failure is not None else ""
         raise Unavailable(f"the engine is not ready after {limit_s:g} s{why}", retry_after=wait)
@@ -234,6 +237,9 @@ class Supervisor:
             return
         async with self._starting:
             new = await self._launch()
+            if self._closed:
+                await new.stop()
+                raise Unavailable("the engine is closed")
             old, self._child = self._child, new
         await self._tell()
         if old is not None:
@@ -297,3 +303,8 @@ class Supervisor:
             await child.ended()
         assert child is not None
         return time.monotonic() - child.started
+
+
+def _again(error: PalierError) -> PalierError:
+    """The same error anew: one that is raised to many callers would gather the tracebacks of all of them."""
+    return type(error)(error.message, hint=error.hint, param=error.param, retry_after=error.retry_after)
