@@ -1,8 +1,9 @@
 """The whole request, as a straight line: retrieve, then for each tier admit, ask, decide; answer or abstain; record.
 
 `stream` is the one implementation. A draft whose tier must reach a threshold is held until the decision; what is served
-whatever it says (the last tier, or a tier asked by name) is released as it comes. After the first released event there
-is no fallback: an error then ends the stream.
+whatever it says (the last tier, or a tier asked by name) is released as it comes, unless it is a quotation: that comes
+all at once, and an empty one is no answer. After the first released event there is no fallback: an error then ends the
+stream.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ async def _climb(journey: Journey, parts: Parts) -> AsyncGenerator[Event, None]:
         admission = _admit(journey, parts, landing)
         if admission is None:
             continue
-        if landing.threshold <= 0:
+        if landing.threshold <= 0 and landing.model.card.generates:
             async with aclosing(_serve(journey, parts, landing, admission)) as events:
                 async for event in events:
                     yield event
@@ -97,7 +98,7 @@ async def _climb(journey: Journey, parts: Parts) -> AsyncGenerator[Event, None]:
         if journey.failures and not parts.climb_on_failure and journey.steps[-1].outcome == "failed":
             break
     _raise_if_hopeless(journey)
-    for event in replay(journey.abstain(_abstention(journey.request, parts)).draft):
+    for event in replay(journey.abstain(*_abstention(journey.request, parts)).draft):
         yield event
 
 
@@ -172,6 +173,9 @@ async def _consider(journey: Journey, parts: Parts, landing: Landing, admission:
     except PalierError as error:
         journey.fail(landing, error, collector.elapsed_ms)
         return None
+    except (GeneratorExit, asyncio.CancelledError):
+        journey.left(landing, admission, collector.draft())
+        raise
     draft, decision = _judge(parts, landing, admission, collector.draft())
     stays = decision.action == "stay"
     journey.drafted(landing, admission, draft, decision, "answered" if stays else "climbed")
@@ -207,8 +211,7 @@ async def _serve(journey: Journey, parts: Parts, landing: Landing, admission: Ad
             raise
         return
     except (GeneratorExit, asyncio.CancelledError):
-        left = Decision(action="stay", reason="the client left")
-        journey.drafted(landing, admission, collector.draft(), left, "abandoned")
+        journey.left(landing, admission, collector.draft())
         raise
     draft, decision = _judge(parts, landing, admission, collector.draft())
     journey.drafted(landing, admission, draft, decision, "answered")
@@ -224,15 +227,20 @@ def _judge(parts: Parts, landing: Landing, admission: Admission, draft: Draft) -
         features = parts.confidence.features(prompt, draft)
         probability = parts.confidence.probability(features, generates=landing.model.card.generates)
         draft = msgspec.structs.replace(draft, features=features)
+    elif not landing.model.card.generates and not draft.text:
+        return draft, Decision(action="climb", reason="nothing to quote", threshold=landing.threshold)
     return draft, parts.decide(probability, landing.threshold)
 
 
 def _raise_if_hopeless(journey: Journey) -> None:
-    """An error is honest where no tier wrote anything because of it; else an abstention is."""
+    """An error is honest where no tier wrote anything because of it; else an abstention is.
+
+    A tier that failed might have answered: that another may not see the evidence does not make it unanswerable.
+    """
     outcomes = {step.outcome for step in journey.steps}
     if outcomes <= {"skipped"} and journey.obstacles:
         raise journey.obstacles[-1]
-    if "failed" in outcomes and outcomes <= {"failed", "skipped"}:
+    if "failed" in outcomes and outcomes <= {"failed", "skipped", "refused"}:
         raise journey.failures[-1]
 
 
@@ -243,8 +251,8 @@ _ABSTENTION = {
 _FOUND = {"fr": "Ce que j'ai trouvé de plus proche :", "en": "The closest I found:"}
 
 
-def _abstention(request: Request, parts: Parts) -> str:
-    """An honest "I don't know", in the language of the question, with what was found."""
+def _abstention(request: Request, parts: Parts) -> tuple[str, Label]:
+    """An honest "I don't know", in the language of the question, with what was found; and what its titles carry."""
     asked = request.language or parts.detect(request.question)
     fallback = next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
     language = asked if asked in _ABSTENTION else fallback
@@ -252,5 +260,7 @@ def _abstention(request: Request, parts: Parts) -> str:
     titles: dict[str, int] = {}
     for n, hit in enumerate(request.passages, 1):
         titles.setdefault(hit.title or hit.document, n)
-    found = ", ".join(f"{title} [{n}]" for title, n in list(titles.items())[:3])
-    return f"{words} {_FOUND[language]} {found}." if found else words
+    named = dict(list(titles.items())[:3])
+    found = ", ".join(f"{title} [{n}]" for title, n in named.items())
+    label = Label.highest(*(hit.label for hit in request.passages if (hit.title or hit.document) in named))
+    return f"{words} {_FOUND[language]} {found}." if found else words, label

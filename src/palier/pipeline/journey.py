@@ -109,6 +109,10 @@ class Journey:
             features=draft.features,
         )
 
+    def left(self, landing: Landing, admission: Admission, draft: Draft) -> None:
+        """A tier that was at work when the client left: what it wrote so far was paid for."""
+        self.drafted(landing, admission, draft, Decision(action="stay", reason="the client left"), "abandoned")
+
     def _step(self, landing: Landing, outcome: Outcome, reason: str, **figures: Any) -> None:
         self.steps.append(Step(tier=landing.name, model=landing.model_name, outcome=outcome, reason=reason, **figures))
 
@@ -144,14 +148,17 @@ class Journey:
         )
         return self.result
 
-    def abstain(self, words: str) -> Result:
-        """Nobody's draft is good enough: say so, with what was found and why nobody else was asked."""
+    def abstain(self, words: str, label: Label) -> Result:
+        """Nobody's draft is good enough: say so, with what was found and why nobody else was asked.
+
+        `label` is that of the titles that `words` names.
+        """
         ways = [f"{step.tier}: {step.reason}" for step in self.steps]
-        best = max((step.confidence or 0.0 for step in self.steps), default=0.0)
+        best = max((step.confidence for step in self.steps if step.confidence is not None), default=None)
         decision = Decision(action="abstain", reason="; ".join(ways) or "no tier may answer", confidence=best)
-        found = self.request.passages
-        self.label = Label.highest(self.label, *(hit.label for hit in found[:3]))
-        return self.finish("abstained", Draft(choices=(Choice(text=words),)), decision, passages=found)
+        self.label = Label.highest(self.label, label)
+        draft = Draft(choices=(Choice(text=words),))
+        return self.finish("abstained", draft, decision, passages=self.request.passages)
 
     def trace(self) -> Trace:
         """What is recorded, whether the request was answered or not."""

@@ -140,7 +140,8 @@ def _check_kind(path: Path, schema: Schema) -> None:
 def _keep_private(path: Path) -> None:
     """Only its owner reads it, whatever the folder's mode; SQLite gives its log the mode of the file."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not path.exists():  # never opened when it is there: closing it would take SQLite's own locks away
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         for file in (path, *(path.with_name(path.name + beside) for beside in ("-wal", "-shm"))):
             if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
                 file.chmod(0o600)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from palier.errors import InvalidRequest, UpstreamError, UpstreamGarbage
@@ -369,3 +371,41 @@ async def test_an_answer_that_carries_no_more_than_its_question_is_not_held_agai
     first = await answer(request(), parts(traces, cloud))
     turns = (*request().messages, Message(role="assistant", content=first.text), Message(role="user", content="Why?"))
     assert (await answer(Request(id="r-2", route="support", messages=turns), parts(traces, cloud))).tier == "cloud"
+
+
+async def test_a_client_that_leaves_while_a_draft_is_held_leaves_a_step(traces: SqliteTraces) -> None:
+    slow = tier("tier-1", Rule(answer="one two three four", delay_s=10.0), threshold=0.6)
+    asked = asyncio.create_task(answer(request(), parts(traces, slow)))
+    while not slow.model.calls:  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    trace = await traces.get("r-1")
+    assert trace is not None
+    assert [(step.outcome, step.reason) for step in trace.steps] == [("abandoned", "the client left")]
+
+
+async def test_a_failure_is_not_hidden_behind_a_refusal(traces: SqliteTraces) -> None:
+    """Nobody could look at the evidence: that is no "I don't know"."""
+    broken = tier("tier-1", Rule(fail="garbage"), threshold=0.6)
+    cloud = tier("cloud", highest=Label.INTERNAL)
+    with pytest.raises(UpstreamGarbage):
+        await answer(request(), parts(traces, broken, cloud, hits=[hit(label=Label.RESTRICTED)]))
+
+
+async def test_an_empty_quotation_is_no_answer(traces: SqliteTraces) -> None:
+    quote = tier("quote", Rule(answer=""), generates=False)
+    for asked in (request(), request(tier="quote")):
+        result = await answer(asked, parts(traces, quote, hits=[]))
+        assert (result.status, result.steps[0].reason) == ("abstained", "nothing to quote")
+        assert result.confidence is None  # unknown is never 0
+
+
+async def test_an_abstention_carries_the_label_of_the_titles_it_names(traces: SqliteTraces) -> None:
+    public = [hit(), hit("More."), hit("Yet more.")]
+    secret = msgspec.structs.replace(hit("She owes 3 euros.", Label.RESTRICTED, "case.md"), title="Case of Mrs Doe")
+    unsure = tier("tier-1", Rule(answer="?"), threshold=0.9, highest=Label.INTERNAL)
+    result = await answer(request(), parts(traces, unsure, hits=[*public, secret]))
+    assert "Case of Mrs Doe [4]" in result.text
+    assert result.label is Label.RESTRICTED
