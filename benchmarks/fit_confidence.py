@@ -57,7 +57,7 @@ def logistic(features: Sequence[Features], right: Array, weight: Array, *, ridge
 
 
 def quoting(pairs: extract_piaf.Pairs) -> dict[str, object]:
-    """The confidence of quotations. A question whose paragraph was taken away counts a third of one with it."""
+    """The confidence of quotations. A question whose paragraph was taken away counts a quarter of one with it."""
     judged = list(rows(pairs))
     weight = np.array([1.0 if row.answerable else UNANSWERABLE for row in judged])
     fitted = logistic([row.features for row in judged], np.array([float(row.right) for row in judged]), weight)
@@ -114,8 +114,8 @@ def judge(judged: Sequence[Case]) -> dict[str, object]:
     }
 
 
-UNANSWERABLE = 1 / 3
-"""One question in four that a support desk gets is taken to have no answer in its documents."""
+UNANSWERABLE = 1 / 4
+"""One question in five that a support desk gets is taken to have no answer in its documents."""
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.piaf import Question, holds
-from palier.models import extract
+from palier.models import choosing, extract
 from palier.models.quoting import Evidence, Weighed, weigh
 from palier.retrieval import sentence_model
 from palier.types import Features, Hit
@@ -50,11 +50,11 @@ def row(question: Question, hits: Sequence[Hit], *, answerable: bool) -> Row:
     """What `Extract.quote` answers, by the same functions."""
     evidence = [extract.as_evidence(hit) for hit in hits]
     weighed = weigh(question.text, "fr", evidence)
-    kept = extract.shortlist(weighed)
+    kept = choosing.shortlist(weighed)
     texts = sentences_of(weighed, kept, evidence)
     cosines = np.array([vector(text) @ vector(question.text) for text in texts])
-    order = np.argsort(-extract.scorer().scores(weighed.signals[kept], cosines))
-    quotation = extract.choose(weighed, kept, cosines, evidence)
+    order = np.argsort(-choosing.scorer().scores(weighed.signals[kept], cosines))
+    quotation = choosing.choose(weighed, kept, cosines, evidence)
     best = weighed.sentences[kept[order[0]]]
     right = answerable and holds(texts[order[0]], question.answers)
     return Row(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from palier.text import fold
+from palier.text import fold, tokens
 
 _NOUNS = {
     "who": "nom auteur personne personnage name person author",
@@ -13,7 +14,7 @@ _NOUNS = {
         " distance vitesse debit age altitude tarif budget surface profondeur temperature delai taux frais numero number"
         " price cost fee rate amount speed size length height percentage delay"
     ),
-    "date": "date annee jour mois siecle epoque periode decennie moment heure year day month century period time",
+    "date": "date annee jour mois siecle epoque periode decennie moment heure year day month century period",
     "place": (
         "ville pays lieu region endroit continent commune departement etat rue quartier adresse boutique city country"
         " place town state street address shop"
@@ -25,6 +26,10 @@ _WORDS = {
     "date": r"\bquand\b|\bwhen\b|\bdepuis\b.*\?|\bhow long\b",
     "place": r"\bwhere\b",
     "reason": r"\bpourquoi\b|\bwhy\b|\braisons?\b|\breasons?\b",
+    "definition": (
+        r"\bqu'est[ -]ce qu(?:e |')(?!on |il |elle |je )|\bc'est quoi\b|\bque (?:signifie|veut dire|designe)\b"
+        r"|\bwhat (?:is|are) (?:an? )?\w+ ?\?|\bmean\b"
+    ),
     "manner": r"\bcomment\b|\bhow (?:do|can|to|does|did|should|is|are|was|were)\b",
     "contact": r"\btelephone\b|\bnumero\b|\bappeler\b|\be-?mails?\b|\bcourriel\b|\bcontacter\b|\bcall\b|\bphone\b",
 }
@@ -71,6 +76,12 @@ _SIGNS = {
         re.compile(r"(?i)\bcar\b|\bparce qu|\bpuisqu|\ben raison|\bgr[âa]ce|\bcause|\bdue?s?\b|\bbecause\b|\bsince\b"),
         re.compile(r"(?i)\bafin\b|\bpour\b|\bpermet|\bso that\b|\bin order\b|\bdonc\b"),
     ),
+    "definition": (
+        re.compile(
+            r"(?i)\best (?:une?|l[ea'\u2019])|\bsont des\b|d[ée]signe|\bsignifie|\bis an?\b|\bmeans\b|\brefers\b"
+        ),
+        re.compile(r"(?i)\best\b|\bsont\b|\bis\b|\bare\b"),
+    ),
     "manner": (
         re.compile(r"(?i)\ben \w+ant\b|\bgr[âa]ce|\bau moyen|\bà l['\u2019]aide|\bby \w+ing\b|^\W*(?:\d+[.)]|-)"),
         re.compile(r"(?i)\bpar\b|\bavec\b|\bby\b|\bwith\b|\busing\b"),
@@ -79,23 +90,44 @@ _SIGNS = {
 }
 
 
-def asked(question: str) -> frozenset[str]:
-    """The kinds of answer that `question` asks for; empty where its words do not say."""
+_COUNTED = re.compile(r"\b(?:combien d(?:e |')|how many )(\w{3,})")
+_QUANTITY = rf"(?:\d[\d .,]*|\b(?:{_WORD_NUMBERS}) )(?:\w+ ){{0,2}}"
+
+
+class Asking(NamedTuple):
+    """What a question asks for: kinds of answer (none where its words do not say), its own words, what it counts."""
+
+    kinds: frozenset[str]
+    words: frozenset[str]
+    counted: re.Pattern[str] | None
+
+    def offered(self, sentence: str) -> float:
+        """How well `sentence` looks like it holds what is asked: 1 plainly, 0.5 perhaps, 0 not.
+
+        A name or a number of the question is no answer to it.
+        """
+        best = 0.0
+        for kind in self.kinds:
+            plain, perhaps = _SIGNS[kind]
+            if kind == "number" and self.counted is not None:
+                best = max(best, 1.0 if self.counted.search(fold(sentence)) else 0.5 * self._new(plain, sentence))
+            elif self._new(plain, sentence):
+                return 1.0
+            if self._new(perhaps, sentence):
+                best = max(best, 0.5)
+        return best
+
+    def _new(self, sign: re.Pattern[str], sentence: str) -> bool:
+        return any(not self.words.issuperset(tokens(match.group())) for match in sign.finditer(sentence))
+
+
+def asking(question: str) -> Asking:
+    """Read `question` for what it asks."""
     # "Où" (where) and "ou" (or) fold to one word.
     folded = fold(_WHERE.sub("where", question))
     kinds = {kind for kind, pattern in _ASKS.items() if pattern.search(folded)}
     if "number" in kinds or "date" in kinds:
         kinds.discard("manner")
-    return frozenset(kinds)
-
-
-def offered(kinds: frozenset[str], sentence: str) -> float:
-    """How well `sentence` looks like it holds one of `kinds`: 1 plainly, 0.5 perhaps, 0 not."""
-    best = 0.0
-    for kind in kinds:
-        plain, perhaps = _SIGNS[kind]
-        if plain.search(sentence):
-            return 1.0
-        if perhaps.search(sentence):
-            best = 0.5
-    return best
+    counted = _COUNTED.search(folded)
+    noun = re.compile(_QUANTITY + re.escape(counted.group(1)[:5])) if counted else None
+    return Asking(frozenset(kinds), frozenset(tokens(question)), noun)
