@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palier.models.asking import asking
-from palier.text import figures, sentences, terms, tokens
+from palier.text import asking, figures, sentences, terms, tokens
 
 MAX_SENTENCES = 400
 """Sentences that are weighed for one question."""

@@ -6,14 +6,15 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
-from palier.text import Figure, detect, figures, fold, terms
+from palier.text import Figure, asking, figures, fold, tokens
+from palier.text.stopwords import BOTH
 from palier.types import Draft, Features, Hit, Prompt, TokenLogprob
 
 _MAX_DRAFT = 8000
 """Characters of a draft that are examined."""
+_STEM = 6
 _SHORT = 2
 """A figure of fewer digits is often no fact: a list's number, "one of 2"."""
 
@@ -28,25 +29,26 @@ _CITATION = re.compile(r"\[(\d{1,3})\]")
 
 
 class _Read(NamedTuple):
-    """A text as grounding needs it: its terms as one string with spaces around, and as a set."""
+    """A text as grounding needs it: its words in one line with spaces around, and the stems of those that matter."""
 
-    language: str
     line: str
-    terms: frozenset[str]
+    stems: frozenset[str]
 
 
 def signals(prompt: Prompt, draft: Draft) -> Features:
-    """Named signals of `draft`, all finite. Under 2 ms for 200 tokens and six passages."""
+    """Named signals of `draft`, all finite. About 2 ms for 200 tokens and six passages never seen before.
+
+    Words are compared by their first letters: measured as good as stemming for this, without its time on the event
+    loop, and the same for every language.
+    """
     text = _CITATION.sub("", draft.text[:_MAX_DRAFT]).strip()
-    language = prompt.language or detect(prompt.question)
-    asked = _read(prompt.question, language)
-    said = terms(text, language)
-    evidence = [_read(hit.text, hit.language or language) for hit in prompt.passages]
-    known = frozenset().union(asked.terms, *(passage.terms for passage in evidence))
+    asked, said = _read(prompt.question), _read(text)
+    evidence = [_read(hit.text) for hit in prompt.passages]
     return {
         **_of_evidence(asked, evidence, prompt.passages),
-        **_of_support(said, asked, evidence, known),
+        **_of_support(said, asked, evidence),
         **_of_facts(text, prompt, asked, evidence),
+        **_of_kind(text, prompt.question),
         **_of_form(text, said, draft, len(prompt.passages)),
         **_of_tokens(draft.choices[0].logprobs if draft.choices else ()),
     }
@@ -56,28 +58,26 @@ def _of_evidence(asked: _Read, evidence: Sequence[_Read], hits: Sequence[Hit]) -
     """Whether there is anything to answer from."""
     scores = sorted((hit.score for hit in hits), reverse=True)
     best, second = [*scores, 0.0, 0.0][:2]
-    together = frozenset().union(*(passage.terms for passage in evidence))
+    together = frozenset().union(*(passage.stems for passage in evidence))
     return {
         "evidence": float(bool(evidence)),
-        "evidence_coverage": _share(asked.terms, together),
-        "passage_coverage": max((_share(asked.terms, passage.terms) for passage in evidence), default=0.0),
+        "evidence_coverage": _share(asked.stems, together),
+        "passage_coverage": max((_share(asked.stems, passage.stems) for passage in evidence), default=0.0),
         "score": _logit(best),
         "score_margin": _logit(best) - _logit(second),
         "cosine": max((hit.cosine for hit in hits), default=0.0),
     }
 
 
-def _of_support(said: Sequence[str], asked: _Read, evidence: Sequence[_Read], known: frozenset[str]) -> Features:
+def _of_support(said: _Read, asked: _Read, evidence: Sequence[_Read]) -> Features:
     """How much of the draft's own words the evidence has, all of it and its best passage."""
-    words = frozenset(said)
-    own = words - asked.terms
-    pairs = list(pairwise(said))
+    own = said.stems - asked.stems
+    known = asked.stems.union(*(passage.stems for passage in evidence))
     return {
-        "support": _share(words, known),
-        "passage_support": max((_share(own, passage.terms) for passage in evidence), default=0.0),
-        "pair_support": sum(any(f" {a} {b} " in p.line for p in evidence) for a, b in pairs) / max(len(pairs), 1),
-        "question_coverage": _share(asked.terms, words),
-        "novelty": len(own) / max(len(words), 1),
+        "support": _share(said.stems, known),
+        "passage_support": max((_share(own, passage.stems) for passage in evidence), default=0.0),
+        "question_coverage": _share(asked.stems, said.stems),
+        "novelty": len(own) / max(len(said.stems), 1),
     }
 
 
@@ -91,7 +91,7 @@ def _of_facts(text: str, prompt: Prompt, asked: _Read, evidence: Sequence[_Read]
         values = _values(prompt.question).union(*(_values(hit.text) for hit in prompt.passages))
     unfounded = sum(not _stands(figure, values) for figure in numbers)
     read = (asked, *evidence)
-    unheard = sum(not any(_line(name.text, known.language) in known.line for known in read) for name in names)
+    unheard = sum(not any(f" {name.value} " in known.line for known in read) for name in names)
     return {
         "figures": math.log1p(len(numbers)),
         "figures_unfounded": math.log1p(unfounded),
@@ -102,12 +102,19 @@ def _of_facts(text: str, prompt: Prompt, asked: _Read, evidence: Sequence[_Read]
     }
 
 
-def _of_form(text: str, said: Sequence[str], draft: Draft, passages: int) -> Features:
+def _of_kind(text: str, question: str) -> Features:
+    """Whether the draft holds the kind of thing that is asked: a number for "combien"."""
+    sought = asking(question)
+    met = sought.offered(text) if sought.kinds else 0.0
+    return {"kind_met": met, "kind_missed": 1.0 - met if sought.kinds else 0.0}
+
+
+def _of_form(text: str, said: _Read, draft: Draft, passages: int) -> Features:
     folded = fold(text)
     cited = [int(number) for number in _CITATION.findall(draft.text[:_MAX_DRAFT])]
     finish = draft.choices[0].finish if draft.choices else ""
     return {
-        "length": math.log1p(len(said)),
+        "length": math.log1p(said.line.count(" ")),
         "empty": float(not text),
         "refusal": float(_REFUSAL.search(folded) is not None),
         "negation": float(_NEGATION.search(folded) is not None),
@@ -148,18 +155,14 @@ def _stands(figure: Figure, values: Collection[str]) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _read(text: str, language: str) -> _Read:
-    words = terms(text, language)
-    return _Read(language, f" {' '.join(words)} ", frozenset(words))
+def _read(text: str) -> _Read:
+    words = tokens(text)
+    return _Read(f" {' '.join(words)} ", frozenset(word[:_STEM] for word in words if word not in BOTH))
 
 
 @lru_cache(maxsize=512)
 def _values(text: str) -> frozenset[str]:
     return frozenset(figure.value for figure in figures(text, names=False))
-
-
-def _line(name: str, language: str) -> str:
-    return f" {' '.join(terms(name, language))} "
 
 
 def _share(words: frozenset[str], among: frozenset[str]) -> float:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from palier.text import fold, tokens
+from palier.text.words import fold, tokens
 
 _NOUNS = {
     "who": "nom auteur personne personnage name person author",
     "number": (
         "nombre taille prix cout montant part superficie population pourcentage proportion duree longueur hauteur"
-        " distance vitesse debit age altitude tarif budget surface profondeur temperature delai taux frais numero number"
-        " price cost fee rate amount speed size length height percentage delay"
+        " distance vitesse debit age altitude price cost fee rate amount speed size length height percentage delay"
     ),
     "date": "date annee jour mois siecle epoque periode decennie moment heure year day month century period",
     "place": (
