@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -99,12 +100,14 @@ def gateway(home: Home) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_it_starts_fast(home: Home) -> None:
+    """In processor time, which other work on the machine does not change: 0.4 s on the machine this was written on."""
     took = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         home.run("--help")
-        took.append(time.perf_counter() - started)
-    assert min(took) < 1.0, took
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(took) < 0.8, took
 
 
 def test_version(home: Home) -> None:

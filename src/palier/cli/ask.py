@@ -126,9 +126,8 @@ def provenance(result: Result) -> None:
     where = f"{result.tier} ({result.model})" if result.tier else "nobody: an honest abstention"
     figures = terminal.confidence(decision.confidence, decision.threshold, calibrated=decision.calibrated)
     out.print(terminal.styled(("answered by ", "dim"), (where, "bold"), (" · " + figures, "dim")), soft_wrap=True)
-    out.print(terminal.styled(("because     ", "dim"), decision.reason), soft_wrap=True)
-    for step in result.steps:
-        out.print(terminal.styled(("            ", "dim"), _step(step)), soft_wrap=True)
+    for n, reason in enumerate([_step(step) for step in result.steps] or [decision.reason]):
+        out.print(terminal.styled(("because     " if n == 0 else " " * 12, "dim"), reason), soft_wrap=True)
     for source in result.sources:
         mark = "›" if source.cited else " "
         title = terminal.one_line(source.title or source.document, 60)

@@ -93,7 +93,7 @@ def _facts(card: ModelCard, speed: Speed | None) -> list[tuple[str, str]]:
         ("options", ", ".join(sorted(card.capabilities)) or "none"),
         ("may train on", "yes" if card.may_train_on_outputs else "not known to be allowed"),
         ("price", "none" if card.price is None else f"${card.price.input} in, ${card.price.output} out, per M tokens"),
-        ("speed here", measured),
+        *([("speed here", measured)] if card.kind == "engine" else []),
         *([("beware", card.use_limits)] if card.use_limits else []),
         *([("source", card.source)] if card.source else []),
     ]

@@ -90,13 +90,6 @@ def collections(config: Config = CONFIG, user: As = "", groups: Groups = None, a
         if not found:
             terminal.note("there is no document yet: palier ingest PATH")
             return
-        from rich.table import Table
-
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in found[0]:
-            table.add_column(name)
-        for collection in found:
-            table.add_row(*(terminal.styled(str(value)) for value in collection.values()))
-        terminal.out().print(table)
+        terminal.columns(list(found[0]), [[str(value) for value in collection.values()] for collection in found])
 
     terminal.run(main)

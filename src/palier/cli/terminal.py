@@ -10,7 +10,7 @@ import asyncio
 import functools
 import re
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -100,6 +100,15 @@ def run(main: Callable[[], Coroutine[Any, Any, int | None] | int | None]) -> Non
     except KeyboardInterrupt:
         status = 130
     raise typer.Exit(status)
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output, as wide as it is: the terminal wraps its lines, and a pipe gets them whole."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(header, *cells, strict=True)]
+    for row, style in ((header, "bold"), *((row, "") for row in cells)):
+        words = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        out().print(styled((words.rstrip(), style)), soft_wrap=True)
 
 
 # --- numbers in words --------------------------------------------------------------------------------------------

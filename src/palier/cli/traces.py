@@ -68,26 +68,24 @@ def show(ctx: typer.Context, id: Id, config: Config = CONFIG, as_json: Json = Fa
 
 
 def _table(traces: list[Trace]) -> None:
-    from rich.table import Table
-
     if not traces:
         terminal.note("nothing was asked yet")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("id", "when", "route", "answered by", "confidence", "label", "cost", "ms"):
-        table.add_column(column, justify="right" if column in ("confidence", "ms") else "left", overflow="fold")
-    for trace in traces:
-        table.add_row(
-            terminal.styled(trace.id),
-            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trace.created)),
-            terminal.styled(trace.route),
-            terminal.styled(trace.tier or trace.status),
-            "-" if trace.confidence is None else f"{trace.confidence:.2f}",
-            trace.label,
-            "unknown" if trace.cost.value is None else f"${trace.cost.value:.6g}",
-            f"{trace.latency_ms:.0f}",
-        )
-    terminal.out().print(table)
+    header = ("when", "route", "by", "confidence", "label", "cost", "ms", "id")
+    terminal.columns(header, [_row(trace) for trace in traces])
+
+
+def _row(trace: Trace) -> tuple[str, ...]:
+    return (
+        time.strftime("%m-%d %H:%M:%S", time.localtime(trace.created)),
+        trace.route,
+        trace.tier or trace.status,
+        "-" if trace.confidence is None else f"{trace.confidence:.2f}",
+        trace.label,
+        "unknown" if trace.cost.value is None else f"${trace.cost.value:.6g}",
+        f"{trace.latency_ms:.0f}",
+        trace.id,
+    )
 
 
 def _show(trace: Trace) -> None:
@@ -127,7 +125,8 @@ def _words(trace: Trace) -> None:
     turns: list[tuple[str, str]] = [(message.role, message.content) for message in trace.content.messages]
     if trace.content.text is not None:
         turns.append(("prompt", trace.content.text))
-    for role, text in (*turns, ("answer", trace.content.answer)):
+    drafts = [(f"draft of {tier}", draft) for tier, draft in trace.content.drafts.items() if tier != trace.tier]
+    for role, text in (*turns, *drafts, ("answer", trace.content.answer)):
         out.print()
         out.print(terminal.styled((f"{role}:", "bold")))
         out.print(terminal.styled(text), soft_wrap=True)

@@ -58,4 +58,5 @@ def _whole(path: Path) -> Finding:
     if verdict != "ok":
         advice = "restore it from a backup, or move it away and ingest again"
         return Finding(check=check, status="fail", detail=f"{path} is damaged: {verdict}", advice=advice)
-    return Finding(check=check, detail=f"whole, version {version}, {path.stat().st_size / 1e6:.1f} MB")
+    size = sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists())
+    return Finding(check=check, detail=f"whole, version {version}, {size / 1e6:.1f} MB")
