@@ -19,7 +19,7 @@ import msgspec
 from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Answers, Confidence, Decide, Gate, Retriever, Traces
 from palier.pipeline.drafts import Collector, replay
-from palier.pipeline.journey import Journey, digest
+from palier.pipeline.journey import Journey, cited, digest
 from palier.pipeline.landing import Landing
 from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Request, Result
 
@@ -150,7 +150,7 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
         journey.skip(landing, obstacle)
         return None
     admission = parts.gate.admit(
-        landing.within(request), highest=landing.highest, system=landing.system, needed=journey.needed
+        landing.within(request, journey.needed), highest=landing.highest, system=landing.system, needed=journey.needed
     )
     if admission.prompt is None:
         journey.refuse(landing, admission)
@@ -180,7 +180,7 @@ async def _consider(journey: Journey, parts: Parts, landing: Landing, admission:
     stays = decision.action == "stay"
     journey.drafted(landing, admission, draft, decision, "answered" if stays else "climbed")
     if not stays:
-        quoted = (prompt.passages[n - 1].key for n in draft.cited if 0 < n <= len(prompt.passages))
+        quoted = (prompt.passages[n - 1].key for n in cited(draft) if 0 < n <= len(prompt.passages))
         journey.needed = journey.needed | frozenset(quoted)
         return None
     journey.finish("answered", draft, decision, landing=landing, passages=prompt.passages)

@@ -129,7 +129,7 @@ class Journey:
     ) -> Result:
         """Settle the result; `passages` are the evidence as numbered in the prompt that was answered."""
         self.timings["total_ms"] = self.elapsed_ms
-        cited = set(draft.cited) | {int(n) for n in _CITATION.findall(draft.text)}
+        quoted = cited(draft)
         self.result = Result(
             id=self.request.id,
             route=self.request.route,
@@ -139,7 +139,7 @@ class Journey:
             model=landing.model_name if landing else "",
             confidence=decision.confidence,
             decision=decision,
-            sources=tuple(_source(n, hit, n in cited) for n, hit in enumerate(passages, 1)),
+            sources=tuple(_source(n, hit, n in quoted) for n, hit in enumerate(passages, 1)),
             steps=tuple(self.steps),
             label=self.label,
             cost=total(step.cost for step in self.steps if step.latency_ms),
@@ -209,6 +209,11 @@ class Journey:
             drafts={tier: draft.text for tier, draft in self.drafts.items()},
             text=self.request.text,
         )
+
+
+def cited(draft: Draft) -> set[int]:
+    """The numbers of the passages that a draft quotes, or names like [1]."""
+    return set(draft.cited) | {int(n) for n in _CITATION.findall(draft.text)}
 
 
 def digest(text: str) -> str:

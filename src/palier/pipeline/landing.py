@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -41,14 +42,23 @@ class Landing:
         """The same for a client that named this tier: its threshold is not applied."""
         return replace(self, threshold=0.0)
 
-    def within(self, request: Request) -> Request:
-        """The request with the passages and the parameters that this tier's own settings allow."""
+    def within(self, request: Request, needed: Collection[str] = ()) -> Request:
+        """The request with the passages and the parameters that this tier's own settings allow.
+
+        A passage that is `needed` and may not come here stays among them: it is the gate that keeps it back, and it
+        must know.
+        """
+        passages = tuple(
+            hit
+            for rank, hit in enumerate(request.passages)
+            if rank < self.passages or (hit.key in needed and not self.highest.allows(hit.label))
+        )
         parameters = request.parameters
         if parameters.max_tokens is None and self.model.card.generates:
             parameters = msgspec.structs.replace(parameters, max_tokens=self.max_tokens)
         if self.adapter and parameters.adapter is None:
             parameters = msgspec.structs.replace(parameters, adapter=self.adapter)
-        return msgspec.structs.replace(request, passages=request.passages[: self.passages], parameters=parameters)
+        return msgspec.structs.replace(request, passages=passages, parameters=parameters)
 
     def obstacle(self, request: Request) -> InvalidRequest | None:
         """Why this tier cannot honour the request as it is, or None. `param` names the field of the wire."""

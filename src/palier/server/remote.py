@@ -166,9 +166,13 @@ class RemotePalier:
         raise Unavailable("the gateway stopped before it replied", hint="run the command again")
 
     async def _replies(self, call: Call) -> AsyncGenerator[Reply, None]:
+        try:
+            asked = line(call)
+        except UnicodeEncodeError:
+            raise InvalidRequest("the command holds half a character (bytes that are not UTF-8)") from None
         reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_LINE)
         try:
-            writer.write(line(call))
+            writer.write(asked)
             await writer.drain()
             while text := await reader.readline():
                 reply = _replies.decode(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -409,3 +410,12 @@ async def test_an_abstention_carries_the_label_of_the_titles_it_names(traces: Sq
     result = await answer(request(), parts(traces, unsure, hits=[*public, secret]))
     assert "Case of Mrs Doe [4]" in result.text
     assert result.label is Label.RESTRICTED
+
+
+async def test_a_tier_that_reads_fewer_passages_is_still_refused_what_a_lower_tier_quoted(traces: SqliteTraces) -> None:
+    secret = hit("She was refunded 68.97 euros.", Label.RESTRICTED, "case.md")
+    quote = tier("quote", Rule(answer="She was refunded 68.97 euros. [2]"), threshold=0.9)
+    cloud = dataclasses.replace(tier("cloud", highest=Label.INTERNAL), passages=1)
+    result = await answer(request(), parts(traces, quote, cloud, hits=[hit(), secret]))
+    assert not cloud.model.calls  # type: ignore[attr-defined]
+    assert result.steps[1].reason == "its evidence is restricted, and this tier may receive at most internal"
