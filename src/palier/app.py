@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
@@ -207,16 +209,13 @@ class Palier:
         """The request of `ask`, to be given to `answer` or `stream`."""
         name = self._route_name(route)
         messages = (Message(role="user", content=question),) if isinstance(question, str) else tuple(question)
-        try:
-            wanted = Parameters(**parameters)
-        except TypeError as error:
-            raise InvalidRequest(f"unknown parameter: {error}") from None
+        _check_readable(messages)
         return Request(
             id=f"ask-{secrets.token_hex(8)}",
             route=name,
             tier=tier,
             messages=messages,
-            parameters=wanted,
+            parameters=_parameters(parameters),
             principal=principal,
             label=self.settings.routes[name].message_label,
             language=language,
@@ -306,6 +305,27 @@ class Palier:
         """{"ok", "detail"} of each model by name."""
         found = {name: await model.health() for name, model in self.models.items()}
         return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
+
+
+def _parameters(given: Mapping[str, Any]) -> Parameters:
+    """Checked: what is not of its type would fail anywhere on the way. Raises `InvalidRequest` naming it."""
+    known = Parameters.__struct_fields__
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidRequest(f"unknown parameter: {', '.join(unknown)}", hint=f"known: {', '.join(known)}")
+    try:
+        return msgspec.convert(dict(given), Parameters)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error).replace("$.", "")) from None
+
+
+def _check_readable(messages: Sequence[Message]) -> None:
+    try:
+        for message in messages:
+            message.content.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "a message holds half of a surrogate pair, which is no Unicode", param="messages"
+        ) from None
 
 
 async def _expire(traces: Traces) -> None:

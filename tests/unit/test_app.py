@@ -102,6 +102,23 @@ async def test_what_is_not_there_is_named(
         await palier.ask("?", **asked)
 
 
+@pytest.mark.parametrize(
+    ("question", "parameters", "named"),
+    [
+        ("Hello?", {"temperature": "hot"}, "temperature"),
+        ("Hello?", {"n": "two"}, "`n`"),
+        ("Hello?", {"response_format": 3}, "response_format"),
+        ("Hello?", {"tokens": 3}, "unknown parameter: tokens"),
+        ("half \ud83d", {}, "surrogate"),
+    ],
+)
+async def test_what_cannot_be_asked_is_named(
+    palier: Palier, question: str, parameters: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=named):
+        await palier.ask(question, **parameters)
+
+
 async def test_a_second_palier_is_told_who_holds_the_folder(palier: Palier) -> None:
     with pytest.raises(DataFolderBusy, match="process"):
         async with Palier.open(palier.settings):

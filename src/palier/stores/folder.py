@@ -194,7 +194,8 @@ def _busy(path: Path, holder: Holder) -> DataFolderBusy:
 def _command() -> str:
     """How this process was called, cut to a line; palier takes no secret on its command line."""
     program, *arguments = sys.argv or [""]
-    return shlex.join([Path(program).name, *arguments])[:200]
+    words = shlex.join([Path(program).name, *arguments])[:200]
+    return words.encode("utf-8", "replace").decode("utf-8")  # an argument may hold any bytes
 
 
 def _make_private(path: Path) -> None:

@@ -154,3 +154,11 @@ def test_a_key_that_was_not_written_whole_is_made_again(tmp_path):
     assert len(key) > 40
     assert DataFolder(tmp_path).access_key() == key
     assert not (tmp_path / "key.new").exists()
+
+
+def test_a_command_of_any_bytes_can_hold_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["palier", "ask", "caf\udce9"])
+    with DataFolder.claim(tmp_path / "data") as folder:
+        holder = folder.holder()
+    assert holder is not None
+    assert holder.command.startswith("palier ask")
