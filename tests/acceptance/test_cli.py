@@ -89,7 +89,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def gateway(home: Home) -> Iterator[subprocess.Popen[str]]:
-    """Every command of the tests that ask for it goes through this one."""
+    """Holds the data folder for the tests that ask for it, and for those after."""
     process = home.start("serve", "--port", "0", "--until-eof")
     assert process.stderr is not None
     assert process.stdin is not None
@@ -97,6 +97,15 @@ def gateway(home: Home) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.stdin.close()
     assert process.wait(20) == 0
+
+
+@pytest.fixture
+def served(home: Home, gateway: subprocess.Popen[str]) -> Home:
+    """The same home, its commands going through the gateway."""
+    return home
+
+
+# --- by itself ------------------------------------------------------------------------------------------------------
 
 
 def test_it_starts_fast(home: Home) -> None:
@@ -158,26 +167,6 @@ def test_a_broken_file_is_reported_and_the_rest_goes_on(home: Home, tmp_path: Pa
     assert (summary["added"], summary["failed"]) == (1, 1)
 
 
-def test_ingest_reads_json_lines_from_standard_input(home: Home) -> None:
-    line = json.dumps({"id": "n1", "text": "A line that came by a pipe.", "label": "public"})
-    (summary,) = home.json("ingest", "-", "--collection", "piped", "--label", "public", stdin=line + "\n")
-    assert summary["added"] == 1
-    assert home.json("search", "pipe", "--collection", "piped", "--json")[0]["document"] == "n1"
-    home.run("ingest", "-", "--collection", "piped", "--label", "public", stdin='{"id": 1}\n', status=2)
-
-
-def test_search_shows_passages_and_scores(home: Home) -> None:
-    shown = home.run("search", "When does the bell ring?").stdout
-    assert "The bell" in shown
-    assert "score" in shown
-    (line,) = home.json(
-        "search", "--jsonl", "--collection", "notes", "--top", "1", stdin='{"id": 7, "query": "the bell"}\n'
-    )
-    assert line["id"] == 7
-    assert line["hits"][0]["document"] == "bell.md"
-    assert set(line["hits"][0]) == {"document", "passage", "score", "text", "label"}
-
-
 def test_ask_answers_then_says_where_from_and_why(home: Home) -> None:
     shown = home.run("ask", "When does the bell ring?", "--route", "support").stdout
     assert shown.startswith("It rings at noon [1].")
@@ -190,14 +179,43 @@ def test_ask_answers_then_says_where_from_and_why(home: Home) -> None:
     )
 
 
-def test_ask_filters_json_lines(home: Home) -> None:
+def test_doctor_finds_all_well(home: Home) -> None:
+    found = home.json("doctor", "--json")
+    assert {"system", "settings", "model quote", "store knowledge.db"} <= {finding["check"] for finding in found}
+    assert "model fake" in home.run("doctor").stdout
+
+
+# --- through the gateway -----------------------------------------------------------------------------------------
+
+
+def test_ingest_reads_json_lines_from_standard_input(served: Home) -> None:
+    line = json.dumps({"id": "n1", "text": "A line that came by a pipe.", "label": "public"})
+    (summary,) = served.json("ingest", "-", "--collection", "piped", "--label", "public", stdin=line + "\n")
+    assert summary["added"] == 1
+    assert served.json("search", "pipe", "--collection", "piped", "--json")[0]["document"] == "n1"
+    served.run("ingest", "-", "--collection", "piped", "--label", "public", stdin='{"id": 1}\n', status=2)
+
+
+def test_search_shows_passages_and_scores(served: Home) -> None:
+    shown = served.run("search", "When does the bell ring?").stdout
+    assert "The bell" in shown
+    assert "score" in shown
+    (line,) = served.json(
+        "search", "--jsonl", "--collection", "notes", "--top", "1", stdin='{"id": 7, "query": "the bell"}\n'
+    )
+    assert line["id"] == 7
+    assert line["hits"][0]["document"] == "bell.md"
+    assert set(line["hits"][0]) == {"document", "passage", "score", "text", "label"}
+
+
+def test_ask_filters_json_lines(served: Home) -> None:
     lines = [
         {"id": "a", "question": "When does the bell ring?"},
         {"id": "b"},
         {"id": "c", "messages": [{"role": "user", "content": "And the bell?"}]},
         {"id": "d", "messages": [{"role": "clown", "content": "And the bell?"}]},
     ]
-    out = home.json("ask", "--jsonl", "--route", "support", stdin="\n".join(map(json.dumps, lines)), status=1)
+    out = served.json("ask", "--jsonl", "--route", "support", stdin="\n".join(map(json.dumps, lines)), status=1)
     assert [line["id"] for line in out] == ["a", "b", "c", "d"]
     assert set(out[0]) == {
         "id", "answer", "tier", "confidence", "decision", "reason", "sources", "cost", "energy_wh", "latency_ms", "trace",
@@ -206,66 +224,60 @@ def test_ask_filters_json_lines(home: Home) -> None:
     assert [line["error"]["code"] for line in out if "error" in line] == ["invalid_request"] * 2
 
 
-def test_traces_read_back_what_was_asked(home: Home) -> None:
-    (answer,) = home.json("ask", "When does the bell ring at all?", "--route", "support", "--json")
-    newest = home.json("traces", "--json", "-n", "1")[0]
+def test_traces_read_back_what_was_asked(served: Home) -> None:
+    (answer,) = served.json("ask", "When does the bell ring at all?", "--route", "support", "--json")
+    newest = served.json("traces", "--json", "-n", "1")[0]
     assert newest["id"] == answer["trace"]
-    assert answer["trace"][:8] in home.run("traces").stdout
-    shown = home.run("traces", "show", answer["trace"]).stdout
+    assert answer["trace"][:8] in served.run("traces").stdout
+    shown = served.run("traces", "show", answer["trace"]).stdout
     assert "When does the bell ring at all?" in shown
     assert "tier-1 (quote)" in shown
-    (trace,) = home.json("traces", "show", answer["trace"], "--json")
+    (trace,) = served.json("traces", "show", answer["trace"], "--json")
     assert trace["content"]["answer"] == "It rings at noon [1]."
-    assert "no trace" in home.run("traces", "show", "never", status=1).stderr
+    assert "no trace" in served.run("traces", "show", "never", status=1).stderr
 
 
-def test_an_engine_out_of_reach_exits_4(home: Home) -> None:
-    assert "scripted failure" in home.run("ask", "broken", "--route", "chat", status=4).stderr
+def test_an_engine_out_of_reach_exits_4(served: Home) -> None:
+    assert "scripted failure" in served.run("ask", "broken", "--route", "chat", status=4).stderr
 
 
-def test_hostile_text_is_inert(home: Home) -> None:
+def test_hostile_text_is_inert(served: Home) -> None:
     for arguments in (("ask", "hostile", "--route", "chat"), ("search", "hostile note"), ("traces", "show", "\x1b[2J")):
-        done = home.run(*arguments, status=1 if arguments[0] == "traces" else 0)
+        done = served.run(*arguments, status=1 if arguments[0] == "traces" else 0)
         assert not set(done.stdout + done.stderr) & set("\x1b\x07\x9b\u202e"), arguments
-    assert "[bold red]" in home.run("ask", "hostile", "--route", "chat").stdout
-    raw = home.run("ask", "hostile", "--route", "chat", "--json").stdout
+    assert "[bold red]" in served.run("ask", "hostile", "--route", "chat").stdout
+    raw = served.run("ask", "hostile", "--route", "chat", "--json").stdout
     assert not set(raw) & set("\x1b\x07\x9b\u202e")
     assert json.loads(raw)["answer"] == HOSTILE
 
 
-def test_as_reads_what_that_user_may_read(home: Home) -> None:
-    home.run("ingest", "secret.txt", "--collection", "secrets", "--label", "restricted", "--group", "board")
+def test_as_reads_what_that_user_may_read(served: Home) -> None:
+    served.run("ingest", "secret.txt", "--collection", "secrets", "--label", "restricted", "--group", "board")
     found = [
-        len(home.json("search", "treasure", "--collection", "secrets", "--json", *who))
+        len(served.json("search", "treasure", "--collection", "secrets", "--json", *who))
         for who in ((), ("--as", "marie"), ("--as", "marie", "--as-group", "board"))
     ]
     assert found == [1, 0, 1]
 
 
-def test_models_and_collections_are_listed(home: Home) -> None:
-    cards = home.json("models", "--json")
+def test_models_and_collections_are_listed(served: Home) -> None:
+    cards = served.json("models", "--json")
     assert {"name", "licence", "context", "languages", "may_train_on_outputs", "measured"} <= set(cards[0])
-    assert "smollm2-135m" in home.run("models").stdout
-    assert "notes" in [collection["name"] for collection in home.json("collections", "--json")]
+    assert "smollm2-135m" in served.run("models").stdout
+    assert "notes" in [collection["name"] for collection in served.json("collections", "--json")]
 
 
-def test_doctor_finds_all_well(home: Home) -> None:
-    found = home.json("doctor", "--json")
-    assert {"system", "settings", "model quote", "store knowledge.db"} <= {finding["check"] for finding in found}
-    assert "model fake" in home.run("doctor").stdout
-
-
-def test_commands_go_through_the_running_gateway(home: Home, gateway: subprocess.Popen[str]) -> None:
-    assert "in use by process" in home.run("serve", "--port", "0", status=2).stderr
-    (home.path / "notes" / "gate.txt").write_text("The gate of the garden is green.")
-    (summary,) = home.json("ingest", "notes", "--label", "public")
+def test_commands_go_through_the_running_gateway(served: Home, gateway: subprocess.Popen[str]) -> None:
+    assert "in use by process" in served.run("serve", "--port", "0", status=2).stderr
+    (served.path / "notes" / "gate.txt").write_text("The gate of the garden is green.")
+    (summary,) = served.json("ingest", "notes", "--label", "public")
     assert summary["added"] == 1
-    assert home.json("search", "What colour is the gate?", "--json", "-n", "1")[0]["document"] == "gate.txt"
-    assert home.run("ask", "hello", "--route", "chat", "-q").stdout == "It rings at noon [1].\n"
-    assert home.json("traces", "--json", "-n", "1")[0]["route"] == "chat"
-    checks = {finding["check"]: finding for finding in home.json("doctor", "--json")}
+    assert served.json("search", "What colour is the gate?", "--json", "-n", "1")[0]["document"] == "gate.txt"
+    assert served.run("ask", "hello", "--route", "chat", "-q").stdout == "It rings at noon [1].\n"
+    assert served.json("traces", "--json", "-n", "1")[0]["route"] == "chat"
+    checks = {finding["check"]: finding for finding in served.json("doctor", "--json")}
     assert str(gateway.pid) in checks["gateway"]["detail"]
-    home.run("ask", "hello", "--route", "nowhere", status=1)
+    served.run("ask", "hello", "--route", "nowhere", status=1)
 
 
 def test_a_gateway_stops_with_whoever_started_it(home: Home, tmp_path: Path) -> None:
