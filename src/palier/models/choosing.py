@@ -83,8 +83,11 @@ NOTHING = Quotation("", (), dict.fromkeys(FEATURES, 0.0))
 
 
 def shortlist(weighed: Weighed) -> list[int]:
-    """The best candidates by words, best first: positions in `weighed.sentences`."""
-    return [int(i) for i in np.argsort(-scorer().scores(weighed.signals), kind="stable")[:EMBEDDED]]
+    """The best candidates by words, best first, and as many in another language: positions in `weighed.sentences`."""
+    order = [int(i) for i in np.argsort(-scorer().scores(weighed.signals), kind="stable")]
+    foreign = [weighed.foreign[weighed.sentences[i].passage] for i in order]
+    native = [i for i, other in zip(order, foreign, strict=True) if not other][:EMBEDDED]
+    return native + [i for i, other in zip(order, foreign, strict=True) if other][:EMBEDDED]
 
 
 def choose(weighed: Weighed, kept: Sequence[int], cosines: Scores, evidence: Sequence[Evidence]) -> Quotation:

@@ -6,8 +6,6 @@ import re
 
 from palier.text import fold, sentences
 
-_OTHERS = 2
-"""Sentences that may be quoted beside the best."""
 _ITEM = re.compile(r"\s*(?:[-*+\u2022\u2013\u2014]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s)")
 _STEP = re.compile(r"\s*\(?\d{1,3}[.)]\s")
 _HEADING = re.compile(r"\s*#{1,6}\s")
@@ -19,8 +17,8 @@ _REFERS_BACK = re.compile(
 def compose(passage: str, start: int, end: int, number: int) -> str:
     """`passage[start:end]` and at most two of its neighbours, each as it stands there, each followed by ` [number]`.
 
-    A heading brings the two units after it; a list item what announces its list, and a numbered step the step after
-    it; a sentence that speaks of "it" or "this" the sentence before.
+    A list item brings what announces its list, and a numbered step the step after it; a sentence that speaks of "it" or
+    "this" the sentence before.
     """
     spans = sentences(passage)
     index = spans.index((start, end))
@@ -31,15 +29,13 @@ def compose(passage: str, start: int, end: int, number: int) -> str:
 def _together(passage: str, spans: list[tuple[int, int]], index: int) -> list[int]:
     units = [passage[start:end] for start, end in spans]
     unit = units[index]
-    if _HEADING.match(unit) or (unit.endswith(":") and not _ITEM.match(unit)):
-        return [i for i in range(index, index + 1 + _OTHERS) if i < len(units)]
     if _ITEM.match(unit):
         lead = _lead(units, index)
         following = (
             [index + 1] if _STEP.match(unit) and index + 1 < len(units) and _STEP.match(units[index + 1]) else []
         )
         return [*([lead] if lead is not None else []), index, *following]
-    if _REFERS_BACK.match(fold(unit)) and index and not _ITEM.match(units[index - 1]):
+    if _REFERS_BACK.match(fold(unit)) and index and not _HEADING.match(units[index - 1]):
         return [index - 1, index]
     return [index]
 
@@ -49,4 +45,4 @@ def _lead(units: list[str], index: int) -> int | None:
     while index and _ITEM.match(units[index]):
         index -= 1
     unit = units[index]
-    return None if _ITEM.match(unit) or not (unit.endswith(":") or _HEADING.match(unit)) else index
+    return index if unit.endswith(":") and not _ITEM.match(unit) else None

@@ -49,6 +49,10 @@ SIGNALS = (
     "margin",
     "rank",
 )
+_LEXICAL = 4
+"""The first of them compare words."""
+_FOREIGN = 0.45
+"""As in retrieval: what a foreign passage is taken to share, as a part of the best that a native one shares."""
 
 
 class Weighed(NamedTuple):
@@ -59,6 +63,8 @@ class Weighed(NamedTuple):
     terms: int
     missed: list[int]
     """Of each passage: how many names and figures of the question neither it nor its title has."""
+    foreign: list[bool]
+    """Of each passage: whether it is in another language than the question."""
 
 
 def weigh(question: str, language: str, passages: Sequence[Evidence]) -> Weighed:
@@ -67,35 +73,50 @@ def weigh(question: str, language: str, passages: Sequence[Evidence]) -> Weighed
     sought = asking(question)
     named = [set(terms(figure.text, language)) for figure in figures(question)]
     bodies = [terms(passage.text, passage.language or language) for passage in passages]
-    missed: list[int] = []
     rarity = _rarity(wanted, bodies)
     best = max((passage.score for passage in passages), default=0.0)
-    found: list[Sentence] = []
+    weighed = Weighed([], np.empty((0, len(SIGNALS))), len(wanted), [], [])
     rows: list[list[float]] = []
     for index, (passage, words) in enumerate(zip(passages, bodies, strict=True)):
-        spans = sentences(passage.text)[: MAX_SENTENCES - len(found)]
+        spoken = passage.language or language
+        title = set(terms(passage.title, spoken))
         whole = _coverage(_matches(wanted, set(words)), rarity)
-        title = set(terms(passage.title, passage.language or language))
         titled = _coverage(_matches(wanted, title), rarity)
-        missed.append(sum(not name <= title.union(words) for name in named))
         place = [_logit(passage.score), _logit(passage.score) - _logit(best), 1.0 / (1 + index)]
-        stems = [terms(passage.text[start:end], passage.language or language) for start, end in spans]
+        spans = sentences(passage.text)[: MAX_SENTENCES - len(weighed.sentences)]
+        units = [passage.text[start:end] for start, end in spans]
+        stems = [terms(unit, spoken) for unit in units]
         matched = [_matches(wanted, set(row)) for row in stems]
-        for position, (start, end) in enumerate(spans):
-            met = sought.offered(passage.text[start:end]) if sought.kinds else 0.0
-            signals = [
-                _coverage(matched[position], rarity),
-                _coverage(_around(matched, position), rarity),
-                whole,
-                titled,
-                met,
-                1.0 - met if sought.kinds else 0.0,
-                math.log1p(len(stems[position])),
-                *place,
-            ]
-            found.append(Sentence(index, start, end))
-            rows.append(signals)
-    return Weighed(found, np.array(rows, np.float64).reshape(len(rows), len(SIGNALS)), len(wanted), missed)
+        for position in _answering(units):
+            met = sought.offered(units[position]) if sought.kinds else 0.0
+            own = _coverage(matched[position], rarity)
+            near = _coverage(_around(matched, units, position), rarity)
+            missed = 1.0 - met if sought.kinds else 0.0
+            rows.append([own, near, whole, titled, met, missed, math.log1p(len(stems[position])), *place])
+            weighed.sentences.append(Sentence(index, *spans[position]))
+        weighed.missed.append(sum(not name <= title.union(words) for name in named))
+        weighed.foreign.append(bool(language and passage.language and passage.language != language))
+    signals = np.array(rows, np.float64).reshape(len(rows), len(SIGNALS))
+    return weighed._replace(signals=_translated(signals, weighed))
+
+
+def _answering(units: Sequence[str]) -> list[int]:
+    """Which units can be an answer: a heading or a question announces one, and is none."""
+    answering = [position for position, unit in enumerate(units) if not _announces(unit)]
+    return answering or list(range(len(units)))
+
+
+def _announces(unit: str) -> bool:
+    return unit.startswith("#") or unit.endswith(("?", ":")) or unit.isupper()
+
+
+def _translated(signals: NDArray[np.float64], weighed: Weighed) -> NDArray[np.float64]:
+    """Lends a passage in another language, which cannot share the question's words, a part of the best native match."""
+    foreign = np.array([weighed.foreign[sentence.passage] for sentence in weighed.sentences], bool)
+    if foreign.any():
+        lent = _FOREIGN * (signals[~foreign, :_LEXICAL].max(axis=0) if not foreign.all() else np.ones(_LEXICAL))
+        signals[foreign, :_LEXICAL] = np.maximum(signals[foreign, :_LEXICAL], lent)
+    return signals
 
 
 def _rarity(wanted: Sequence[str], bodies: Sequence[Sequence[str]]) -> list[float]:
@@ -149,12 +170,14 @@ def _coverage(matched: Sequence[float], rarity: Sequence[float]) -> float:
     return sum(m * r for m, r in zip(matched, rarity, strict=True)) / max(sum(rarity), 1e-9)
 
 
-def _around(matched: Sequence[Sequence[float]], position: int) -> list[float]:
-    """The matches of a sentence, lent by its neighbours: what it is about is often named just before."""
+def _around(matched: Sequence[Sequence[float]], units: Sequence[str], position: int) -> list[float]:
+    """The matches of a sentence, lent by its neighbours: what it is about is often named just before, or announced."""
+    lenders = [(position - 1, 0.6), (position - 2, 0.3), (position + 1, 0.4)]
+    lenders += [(above, 0.8) for above in range(position - 1, -1, -1) if _announces(units[above])][:2]
     near = list(matched[position])
-    for offset, share in ((-1, 0.6), (-2, 0.3), (1, 0.4)):
-        if 0 <= position + offset < len(matched):
-            near = [max(own, share * other) for own, other in zip(near, matched[position + offset], strict=True)]
+    for lender, share in lenders:
+        if 0 <= lender < len(matched):
+            near = [max(own, share * other) for own, other in zip(near, matched[lender], strict=True)]
     return near
 
 

@@ -65,11 +65,11 @@ def _stands_alone(line: str) -> bool:
 
 
 def _is_title(block: str) -> bool:
-    """Whether what was gathered so far ends here: a marked heading or table row, or a short line that announces."""
+    """Whether what was gathered so far ends here: a heading, a table row, or a short line that announces."""
     line = block.strip()
     if line.startswith(("#", "|")) or "\t" in line:
         return True
-    return len(line) <= _TITLE_LENGTH and line.endswith(":")
+    return len(line) <= _TITLE_LENGTH and (line.endswith(":") or line.isupper())
 
 
 def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
