@@ -197,9 +197,9 @@ class _Ingestion:
     # --- from a file to the batch ----------------------------------------------------------------------------------
 
     async def _file(self, file: Found) -> None:
-        source = str(file.path)
-        if file.error:
-            self._fail(source, file.error)
+        source = os.fsencode(file.path).decode("utf-8", "replace")
+        if file.error or source != str(file.path):
+            self._fail(source, file.error or "its name is not UTF-8: rename it")
             return
         try:
             digest = await asyncio.to_thread(_file_digest, file.path, self._options)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,16 @@ async def test_a_broken_file_is_reported_and_the_rest_goes_on(shelf, folder):
     assert [outcome.action for outcome in seen].count("added") == 3
     assert {outcome.total for outcome in seen} == {7}
     assert sorted(outcome.done for outcome in seen)[-1] <= 7
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold only names in UTF-8")
+async def test_a_file_whose_name_is_no_text_is_reported_in_text(shelf, folder):
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("# Le café\n\nIl ouvre à huit heures.")
+    summary = await bring(shelf, folder)
+    assert figures(summary) == (3, 0, 0, 0, 1)
+    ((source, error),) = summary.failures
+    assert source.endswith("caf\ufffd.md")
+    assert "rename it" in error
 
 
 async def test_prune_deletes_what_is_gone_and_only_that(shelf, folder, tmp_path):
