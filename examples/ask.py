@@ -1,4 +1,4 @@
-"""Ask palier from Python: python examples/ask.py "How do I return my box?" """
+"""Ask palier from Python: python examples/ask.py "Is an eSIM free?" """
 
 import asyncio
 import sys
@@ -15,4 +15,4 @@ async def main(question: str) -> None:
         print(f"[{source.n}] {source.title} ({source.label})")
 
 
-asyncio.run(main(" ".join(sys.argv[1:]) or "How do I return my box?"))
+asyncio.run(main(" ".join(sys.argv[1:]) or "Is an eSIM free?"))

@@ -1,4 +1,4 @@
-"""Print an answer as it is written: python examples/stream.py "How do I return my box?" """
+"""Print an answer as it is written: python examples/stream.py "Is an eSIM free?" """
 
 import asyncio
 import sys
@@ -17,4 +17,4 @@ async def main(question: str) -> None:
                     print(f"\n\n{result.tier or 'nobody'}: {result.decision.reason}")
 
 
-asyncio.run(main(" ".join(sys.argv[1:]) or "How do I return my box?"))
+asyncio.run(main(" ".join(sys.argv[1:]) or "Is an eSIM free?"))

@@ -241,6 +241,18 @@ def test_an_engine_out_of_reach_exits_4(served: Home) -> None:
     assert "scripted failure" in served.run("ask", "broken", "--route", "chat", status=4).stderr
 
 
+def test_a_reader_that_leaves_is_no_error(served: Home) -> None:
+    lines = "\n".join('{"id": 1, "query": "bell"}' for _ in range(2000))
+    process = served.start("search", "--jsonl", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(lines, timeout=60)
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+    assert process.returncode == 141
+
+
 def test_hostile_text_is_inert(served: Home) -> None:
     for arguments in (("ask", "hostile", "--route", "chat"), ("search", "hostile note"), ("traces", "show", "\x1b[2J")):
         done = served.run(*arguments, status=1 if arguments[0] == "traces" else 0)

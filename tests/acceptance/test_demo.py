@@ -86,6 +86,37 @@ def test_a_killed_demo_leaves_nothing_running(checkout: Path) -> None:
     assert not alive, [child.cmdline() for child in alive]
 
 
+@pytest.mark.parametrize(("name", "says"), [("ask.py", "eSIM"), ("stream.py", "eSIM"), ("search.py", "box")])
+def test_each_example_runs(checkout: Path, name: str, says: str) -> None:
+    """On the collection that the demo has ingested, some tests before this."""
+    assert says.lower() in run(checkout, sys.executable, f"examples/{name}").lower()
+
+
+def test_documents_come_and_go_over_http(checkout: Path) -> None:
+    command = [sys.executable, "-m", "palier", "serve", "-c", "examples/armorique/palier.toml"]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        [*command, "--port", "0", "--until-eof"], cwd=checkout, env=environment(), text=True, **pipes
+    ) as gateway:
+        assert gateway.stderr is not None
+        url = re.search(r"http://[\d.:]+", gateway.stderr.readline())
+        assert url is not None
+        where = {"PALIER_URL": url.group(), "PALIER_KEY_FILE": ".palier-demo/key"}
+        shown = run(checkout, sys.executable, "examples/documents_over_http.py", **where)
+        assert gateway.stdin is not None
+        gateway.stdin.close()
+    assert "The shop opens at ten." in shown
+    assert "'deleted': True" in shown
+
+
+def run(root: Path, *command: str, **more: str) -> str:
+    done = subprocess.run(
+        command, cwd=root, env=environment(**more), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_command_of_the_tutorial_works(repository: Path, checkout: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -99,6 +100,9 @@ def run(main: Callable[[], Coroutine[Any, Any, int | None] | int | None]) -> Non
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
+    except BrokenPipeError:  # whoever read the output had enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 141
     raise typer.Exit(status)
 
 

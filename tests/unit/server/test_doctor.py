@@ -104,6 +104,25 @@ async def test_a_model_that_cannot_be_made_fails_with_its_hint(tmp_path: Path) -
     assert "old" in finding.detail
 
 
+async def test_weights_that_are_not_there_fail_with_what_to_do(tmp_path: Path) -> None:
+    told = settings(tmp_path, small={"kind": "engine", "weights": "nothing.gguf"})
+    found = by_check([f async for f in models.check(told)])["model small"]
+    assert found.status == "fail"
+    assert "nothing.gguf" in found.detail
+    assert found.advice
+
+
+@pytest.mark.engine
+async def test_an_engine_is_measured_and_its_speed_kept(tmp_path: Path) -> None:
+    told = settings(tmp_path, small={"kind": "engine", "weights": "smollm2-135m"})
+    found = by_check([f async for f in models.check(told)])["model small"]
+    assert found.status == "ok", found.detail
+    measured = speeds.read(told.folder)["smollm2-135m"]
+    assert measured.decode > 0
+    assert measured.first_ms > 0
+    assert f"{measured.decode:.0f} tokens/s" in found.detail
+
+
 async def test_a_running_gateway_is_asked_instead(tmp_path: Path) -> None:
     told = settings(tmp_path, fake={"kind": "fake"})
     async with Palier.open(told) as palier, AdminServer(palier, palier.folder.admin_socket):
