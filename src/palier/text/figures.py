@@ -199,7 +199,7 @@ def _date(kind: str, match: re.Match[str]) -> str:
 def _slashed(first: int, second: int, year: int) -> str:
     """Day before month, as everywhere but in the United States; the other order where only it can be."""
     day, month = (second, first) if second > 12 >= first else (first, second)
-    return f"{year + 2000 if year < 100 else year}-{month:02d}-{day:02d}"
+    return f"{year + 2000 if year < 100 else year:04d}-{month:02d}-{day:02d}"
 
 
 def _ymd(year: str | None, month: str, day: str) -> str:

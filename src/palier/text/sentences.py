@@ -61,7 +61,12 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _stands_alone(line: str) -> bool:
-    return _MARKED.match(line) is not None
+    return _MARKED.match(line) is not None or _is_shouted(line.strip())
+
+
+def _is_shouted(line: str) -> bool:
+    """Whether it is a heading of plain text: few words, all in capitals."""
+    return len(line) <= _TITLE_LENGTH and line.isupper()
 
 
 def _is_title(block: str) -> bool:
@@ -69,7 +74,7 @@ def _is_title(block: str) -> bool:
     line = block.strip()
     if line.startswith(("#", "|")) or "\t" in line:
         return True
-    return len(line) <= _TITLE_LENGTH and (line.endswith(":") or line.isupper())
+    return _is_shouted(line) or (len(line) <= _TITLE_LENGTH and line.endswith(":"))
 
 
 def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

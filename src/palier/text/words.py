@@ -80,9 +80,7 @@ def _words(text: str) -> list[str]:
 @lru_cache(maxsize=65536)
 def _fold_word(word: str) -> str:
     word = word[:_WORD_LIMIT]
-    if word[0].isdigit():
-        return number(word)
-    return fold(word).replace("-", "")
+    return number(word) if word[-1].isdigit() and word[0].isdigit() else fold(word).replace("-", "")
 
 
 @lru_cache(maxsize=65536)
@@ -95,7 +93,9 @@ def _term(word: str, language: str) -> str:
     stemmer = STEMMERS.get(language.lstrip("?"))
     if stemmer is None or not word.isalpha():
         return token
-    return fold(_stemmer(stemmer).stemWord(word[:_WORD_LIMIT])) or token
+    stem = fold(_stemmer(stemmer).stemWord(word[:_WORD_LIMIT])) or token
+    # "résilié" stems to "résili", and "resilie", as it is often typed, to "resil".
+    return stem[:-1] if stemmer == "french" and len(stem) > 5 and stem[-1] == "i" else stem
 
 
 @cache
