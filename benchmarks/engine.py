@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -92,6 +93,7 @@ async def compare(
         ratios.append((one + two) / (first + last))
         speeds["direct"] += [first, last]
         speeds["palier"] += [one, two]
+        print(f"{at_once} at once, round {len(ratios)}: {ratios[-1]:.3f}", file=sys.stderr)
     mean = statistics.fmean(ratios)
     return {
         "at_once": at_once,

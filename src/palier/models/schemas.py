@@ -45,6 +45,7 @@ class _Checker:
         self._root = root
         self._param = param
         self._seen = 0
+        self._values = 0
 
     def check(self, schema: Any, where: str, depth: int) -> None:
         if not isinstance(schema, dict):
@@ -114,6 +115,11 @@ class _Checker:
             listed = schema.get(keyword, [None])
             if not isinstance(listed, list) or not 0 < len(listed) <= MAX_ENUM:
                 raise self._refused(where, f"has `{keyword}` that is not a list of 1 to {MAX_ENUM}")
+
+        # The engine follows every value at once: twenty thousand of them took all the memory of a machine.
+        self._values += len(schema.get("enum", ()))
+        if self._values > MAX_ENUM:
+            raise self._refused(where, f"brings the values of all `enum` above {MAX_ENUM}")
 
     def _integer(self, schema: JSON, where: str) -> None:
         bound = 2**53

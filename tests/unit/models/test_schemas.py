@@ -67,6 +67,7 @@ def test_enforced(schema: Any) -> None:
         ({"enum": []}, "a list of 1 to"),
         ({"anyOf": [True]}, "at #/anyOf/0 is not an object"),
         ({"enum": list(range(501))}, "a list of 1 to"),
+        ({"anyOf": [{"enum": list(range(300))}, {"enum": list(range(300))}]}, "values of all `enum` above 500"),
         # These make the engine hang, or fail in the middle of an answer.
         ({"type": "string", "minLength": 5, "maxLength": 2}, "`minLength` above `maxLength`"),
         ({"type": "array", "minItems": 5, "maxItems": 2}, "`minItems` above `maxItems`"),
