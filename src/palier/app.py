@@ -162,12 +162,15 @@ class Palier:
     def _landing(self, route: Route, index: int) -> Landing:
         tier = route.tiers[index]
         last = index == len(route.tiers) - 1
+        model = self.models[tier.model]
         inside = self.settings.models[tier.model].kind in _INSIDE
+        # The last tier serves what it says, unless it quotes: the nearest sentence to nonsense is no answer.
+        default = 0.0 if last and model.card.generates else DEFAULT_THRESHOLD
         return Landing(
             name=tier_name(route, index),
             model_name=tier.model,
-            model=self.models[tier.model],
-            threshold=tier.threshold if tier.threshold is not None else 0.0 if last else DEFAULT_THRESHOLD,
+            model=model,
+            threshold=default if tier.threshold is None else tier.threshold,
             highest=tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC),
             system=tier.system if tier.system is not None else route.system,
             adapter=tier.adapter,

@@ -157,7 +157,7 @@ class Tier(Section, frozen=True, kw_only=True):
     name: str = ""
     """`tier-1`, `tier-2`... when not given."""
     threshold: float | None = None
-    """Confidence from which its answer is served; the last tier's default is 0 (always), the others' 0.5."""
+    """Confidence from which its answer is served: by default 0 (always) for the last tier if it generates, else 0.5."""
     highest_label: Label | None = None
     """The most confidential text it may receive: restricted by default for what runs inside palier, else public."""
     system: str | None = None

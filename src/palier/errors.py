@@ -23,7 +23,11 @@ from __future__ import annotations
 
 
 class PalierError(Exception):
-    """Base. `status` is the HTTP status, `code` a stable word, `exit_status` the command line's."""
+    """Base. `status` is the HTTP status, `code` a stable word, `exit_status` the command line's.
+
+    `said` are an upstream's own words: they may repeat the prompt, so they are told to whoever asked and kept only
+    where words are kept.
+    """
 
     status = 500
     code = "internal_error"
@@ -31,19 +35,28 @@ class PalierError(Exception):
     exit_status = 1
 
     def __init__(
-        self, message: str, *, hint: str = "", param: str | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        said: str = "",
+        hint: str = "",
+        param: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.said = said
         self.hint = hint
         self.param = param
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+        text = f"{self.message}: {self.said}" if self.said else self.message
+        return f"{text} ({self.hint})" if self.hint else text
 
 
 class ConfigurationError(PalierError):
+    status = 503
     code = "configuration_error"
     exit_status = 2
 

@@ -478,4 +478,6 @@ class TraceContent(Data, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     answer: str
     drafts: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    """What upstreams said when they failed, by tier: they may repeat the prompt."""
     text: str | None = None

@@ -126,7 +126,8 @@ def _words(trace: Trace) -> None:
     if trace.content.text is not None:
         turns.append(("prompt", trace.content.text))
     drafts = [(f"draft of {tier}", draft) for tier, draft in trace.content.drafts.items() if tier != trace.tier]
-    for role, text in (*turns, *drafts, ("answer", trace.content.answer)):
+    errors = [(f"{tier} said", words) for tier, words in trace.content.errors.items()]
+    for role, text in (*turns, *drafts, *errors, ("answer", trace.content.answer)):
         out.print()
         out.print(terminal.styled((f"{role}:", "bold")))
         out.print(terminal.styled(text), soft_wrap=True)

@@ -41,7 +41,6 @@ def refusal(
     if secret:
         said.message = said.message.replace(secret, "***")
     wait = retry_after(headers or {})
-    words = f": {said.message}" if said.message else ""
     if overflow := too_long(said):
         return overflow
     if status in (401, 403):
@@ -51,15 +50,17 @@ def refusal(
         hint = "palier follows no redirect: set `base_url` to the final address"
         return UpstreamRefused(f"{host} answers with a redirect ({status})", hint=hint)
     if status == 404 or said.param == "model" or said.code == "model_not_found":
-        return UpstreamRefused(f"{host} knows no such model or path{words}", hint="check `model` and `base_url`")
+        return UpstreamRefused(
+            f"{host} knows no such model or path", said=said.message, hint="check `model` and `base_url`"
+        )
     if status in (400, 413, 415, 422):
-        return InvalidRequest(said.message or f"{host} refused the request ({status})", param=said.param)
+        return InvalidRequest(f"{host} refused the request ({status})", said=said.message, param=said.param)
     if status == 408:
-        return UpstreamTimeout(f"{host} gave up waiting ({status}){words}")
+        return UpstreamTimeout(f"{host} gave up waiting ({status})", said=said.message)
     if status == 429:
-        return UpstreamRefused(f"{host} has no capacity or quota left (429){words}", retry_after=wait)
+        return UpstreamRefused(f"{host} has no capacity or quota left (429)", said=said.message, retry_after=wait)
     place = f"({status})" if status >= 300 else "in the middle of its answer"
-    return UpstreamRefused(f"{host} failed {place}{words}", retry_after=wait)
+    return UpstreamRefused(f"{host} failed {place}", said=said.message, retry_after=wait)
 
 
 def parse(data: bytes) -> Refusal:
@@ -106,7 +107,7 @@ def too_long(said: Refusal) -> InvalidRequest | None:
     if asked is not None and limit is not None:
         return context_exceeded(asked, limit)
     if said.code in _TOO_LONG_CODES:
-        return InvalidRequest(said.message or "the prompt is too long", param="messages")
+        return InvalidRequest("the prompt is too long", said=said.message, param="messages")
     return None
 
 

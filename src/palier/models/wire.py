@@ -224,7 +224,7 @@ class _Reading:
         try:
             reply = _decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise UpstreamGarbage(f"{self._host} answered what is not the OpenAI wire: {_excerpt(data)}") from None
+            raise UpstreamGarbage(f"{self._host} answered what is not the OpenAI wire", said=_excerpt(data)) from None
         if reply.error:
             raise refusal(200, data, self._host)
         if reply.usage is not None:

@@ -71,7 +71,8 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = "abandoned"
         raise
     except BaseException as error:
-        journey.error = f"{type(error).__name__}: {error}"
+        told = error.message if isinstance(error, PalierError) else "unforeseen"
+        journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
         await asyncio.shield(parts.traces.record(journey.trace()))

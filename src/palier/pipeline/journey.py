@@ -47,6 +47,8 @@ class Journey:
     drafts: dict[str, Draft] = field(default_factory=dict)
     obstacles: list[InvalidRequest] = field(default_factory=list)
     failures: list[PalierError] = field(default_factory=list)
+    heard: dict[str, str] = field(default_factory=dict)
+    """Upstreams' own words, by tier."""
     timings: dict[str, float] = field(default_factory=dict)
     needed: frozenset[str] = frozenset()
     """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
@@ -75,6 +77,7 @@ class Journey:
     def skip(self, landing: Landing, obstacle: InvalidRequest) -> None:
         """A tier that cannot honour the request."""
         self.obstacles.append(obstacle)
+        self._hear(landing, obstacle)
         self._step(landing, "skipped", obstacle.message)
 
     def refuse(self, landing: Landing, admission: Admission) -> None:
@@ -84,6 +87,7 @@ class Journey:
     def fail(self, landing: Landing, error: PalierError, busy_ms: float) -> None:
         """A tier that did not answer."""
         self.failures.append(error)
+        self._hear(landing, error)
         self._step(landing, "failed", error.message, latency_ms=busy_ms, energy=energy(landing.model.card, busy_ms))
 
     def drafted(
@@ -112,6 +116,10 @@ class Journey:
     def left(self, landing: Landing, admission: Admission, draft: Draft) -> None:
         """A tier that was at work when the client left: what it wrote so far was paid for."""
         self.drafted(landing, admission, draft, Decision(action="stay", reason="the client left"), "abandoned")
+
+    def _hear(self, landing: Landing, error: PalierError) -> None:
+        if error.said:
+            self.heard[landing.name] = error.said
 
     def _step(self, landing: Landing, outcome: Outcome, reason: str, **figures: Any) -> None:
         self.steps.append(Step(tier=landing.name, model=landing.model_name, outcome=outcome, reason=reason, **figures))
@@ -206,6 +214,7 @@ class Journey:
             expires=created + self.retention_s,
             messages=self.request.messages,
             answer=self.result.text if self.result else "",
+            errors=dict(self.heard),
             drafts={tier: draft.text for tier, draft in self.drafts.items()},
             text=self.request.text,
         )

@@ -419,3 +419,20 @@ async def test_a_tier_that_reads_fewer_passages_is_still_refused_what_a_lower_ti
     result = await answer(request(), parts(traces, quote, cloud, hits=[hit(), secret]))
     assert not cloud.model.calls  # type: ignore[attr-defined]
     assert result.steps[1].reason == "its evidence is restricted, and this tier may receive at most internal"
+
+
+async def test_what_an_upstream_said_is_kept_among_the_words_only(traces: SqliteTraces) -> None:
+    class Indiscreet(Fake):
+        async def stream(self, prompt: Prompt):  # type: ignore[no-untyped-def, override]
+            raise UpstreamGarbage("it failed", said="the prompt was: secret")
+            yield
+
+    landing = Landing("a", "m", Indiscreet(), 0.0, Label.RESTRICTED, 6, 64)
+    with pytest.raises(UpstreamGarbage) as raised:
+        await answer(request(), parts(traces, landing))
+    assert "secret" in str(raised.value)
+    trace = await traces.get("r-1")
+    assert trace is not None
+    assert trace.content is not None
+    assert trace.content.errors == {"a": "the prompt was: secret"}
+    assert "secret" not in repr(msgspec.structs.replace(trace, content=None))
