@@ -55,10 +55,12 @@ class Knowledge(Protocol):
 
 
 class Options(Data, frozen=True, kw_only=True):
-    """How to ingest. `label`, `groups` and `language` are for documents that do not say theirs."""
+    """How to ingest. `groups` and `language` are for documents that do not say theirs."""
 
     collection: str
-    label: Label = Label.CONFIDENTIAL
+    label: Label | None = None
+    """The least that each document has: its own label counts where it is more restrictive. None: its own alone counts,
+    and one that has none is confidential."""
     groups: tuple[str, ...] = ()
     language: str = ""
     prune: bool = False
@@ -254,7 +256,7 @@ class _Ingestion:
                 title=parsed.title,
                 url=parsed.url,
                 language=parsed.language,
-                label=parsed.label or options.label,
+                label=_label(parsed.label, options.label),
                 groups=options.groups if parsed.groups is None else parsed.groups,
                 metadata=parsed.metadata,
                 digest=digest,
@@ -267,8 +269,11 @@ class _Ingestion:
             await self._flush()
 
     def _is_current(self, id: str, source: str, digest: str) -> bool:
+        """Whether the collection holds this very document. One whose label is under the floor is never current."""
         known = self._known.get(id)
-        return known is not None and known.digest == digest and known.source == source
+        if known is None or not known.label.allows(self._options.label or Label.PUBLIC):
+            return False
+        return known.digest == digest and known.source == source
 
     def _meet(self, id: str, source: str, where: str) -> bool:
         """Whether `id` is free for a document found at `where`: neither two of this run nor two files share one."""
@@ -361,6 +366,12 @@ def _list(paths: Sequence[Path], root: str) -> tuple[list[Found], list[str]]:
 
 def _inside(source: str, root: str) -> bool:
     return source == root or source.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _label(own: Label | None, floor: Label | None) -> Label:
+    """A document can say that it is more confidential than it was called, never less."""
+    said = [label for label in (own, floor) if label is not None]
+    return Label.highest(*said) if said else Label.CONFIDENTIAL
 
 
 def _salt(options: Options) -> bytes:

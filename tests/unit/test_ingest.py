@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from palier import ingest as module
@@ -121,6 +122,35 @@ async def test_without_a_label_a_document_is_confidential_and_its_own_word_count
     assert documents["guide.txt"].label is Label.CONFIDENTIAL
     assert (documents["own.md"].label, documents["own.md"].groups) == (Label.PUBLIC, ("a",))
     assert (documents["own.md"].language, documents["guide.txt"].language) == ("br", "fr")
+
+
+@pytest.mark.parametrize(
+    ("floor", "own", "given"),
+    [
+        ("restricted", "public", "restricted"),
+        ("internal", "restricted", "restricted"),
+        ("public", "public", "public"),
+        ("public", None, "public"),
+        (None, "public", "public"),
+        (None, None, "confidential"),
+    ],
+)
+async def test_a_label_that_is_given_is_a_floor(shelf, tmp_path, floor, own, given):
+    page = tmp_path / "page.md"
+    page.write_text(f"---\nlabel: {own}\n---\n# Page\n\nWords." if own else "# Page\n\nWords.")
+    line = {"id": "line", "text": "Words."} | ({"label": own} if own else {})
+    await bring(shelf, page, lines=encoded(line), label=floor and Label(floor))
+    assert {name: document.label for name, document in (await shelf.all()).items()} == {"page.md": given, "line": given}
+
+
+async def test_a_document_under_the_floor_is_brought_up_though_its_file_is_the_same(shelf, folder):
+    await bring(shelf, folder, label=Label.RESTRICTED)
+    lowered = [
+        msgspec.structs.replace(document, label=Label.PUBLIC, text="x") for document in (await shelf.all()).values()
+    ]
+    await shelf.put_documents(lowered)
+    assert figures(await bring(shelf, folder, label=Label.RESTRICTED)) == (0, 3, 0, 0, 0)
+    assert {document.label for document in (await shelf.all()).values()} == {Label.RESTRICTED}
 
 
 async def test_a_broken_file_is_reported_and_the_rest_goes_on(shelf, folder):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Paths = Annotated[list[Path], typer.Argument(help="Files and folders; `-`: JSON lines on standard input.")]
 Into = Annotated[str, typer.Option("--collection", help="The collection.", show_default="the first of the routes")]
 Labelled = Annotated[
-    Label | None, typer.Option("--label", help="How confidential they are.", show_default="confidential")
+    Label | None,
+    typer.Option("--label", help="How confidential they are, at least.", show_default="their own, else confidential"),
 ]
 Readers = Annotated[list[str] | None, typer.Option("--group", metavar="GROUP", help="Who may read them.")]
 Language = Annotated[str, typer.Option("--language", help="fr, en...", show_default="detected")]
@@ -52,10 +53,12 @@ def ingest(
 
         settings = load(config)
         if label is None:
-            terminal.note("confidential: will not climb (say how confidential they are with --label)")
+            terminal.note(
+                "what has no label of its own is confidential: will not climb (say how confidential: --label)"
+            )
         options = Options(
             collection=collection or _collection(settings),
-            label=label or Label.CONFIDENTIAL,
+            label=label,
             groups=tuple(group or ()),
             language=language,
             prune=prune,
