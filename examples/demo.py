@@ -26,6 +26,7 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
 from palier import Palier
@@ -157,21 +158,29 @@ def show_way(report: dict[str, Any], titles: dict[str, str], drafts: dict[str, s
         mark, style = MARKS.get(step["outcome"], ("✗", "red"))
         took = f" · {step['latency_ms']:.0f} ms" if step["latency_ms"] else ""
         words = f"{step['outcome']}: {step['reason']}{took}"
-        console.print(Text.assemble(("    " + stair, "cyan"), " ", (mark, style), f" {model:<17}", (words, "dim")))
+        show_hanging(Text.assemble((stair, "cyan"), " ", (mark, style), f" {model:<16}"), Text(words, style="dim"))
         if step["outcome"] == "climbed" and (draft := " ".join(drafts.get(step["tier"], "").split())):
             shown = draft if len(draft) <= 90 else draft[:90] + "…"
-            console.print(Text(f"        not good enough: “{shown}”", style="dim italic"), soft_wrap=True)
+            console.print(Padding(Text(f"not good enough: “{shown}”", style="dim italic"), (0, 0, 0, 8)))
     if report["tier"] is None:
         console.print(Text("    ◦ nobody else may or can: an honest abstention", style="magenta"))
     for source in distinct(report["sources"]):
-        where = f"    [{source['n']}] {source['title'] or source['document']}"
-        console.print(Text.assemble((where, "blue"), (f" · {source['label']}", "dim")), soft_wrap=True)
+        title = Text.assemble((source["title"] or source["document"], "blue"), (f" · {source['label']}", "dim"))
+        show_hanging(Text(f"[{source['n']}]", style="blue"), title)
     confidence = "none" if report["confidence"] is None else f"{report['confidence']:.2f}"
     figures = (
         f"    tier {report['tier'] or '-'} · confidence {confidence}, not calibrated"
         f" · {report['timings']['total_ms']:.0f} ms"
     )
     console.print(Text(figures, style="bold"))
+
+
+def show_hanging(head: Text, words: Text) -> None:
+    """A line whose continuation, on a narrow terminal, stands under its words."""
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_column(no_wrap=True)
+    line.add_row(head, words)
+    console.print(Padding(line, (0, 0, 0, 4)))
 
 
 def distinct(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -210,13 +219,14 @@ def say_what_next() -> None:
     console.print()
     console.print(Rule(Text("what to type next", style="bold"), align="left"))
     for command, meaning in (
-        (f"export PALIER_CONFIG={shlex.quote(str(config))}", "the sample company"),
-        (f'{palier} ask "Comment rendre ma box ?"', "a question of yours"),
+        (f"export PALIER_CONFIG={shlex.quote(str(config))}", "the settings of the sample company"),
+        (f'{palier} ask "Combien consomme la Box Menhir 6 ?"', "a question of yours"),
         (f"{palier} traces", "what was asked, who answered and why"),
         (f"{palier} serve", "answer applications, over the OpenAI API"),
         (f"{palier} doctor", "check everything"),
     ):
-        console.print(Text.assemble("  ", (f"{command:<52}", "bold"), (f" {meaning}", "dim")), soft_wrap=True)
+        console.print(Text(f"  # {meaning}", style="dim"))
+        console.print(Text(f"  {command}", style="bold"), soft_wrap=True)
 
 
 def main() -> None:
