@@ -68,6 +68,8 @@ def ingest(
         )
         summary = await _bring_in(settings, paths, options, each=terminal.json_line if as_json else None)
         _sum_up(summary, as_json)
+        if not any(options.collection in route.collections for route in settings.routes.values()):
+            terminal.note(f"no route looks in `{options.collection}` yet: add it to the `collections` of one")
         return _status(summary, paths)
 
     terminal.run(main)
