@@ -38,7 +38,7 @@ def _init(folder: Path) -> None:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
     terminal.note(f"wrote {file}")
     for command, meaning in _NEXT:
-        terminal.err().print(terminal.styled("  ", (f"{command:<34}", "bold"), meaning), soft_wrap=True)
+        terminal.err().print(terminal.styled("  ", (f"{command:<37}", "bold"), meaning), soft_wrap=True)
 
 
 _NEXT = (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -355,7 +356,9 @@ def _explain(error: Exception, host: str, limits: aiohttp.ClientTimeout) -> Pali
                 f"no trusted TLS connection to {host}", hint="its certificate must be valid for that name"
             )
         case aiohttp.ClientConnectorError():
-            return Unavailable(f"cannot connect to {host}: {error.strerror or 'no route'}")
+            code = error.os_error.errno or 0  # a resolver's own codes are negative
+            reason = os.strerror(code) if code > 0 else error.strerror or "no route"
+            return Unavailable(f"cannot connect to {host}: {reason}", hint="is it running, and is `base_url` right?")
         case aiohttp.ClientPayloadError():
             return UpstreamGarbage(f"{host} cut its answer in the middle")
         case aiohttp.ClientResponseError():

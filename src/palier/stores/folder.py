@@ -187,7 +187,7 @@ def _busy(path: Path, holder: Holder) -> DataFolderBusy:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.started))
     return DataFolderBusy(
         f"{path} is in use by process {holder.pid} (`{holder.command}`) since {since}",
-        hint=f"stop it (kill {holder.pid}), or set another `data` folder",
+        hint=f"use it over its API, stop it (kill {holder.pid}), or set another `data` folder",
     )
 
 
