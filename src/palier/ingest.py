@@ -282,7 +282,7 @@ class _Ingestion:
         if not other and known and known.source != source and Path(known.source).is_absolute():
             other = known.source if Path(known.source).exists() else ""
         if other:
-            self._fail(source, f"{where}: the id `{id}` is that of {other}; ingest the folder that holds both")
+            self._fail(source, f"{where}: the id `{id}` is that of {other}; name a folder above both with --root")
             return False
         self._met[id] = where
         return True
