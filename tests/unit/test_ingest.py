@@ -224,11 +224,16 @@ async def test_hidden_files_links_and_loops(shelf, folder, tmp_path):
     (folder / "dangling.md").symlink_to(tmp_path / "nowhere")
     outside = tmp_path / "outside.md"
     outside.write_text("# Dehors\n\nUn lien y mène.")
-    (folder / "inside.md").symlink_to(outside)
+    (folder / "escape.md").symlink_to(outside)
+    (folder / "again.txt").symlink_to("guide.txt")
     os.mkfifo(folder / "pipe.md")
-    assert figures(await bring(shelf, folder)) == (4, 0, 0, 0, 0)
-    assert "inside.md" in await shelf.all()
-    assert figures(await bring(shelf, folder, prune=True)) == (0, 0, 4, 0, 0)
+    summary = await bring(shelf, folder)
+    assert figures(summary) == (3, 0, 0, 0, 1)
+    ((source, error),) = summary.failures
+    assert source.endswith("docs/escape.md")
+    assert "leads out" in error
+    assert sorted(await shelf.all()) == ["fr/prix.md", "fr/tarifs.csv", "guide.txt"]
+    assert figures(await bring(shelf, folder, prune=True)) == (0, 0, 3, 0, 1)
 
 
 LINES = [
