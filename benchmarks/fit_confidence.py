@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import extract_piaf
-from benchmarks.generated_drafts import Case, from_halueval, from_piaf
+from benchmarks.generated_drafts import Case, from_halueval, from_model, from_piaf
 from benchmarks.quotations import rows
 from benchmarks.results import data_folder, keep
 from palier.routing import confidence
@@ -69,10 +69,11 @@ def quoting(pairs: extract_piaf.Pairs) -> dict[str, object]:
     }
 
 
-def cases(pairs: extract_piaf.Pairs, folder: Path, *, fit: bool) -> Iterator[Case]:
-    """Drafts of one part; of the English ones, every third is kept for the report."""
+def cases(pairs: extract_piaf.Pairs, folder: Path, drafts: Path | None, *, fit: bool) -> Iterator[Case]:
+    """Drafts of one part; of the English ones, every third question is kept for the report."""
     yield from from_piaf(pairs)
-    yield from (case for case in from_halueval(folder) if (int(case.article.split()[1]) % 3 > 0) is fit)
+    english = [*from_halueval(folder), *(from_model(folder, drafts) if drafts else ())]
+    yield from (case for case in english if (int(case.article.split()[1]) % 3 > 0) is fit)
 
 
 def generating(fitted_on: Sequence[Case]) -> dict[str, object]:
@@ -83,7 +84,7 @@ def generating(fitted_on: Sequence[Case]) -> dict[str, object]:
     weight = np.where(right > 0, 1 / right.sum(), 1 / (1 - right).sum()) * len(right) / 2
     made = Counter(case.made for case in fitted_on)
     return logistic(features, right, weight) | {
-        "fitted_on": "drafts made from PIAF v1.1 and HaluEval (benchmarks/generated_drafts.py): "
+        "fitted_on": "drafts made from PIAF v1.1 and HaluEval, or written by SmolLM2-135M on the latter (benchmarks/generated_drafts.py): "
         + ", ".join(f"{count} {name}" for name, count in sorted(made.items())),
         "target": "the draft answers the question truly; half of the weight is on true ones",
         "by": "python -m benchmarks.fit_confidence generating",
@@ -97,19 +98,21 @@ def judge(judged: Sequence[Case]) -> dict[str, object]:
     probability = np.array([model.probability(signals(c.prompt, c.draft), generates=True) for c in judged])
     right = np.array([case.right > 0 for case in judged])
     articles = [case.article for case in judged]
-    english = np.array([case.article.startswith("halueval") for case in judged])
+    english = np.array([case.made.startswith("halueval") for case in judged])
+    written = np.array([case.made.startswith("model") for case in judged])
 
     def of(kept: NDArray[np.bool_]) -> dict[str, float]:
         named = [a for a, k in zip(articles, kept, strict=True) if k]
         return extract_piaf.interval(extract_piaf.auroc, probability[kept], right[kept], named, 300)
 
     made = np.array([case.made for case in judged])
-    wrong = sorted({case.made for case in judged if not case.right and not case.made.startswith("halueval")})
+    wrong = sorted({case.made for case in judged if not case.right and not case.made.startswith(("halueval", "model"))})
     return {
         "drafts": len(judged),
-        "auroc_french": of(~english),
+        "auroc_french": of(~english & ~written),
         "auroc_english": of(english),
-        "auroc_french_against": {name: of((~english) & (right | (made == name))) for name in wrong},
+        "auroc_written_by_a_small_model": of(written) if written.any() else None,
+        "auroc_french_against": {name: of(~english & ~written & (right | (made == name))) for name in wrong},
         "mean_probability": {name: round(float(probability[made == name].mean()), 3) for name in sorted(set(made))},
     }
 
@@ -122,15 +125,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data")
     parser.add_argument("part", choices=["quoting", "generating"])
+    parser.add_argument("--drafts", type=Path, help="what benchmarks.generated_drafts wrote")
     arguments = parser.parse_args()
     folder = data_folder(arguments.data)
     pairs = asyncio.run(extract_piaf.found(folder, fit=True))
     if arguments.part == "quoting":
         write("quoting", quoting(pairs))
         return
-    write("generating", generating(list(cases(pairs, folder, fit=True))))
+    write("generating", generating(list(cases(pairs, folder, arguments.drafts, fit=True))))
     rest = asyncio.run(extract_piaf.found(folder, fit=False))
-    keep("confidence_generated", judge(list(cases(rest, folder, fit=False))))
+    keep("confidence_generated", judge(list(cases(rest, folder, arguments.drafts, fit=False))))
 
 
 def write(name: str, fitted: dict[str, object]) -> None:
