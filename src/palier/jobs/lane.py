@@ -34,7 +34,8 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 class Limits:
     """What a lane's workers may use. `memory_mb` 0 is no limit; `idle_s` without a task ends a process (None: never).
 
-    `nice` lowers its priority, `threads` caps the native ones (BLAS, OpenMP) of each process.
+    `nice` lowers its priority, `threads` caps the native ones (BLAS, OpenMP) of each process. `retry`: a task whose
+    process died is tried once more on a fresh one; not for tasks that may be what kills it.
     """
 
     timeout_s: float = 60.0
@@ -42,13 +43,15 @@ class Limits:
     idle_s: float | None = None
     nice: int = 0
     threads: int = 1
+    retry: bool = False
 
 
 class Lane:
     """`count` worker processes behind one bounded queue; implements `interfaces.Workers`.
 
-    Processes start with the first task (or `start`). One that dies fails the task it had with `Unavailable`, and the
-    next task starts another; one that passes its time limit is killed. All end with the parent, however it ends.
+    Processes start with the first task (or `start`). One that dies fails the task it had with `Unavailable` (where
+    `Limits.retry` does not give that another try), and the next task starts another; one that passes its time limit is
+    killed. All end with the parent, however it ends.
     """
 
     def __init__(
@@ -122,26 +125,24 @@ class Lane:
                 task = self._tasks.get()
             if task is None:
                 break
-            if not task[0].set_running_or_notify_cancel():
-                continue
-            if process is None or not process.alive:
-                self._discard(process)
-                process = self._spawn()
-            self._serve(process, *task)
+            if task[0].set_running_or_notify_cancel():
+                process = self._serve(process, *task)
         self._discard(process)
 
     def _serve(
         self, process: _Process | None, future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]
-    ) -> None:
-        """Have one task done and its future answered, whatever happens."""
+    ) -> _Process | None:
+        """Have one task done and its future answered, whatever happens; the process that the next task finds."""
         try:
-            if process is None:
-                raise _Lost("no worker process could be started")
             payload = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
-            value, error = pickle.loads(process.ask(payload, self.limits.timeout_s))  # noqa: S301  our own child
-            if isinstance(error, MemoryError):
-                process.kill()  # its heap is full of what it choked on
-                raise _Lost(f"needs more than {self.limits.memory_mb} MB of memory and was stopped")
+            process = self._living(process)
+            try:
+                value, error = self._ask(process, payload)
+            except _Died:
+                if self._closed or not self.limits.retry:
+                    raise
+                process = self._living(process)
+                value, error = self._ask(process, payload)
         except _Lost as lost:
             name = getattr(function, "__name__", "the task").strip("_")
             future.set_exception(Unavailable(f"{name}: {lost}", retry_after=1.0))
@@ -152,6 +153,24 @@ class Lane:
                 future.set_result(value)
             else:
                 future.set_exception(error)
+        return process
+
+    def _ask(self, process: _Process | None, payload: bytes) -> tuple[Any, Exception | None]:
+        """The value of a task, or the error it raised. Raises `_Lost`."""
+        if process is None:
+            raise _Lost("no worker process could be started")
+        value, error = pickle.loads(process.ask(payload, self.limits.timeout_s))  # noqa: S301  our own child
+        if isinstance(error, MemoryError):
+            process.kill()  # its heap is full of what it choked on
+            raise _Lost(f"needs more than {self.limits.memory_mb} MB of memory and was stopped")
+        return value, error
+
+    def _living(self, process: _Process | None) -> _Process | None:
+        """`process`, or a new one in its place where it is dead."""
+        if process is not None and process.alive:
+            return process
+        self._discard(process)
+        return self._spawn()
 
     def _spawn(self) -> _Process | None:
         """A new process; None where the system gives none now (the next task tries again)."""
@@ -172,6 +191,10 @@ class Lane:
 
 class _Lost(Exception):
     """The process is of no more use; the message says why."""
+
+
+class _Died(_Lost):
+    """It ended by itself, or something else ended it: not for what its task took."""
 
 
 class _Process:
@@ -202,16 +225,17 @@ class _Process:
         return self._process.poll() is None
 
     def ask(self, payload: bytes, timeout_s: float) -> bytes:
-        """Send a task and wait for its reply. Raises `_Lost`, and then the process is gone."""
+        """Send a task and wait for its reply. Raises `_Died` or `_Lost`, and then the process is gone."""
+        lost: _Lost
         try:
             self._connection.send_bytes(payload)
             if _ready(self._connection, timeout_s):
                 return self._connection.recv_bytes(_MAX_REPLY_BYTES)
-            why = f"took longer than {timeout_s:g} s and was stopped"
+            lost = _Lost(f"took longer than {timeout_s:g} s and was stopped")
         except (EOFError, OSError):
-            why = f"its worker process died ({self._obituary()})"
+            lost = _Died(f"its worker process died ({self._obituary()})")
         self.kill()
-        raise _Lost(why)
+        raise lost
 
     def kill(self) -> None:
         """End it at once; there is nothing in it to save. May be called again, and from another thread."""

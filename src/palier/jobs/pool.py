@@ -14,9 +14,10 @@ class ProcessWorkers:
     """Implements `interfaces.Workers` by the interactive lane; `batch` is a second one, for ingestion.
 
     Each lane has up to `count` processes. Those of the interactive lane are kept warm by `warm`, a function and its
-    arguments, run once as each starts. Those of the batch lane have a low priority, and a time and a memory limit for
-    each task, for they parse files that strangers wrote; they end when they have been idle for a while, and give their
-    memory back.
+    arguments, run once as each starts; a task whose process died is tried once more, which costs a question time and
+    no answer. Those of the batch lane have a low priority, and a time and a memory limit for each task, for they parse
+    files that strangers wrote, and one that kills its process does not get a second; they end when they have been idle
+    for a while, and give their memory back.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class ProcessWorkers:
         batch_memory_mb: int = 2048,
         warm: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
     ) -> None:
-        self.interactive = Lane("interactive", count, max_queue, Limits(timeout_s=30.0), warm)
+        self.interactive = Lane("interactive", count, max_queue, Limits(timeout_s=30.0, retry=True), warm)
         batch = Limits(timeout_s=batch_timeout_s, memory_mb=batch_memory_mb, idle_s=30.0, nice=10)
         self.batch = Lane("batch", count, max_queue, batch)
 
