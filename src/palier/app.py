@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier import ingest, pipeline, registry, text
-from palier.config import Route, Settings, load, tier_name
+from palier.config import Route, Settings, highest_label, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.interfaces import Answers, Encoder, Model, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
@@ -35,7 +35,6 @@ from palier.types import (
     Document,
     Event,
     Hit,
-    Label,
     Message,
     ModelCard,
     Parameters,
@@ -45,9 +44,6 @@ from palier.types import (
 )
 
 T = TypeVar("T")
-
-_INSIDE = frozenset({"extract", "head", "engine"})
-"""Kinds that run inside palier: what they receive goes nowhere."""
 
 LOCAL = Principal(name="local", admin=True)
 DAY_S = 86_400.0
@@ -163,7 +159,6 @@ class Palier:
         tier = route.tiers[index]
         last = index == len(route.tiers) - 1
         model = self.models[tier.model]
-        inside = self.settings.models[tier.model].kind in _INSIDE
         # The last tier serves what it says, unless it quotes: the nearest sentence to nonsense is no answer.
         default = 0.0 if last and model.card.generates else DEFAULT_THRESHOLD
         return Landing(
@@ -171,7 +166,7 @@ class Palier:
             model_name=tier.model,
             model=model,
             threshold=default if tier.threshold is None else tier.threshold,
-            highest=tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC),
+            highest=highest_label(self.settings, tier),
             system=tier.system if tier.system is not None else route.system,
             adapter=tier.adapter,
             passages=route.passages if tier.passages is None else tier.passages,

@@ -303,3 +303,13 @@ def _check_route(settings: Settings, name: str, route: Route, where: str) -> Non
 def tier_name(route: Route, index: int) -> str:
     """The tier's own name, or `tier-N` counted from 1."""
     return route.tiers[index].name or f"tier-{index + 1}"
+
+
+INSIDE = frozenset({"extract", "head", "engine"})
+"""Kinds that run inside palier: what they receive goes nowhere."""
+
+
+def highest_label(settings: Settings, tier: Tier) -> Label:
+    """The most confidential text a tier may receive, as it says or by default."""
+    inside = settings.models[tier.model].kind in INSIDE
+    return tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC)

@@ -13,7 +13,7 @@ from palier.config import Settings, parse
 from palier.server import speeds
 from palier.server.admin import AdminServer
 from palier.server.doctor import folder, machine, models, upstreams
-from palier.server.doctor.examination import examine, exit_status
+from palier.server.doctor.examination import examine, exit_status, never_asked
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.testing.upstream import Call, Upstream, Wire
@@ -230,3 +230,15 @@ async def test_a_good_file_is_examined_to_the_end(tmp_path: Path) -> None:
     findings = [finding async for finding in examine(file)]
     assert exit_status(findings) == 0
     assert {"settings", "data folder", "encoder", "model quote"} <= set(by_check(findings))
+
+
+def test_a_tier_that_may_not_receive_what_clients_write_is_named() -> None:
+    tree = {
+        "models": {"large": {"kind": "fake"}, "quote": {"kind": "extract"}},
+        "routes": {"support": {"tiers": [{"model": "quote"}, {"model": "large"}]}},
+    }
+    settings = parse(tree)
+    findings = list(never_asked(settings, "support", settings.routes["support"]))
+    assert [finding.status for finding in findings] == ["warn"]
+    assert "tier-2 (large) is never asked" in findings[0].detail
+    assert 'highest_label = "internal"' in findings[0].advice

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
-from palier.config import Settings, load
+from palier.config import Route, Settings, highest_label, load, tier_name
 from palier.errors import ConfigurationError
 from palier.server.doctor import folder, machine, models, upstreams
 from palier.server.doctor.finding import Finding
@@ -25,6 +25,9 @@ async def examine(config: Path) -> AsyncGenerator[Finding, None]:
         yield Finding.failed("settings", problem)
         return
     yield _routes(config, settings)
+    for name, route in settings.routes.items():
+        for finding in never_asked(settings, name, route):
+            yield finding
     for finding in folder.check(settings):
         yield finding
     async for finding in models.check(settings):
@@ -38,6 +41,20 @@ def _routes(config: Path, settings: Settings) -> Finding:
         return Finding(check="settings", status="warn", detail=f"{config} has no route", advice="add [routes.NAME]")
     names = ", ".join(f"{name} ({len(route.tiers)} tiers)" for name, route in settings.routes.items())
     return Finding(check="settings", detail=f"{config}: {names}")
+
+
+def never_asked(settings: Settings, name: str, route: Route) -> Iterator[Finding]:
+    """Tiers that may not even receive what clients of the route write."""
+    for index, tier in enumerate(route.tiers):
+        highest = highest_label(settings, tier)
+        if not highest.allows(route.message_label):
+            yield Finding(
+                check=f"route {name}",
+                status="warn",
+                detail=f"{tier_name(route, index)} ({tier.model}) is never asked: what clients write is "
+                f"{route.message_label}, and it may receive at most {highest}",
+                advice=f'give it highest_label = "{route.message_label}", or the route message_label = "{highest}"',
+            )
 
 
 def exit_status(findings: list[Finding]) -> int:
