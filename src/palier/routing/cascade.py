@@ -18,7 +18,8 @@ def decide(probability: float | None, threshold: float, *, calibrated: bool = Fa
     """
     mark = "" if calibrated else ", not calibrated"
     if threshold <= 0:
-        reason = "nothing above" if probability is None else f"nothing above, confidence {probability:.2f}{mark}"
+        known = "" if probability is None else f"; confidence {probability:.2f}{mark}"
+        reason = f"no threshold to reach{known}"
         return Decision(action="stay", reason=reason, confidence=probability, threshold=0.0, calibrated=calibrated)
     if probability is None:
         reason = f"it has no confidence, and {threshold:.2f} is asked"
