@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 from palier.errors import StoreError
 from palier.stores import vectors
 from palier.stores.knowledge import SqliteKnowledge
-from palier.stores.passages import tokens
 from palier.stores.sqlite import Database
 from palier.stores.traces import TRACES
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
@@ -63,16 +63,42 @@ async def test_what_is_acknowledged_is_what_is_kept(bursts):
 async def test_a_term_is_found_by_itself(terms, other):
     """Any text can be a term; a passage is found by each of its terms, whatever is asked beside it."""
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteKnowledge.open(
-            Path(folder) / "file.db", ENCODER, DIMENSION, lambda text, language: text.split("\t")
-        )
+
+        def parted(text, language):
+            return text.removeprefix("\n\n").split("\t")  # below no title and no heading
+
+        store = SqliteKnowledge.open(Path(folder) / "file.db", ENCODER, DIMENSION, parted)
         words = [term for term in terms if "\t" not in term]
         await store.put([entry("d", "c", ["\t".join(words)])])
         for word in words:
-            says_something = tokens([word]).strip(" ") != ""
-            assert bool(await store.by_terms(["c"], [word], 5, ADMIN)) == says_something
-            if says_something:
-                assert await store.by_terms(["c"], [other, word], 5, ADMIN)
+            assert await store.by_terms(["c"], [word], 5, ADMIN)
+            assert await store.by_terms(["c"], [other, word], 5, ADMIN)
+        await store.close()
+
+
+passages_ = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=passages_, gone=st.sets(st.integers(0, 5)), wanted=st.sets(st.sampled_from("abcd"), min_size=1))
+async def test_scores_are_those_of_bm25(texts, gone, wanted):
+    """Reckoned by hand on what is left after some documents are deleted."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteKnowledge.open(Path(folder) / "file.db", ENCODER, DIMENSION, analyse)
+        await store.put([entry(f"d{i}", "c", [" ".join(terms)]) for i, terms in enumerate(texts)])
+        await store.delete("c", [f"d{i}" for i in gone])
+        left = {f"d{i}": terms for i, terms in enumerate(texts) if i not in gone}
+        mean = sum(map(len, left.values())) / max(len(left), 1)
+        expected = {}
+        for name, terms in left.items():
+            for term in wanted & set(terms):
+                holds = sum(term in other for other in left.values())
+                idf = math.log(1 + (len(left) - holds + 0.5) / (holds + 0.5))
+                often = terms.count(term)
+                part = idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * len(terms) / mean))
+                expected[name] = expected.get(name, 0.0) + part
+        found = await store.by_terms(["c"], sorted(wanted), 10, ADMIN)
+        assert {hit.document: hit.bm25 for hit in found} == pytest.approx(expected)
         await store.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -23,10 +23,6 @@ class Collection:
     encoder: str
     dimension: int
 
-    def statement(self, name: str) -> str:
-        """A statement on this collection's own full-text index."""
-        return statements("knowledge")[name].replace("terms_N", f"terms_{self.id}")
-
     def check(self, encoder: str, dimension: int) -> None:
         """Raise `ConfigurationError` unless vectors of this encoder may be compared with those that are kept."""
         if (encoder, dimension) != (self.encoder, self.dimension):
@@ -39,12 +35,12 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document ready to be written: `terms` has one text of stemmed terms a passage, `vectors` one row."""
+    """A document ready to be written: for each passage a row of `vectors`, and in `terms` how often each one stands."""
 
     document: Document
     passages: Sequence[Passage]
     vectors: Vectors
-    terms: Sequence[str]
+    terms: Sequence[Mapping[str, int]]
 
 
 def find_collection(connection: apsw.Connection, name: str) -> Collection | None:
@@ -74,8 +70,6 @@ def delete_documents(connection: apsw.Connection, name: str, documents: Sequence
         return 0
     deleted = sum(_remove(connection, collection, document) for document in documents)
     connection.execute(statements("knowledge")["drop_empty_collection"], {"collection": collection.id})
-    if connection.changes():
-        connection.execute(collection.statement("drop_terms"))
     for _ in connection.execute(statements("knowledge")["vacuum"]):
         pass
     return deleted
@@ -107,11 +101,7 @@ def _own_collection(connection: apsw.Connection, name: str, encoder: str, dimens
         return found
     values = {"name": name, "encoder": encoder, "dimension": dimension}
     number = int(connection.execute(statements("knowledge")["create_collection"], values).get)
-    made = Collection(number, name, encoder, dimension)
-    connection.execute(made.statement("create_terms"))
-    connection.execute(made.statement("rank_terms"))
-    connection.execute(made.statement("secure_terms"))
-    return made
+    return Collection(number, name, encoder, dimension)
 
 
 def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepared) -> None:
@@ -130,13 +120,17 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
         "text": document.text,
     }
     number = connection.execute(sql["insert_document"], row).get
-    insert_terms = collection.statement("insert_terms")
     for passage, vector, terms in zip(prepared.passages, prepared.vectors, prepared.terms, strict=True):
         values = (number, audience, passage.index, passage.heading, passage.start, passage.end, passage.text)
         row_id = connection.execute(sql["insert_passage"], values).get
         connection.execute(sql["insert_vector"], (row_id, collection.id, audience, vector.tobytes()))
-        connection.execute(insert_terms, (row_id, terms, audience))
-    _count(connection, collection, added=len(prepared.passages))
+        length = sum(terms.values())
+        postings = (
+            (collection.id, row_id, term, row_id, audience, frequency, length) for term, frequency in terms.items()
+        )
+        connection.executemany(sql["insert_posting"], postings)
+    terms_added = sum(sum(terms.values()) for terms in prepared.terms)
+    _count(connection, collection, added=len(prepared.passages), terms=terms_added)
 
 
 def _remove(connection: apsw.Connection, collection: Collection, document: str) -> bool:
@@ -146,15 +140,18 @@ def _remove(connection: apsw.Connection, collection: Collection, document: str) 
     if row is None:
         return False
     number, audience, passages = row
-    connection.execute(collection.statement("delete_terms"), (number,))
+    gone = connection.execute(sql["delete_postings"], {"collection": collection.id, "document": number})
+    terms = sum(frequency for (frequency,) in gone)
     connection.execute(sql["delete_document"], (number,))
     connection.execute(sql["drop_empty_audience"], {"audience": audience})
-    _count(connection, collection, removed=passages)
+    _count(connection, collection, removed=passages, terms=-terms)
     return True
 
 
-def _count(connection: apsw.Connection, collection: Collection, *, added: int = 0, removed: int = 0) -> None:
-    values = {"collection": collection.id, "added": added, "removed": removed}
+def _count(
+    connection: apsw.Connection, collection: Collection, *, added: int = 0, removed: int = 0, terms: int = 0
+) -> None:
+    values = {"collection": collection.id, "added": added, "removed": removed, "terms": terms}
     connection.execute(statements("knowledge")["changed"], values)
 
 

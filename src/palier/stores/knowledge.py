@@ -1,8 +1,9 @@
-"""Documents and their passages in SQLite, found by vector (sqlite-vec) and by terms (FTS5)."""
+"""Documents and their passages in SQLite, found by vector (sqlite-vec) and by terms (BM25)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.interfaces import Vectors, Workers
 from palier.stores.documents import Prepared, delete_documents, get_document, list_documents, put_documents
-from palier.stores.passages import best_passages, nearest_passages, readable_collections, tokens
+from palier.stores.passages import best_passages, nearest_passages, readable_collections
 from palier.stores.schema import Schema
 from palier.stores.sqlite import Database
 from palier.stores.vectors import VectorMemory
@@ -111,7 +112,10 @@ class SqliteKnowledge:
     async def by_terms(
         self, collections: Sequence[str], terms: Sequence[str], limit: int, principal: Principal
     ) -> list[Hit]:
-        """Best passages by BM25 over stemmed terms; `Hit.bm25` is set (higher is better), best first."""
+        """Best passages by BM25 over stemmed terms; `Hit.bm25` is set, always above 0, best first.
+
+        A term is weighed by how rare it is in all of `collections` together, whoever may read what.
+        """
         if limit <= 0:
             return []
         return await self._database.read(
@@ -122,7 +126,7 @@ class SqliteKnowledge:
         """One {name, documents, passages, encoder, dimension} a collection, counting what `principal` may read."""
         return await self._database.read(lambda connection: readable_collections(connection, principal))
 
-    async def _terms(self, texts: Sequence[tuple[str, str]]) -> list[str]:
+    async def _terms(self, texts: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
         if self._workers is None:
             return await asyncio.to_thread(_analyse_all, self._analyse, texts)
         return await self._workers.run(_analyse_all, self._analyse, texts)
@@ -145,8 +149,9 @@ def _texts(checked: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> li
     ]
 
 
-def _analyse_all(analyse: Analyse, texts: Sequence[tuple[str, str]]) -> list[str]:
-    return [tokens(analyse(text, language)) for text, language in texts]
+def _analyse_all(analyse: Analyse, texts: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
+    """How often each term stands in each text."""
+    return [dict(Counter(analyse(text, language))) for text, language in texts]
 
 
 def _checked(

@@ -1,12 +1,13 @@
 """Search on a connection, by vector and by terms: only what a principal may read is looked at, never sorted out after.
 
-BM25 weighs a term by how rare it is in the whole collection, unreadable documents included, as everywhere that one
-index serves all: a score may tell that, and nothing more.
+BM25 weighs a term by how rare it is in all the collections that are searched, unreadable documents included, as
+everywhere that one index serves all: a score may tell that, and nothing more.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -21,11 +22,8 @@ from palier.types import Hit, Label, Principal
 
 MAX_QUERY_TERMS = 128
 """Different terms of a query at most; the rest is dropped."""
-MAX_QUERY_AUDIENCES = 64
-"""Beyond them, the index is not asked to pass over what may not be read."""
-Found = tuple[float, int, Collection]
-"""Score, passage, collection."""
-_SEPARATORS = dict.fromkeys((*range(32), 127), " ")
+K1, B = 1.2, 0.75
+"""How soon a repeated term counts no more, and how much a long passage has to hold (Robertson and Zaragoza, 2009)."""
 
 
 def nearest_passages(
@@ -39,39 +37,52 @@ def nearest_passages(
 ) -> list[Hit]:
     """The `limit` passages nearest to `query` by cosine. Raises `ConfigurationError` for another encoder's vectors."""
     audiences = readable(connection, principal)
-    found: list[Found] = []
+    found: list[tuple[int, float]] = []
     for collection in _existing(connection, names):
         collection.check(*encoder)
         nearest = memory.nearest(connection, collection, query, audiences, limit)
         if nearest is None:
             nearest = _nearest_in_file(connection, collection, query, audiences, limit)
-        found.extend((cosine, passage, collection) for passage, cosine in nearest)
-    return [
-        _hit(connection, collection, passage, score=cosine, cosine=cosine)
-        for cosine, passage, collection in heapq.nsmallest(limit, found, key=lambda row: (-row[0], row[1]))
-    ]
+        found.extend(nearest)
+    best = heapq.nsmallest(limit, found, key=lambda row: (-row[1], row[0]))
+    return [_hit(connection, passage, score=cosine, cosine=cosine) for passage, cosine in best]
 
 
 def best_passages(
-    connection: apsw.Connection, names: Iterable[str], terms: Sequence[str], limit: int, principal: Principal
+    connection: apsw.Connection, names: Iterable[str], terms: Iterable[str], limit: int, principal: Principal
 ) -> list[Hit]:
-    """The `limit` best passages that hold any of `terms` (already stemmed), by BM25 within their collection."""
-    words = dict.fromkeys(tokens(terms).split(" "))
-    words.pop("", None)
-    if not words:
-        return []
+    """The `limit` best passages that hold any of `terms` (already stemmed), by BM25 within all of the collections."""
     audiences = readable(connection, principal)
     if not audiences:
         return []
-    values = {"query": _match(connection, words, audiences), "readable": as_json(audiences), "limit": limit}
-    found: list[Found] = []
-    for collection in _existing(connection, names):
-        rows = connection.execute(collection.statement("best"), values)
-        found.extend((bm25, passage, collection) for passage, bm25 in rows)
-    return [
-        _hit(connection, collection, passage, score=bm25, bm25=bm25)
-        for bm25, passage, collection in heapq.nsmallest(limit, found, key=lambda row: (-row[0], row[1]))
-    ]
+    sql = statements("knowledge")
+    searched, passages, length = next(connection.execute(sql["corpus"], (as_json(list(names)),)))
+    blocks = as_json(list(connection.execute(sql["blocks"], (searched,))))
+    words = islice(filter(_is_unicode, dict.fromkeys(terms)), MAX_QUERY_TERMS)
+    frequencies = connection.execute(sql["frequencies"], {"blocks": blocks, "terms": as_json(list(words))})
+    weights = [(term, rarity(passages, frequency)) for term, frequency in frequencies]
+    if not weights:
+        return []
+    values = {
+        "blocks": blocks,
+        "weights": as_json(weights),
+        "mean_length": length / passages,
+        "k1": K1,
+        "b": B,
+        "readable": as_json(audiences),
+        "limit": limit,
+    }
+    best = list(connection.execute(sql["best"], values))
+    return [_hit(connection, passage, score=bm25, bm25=bm25) for passage, bm25 in best]
+
+
+def rarity(passages: float, frequency: int) -> float:
+    """The weight of a term that stands in `frequency` of `passages`: above 0 even where it stands in all.
+
+    Lucene's form of the inverse document frequency; the older one, without `1 +`, is below 0 for a term of every other
+    passage, and leaves nothing to be found by in a collection of one document.
+    """
+    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
 def readable_collections(connection: apsw.Connection, principal: Principal) -> list[dict[str, Any]]:
@@ -82,21 +93,9 @@ def readable_collections(connection: apsw.Connection, principal: Principal) -> l
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def tokens(terms: Iterable[str]) -> str:
-    """Terms as the full-text index parts them: at spaces and control characters, whatever stands in them."""
-    return " ".join(terms).translate(_SEPARATORS).encode("utf-8", "replace").decode()
-
-
-def _match(connection: apsw.Connection, words: Iterable[str], audiences: Sequence[int]) -> str:
-    """A full-text query for any of `words`, narrowed to the audiences where that spares work.
-
-    It only has to let through all that may be read: the statement itself looks at each passage's audience.
-    """
-    terms = " OR ".join('"' + word.replace('"', '""') + '"' for word in islice(words, MAX_QUERY_TERMS))
-    everything = connection.execute(statements("knowledge")["reads_everything"], (as_json(audiences),)).get
-    if everything or len(audiences) > MAX_QUERY_AUDIENCES:
-        return f"terms : ({terms})"
-    return f"terms : ({terms}) AND audience : ({' OR '.join(map(str, audiences))})"
+def _is_unicode(term: str) -> bool:
+    """Half of a surrogate pair stands in no text that is kept."""
+    return not any("\ud800" <= character <= "\udfff" for character in term)
 
 
 def _nearest_in_file(
@@ -116,19 +115,11 @@ def _existing(connection: apsw.Connection, names: Iterable[str]) -> list[Collect
     return [collection for collection in found if collection]
 
 
-def _hit(
-    connection: apsw.Connection,
-    collection: Collection,
-    passage: int,
-    *,
-    score: float,
-    cosine: float = 0.0,
-    bm25: float = 0.0,
-) -> Hit:
-    row = connection.execute(statements("knowledge")["hit"], (passage,))
-    document, position, text, label, title, url, heading, language = next(row)
+def _hit(connection: apsw.Connection, passage: int, *, score: float, cosine: float = 0.0, bm25: float = 0.0) -> Hit:
+    row = next(connection.execute(statements("knowledge")["hit"], (passage,)))
+    collection, document, position, text, label, title, url, heading, language = row
     return Hit(
-        collection=collection.name,
+        collection=collection,
         document=document,
         passage=position,
         text=text,

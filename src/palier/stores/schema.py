@@ -1,8 +1,8 @@
 """Connections that are set as they should be, versions of a file, and the SQL beside this module.
 
-`sql/NAME/0001_*.sql`, `0002_*.sql`... lead a file from nothing to today; a released one is never edited. `sql/NAME.sql`
-holds the statements by name. A file's version is its `user_version`; its `application_id` says what it is for, so that
-traces are never opened as documents.
+`sql/NAME/0001_*.sql`, `0002_*.sql`... lead a file from nothing to today; a released one is never edited. What a step
+returns as rows is run after it. `sql/NAME.sql` holds the statements by name. A file's version is its `user_version`;
+its `application_id` says what it is for, so that traces are never opened as documents.
 """
 
 from __future__ import annotations
@@ -176,9 +176,9 @@ def _migrate(connection: apsw.Connection, path: Path, schema: Schema) -> None:
             continue
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # apsw stops at the first row a script returns: the loop runs it to its end.
-            for _ in connection.execute(script):
-                pass
+            # What a script returns is run after it: statements on tables that are named by what the file holds.
+            for (made,) in list(connection.execute(script)):
+                connection.execute(made)
             connection.pragma("application_id", schema.application_id)
             connection.pragma("user_version", number)
             connection.execute("COMMIT")

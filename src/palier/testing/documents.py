@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from typing import Protocol
@@ -103,6 +104,7 @@ Content = list[tuple[set[str], list[int]]]
 """The passages of a document: their terms, and the first coordinates of their vector."""
 groups_ = st.sets(st.sampled_from(["hr", "it", "rd"]), max_size=2)
 places = st.lists(st.integers(-3, 3), min_size=2, max_size=2)
+texts_ = st.lists(st.sampled_from(["fibre", "panne", "prix"]), min_size=1, max_size=5)
 words = st.sets(st.sampled_from(["fibre", "panne", "prix"]), min_size=1, max_size=3)
 contents = st.lists(st.tuples(words, places), max_size=3)
 numbers = st.integers(0, 5)
@@ -251,6 +253,55 @@ class DocumentsSuite:
         await store.put([entry(f"d{i}", name, [f"fibre mot{i}"]) for i in range(20)])
         await store.put([entry("rare", name, ["panne mot"])])
         assert (await store.by_terms([name], ["fibre", "panne"], 5, ADMIN))[0].document == "rare"
+
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    async def test_a_few_documents_are_found_by_their_terms(self, store: Store, count: int) -> None:
+        """A term is worth something even where every passage holds it, and less than one that only some hold."""
+        name = new_collection()
+        texts = ["fibre prix", "fibre panne", "fibre box"][:count]
+        await store.put([entry(f"d{i}", name, [text]) for i, text in enumerate(texts)])
+        everywhere = await store.by_terms([name], ["fibre"], 5, ADMIN)
+        assert len(everywhere) == count
+        assert all(0 < hit.bm25 < math.inf for hit in everywhere)
+        best = (await store.by_terms([name], ["prix", "fibre"], 5, ADMIN))[0]
+        assert best.document == "d0"
+        assert best.bm25 > everywhere[0].bm25
+
+    @settings(
+        max_examples=30,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
+    @given(
+        here=st.lists(texts_, min_size=1, max_size=6),
+        there=st.lists(texts_, max_size=6),
+        elsewhere=st.lists(texts_, min_size=1, max_size=6),
+        wanted=words,
+    )
+    async def test_law_of_weights(
+        self, store: Store, here: list[list[str]], there: list[list[str]], elsewhere: list[list[str]], wanted: set[str]
+    ) -> None:
+        """A score depends on all that is searched, however it is parted and whoever asks, and on nothing else."""
+        one, two, both, aside = (new_collection() for _ in range(4))
+        first = [(f"h{i}", " ".join(terms)) for i, terms in enumerate(here)]
+        second = [(f"t{i}", " ".join(terms)) for i, terms in enumerate(there)]
+        parts = ((one, first), (two, second), (both, [*first, *second]))
+        await store.put([entry(each, name, [text], groups=[each[0]]) for name, part in parts for each, text in part])
+
+        async def scores(names: Sequence[str], principal: Principal = ADMIN) -> dict[str, float]:
+            found = await store.by_terms(names, sorted(wanted), 20, principal)
+            assert all(0 < hit.bm25 < math.inf for hit in found)
+            return {hit.document: hit.bm25 for hit in found}
+
+        together = await scores([both])
+        assert await scores([one, two]) == pytest.approx(together)
+        reader = await scores([both], Principal(groups=("h",)))
+        assert reader == pytest.approx({each: score for each, score in together.items() if each.startswith("h")})
+
+        alone = await scores([one])
+        await store.put([entry(f"e{i}", aside, [" ".join(terms)]) for i, terms in enumerate(elsewhere)])
+        assert await scores([one]) == alone
+        assert await scores([one, "absent"]) == alone
 
     async def test_a_vector_of_zeros_is_found_last(self, store: Store) -> None:
         name = new_collection()

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from palier import text
@@ -102,6 +103,34 @@ async def test_limits_and_emptiness(retriever):
     assert await retriever.search("fibre", [], 5, ADMIN) == []
     assert len(await retriever.search("", ["c"], 3, ADMIN)) == 3, "vectors alone, where there is no term"
     assert len(await retriever.search("fibre " * 500_000, ["c"], 3, ADMIN)) == 3
+
+
+class Mute:
+    """An encoder to which every text is the same."""
+
+    name, dimension = "mute", 4
+
+    async def encode(self, texts):
+        return np.full((len(texts), 4), 0.5, np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_words_alone_find_in_a_few_documents(tmp_path, count):
+    store = SqliteKnowledge.open(tmp_path / "knowledge.db", "mute", 4, text.terms)
+    texts = [
+        "Le préavis de résiliation est de dix jours.",
+        "La box se redémarre par le bouton.",
+        "Le forfait coûte 12 euros.",
+    ]
+    documents = [Document(id=f"d{i}", collection="c", text=texts[i], language="fr") for i in range(count)]
+    await index_documents(documents[::-1], Mute(), store)
+    retriever = HybridRetriever(store, Mute())
+    known = await retriever.search("Quel est le préavis pour résilier ?", ["c"], 5, ADMIN)
+    stranger = await retriever.search("Quelle est la recette du kouign-amann ?", ["c"], 5, ADMIN)
+    assert [len(known), known[0].document] == [count, "d0"]
+    assert known[0].bm25 > 0
+    assert known[0].score > stranger[0].score
+    await store.close()
 
 
 def hit(name, language="fr", **scores):

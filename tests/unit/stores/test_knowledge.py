@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from palier.errors import ConfigurationError
 from palier.jobs.pool import ProcessWorkers
 from palier.stores.knowledge import SqliteKnowledge
-from palier.stores.passages import MAX_QUERY_AUDIENCES
+from palier.stores.passages import MAX_QUERY_TERMS
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
 from palier.types import Document, Passage, Principal
 
@@ -27,38 +28,28 @@ async def _count(store, table: str) -> int:
 
 
 async def _terms(store) -> set[str]:
-    """Every term that any full-text index holds."""
-
-    def read(connection):
-        names = [n for (n,) in connection.execute("SELECT name FROM sqlite_schema WHERE sql LIKE '%USING fts5 %'")]
-        found = set()
-        for name in names:
-            connection.execute(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, {name}, col)")
-            found |= {term for (term,) in connection.execute("SELECT term FROM temp.vocabulary WHERE col = 'terms'")}
-            connection.execute("DROP TABLE temp.vocabulary")
-        return found
-
-    return await store._database.write(read)
+    """Every term that has a posting."""
+    rows = await store._database.read(lambda connection: list(connection.execute("SELECT term FROM posting")))
+    return {term for (term,) in rows}
 
 
 async def test_nothing_is_left_of_what_is_replaced(store):
     await store.put([entry("a", "c", ["vieux mot", "vieille chose"], [[1.0], [1.0]], ["hr", "it"])])
     await store.put([entry("a", "c", ["neuf"], [[1.0]], ["rd"])])
     assert await _terms(store) == {"neuf"}
-    for table, rows in {"document": 1, "passage": 1, "vector": 1, "audience": 1, "member": 1, "terms_1": 1}.items():
-        assert await _count(store, table) == rows, table
+    for table in ("document", "passage", "vector", "audience", "member", "posting"):
+        assert await _count(store, table) == 1, table
+    assert await store._database.read(lambda connection: connection.execute("SELECT terms FROM collection").get) == 1
 
 
 async def test_nothing_is_left_of_what_is_deleted(store):
-    before = await _count(store, "sqlite_schema")
     await store.put([entry("a", "c", groups=["hr"]), entry("b", "c", groups=["hr"]), entry("a", "d")])
     await store.delete("c", ["a"])
     assert await _count(store, "audience") == 2
     await store.delete("c", ["b"])
     await store.delete("d", ["a"])
-    for table in ("collection", "document", "passage", "vector", "audience", "member"):
+    for table in ("collection", "document", "passage", "vector", "audience", "member", "posting"):
         assert await _count(store, table) == 0, table
-    assert await _count(store, "sqlite_schema") == before
 
 
 async def test_a_term_is_no_audience(store):
@@ -67,21 +58,34 @@ async def test_a_term_is_no_audience(store):
     assert await store.by_terms(["c"], ["1", "2"], 5, NOBODY) == []
 
 
-async def test_an_audience_has_no_weight(store):
-    """The same passage has the same score whoever reads it, and whichever way the index is asked."""
-    await store.put([entry(f"d{i}", "c", ["fibre panne"], groups=[f"g{i}"]) for i in range(MAX_QUERY_AUDIENCES + 20)])
-    for groups in (["g0"], [f"g{i}" for i in range(MAX_QUERY_AUDIENCES + 10)]):
-        hits = await store.by_terms(["c"], ["panne"], 200, Principal(groups=tuple(groups)))
-        assert len(hits) == len(groups)
-        assert {hit.bm25 for hit in hits} == {hit.bm25 for hit in await store.by_terms(["c"], ["panne"], 200, ADMIN)}
+async def test_bm25_by_hand(store):
+    """Three passages of 2, 3 and 4 terms with their title, where all of them are searched."""
+    await store.put([entry("a", "c", ["fibre prix"]), entry("b", "d", ["fibre fibre panne"])])
+    await store.put([entry("c", "d", ["un deux trois quatre"])])
+    found = await store.by_terms(["c", "d"], ["fibre", "prix"], 5, ADMIN)
+    rare, common = math.log(1 + 2.5 / 1.5), math.log(1 + 1.5 / 2.5)
+    short, middle = 1.2 * (0.25 + 0.75 * 2 / 3), 1.2 * (0.25 + 0.75 * 3 / 3)
+    expected = {"a": (rare + common) * 2.2 / (1 + short), "b": common * 2 * 2.2 / (2 + middle)}
+    assert {hit.document: hit.bm25 for hit in found} == pytest.approx(expected)
 
 
-async def test_one_index_a_collection(store):
-    """A term's weight comes from its own collection: what is rare here may be common there."""
-    await store.put([entry(f"d{i}", "common", ["fibre" if i else "panne"]) for i in range(30)])
-    alone = (await store.by_terms(["common"], ["panne"], 1, ADMIN))[0].bm25
-    await store.put([entry(f"d{i}", "other", ["panne"]) for i in range(30)])
-    assert (await store.by_terms(["common"], ["panne"], 1, ADMIN))[0].bm25 == alone
+async def test_postings_of_several_blocks(store):
+    """What is written far apart is weighed together, and deleting takes each block's share."""
+    for number in range(3):
+        await store.put([entry(f"d{number}", "c", ["fibre"] * 3000, [[1.0]] * 3000)])
+    assert await store._database.read(lambda c: c.execute("SELECT max(block) FROM posting").get) == 2
+    scores = {hit.bm25 for hit in await store.by_terms(["c"], ["fibre"], 10_000, ADMIN)}
+    assert list(scores) == pytest.approx([math.log(1 + 0.5 / 9000.5)])
+    await store.delete("c", ["d0", "d1"])
+    assert len(await store.by_terms(["c"], ["fibre"], 10_000, ADMIN)) == 3000
+    assert await _count(store, "posting") == 3000
+
+
+async def test_the_first_terms_of_a_long_query(store):
+    await store.put([entry("a", "c", ["fibre"]), entry("b", "c", ["panne"])])
+    filling = [f"w{i}" for i in range(MAX_QUERY_TERMS - 1)]
+    found = await store.by_terms(["c"], [*filling, "fibre", "panne"], 5, ADMIN)
+    assert [hit.document for hit in found] == ["a"]
 
 
 @pytest.mark.parametrize(("name", "dimension"), [("another", DIMENSION), (ENCODER, DIMENSION * 2)])

@@ -69,11 +69,17 @@ def test_a_file_goes_forward_step_by_step(tmp_path, steps):
     assert connection.pragma("user_version") == 3
 
 
-def test_a_script_runs_past_its_first_row(tmp_path, steps):
+def test_what_a_step_returns_is_run_after_it(tmp_path, steps):
+    """A step can name tables by what the file holds."""
     connection = open_writer(
-        tmp_path / "file.db", steps("SELECT 1; CREATE TABLE one (a); SELECT 2; CREATE TABLE two (a)")
+        tmp_path / "file.db",
+        steps(
+            """CREATE TABLE kind (id); INSERT INTO kind VALUES (1), (2);
+            SELECT 'CREATE TABLE made_' || id || ' (a); DROP TABLE IF EXISTS absent' FROM kind; CREATE TABLE last (a)"""
+        ),
     )
-    assert connection.execute("SELECT count(*) FROM sqlite_schema").get == 2
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema")]
+    assert names == ["kind", "last", "made_1", "made_2"]
 
 
 def test_a_step_that_fails_leaves_the_version_before(tmp_path, steps):

@@ -6,30 +6,13 @@ INSERT INTO collection (name, encoder, dimension) VALUES (:name, :encoder, :dime
 
 -- :name changed
 UPDATE collection
-SET version = version + 1, removals = removals + (:removed > 0), passages = passages + :added - :removed
+SET version = version + 1, removals = removals + (:removed > 0), passages = passages + :added - :removed,
+    terms = terms + :terms
 WHERE id = :collection
 
 -- :name drop_empty_collection
 DELETE FROM collection WHERE id = :collection
 AND NOT EXISTS (SELECT 1 FROM document WHERE document.collection = :collection)
-
--- :name create_terms
--- The terms come stemmed: the tokenizer only parts them, at spaces and control characters. The audience stands beside
--- them, so that the index itself passes over what the asker may not read.
-CREATE VIRTUAL TABLE terms_N USING fts5 (
-    terms, audience, tokenize = "ascii tokenchars '!""#$%&''()*+,-./:;<=>?@[\]^_`{|}~'"
-)
-
--- :name rank_terms
--- An audience has no weight in the score.
-INSERT INTO terms_N (terms_N, rank) VALUES ('rank', 'bm25(1.0, 0.0)')
-
--- :name secure_terms
--- The words of a deleted document leave the index with it, not when its segments are next merged.
-INSERT INTO terms_N (terms_N, rank) VALUES ('secure-delete', 1)
-
--- :name drop_terms
-DROP TABLE terms_N
 
 -- :name audience
 SELECT id FROM audience WHERE groups = ?
@@ -59,14 +42,19 @@ RETURNING id
 -- :name insert_vector
 INSERT INTO vector (passage, collection, audience, embedding) VALUES (?, ?, ?, ?)
 
--- :name insert_terms
-INSERT INTO terms_N (rowid, terms, audience) VALUES (?, ?, ?)
+-- :name insert_posting
+INSERT INTO posting (collection, block, term, passage, audience, frequency, length) VALUES (?, ? / 4096, ?, ?, ?, ?, ?)
 
 -- :name find_document
 SELECT id, audience, passages FROM document WHERE collection = ? AND name = ?
 
--- :name delete_terms
-DELETE FROM terms_N WHERE rowid IN (SELECT id FROM passage WHERE document = ?)
+-- :name delete_postings
+-- A document's passages were numbered one after the other.
+WITH gone AS MATERIALIZED (SELECT min(id) AS first, max(id) AS last FROM passage WHERE document = :document)
+DELETE FROM posting
+WHERE collection = :collection AND block BETWEEN (SELECT first FROM gone) / 4096 AND (SELECT last FROM gone) / 4096
+AND passage BETWEEN (SELECT first FROM gone) AND (SELECT last FROM gone)
+RETURNING frequency
 
 -- :name delete_document
 -- Its passages and vectors go with it.
@@ -80,9 +68,6 @@ PRAGMA incremental_vacuum(256)
 SELECT id FROM audience WHERE groups = '[]'
 UNION SELECT audience FROM member WHERE name IN (SELECT value FROM json_each(:groups))
 UNION SELECT id FROM audience WHERE :admin
-
--- :name reads_everything
-SELECT NOT EXISTS (SELECT 1 FROM audience WHERE id NOT IN (SELECT value FROM json_each(?)))
 
 -- :name get
 SELECT name, title, url, language, label, groups, metadata, digest, source, updated, text FROM document
@@ -116,12 +101,41 @@ SELECT passage FROM vector WHERE collection = ?
 -- :name vectors_after
 SELECT passage, audience, embedding FROM vector WHERE collection = :collection AND passage > :last ORDER BY passage
 
+-- :name corpus
+-- What is searched, as its weights see it: all of it, whoever asks.
+SELECT json_group_array(id), total(passages), total(terms) FROM collection
+WHERE name IN (SELECT value FROM json_each(?))
+
+-- :name blocks
+-- One look at the index a block, however many postings lie between.
+WITH RECURSIVE block (collection, number) AS (
+    SELECT value, (SELECT min(block) FROM posting WHERE collection = value) FROM json_each(?)
+    UNION ALL
+    SELECT collection, (
+        SELECT min(block) FROM posting WHERE posting.collection = block.collection AND posting.block > block.number
+    )
+    FROM block WHERE number IS NOT NULL
+)
+SELECT collection, number FROM block WHERE number IS NOT NULL
+
+-- :name frequencies
+-- In how many passages each term stands. CROSS JOIN here and below: the postings of a term are read by the index.
+WITH searched AS MATERIALIZED (SELECT value ->> 0 AS collection, value ->> 1 AS block FROM json_each(:blocks))
+SELECT value, count(*) FROM json_each(:terms) CROSS JOIN searched CROSS JOIN posting
+ON posting.collection = searched.collection AND posting.block = searched.block AND term = value
+GROUP BY value
+
 -- :name best
--- CROSS JOIN: the full-text index leads, in order of rank, and each of its passages is looked at for its readers.
-SELECT passage.id, -terms_N.rank FROM terms_N CROSS JOIN passage ON passage.id = terms_N.rowid
-WHERE terms_N MATCH :query AND passage.audience IN (SELECT value FROM json_each(:readable))
-ORDER BY terms_N.rank LIMIT :limit
+WITH
+searched AS MATERIALIZED (SELECT value ->> 0 AS collection, value ->> 1 AS block FROM json_each(:blocks)),
+weighed AS MATERIALIZED (SELECT value ->> 0 AS term, value ->> 1 AS weight FROM json_each(:weights))
+SELECT passage, sum(weight * frequency * (:k1 + 1) / (frequency + :k1 * (1 - :b + :b * length / :mean_length))) AS bm25
+FROM searched CROSS JOIN weighed CROSS JOIN posting
+ON posting.collection = searched.collection AND posting.block = searched.block AND posting.term = weighed.term
+WHERE audience IN (SELECT value FROM json_each(:readable))
+GROUP BY passage ORDER BY bm25 DESC, passage LIMIT :limit
 
 -- :name hit
-SELECT document.name, position, passage.text, label, title, url, heading, language
-FROM passage JOIN document ON document.id = passage.document WHERE passage.id = ?
+SELECT collection.name, document.name, position, passage.text, label, title, url, heading, language
+FROM passage JOIN document ON document.id = passage.document JOIN collection ON collection.id = document.collection
+WHERE passage.id = ?
