@@ -188,9 +188,20 @@ class Traces(Protocol):
     async def get(self, id: str) -> Trace | None: ...
 
     async def list(
-        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+        self,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = 50,
+        route: str = "",
+        status: str = "",
+        tier: str = "",
     ) -> list[Trace]:
-        """Newest first, without content."""
+        """Newest first, of one time by id downwards, without content.
+
+        Those created before `before`, where it is given, and of that very time those whose id comes before
+        `before_id`: the last trace of a page gives both for the next.
+        """
         ...
 
     async def expire(self, now: float) -> int:

@@ -96,6 +96,7 @@ class ListDocuments(Call, frozen=True, kw_only=True, tag="documents.list"):
 
 class ListTraces(Call, frozen=True, kw_only=True, tag="traces.list"):
     before: float | None = None
+    before_id: str = ""
     limit: int = 50
     route: str = ""
     status: str = ""
@@ -287,7 +288,12 @@ class AdminServer:
                 return await p.list_documents(call.collection, call.principal, after=call.after, limit=call.limit)
             case ListTraces():
                 return await p.traces.list(
-                    before=call.before, limit=call.limit, route=call.route, status=call.status, tier=call.tier
+                    before=call.before,
+                    before_id=call.before_id,
+                    limit=call.limit,
+                    route=call.route,
+                    status=call.status,
+                    tier=call.tier,
                 )
             case GetTrace():
                 return await p.traces.get(call.id)

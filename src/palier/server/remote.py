@@ -51,9 +51,16 @@ class RemoteTraces:
         return found
 
     async def list(
-        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+        self,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = 50,
+        route: str = "",
+        status: str = "",
+        tier: str = "",
     ) -> list[Trace]:
-        call = ListTraces(before=before, limit=limit, route=route, status=status, tier=tier)
+        call = ListTraces(before=before, before_id=before_id, limit=limit, route=route, status=status, tier=tier)
         found: list[Trace] = await self._remote.call(call, list[Trace])
         return found
 

@@ -81,15 +81,22 @@ class SqliteTraces:
         return deleted
 
     async def list(
-        self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
+        self,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = 50,
+        route: str = "",
+        status: str = "",
+        tier: str = "",
     ) -> list[Trace]:
-        """Newest first, without content; those created before `before`, where it is given."""
+        """Newest first, of one time by id downwards, without content; see `interfaces.Traces.list`."""
         asked = {"route": route, "status": status, "tier": tier}
         conditions = [f"{column} = :{column}" for column, value in asked.items() if value]
         if before is not None:
-            conditions.append("created < :before")
+            conditions.append("(created, id) < (:before, :before_id)")
         sql = statements("traces")["list"].replace("filters", " AND ".join(conditions) or "true")
-        values = {**asked, "before": before, "limit": max(limit, 0)}
+        values = {**asked, "before": before, "before_id": before_id, "limit": max(limit, 0)}
         rows = await self._database.read(lambda connection: list(connection.execute(sql, values)))
         return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
 

@@ -123,6 +123,20 @@ class TracesSuite:
             before = page[-1].created
         assert seen == [f"t{i}" for i in range(6, -1, -1)]
 
+    @pytest.mark.parametrize("route", ["", "support"])
+    async def test_pages_through_traces_of_one_time(self, traces: Traces, route: str) -> None:
+        for name in ("d", "a", "f", "c", "b", "e"):
+            await traces.record(trace_of(name, CREATED))
+        await traces.record(trace_of("newer", CREATED + 1))
+        await traces.record(trace_of("older", CREATED - 1))
+        seen: list[str] = []
+        before, before_id = None, ""
+        while page := await traces.list(before=before, before_id=before_id, limit=2, route=route):
+            seen += [trace.id for trace in page]
+            before, before_id = page[-1].created, page[-1].id
+        assert seen == ["newer", "f", "e", "d", "c", "b", "a", "older"]
+        assert [trace.id for trace in await traces.list(before=CREATED)] == ["older"], "a time alone is exclusive"
+
     @pytest.mark.parametrize("limit", [0, -1])
     async def test_none_when_none_is_asked_for(self, traces: Traces, limit: int) -> None:
         await traces.record(trace_of("t"))

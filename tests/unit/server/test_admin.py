@@ -98,6 +98,8 @@ async def test_an_answer_streams_and_is_recorded(gateway: RemotePalier, palier: 
     assert trace == await palier.traces.get(result.id)
     assert trace is not None
     assert [listed.id for listed in await gateway.traces.list(limit=1)] == [trace.id]
+    assert await gateway.traces.list(before=trace.created, before_id=trace.id) == []
+    assert len(await gateway.traces.list(before=trace.created, before_id=trace.id + "0")) == 1
     assert await gateway.traces.get("never") is None
 
 

@@ -84,6 +84,20 @@ async def test_filters_are_answered_by_an_index(traces):
         assert plan == [f"SEARCH trace USING INDEX trace_by_{column} ({column}=?)"]
 
 
+async def test_a_page_begins_where_the_one_before_ended(traces):
+    """Else the last page reads every trace there is."""
+    from palier.stores.schema import statements
+
+    sql = statements("traces")["list"].replace("filters", "(created, id) < (:before, :before_id)")
+    plan = await traces._database.read(
+        lambda connection: [
+            row[3]
+            for row in connection.execute("EXPLAIN QUERY PLAN " + sql, {"before": 1.0, "before_id": "x", "limit": 5})
+        ]
+    )
+    assert plan == ["SEARCH trace USING INDEX trace_by_created ((created,id)<(?,?))"]
+
+
 async def test_an_answer_is_known_by_the_most_restrictive_label_it_was_given_with(traces):
     for name, label in (("a", Label.CONFIDENTIAL), ("b", Label.RESTRICTED), ("c", Label.INTERNAL)):
         await traces.record(msgspec.structs.replace(trace_of(name), label=label, answers=(f"only-{name}", "shared")))
