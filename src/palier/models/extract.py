@@ -85,7 +85,7 @@ class Extract:
 def as_evidence(hit: Hit) -> Evidence:
     """What the scoring needs of a passage that was found."""
     title = " ".join(filter(None, (hit.title, hit.heading)))
-    return Evidence(hit.text, title, hit.language, hit.score, hit.cosine, hit.bm25)
+    return Evidence(hit.text, title, hit.language, hit.score, hit.bm25)
 
 
 def _cut(text: str, stop: Sequence[str], max_tokens: int | None) -> tuple[str, str]:

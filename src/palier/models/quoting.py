@@ -25,7 +25,6 @@ class Evidence(NamedTuple):
     title: str
     language: str
     score: float
-    cosine: float
     bm25: float
 
 
@@ -61,6 +60,7 @@ class Weighed(NamedTuple):
     sentences: list[Sentence]
     signals: NDArray[np.float64]
     terms: int
+    """How many the question has."""
     missed: list[int]
     """Of each passage: how many names and figures of the question neither it nor its title has."""
     foreign: list[bool]

@@ -6,7 +6,7 @@ from palier.models import choosing
 from palier.models.composing import compose
 from palier.models.quoting import MAX_SENTENCES, SIGNALS, Evidence, weigh
 
-PLAIN = Evidence("Le chat dort. Le prix de la box est de 30 euros. Il pleut.", "", "fr", 0.5, 0.5, 3.0)
+PLAIN = Evidence("Le chat dort. Le prix de la box est de 30 euros. Il pleut.", "", "fr", 0.5, 3.0)
 
 
 def signal(weighed, name):
@@ -23,28 +23,28 @@ def test_the_words_of_the_question_are_found():
 
 
 def test_a_word_of_the_same_family_counts_for_less():
-    [near] = signal(weigh("nettoyage", "fr", [Evidence("On nettoie ici.", "", "fr", 0.5, 0.5, 1.0)]), "coverage")
+    [near] = signal(weigh("nettoyage", "fr", [Evidence("On nettoie ici.", "", "fr", 0.5, 1.0)]), "coverage")
     assert 0 < near < 1
 
 
 def test_headings_lend_their_words_and_are_no_answer():
-    passage = Evidence("# Prix de la box\nElle vaut 30 euros.", "", "fr", 0.5, 0.5, 1.0)
+    passage = Evidence("# Prix de la box\nElle vaut 30 euros.", "", "fr", 0.5, 1.0)
     weighed = weigh("prix de la box", "fr", [passage])
     assert len(weighed.sentences) == 1
     assert signal(weighed, "near")[0] > 0.7
 
 
 def test_only_headings_are_better_than_nothing():
-    assert len(weigh("prix", "fr", [Evidence("# Prix\n# Tarif", "", "fr", 0.5, 0.5, 1.0)]).sentences) == 2
+    assert len(weigh("prix", "fr", [Evidence("# Prix\n# Tarif", "", "fr", 0.5, 1.0)]).sentences) == 2
 
 
 def test_names_of_the_question_that_a_passage_lacks_are_counted():
-    other = Evidence("Une phrase.", "Guide de Jakob Böhme", "fr", 0.5, 0.5, 1.0)
+    other = Evidence("Une phrase.", "Guide de Jakob Böhme", "fr", 0.5, 1.0)
     assert weigh("Où vit Jakob Böhme ?", "fr", [PLAIN, other]).missed == [1, 0]
 
 
 def test_a_foreign_passage_is_lent_a_part_of_the_best():
-    foreign = Evidence("It costs thirty. The sky is blue.", "", "en", 0.5, 0.6, 0.0)
+    foreign = Evidence("It costs thirty. The sky is blue.", "", "en", 0.5, 0.0)
     weighed = weigh("Quel est le prix de la box ?", "fr", [PLAIN, foreign])
     assert weighed.foreign == [False, True]
     assert signal(weighed, "coverage").tolist() == [0.0, 1.0, 0.0, 0.45, 0.45]
@@ -54,7 +54,7 @@ def test_a_foreign_passage_is_lent_a_part_of_the_best():
 
 
 def test_there_is_a_limit_to_what_is_weighed():
-    weighed = weigh("mot", "fr", [Evidence("Un mot. " * 1000, "", "fr", 0.5, 0.5, 1.0)] * 3)
+    weighed = weigh("mot", "fr", [Evidence("Un mot. " * 1000, "", "fr", 0.5, 1.0)] * 3)
     assert len(weighed.sentences) == MAX_SENTENCES
     assert len(weighed.missed) == 3
 
