@@ -229,6 +229,7 @@ async def test_it_is_closed_to_others_and_keeps_its_secrets(build: Build, monkey
 
 
 async def test_closing_ends_the_child_and_what_waits(build: Build) -> None:
+    before = set(psutil.Process().children())  # a gateway that other tests share has some too
     model = build()
     waiting = asyncio.create_task(model.start())
     await asyncio.sleep(0.05)
@@ -237,7 +238,7 @@ async def test_closing_ends_the_child_and_what_waits(build: Build) -> None:
         await waiting
     with pytest.raises(Unavailable, match="closed"):
         await ask(model, prompt())
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= before
 
 
 PARENT = """
