@@ -25,7 +25,7 @@ from palier.models.quoting import SIGNALS, weigh
 from palier.routing.confidence import FittedConfidence
 from palier.types import Hit
 
-WEIGHTS = Path(extract.__file__).parent / "weights" / "extract.json"
+WEIGHTS = Path(extract.__file__).parent / "fitted" / "extract.json"
 Pairs = list[tuple[piaf.Question, list[Hit]]]
 Array = NDArray[np.float64]
 

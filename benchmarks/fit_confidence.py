@@ -24,7 +24,7 @@ from palier.routing import confidence
 from palier.routing.grounding import signals
 from palier.types import Features
 
-WEIGHTS = Path(confidence.__file__).parent / "weights"
+WEIGHTS = Path(confidence.__file__).parent / "fitted"
 Array = NDArray[np.float64]
 
 

@@ -44,7 +44,7 @@ FEATURES = (
 
 
 class Scorer(NamedTuple):
-    """A linear model over standardised signals, read from weights/extract.json.
+    """A linear model over standardised signals, read from fitted/extract.json.
 
     Fitted as a choice among the sentences of one question (conditional logit; McFadden, 1974), so that a difference of
     scores is the logarithm of a ratio of chances: benchmarks/extract_piaf.py.
@@ -64,9 +64,9 @@ class Scorer(NamedTuple):
 @cache
 def scorer() -> Scorer:
     """The fitted weights. Raises `ValueError` where they are not for the signals of `quoting`."""
-    fitted = json.loads(files("palier.models").joinpath("weights/extract.json").read_text(encoding="utf-8"))
+    fitted = json.loads(files("palier.models").joinpath("fitted/extract.json").read_text(encoding="utf-8"))
     if tuple(fitted["signals"]) != (*SIGNALS, "cosine"):
-        raise ValueError("weights/extract.json was fitted on other signals: run benchmarks.extract_piaf --fit")
+        raise ValueError("fitted/extract.json was fitted on other signals: run benchmarks.extract_piaf --fit")
     return Scorer(*(np.array(fitted[name], np.float64) for name in ("means", "scales", "weights")))
 
 

@@ -1,6 +1,6 @@
 """From a draft to the probability that it is good enough: named signals, combined by a small fitted logistic model.
 
-Two models, for a quotation and for a generated draft, each in a readable file under `weights/` that says what it was
+Two models, for a quotation and for a generated draft, each in a readable file under `fitted/` that says what it was
 fitted on. Fitted again by benchmarks/fit_confidence.py. A signal that is missing or unknown is an error, never a 0.
 """
 
@@ -74,5 +74,5 @@ class FittedConfidence:
 
 @cache
 def _fitted(name: str) -> Logistic:
-    text = files("palier.routing").joinpath(f"weights/{name}.json").read_text(encoding="utf-8")
+    text = files("palier.routing").joinpath(f"fitted/{name}.json").read_text(encoding="utf-8")
     return Logistic.parse(json.loads(text))

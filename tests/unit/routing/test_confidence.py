@@ -119,7 +119,7 @@ def test_a_missing_or_unknown_signal_is_an_error(change):
 
 @pytest.mark.parametrize("name", ["quoting", "generating"])
 def test_the_weights_say_what_they_were_fitted_on(name):
-    fitted = json.loads(files("palier.routing").joinpath(f"weights/{name}.json").read_text())
+    fitted = json.loads(files("palier.routing").joinpath(f"fitted/{name}.json").read_text())
     assert Logistic.parse(fitted).names
     assert all(fitted[key] for key in ("fitted_on", "target", "by", "licence"))
 
