@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import msgspec
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, highest_label, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.ids import new_id
 from palier.interfaces import Answers, Encoder, Model, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline.landing import Landing
@@ -67,6 +67,8 @@ class Palier:
     workers: ProcessWorkers
     models: Mapping[str, Model]
     key: str
+    routes: Mapping[str, list[str]]
+    """Names of the tiers of each route, lowest first."""
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Palier:
         self._retriever = retriever
         self.workers = workers
         self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
+        self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
 
     @classmethod
     @asynccontextmanager
@@ -209,7 +212,7 @@ class Palier:
         messages = (Message(role="user", content=question),) if isinstance(question, str) else tuple(question)
         _check_readable(messages)
         return Request(
-            id=f"ask-{secrets.token_hex(8)}",
+            id=f"ask-{new_id()}",
             route=name,
             tier=tier,
             messages=messages,
@@ -243,11 +246,6 @@ class Palier:
             known = ", ".join(landing.name for landing in parts.landings)
             raise NotFound(f"route `{request.route}` has no tier `{request.tier}`", hint=f"tiers: {known}")
         return parts
-
-    @property
-    def routes(self) -> dict[str, list[str]]:
-        """Names of the tiers of each route, lowest first."""
-        return {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
 
     def cards(self, route: str) -> list[ModelCard]:
         """The cards of a route's tiers, lowest first."""

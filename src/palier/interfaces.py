@@ -62,6 +62,10 @@ class Reply(Protocol):
         """The body as it comes. A cut or a stall raises `UpstreamGarbage` or `UpstreamTimeout`."""
         ...
 
+    async def finish(self) -> None:
+        """Nothing more is of interest: read to the end if that comes at once, so that the connection serves again."""
+        ...
+
 
 class Connector(Protocol):
     """The only way out: every outbound connection of the process is opened here (architecture, decision 11)."""
@@ -181,9 +185,14 @@ class Retriever(Protocol):
 
 
 class Traces(Protocol):
-    """What happened. `record` returns when the trace is durable."""
+    """What happened."""
 
-    async def record(self, trace: Trace) -> None: ...
+    async def record(self, trace: Trace) -> None:
+        """Keep `trace`; it is durable when this returns.
+
+        It is taken over before the first wait: who is cancelled meanwhile stops waiting, and it is kept all the same.
+        """
+        ...
 
     async def get(self, id: str) -> Trace | None: ...
 

@@ -8,6 +8,7 @@ energy is watt-hours.
 from __future__ import annotations
 
 import enum
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -24,10 +25,8 @@ class Label(enum.StrEnum):
     CONFIDENTIAL = "confidential"
     RESTRICTED = "restricted"
 
-    @property
-    def rank(self) -> int:
-        """Position in the order, 0 (public) to 3 (restricted)."""
-        return _RANKS[self]
+    rank: int
+    """Position in the order, 0 (public) to 3 (restricted)."""
 
     def allows(self, other: Label) -> bool:
         """Whether a destination whose highest label is `self` may receive a text labelled `other`."""
@@ -36,10 +35,12 @@ class Label(enum.StrEnum):
     @staticmethod
     def highest(*labels: Label) -> Label:
         """The most restrictive of `labels`; public when there is none."""
-        return max(labels, key=lambda label: label.rank, default=Label.PUBLIC)
+        return max(labels, key=_RANK, default=Label.PUBLIC)
 
 
-_RANKS = {label: rank for rank, label in enumerate(Label)}
+_RANK = attrgetter("rank")
+for _rank, _label in enumerate(Label):
+    _label.rank = _rank
 
 
 class Data(msgspec.Struct, frozen=True):

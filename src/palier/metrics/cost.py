@@ -41,8 +41,8 @@ def published(model: str) -> Price | None:
 def total(quantities: Iterable[Quantity]) -> Quantity:
     """The sum. With an unknown part the value is unknown and `low` is what is known."""
     parts = list(quantities)
-    if not parts:
-        return UNKNOWN
+    if len(parts) < 2:
+        return parts[0] if parts else UNKNOWN
     low = sum(q.low if q.low is not None else q.value or 0.0 for q in parts)
     unknown = [q for q in parts if q.value is None]
     if unknown:

@@ -13,7 +13,7 @@ import os
 import random
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 import msgspec
@@ -38,6 +38,7 @@ from palier.types import Event, ModelCard, Prompt
 RETRIED = frozenset({429, 502, 503, 504})
 PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
 MAX_REFUSAL_BYTES = 64_000
+NEWER_LIMIT = "max_completion_tokens"
 
 CAPABILITIES = ALL - {"echo", "suffix", "adapter"}
 """What an endpoint is taken to honour where neither its card nor its settings say otherwise."""
@@ -81,14 +82,22 @@ class Endpoint:
             raise Unavailable(f"{self._host} failed repeatedly and is left alone for a while", retry_after=wait)
         self._active += 1
         outcome = self._breaker.left
+        deadline = time.monotonic() + self._settings.total_timeout_s
         try:
-            async with AsyncExitStack() as stack:
-                reply = await self._reply(prompt, stack)
-                events = wire.read(reply, self._host, top=prompt.parameters.top_logprobs)
-                stack.push_async_callback(events.aclose)
-                async for event in events:
-                    outcome = self._breaker.succeeded
-                    yield event
+            for retry in itertools.count():
+                reply = None
+                try:
+                    async with self._post(prompt, deadline) as reply:
+                        await self._check(reply)
+                        async for event in wire.read(reply, self._host, top=prompt.parameters.top_logprobs):
+                            outcome = self._breaker.succeeded
+                            yield event
+                        return
+                except (ConnectTimeout, Unavailable, _Refused) as failure:
+                    if reply is not None and not isinstance(failure, _Refused):
+                        raise
+                    pause = self._pause(failure, retry, deadline)
+                await asyncio.sleep(pause)
         except _Refused as refused:
             outcome = self._breaker.failed if refused.outage else self._breaker.succeeded
             raise refused.error from None
@@ -112,51 +121,47 @@ class Endpoint:
     async def close(self) -> None:
         """Nothing is held: connections belong to the connector."""
 
-    async def _reply(self, prompt: Prompt, stack: AsyncExitStack) -> Reply:
-        """A successful reply, its body not yet read, after as many tries as `retries` allows."""
-        deadline = time.monotonic() + self._settings.total_timeout_s
-        for retry in itertools.count():
-            try:
-                return await self._try(prompt, stack, deadline)
-            except (ConnectTimeout, Unavailable, _Refused) as failure:
-                asked = None
-                if isinstance(failure, _Refused):
-                    asked = failure.error.retry_after
-                    if not failure.again:
-                        raise
-                pause = _jitter(retry) if asked is None else asked
-                late = time.monotonic() + pause >= deadline
-                if retry >= self._settings.retries or pause > LONGEST_PAUSE_S or late:
-                    raise
-            await asyncio.sleep(pause)
-        raise AssertionError("unreachable")
-
-    async def _try(self, prompt: Prompt, stack: AsyncExitStack, deadline: float) -> Reply:
-        key = self._key()
+    def _post(self, prompt: Prompt, deadline: float) -> AbstractAsyncContextManager[Reply]:
         body = wire.body(prompt, stream=True, limit_field=self._limit_field, model=self._settings.model)
-        # The stack closes refused replies too, at the end: they are read, so that nothing is held until then.
-        reply = await stack.enter_async_context(
-            self._connector.post(
-                self._base + wire.path(prompt),
-                msgspec.json.encode(body),
-                headers=self._headers(key),
-                on_premises=self._settings.on_premises,
-                connect_s=self._settings.connect_timeout_s,
-                first_byte_s=self._settings.first_token_timeout_s,
-                total_s=max(deadline - time.monotonic(), 0.001),
-            )
+        return self._connector.post(
+            self._base + wire.path(prompt),
+            msgspec.json.encode(body),
+            headers=self._headers(self._key()),
+            on_premises=self._settings.on_premises,
+            connect_s=self._settings.connect_timeout_s,
+            first_byte_s=self._settings.first_token_timeout_s,
+            total_s=max(deadline - time.monotonic(), 0.001),
         )
+
+    async def _check(self, reply: Reply) -> None:
+        """Raises `_Refused` for a reply that is no answer."""
         if reply.status == 200:
-            return reply
+            return
         said = await reply.read(MAX_REFUSAL_BYTES)
-        if self._limit_field in body and "max_completion_tokens" in parse(said).message:
-            # Newer OpenAI models refuse the old name and tell the new one: learnt once, for good.
-            self._limit_field = "max_completion_tokens"
-            return await self._try(prompt, stack, deadline)
+        settings = self._settings
         error = refusal(
-            reply.status, said, self._host, headers=reply.headers, key_env=self._settings.api_key_env, secret=key
+            reply.status, said, self._host, headers=reply.headers, key_env=settings.api_key_env, secret=self._key()
         )
+        if self._limit_field != NEWER_LIMIT and NEWER_LIMIT in parse(said).message:
+            # Newer OpenAI models refuse the old name and tell the new one: learnt once, for good.
+            self._limit_field = NEWER_LIMIT
+            raise _Refused(error, learnt=True)
         raise _Refused(error, again=reply.status in RETRIED, outage=reply.status >= 500)
+
+    def _pause(self, failure: PalierError | _Refused, retry: int, deadline: float) -> float:
+        """Seconds to wait before the next try. Raises `failure` where there is none."""
+        asked = None
+        if isinstance(failure, _Refused):
+            if failure.learnt:
+                return 0.0
+            if not failure.again:
+                raise failure
+            asked = failure.error.retry_after
+        pause = _jitter(retry) if asked is None else asked
+        late = time.monotonic() + pause >= deadline
+        if retry >= self._settings.retries or pause > LONGEST_PAUSE_S or late:
+            raise failure
+        return pause
 
     def _key(self) -> str:
         name = self._settings.api_key_env
@@ -182,13 +187,17 @@ def _is_loopback(url: str) -> bool:
 
 
 class _Refused(Exception):
-    """A reply that is no answer: what it means, whether to try again, and whether the upstream is to blame."""
+    """A reply that is no answer: what it means, whether to try again, and whether the upstream is to blame.
 
-    def __init__(self, error: PalierError, *, again: bool, outage: bool) -> None:
+    `learnt`: the next try will be different, and need not wait.
+    """
+
+    def __init__(self, error: PalierError, *, again: bool = False, outage: bool = False, learnt: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
         self.again = again
         self.outage = outage
+        self.learnt = learnt
 
 
 def _jitter(retry: int) -> float:

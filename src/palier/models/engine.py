@@ -210,9 +210,8 @@ class Engine:
             if reply.status != 200:
                 raise refusal(reply.status, await reply.read(MAX_REFUSAL_BYTES), "the engine")
             events = wire.read(reply, "the engine", top=prompt.parameters.top_logprobs, usage_of_each=True)
-            async with aclosing(events):
-                async for event in events:
-                    yield event
+            async for event in events:
+                yield event
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -8,7 +8,6 @@ is told by its data alone.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 from palier.errors import UpstreamGarbage
 
@@ -16,16 +15,6 @@ MAX_EVENT_BYTES = 4_000_000
 
 _LINE = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
-
-
-async def events(chunks: AsyncIterator[bytes], host: str) -> AsyncIterator[bytes]:
-    """The data of each event. An event of more than `MAX_EVENT_BYTES` raises `UpstreamGarbage`."""
-    parser = Parser(host)
-    async for chunk in chunks:
-        for data in parser.feed(chunk):
-            yield data
-    for data in parser.close():
-        yield data
 
 
 class Parser:

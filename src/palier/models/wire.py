@@ -8,18 +8,16 @@ the answer and is left out.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from palier.errors import PalierError, UpstreamGarbage
+from palier.errors import UpstreamGarbage
 from palier.interfaces import Reply
 from palier.models.refusals import refusal
-from palier.models.sse import events
+from palier.models.sse import Parser
 from palier.types import (
     JSON,
     Delta,
@@ -35,7 +33,6 @@ from palier.types import (
 )
 
 MAX_REPLY_BYTES = 16_000_000
-DRAIN_S = 0.05
 
 
 # --- what is sent ------------------------------------------------------------------------------------------------
@@ -173,7 +170,7 @@ class _Reply(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Reply)
 
 
-async def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = False) -> AsyncGenerator[Event, None]:
+def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = False) -> AsyncIterator[Event]:
     """The events of a successful reply, streamed or whole. `top` bounds the alternatives a token carries.
 
     The last `usage` counts; with `usage_of_each`, every choice comes with its own and they are added up.
@@ -181,36 +178,48 @@ async def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = F
     Raises `UpstreamGarbage` (not the wire, or cut before every choice finished) and what `refusals` makes of an error
     that comes inside the stream.
     """
-    state = _Reading(host, top, usage_of_each)
-    if "text/event-stream" in reply.headers.get("content-type", ""):
-        stream = events(reply.chunks(), host)
-        async for data in stream:
-            if data == b"[DONE]":
-                state.done = True
-                break
-            for event in state.take(data):
-                yield event
-    else:
-        for event in state.take(await reply.read(MAX_REPLY_BYTES)):
-            yield event
-    for event in state.close():
-        yield event
-    if state.done:
-        await _drain(stream)
+    streamed = "text/event-stream" in reply.headers.get("content-type", "")
+    return _Events(reply, _Reading(host, top, usage_of_each, streamed=streamed))
 
 
-async def _drain(stream: AsyncIterator[bytes]) -> None:
-    """Read to the end, which follows at once: only then can the connection be used again. Nobody waits for it long."""
-    with contextlib.suppress(TimeoutError, PalierError):
-        async with asyncio.timeout(DRAIN_S):
-            async for _ in stream:
-                pass
+class _Events:
+    """The events of one reply: `_Reading` fed with what comes.
+
+    Not an async generator: one more around each event of every answer costs more than this does, and holds nothing
+    that would have to be closed.
+    """
+
+    def __init__(self, reply: Reply, reading: _Reading) -> None:
+        self._reply = reply
+        self._reading = reading
+        self._chunks = reply.chunks()
+        self._ready: Iterator[Event] = iter(())
+        self._ended = False
+
+    def __aiter__(self) -> _Events:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            for event in self._ready:
+                return event
+            if self._ended:
+                if self._reading.done:
+                    await self._reply.finish()
+                raise StopAsyncIteration
+            chunk = None if self._reading.done else await anext(self._chunks, None)
+            self._ended = chunk is None
+            self._ready = self._reading.close() if chunk is None else self._reading.feed(chunk)
 
 
 class _Reading:
-    """One reply as it is read: which choices began and which finished, and the last count of tokens."""
+    """One reply as it is read, without the reading: bytes in, events out.
 
-    def __init__(self, host: str, top: int, usage_of_each: bool) -> None:
+    It knows which choices began and which finished, and the last count of tokens. `done` says that nothing more is
+    of interest.
+    """
+
+    def __init__(self, host: str, top: int, usage_of_each: bool, *, streamed: bool) -> None:
         self.done = False
         self._host = host
         self._top = top
@@ -218,8 +227,36 @@ class _Reading:
         self._finished: set[int] = set()
         self._usage: _Usage | None = None
         self._usage_of_each = usage_of_each
+        self._parser = Parser(host) if streamed else None
+        self._whole: list[bytes] = []
+        self._size = 0
 
-    def take(self, data: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that `chunk` completes; none of a reply that is not streamed, whose end must come first."""
+        if self._parser is not None:
+            yield from self._take_each(self._parser.feed(chunk))
+            return
+        self._whole.append(chunk)
+        self._size += len(chunk)
+        if self._size > MAX_REPLY_BYTES:
+            raise UpstreamGarbage(f"{self._host} answered more than {MAX_REPLY_BYTES} bytes")
+
+    def close(self) -> Iterator[Event]:
+        """The last events: what was still to be read, and what the end means."""
+        if self._parser is None:
+            yield from self._take(b"".join(self._whole))
+        elif not self.done:
+            yield from self._take_each(self._parser.close())
+        yield from self._end()
+
+    def _take_each(self, payloads: Iterable[bytes]) -> Iterator[Event]:
+        for data in payloads:
+            if data == b"[DONE]":
+                self.done = True
+                return
+            yield from self._take(data)
+
+    def _take(self, data: bytes) -> list[Event]:
         """The events of one chunk, or of a whole reply."""
         try:
             reply = _decoder.decode(data)
@@ -238,15 +275,15 @@ class _Reading:
                 found.append(Finish(reason=choice.finish_reason, choice=choice.index))
         return found
 
-    def close(self) -> Iterator[Event]:
+    def _end(self) -> Iterator[Event]:
         """What the end means: `[DONE]` finishes every choice; without it, one that did not finish was cut."""
         if not self._began:
             raise UpstreamGarbage(f"{self._host} answered without any choice")
-        if open_choices := self._began - self._finished:
-            if not self.done:
-                raise UpstreamGarbage(f"{self._host} cut its answer in the middle")
-            for index in sorted(open_choices):
-                yield Finish(reason="stop", choice=index)
+        open_choices = self._began - self._finished
+        if open_choices and not self.done:
+            raise UpstreamGarbage(f"{self._host} cut its answer in the middle")
+        for index in sorted(open_choices):
+            yield Finish(reason="stop", choice=index)
         usage = self._usage
         if usage is not None and (usage.prompt_tokens is not None or usage.completion_tokens is not None):
             cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None

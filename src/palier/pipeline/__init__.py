@@ -21,7 +21,7 @@ from palier.interfaces import Admission, Answers, Confidence, Decide, Gate, Retr
 from palier.pipeline.drafts import Collector, replay
 from palier.pipeline.journey import Journey, cited, digest
 from palier.pipeline.landing import Landing
-from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Request, Result
+from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Prompt, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
 
@@ -64,8 +64,25 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     """
     journey = Journey(request, parts.retention_s, parts.keep_content)
     try:
-        async with aclosing(_climb(journey, parts)) as events:
-            async for event in events:
+        await _prepare(journey, parts)
+        for landing in _ways(journey.request, parts):
+            admission = _admit(journey, parts, landing)
+            if admission is None:
+                continue
+            asked = _Asked(journey, landing, admission)
+            with asked:
+                async with aclosing(landing.model.stream(asked.prompt)) as events:
+                    async for event in events:
+                        if asked.releases(event):
+                            yield event
+            held = asked.settle(parts) if asked.answered else None
+            for event in replay(held) if held else ():
+                yield event
+            if journey.result is not None or (asked.failed and not parts.climb_on_failure):
+                break
+        if journey.result is None:
+            _raise_if_hopeless(journey)
+            for event in replay(journey.abstain(*_abstention(journey.request, parts)).draft):
                 yield event
     except (GeneratorExit, asyncio.CancelledError):
         journey.error = "abandoned"
@@ -75,32 +92,9 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
-        await asyncio.shield(parts.traces.record(journey.trace()))
+        await parts.traces.record(journey.trace())
     assert journey.result is not None
     yield Completed(result=journey.result)
-
-
-async def _climb(journey: Journey, parts: Parts) -> AsyncGenerator[Event, None]:
-    await _prepare(journey, parts)
-    for landing in _ways(journey.request, parts):
-        admission = _admit(journey, parts, landing)
-        if admission is None:
-            continue
-        if landing.threshold <= 0 and landing.model.card.generates:
-            async with aclosing(_serve(journey, parts, landing, admission)) as events:
-                async for event in events:
-                    yield event
-        else:
-            held = await _consider(journey, parts, landing, admission)
-            for event in replay(held) if held else ():
-                yield event
-        if journey.result is not None:
-            return
-        if journey.failures and not parts.climb_on_failure and journey.steps[-1].outcome == "failed":
-            break
-    _raise_if_hopeless(journey)
-    for event in replay(journey.abstain(*_abstention(journey.request, parts)).draft):
-        yield event
 
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
@@ -159,70 +153,64 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
     return admission
 
 
-async def _consider(journey: Journey, parts: Parts, landing: Landing, admission: Admission) -> Draft | None:
-    """Ask a tier, hold its draft, decide: the draft if it stays."""
-    prompt = admission.prompt
-    assert prompt is not None
-    collector = Collector()
-    try:
-        async with aclosing(landing.model.stream(prompt)) as events:
-            async for event in events:
-                collector.add(event)
-    except InvalidRequest as obstacle:
-        journey.skip(landing, obstacle)
-        return None
-    except PalierError as error:
-        journey.fail(landing, error, collector.elapsed_ms)
-        return None
-    except (GeneratorExit, asyncio.CancelledError):
-        journey.left(landing, admission, collector.draft())
-        raise
-    draft, decision = _judge(parts, landing, admission, collector.draft())
-    stays = decision.action == "stay"
-    journey.drafted(landing, admission, draft, decision, "answered" if stays else "climbed")
-    if not stays:
-        quoted = (prompt.passages[n - 1].key for n in cited(draft) if 0 < n <= len(prompt.passages))
-        journey.needed = journey.needed | frozenset(quoted)
-        return None
-    journey.finish("answered", draft, decision, landing=landing, passages=prompt.passages)
-    return draft
+class _Asked:
+    """A tier that is asked, as a context: gathers what it says, and writes down how that ended.
+
+    An error of the tier ends here, unless something was released already. A tier that serves whatever it says releases
+    it as it comes; the words of any other are held until they are judged.
+    """
+
+    def __init__(self, journey: Journey, landing: Landing, admission: Admission) -> None:
+        assert admission.prompt is not None
+        self.prompt = admission.prompt
+        self.answered = self.failed = False
+        self._journey = journey
+        self._landing = landing
+        self._admission = admission
+        self._collector = Collector()
+        self._serves = landing.threshold <= 0 and landing.model.card.generates
+        self._released = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def releases(self, event: Event) -> bool:
+        """Take the next event; whether the client gets it at once."""
+        self._collector.add(event)
+        if not self._serves or isinstance(event, Cited):
+            return False
+        self._released = True
+        return True
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        match error:
+            case None:
+                self.answered = True
+            case InvalidRequest():
+                self._journey.skip(self._landing, error)
+            case PalierError():
+                self.failed = True
+                self._journey.fail(self._landing, error, self._collector.elapsed_ms)
+            case GeneratorExit() | asyncio.CancelledError():
+                self._journey.left(self._landing, self._admission, self._collector.draft())
+                return False
+        return isinstance(error, PalierError) and not self._released
+
+    def settle(self, parts: Parts) -> Draft | None:
+        """Decide of what it said; gives the draft that stays, where it was held."""
+        journey, landing, passages = self._journey, self._landing, self.prompt.passages
+        draft, decision = _judge(parts, landing, self.prompt, self._collector.draft())
+        stays = self._serves or decision.action == "stay"
+        journey.drafted(landing, self._admission, draft, decision, "answered" if stays else "climbed")
+        if not stays:
+            journey.needed |= {passages[n - 1].key for n in cited(draft) if 0 < n <= len(passages)}
+            return None
+        journey.finish("answered", draft, decision, landing=landing, passages=passages)
+        return None if self._serves else draft
 
 
-async def _serve(journey: Journey, parts: Parts, landing: Landing, admission: Admission) -> AsyncGenerator[Event, None]:
-    """Ask a tier of which nothing is asked, and release what it says as it comes."""
-    prompt = admission.prompt
-    assert prompt is not None
-    collector = Collector()
-    released = False
-    try:
-        async with aclosing(landing.model.stream(prompt)) as events:
-            async for event in events:
-                collector.add(event)
-                if not isinstance(event, Cited):
-                    released = True
-                    yield event
-    except InvalidRequest as obstacle:
-        journey.skip(landing, obstacle)
-        if released:
-            raise
-        return
-    except PalierError as error:
-        journey.fail(landing, error, collector.elapsed_ms)
-        if released:
-            raise
-        return
-    except (GeneratorExit, asyncio.CancelledError):
-        journey.left(landing, admission, collector.draft())
-        raise
-    draft, decision = _judge(parts, landing, admission, collector.draft())
-    journey.drafted(landing, admission, draft, decision, "answered")
-    journey.finish("answered", draft, decision, landing=landing, passages=prompt.passages)
-
-
-def _judge(parts: Parts, landing: Landing, admission: Admission, draft: Draft) -> tuple[Draft, Decision]:
+def _judge(parts: Parts, landing: Landing, prompt: Prompt, draft: Draft) -> tuple[Draft, Decision]:
     """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
-    prompt = admission.prompt
-    assert prompt is not None
     probability = None
     if prompt.passages and draft.text and not (draft.choices[0].tool_calls):
         features = parts.confidence.features(prompt, draft)

@@ -65,7 +65,8 @@ class Journey:
     def carry(self, label: Label) -> None:
         """Raise the label of the request to that of what its earlier turns quote."""
         self.label = Label.highest(self.request.label, label)
-        self.request = msgspec.structs.replace(self.request, label=self.label)
+        if self.label is not self.request.label:
+            self.request = msgspec.structs.replace(self.request, label=self.label)
 
     @property
     def elapsed_ms(self) -> float:
@@ -254,11 +255,14 @@ def _usage(steps: list[Step]) -> Usage:
     )
 
 
-_DEFAULTS = msgspec.structs.asdict(Parameters())
+_DEFAULT = Parameters()
+_DEFAULTS = msgspec.structs.asdict(_DEFAULT)
 
 
 def _told(request: Request) -> dict[str, object]:
     """The parameters that were given, without texts: tool definitions and schemas are counted or named, not kept."""
+    if request.parameters == _DEFAULT:
+        return {}
     asked = msgspec.structs.asdict(request.parameters)
     given = {name: value for name, value in asked.items() if value != _DEFAULTS[name]}
     for name in ("logit_bias", "stop", "suffix"):

@@ -48,7 +48,7 @@ class Landing:
         A passage that is `needed` and may not come here stays among them: it is the gate that keeps it back, and it
         must know.
         """
-        passages = tuple(
+        passages = request.passages and tuple(
             hit
             for rank, hit in enumerate(request.passages)
             if rank < self.passages or (hit.key in needed and not self.highest.allows(hit.label))

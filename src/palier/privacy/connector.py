@@ -12,6 +12,7 @@ reply; the call is then made once more on a new connection, which is safe becaus
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -43,6 +44,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 KEEP_ALIVE_S = 15.0
 CONNECT_S = 10.0
 MAX_HOSTS = 1024
+DRAIN_S = 0.05
+"""How long the end of a reply that has said all is waited for."""
 MAX_STREAM_BYTES = 64_000_000
 
 
@@ -217,29 +220,46 @@ class HttpReply:
         self._host = host
         self._limits = limits
         self._max_stream = max_stream
+        self._size = 0
 
     async def read(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes (then `UpstreamGarbage`)."""
         parts: list[bytes] = []
         size = 0
-        async for chunk in self.chunks():
+        async for chunk in self:
             size += len(chunk)
             if size > limit:
                 raise UpstreamGarbage(f"{self._host} answered more than {limit} bytes")
             parts.append(chunk)
         return b"".join(parts)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, bounded by the connector's `max_stream`."""
-        size = 0
+        return self
+
+    def __aiter__(self) -> HttpReply:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in self._response.content.iter_any():
-                size += len(chunk)
-                if size > self._max_stream:
-                    raise UpstreamGarbage(f"{self._host} answered more than {self._max_stream} bytes")
-                yield chunk
+            chunk = await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _explain(error, self._host, self._limits) from None
+        if not chunk:
+            raise StopAsyncIteration
+        self._size += len(chunk)
+        if self._size > self._max_stream:
+            raise UpstreamGarbage(f"{self._host} answered more than {self._max_stream} bytes")
+        return chunk
+
+    async def finish(self) -> None:
+        """See `interfaces.Reply`: only a connection whose reply was read to its end can be used again."""
+        if self._response.content.is_eof():
+            return
+        with contextlib.suppress(TimeoutError, PalierError):
+            async with asyncio.timeout(DRAIN_S):
+                async for _ in self:
+                    pass
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end: then it went back to the pool."""

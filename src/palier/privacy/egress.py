@@ -28,6 +28,8 @@ class EgressGate:
             what = "question" if len(request.messages) < 2 else "conversation"
             reason = f"the {what} is {request.label}, and this tier may receive at most {highest}"
             return Admission(None, request.label, reason, len(request.passages))
+        if not request.passages:
+            return Admission(assemble(request, (), request.label, system), request.label, "", 0)
         sent = tuple(hit for hit in request.passages if highest.allows(hit.label))
         kept_back = [hit for hit in request.passages if not highest.allows(hit.label)]
         label = Label.highest(request.label, *(hit.label for hit in sent))

@@ -32,6 +32,8 @@ def split(document: str, text: str) -> list[Passage]:
     passages: list[Passage] = []
     for begin, end in _stretches(text):
         for offset, chunk in splitter.chunk_indices(text[begin:end]):
+            if not chunk.strip():  # the separators of ASCII are white space to Python, not to the splitter
+                continue
             start, stop = begin + offset, begin + offset + len(chunk)
             heading = _heading(text, sections, start, stop)
             passages.append(

@@ -271,7 +271,7 @@ class AdminServer:
         match call:
             case Status():
                 cards = {route: p.cards(route) for route in p.routes}
-                return Gateway(pid=os.getpid(), version=__version__, routes=p.routes, cards=cards)
+                return Gateway(pid=os.getpid(), version=__version__, routes=dict(p.routes), cards=cards)
             case Health():
                 return await p.health()
             case Search():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from palier.config import Server
 from palier.errors import Forbidden, NotFound, PalierError
+from palier.ids import new_id
 from palier.server.endpoint import ID
 from palier.server.replies import Answer, unforeseen
 
@@ -17,8 +18,6 @@ log = logging.getLogger("palier.server")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
@@ -38,7 +37,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        call = scope[ID] = secrets.token_hex(12)
+        call = scope[ID] = new_id()
         added = [(b"x-request-id", b"req-" + call.encode()), *_SECURITY]
 
         async def sending(message: Message) -> None:
@@ -56,9 +55,13 @@ class Edge:
             await Answer(sending).fail(unforeseen(call))
 
     def _check_host(self, scope: Scope) -> None:
-        given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
-        name = _without_port(given)
+        given = b""
+        for header, value in scope["headers"]:
+            if header == b"host":
+                given = value
+                break
         server = scope.get("server")
+        name = _name(given)
         if name in self._hosts or (server is not None and name == _bracketed(server[0])):
             return
         raise Forbidden(
@@ -71,9 +74,12 @@ def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+@lru_cache(64)
+def _name(host: bytes) -> str:
+    """The name in a Host header, without its port."""
+    given = host.decode("latin-1").lower()
+    name, colon, port = given.rpartition(":")
+    return name if colon and port.isdigit() else given
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:

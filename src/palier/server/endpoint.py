@@ -17,15 +17,13 @@ from palier.errors import PalierError, UpstreamTimeout
 from palier.server.auth import authenticate
 from palier.server.limits import BodyTimeout, ClientLeft, Places, read_body
 from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
+from palier.server.watch import Patrol, Watch
 from palier.types import Principal
 
 log = logging.getLogger("palier.server")
 
 ID = "palier.id"
 """Where the scope holds the request's unique id."""
-
-_PATIENCE_S = 0.02
-"""How long a request is at work before its client is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Gateway:
     places: Places
     key: bytes
     max_body_bytes: int
-    timeout_s: float
+    patrol: Patrol
 
 
 @dataclass(slots=True)
@@ -86,34 +84,30 @@ class Endpoint:
             await answer.fail(unforeseen(scope[ID]))
 
     async def _admit(self, call: Call, receive: Receive, answer: Answer) -> None:
-        self._gateway.places.admit()
-        try:
-            await self._work(call, receive, answer)
-        finally:
-            self._gateway.places.leave()
-
-    async def _work(self, call: Call, receive: Receive, answer: Answer) -> None:
         gateway = self._gateway
-        watch = None
+        gateway.places.admit()
+        watch = gateway.patrol.watch()
         try:
-            async with asyncio.timeout(gateway.timeout_s) as deadline:
-                if self._has_body:
-                    call.body = await read_body(receive, call.headers, gateway.max_body_bytes)
-                watch = _Watch(receive, deadline)
-                try:
-                    async with gateway.places:
-                        await answer.give(await self._handler(call))
-                finally:
-                    watch.stop()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise self._ended(watch) from None
+            if self._has_body:
+                call.body = await read_body(receive, call.headers, gateway.max_body_bytes)
+            watch.listen(receive)
+            await gateway.places.take()
+            try:
+                await answer.give(await self._handler(call))
+            finally:
+                gateway.places.give_back()
+        except asyncio.CancelledError:
+            if watch.ended():
+                raise self._ended(watch) from None
+            raise
+        finally:
+            watch.stop()
+            gateway.places.leave()
 
-    def _ended(self, watch: _Watch | None) -> PalierError:
+    def _ended(self, watch: Watch) -> PalierError:
         """Why the work was ended: whose time it was that ran out."""
-        limit, hint = self._gateway.timeout_s, "[server] request_timeout_s sets the limit"
-        if watch is None:
+        limit, hint = self._gateway.patrol.limit_s, "[server] request_timeout_s sets the limit"
+        if watch.reading:
             return BodyTimeout(f"the body did not come within {limit:g} s", hint=hint)
         if watch.left:
             return ClientLeft("the client left before the end of its answer")
@@ -144,33 +138,3 @@ class Resource:
             await Answer(send).give(error_reply(error, self._allow))
         else:
             await app(scope, receive, send)
-
-
-class _Watch:
-    """Waits for the client to leave, and then ends the work as if its time were over.
-
-    It begins after a moment: a task costs as much as all the rest of a short request here, and whoever leaves one that
-    is as good as answered saves nobody anything.
-    """
-
-    def __init__(self, receive: Receive, deadline: asyncio.Timeout) -> None:
-        self.left = False
-        self._receive = receive
-        self._deadline = deadline
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(_PATIENCE_S, self._begin)
-
-    def _begin(self) -> None:
-        self._task = asyncio.create_task(self._wait())
-
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        if not self._deadline.expired():
-            self.left = True
-            self._deadline.reschedule(0)
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()

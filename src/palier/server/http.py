@@ -17,11 +17,13 @@ from starlette.routing import Route, Router
 from palier.app import Palier
 from palier.errors import ConfigurationError
 from palier.server import models, openai_api, palier_api
+from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
 from palier.server.limits import Places
 from palier.server.openapi import document
 from palier.server.probes import Probes
+from palier.server.watch import Patrol
 
 _KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none writes into one that is just being closed."""
@@ -35,7 +37,7 @@ def create_app(palier: Palier) -> Edge:
         places=Places(settings.max_concurrent, settings.max_queue),
         key=palier.key.encode(),
         max_body_bytes=settings.max_body_bytes,
-        timeout_s=settings.request_timeout_s,
+        patrol=Patrol(settings.request_timeout_s),
     )
     return Edge(Router(_routes(gateway), redirect_slashes=False, default=not_found), settings)
 
@@ -84,6 +86,7 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
         create_app(palier),
         host=settings.host,
         port=settings.port,
+        http=CorkedProtocol,
         lifespan="off",
         ws="none",
         log_config=None,

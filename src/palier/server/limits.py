@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from types import TracebackType
 
 from starlette.types import Receive
 
@@ -40,8 +39,8 @@ class UnsupportedMedia(InvalidRequest):
 class Places:
     """A bounded number of requests at work, and a bounded number that wait for a place.
 
-    A request takes a ticket (`admitted`) before its body is read, and then waits for its place (`async with`):
-    what is held in memory is bounded by the tickets.
+    A request takes a ticket (`admit`) before its body is read, and then waits for its place (`take`): what is held in
+    memory is bounded by the tickets.
     """
 
     def __init__(self, concurrent: int, queue: int) -> None:
@@ -64,12 +63,12 @@ class Places:
         """Give the ticket back."""
         self.taken -= 1
 
-    async def __aenter__(self) -> None:
+    async def take(self) -> None:
+        """Wait for a place; `give_back` frees it."""
         await self._places.acquire()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def give_back(self) -> None:
+        """Free the place."""
         self._places.release()
 
 

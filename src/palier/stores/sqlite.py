@@ -1,8 +1,11 @@
 """One SQLite file: a writer thread with group commit, and a few readers.
 
 What is queued while a commit runs is the next commit: no window to wait for, alone or under load. A job is a function
-of a connection. A write job that fails, fails alone; since a commit that fails is tried again job by job, a job may run
-more than once and must touch nothing but its connection.
+of a connection. A write job that fails, fails alone: what fails as one transaction is tried again job by job, so that a
+job may run more than once and must touch nothing but its connection.
+
+Rows that many tasks append at once are handed over together: every statement costs the writer the interpreter's lock,
+which it must win back from a busy event loop.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -30,9 +35,11 @@ MAX_BATCH = 512
 class _Job:
     """Work that a task waits for; its outcome is kept here until it may be told."""
 
-    run: Callable[[apsw.Connection], Any]
+    run: Callable[..., Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    rows: tuple[Any, ...] = ()
+    """What `run` takes besides its connection, where it takes the rows of its neighbours too."""
     value: Any = None
     error: Exception | None = None
 
@@ -116,6 +123,10 @@ class Database:
         """
         return await self._submit(self._writes, run)
 
+    async def append(self, run: Callable[[apsw.Connection, list[T]], None], row: T) -> None:
+        """As `write`, with `run(connection, rows)` called once for the rows of all who append by it at that moment."""
+        await self._submit(self._writes, run, (row,))
+
     async def read(self, run: Callable[[apsw.Connection], T]) -> T:
         """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does."""
         return await self._submit(self._reads, run)
@@ -130,10 +141,10 @@ class Database:
         self._reads.close(threads=len(self._threads) - 1)
         await asyncio.to_thread(self._join)
 
-    async def _submit(self, queue: _Queue, run: Callable[[apsw.Connection], T]) -> T:
+    async def _submit(self, queue: _Queue, run: Callable[..., T], rows: tuple[Any, ...] = ()) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        queue.add(_Job(run, loop, future), self.path)
+        queue.add(_Job(run, loop, future, rows), self.path)
         return await future
 
     def _join(self) -> None:
@@ -166,8 +177,8 @@ class Database:
         """All jobs in one transaction; where that fails as a whole, each in its own."""
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                self._attempt(connection, job)
+            for run, jobs in groupby(batch, attrgetter("run")):
+                _run(connection, run, list(jobs))
             connection.execute("COMMIT")
         except Exception as error:
             if connection.in_transaction:
@@ -177,19 +188,6 @@ class Database:
                 return
             for job in batch:
                 self._commit(connection, [job])
-
-    def _attempt(self, connection: apsw.Connection, job: _Job) -> None:
-        """One job, undone if it fails. Raises what it raised when the whole transaction was lost with it."""
-        job.value = job.error = None
-        connection.execute("SAVEPOINT job")
-        try:
-            job.value = job.run(connection)
-        except Exception as error:
-            if not connection.in_transaction:  # a full disk can make SQLite undo everything
-                raise
-            connection.execute("ROLLBACK TO job")
-            job.error = self._translated(error)
-        connection.execute("RELEASE job")
 
     # --- a reader's thread
 
@@ -211,6 +209,15 @@ class Database:
         if isinstance(error, UnicodeEncodeError):
             return InvalidRequest("a text holds half of a surrogate pair, which is no Unicode")
         return store_error(self.path, error) if isinstance(error, apsw.Error) else error
+
+
+def _run(connection: apsw.Connection, run: Callable[..., Any], jobs: list[_Job]) -> None:
+    """Neighbours of one `run`: with all their rows, or one by one where they have none."""
+    if rows := [row for job in jobs for row in job.rows]:
+        run(connection, rows)
+        return
+    for job in jobs:
+        job.value = run(connection)
 
 
 def _tell(jobs: Iterable[_Job]) -> None:

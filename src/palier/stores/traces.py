@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -15,7 +16,18 @@ from palier.types import Label, Trace, TraceContent
 TRACES = Schema(name="traces", application_id=0x706C7472)
 SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
-Row = dict[str, str | float | bytes | None]
+MANY = 64
+"""Rows of one statement at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A trace as it is kept: the values of its row in each table."""
+
+    id: str
+    figures: tuple[str | float | bytes | None, ...]
+    content: tuple[str | float | bytes, ...] | None
+    answers: tuple[tuple[str, int], ...]
 
 
 class SqliteTraces:
@@ -36,18 +48,14 @@ class SqliteTraces:
     async def record(self, trace: Trace) -> None:
         """Keep `trace`; it is durable when this returns. One recorded before under its id is replaced."""
         content = trace.content
-        row: Row = {
-            "id": trace.id,
-            "created": trace.created,
-            "route": trace.route,
-            "status": trace.status,
-            "tier": trace.tier,
-            "figures": msgspec.json.encode(msgspec.structs.replace(trace, content=None)),
-        }
-        if content is not None:
-            row |= {"label": content.label.value, "expires": content.expires, "words": msgspec.json.encode(content)}
-        answers: list[dict[str, str | int]] = [{"digest": digest, "rank": trace.label.rank} for digest in trace.answers]
-        await self._database.write(lambda connection: _record(connection, row, answers))
+        figures = msgspec.json.encode(msgspec.structs.replace(trace, content=None) if content else trace)
+        row = _Row(
+            trace.id,
+            (trace.id, trace.created, trace.route, trace.status, trace.tier, figures),
+            (trace.id, content.label.value, content.expires, msgspec.json.encode(content)) if content else None,
+            tuple((digest, trace.label.rank) for digest in trace.answers),
+        )
+        await self._database.append(_record, row)
 
     async def label_of(self, digests: Sequence[str]) -> Label:
         """The most restrictive label of the answers recorded under `digests`; public where there is none."""
@@ -101,12 +109,36 @@ class SqliteTraces:
         return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
 
 
-def _record(connection: apsw.Connection, row: Row, answers: Sequence[dict[str, str | int]]) -> None:
-    sql = statements("traces")
-    connection.execute(sql["record"], row)
-    connection.execute(sql["record_content" if "words" in row else "forget_content"], row)
-    for answer in answers:
-        connection.execute(sql["record_answer"], answer)
+def _record(connection: apsw.Connection, rows: list[_Row]) -> None:
+    """All of `rows`, a few statements for many; of those with one id the last counts."""
+    kept = list({row.id: row for row in rows}.values())
+    _insert(connection, "record", [row.figures for row in kept])
+    _insert(connection, "record_content", [row.content for row in kept if row.content])
+    _insert(connection, "record_answer", [answer for row in kept for answer in row.answers])
+    for row in kept:
+        if not row.content:
+            connection.execute(statements("traces")["forget_content"], (row.id,))
+
+
+def _insert(connection: apsw.Connection, name: str, rows: Sequence[tuple[str | float | bytes | None, ...]]) -> None:
+    """Insert `rows` by the statement `name`, whose `rows` become as many as there are, a power of two at a time.
+
+    So few different statements stay prepared.
+    """
+    start = 0
+    for count in _powers(len(rows)):
+        some = rows[start : start + count]
+        start += count
+        marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * count)
+        connection.execute(statements("traces")[name].replace("rows", marks), [v for row in some for v in row])
+
+
+def _powers(count: int) -> Iterator[int]:
+    """Powers of two, `MANY` at most, that add up to `count`, the largest first."""
+    while count:
+        power = min(MANY, 1 << (count.bit_length() - 1))
+        yield power
+        count -= power
 
 
 def _expire(connection: apsw.Connection, now: float) -> int:

@@ -49,6 +49,9 @@ class Reply:
         for chunk in self._chunks:
             yield chunk
 
+    async def finish(self) -> None:
+        self.finished = True
+
 
 async def read(*chunks: bytes, kind: str = SSE, top: int = 0) -> list[Event]:
     return [event async for event in wire.read(Reply(*chunks, kind=kind), "host", top=top)]

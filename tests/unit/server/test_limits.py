@@ -17,11 +17,12 @@ async def test_no_more_are_at_work_than_there_are_places() -> None:
 
     async def work() -> None:
         nonlocal at_work, most
-        async with places:
-            at_work += 1
-            most = max(most, at_work)
-            await asyncio.sleep(0)
-            at_work -= 1
+        await places.take()
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0)
+        at_work -= 1
+        places.give_back()
 
     await asyncio.gather(*[work() for _ in range(50)])
     assert (most, at_work) == (3, 0)
@@ -42,8 +43,9 @@ async def test_whoever_leaves_the_queue_takes_no_place() -> None:
     places = Places(1, 5)
 
     async def hold(until: asyncio.Event) -> None:
-        async with places:
-            await until.wait()
+        await places.take()
+        await until.wait()
+        places.give_back()
 
     done = asyncio.Event()
     first, second, third = (asyncio.create_task(hold(done)) for _ in range(3))

@@ -1,21 +1,21 @@
+-- In the first three `rows` is replaced by as many rows of marks as are inserted.
+
 -- :name record
-INSERT INTO trace (id, created, route, status, tier, figures)
-VALUES (:id, :created, :route, :status, :tier, :figures)
+INSERT INTO trace (id, created, route, status, tier, figures) VALUES rows
 ON CONFLICT (id) DO UPDATE SET
     created = excluded.created, route = excluded.route, status = excluded.status, tier = excluded.tier,
     figures = excluded.figures
 
 -- :name record_content
-INSERT INTO content (trace, label, expires, words)
-VALUES (:id, :label, :expires, :words)
+INSERT INTO content (trace, label, expires, words) VALUES rows
 ON CONFLICT (trace) DO UPDATE SET label = excluded.label, expires = excluded.expires, words = excluded.words
 
--- :name forget_content
-DELETE FROM content WHERE trace = :id
-
 -- :name record_answer
-INSERT INTO answer (digest, rank) VALUES (:digest, :rank)
+INSERT INTO answer (digest, rank) VALUES rows
 ON CONFLICT (digest) DO UPDATE SET rank = max(rank, excluded.rank)
+
+-- :name forget_content
+DELETE FROM content WHERE trace = ?
 
 -- :name rank_of_answers
 SELECT max(rank) FROM answer WHERE digest IN (SELECT value FROM json_each(?))
