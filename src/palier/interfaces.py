@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.types import (
+    Data,
     Decision,
     Document,
     Draft,
@@ -238,8 +239,7 @@ class Confidence(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Data, frozen=True):
     """What the gate says of one destination: `prompt` is None when it gets nothing, and `reason` says why.
 
     `label` is what the prompt carries (or would have carried); `withheld` counts the passages that were kept back.

@@ -22,7 +22,6 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -185,14 +184,12 @@ class _Door:
 
 _reused: ContextVar[bool] = ContextVar("palier_connection_reused", default=False)
 """Whether the latest call of this task went over a connection that an earlier call had opened."""
+_USED = "palier_used"
+"""The attribute of a connection's protocol that says so."""
 
 
 class _Pool(aiohttp.TCPConnector):
     """A pool that tells, by `_reused`, new connections from kept ones (as aiohttp's tracing does, at 30 us a call)."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._seen: WeakSet[object] = WeakSet()
 
     async def connect(
         self,
@@ -203,8 +200,8 @@ class _Pool(aiohttp.TCPConnector):
         _reused.set(False)
         connection = await super().connect(req, traces, timeout)
         protocol = connection.protocol
-        _reused.set(protocol in self._seen)
-        self._seen.add(protocol)
+        _reused.set(hasattr(protocol, _USED))
+        setattr(protocol, _USED, True)
         return connection
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 
 from starlette.types import Receive
@@ -45,7 +46,8 @@ class Places:
 
     def __init__(self, concurrent: int, queue: int) -> None:
         self._tickets = concurrent + queue
-        self._places = asyncio.Semaphore(concurrent)
+        self._free = concurrent
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self.taken = 0
         """Tickets taken now."""
 
@@ -64,12 +66,29 @@ class Places:
         self.taken -= 1
 
     async def take(self) -> None:
-        """Wait for a place; `give_back` frees it."""
-        await self._places.acquire()
+        """Wait for a place, in order; `give_back` frees it."""
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the place came at that very moment
+                self.give_back()
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            raise
 
     def give_back(self) -> None:
-        """Free the place."""
-        self._places.release()
+        """Hand the place to who has waited longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:

@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from palier.errors import Busy, TooLarge
 from palier.server.limits import ClientLeft, Places, read_body
@@ -87,3 +89,41 @@ async def test_a_longer_one_is_refused(parts: tuple[bytes, ...], declared: bool)
 async def test_a_client_that_leaves_in_the_middle_is_gone() -> None:
     with pytest.raises(ClientLeft):
         await read_body(_receiver(b"ab", left=True), {}, 5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=30), st.integers(1, 3))
+def test_whoever_leaves_whenever_no_place_is_lost_or_made(plan: list[tuple[int, int]], concurrent: int) -> None:
+    """Each works for some turns of the loop, and is cancelled after some (0: never)."""
+
+    async def run() -> tuple[int, int]:
+        places = Places(concurrent, 100)
+        at_work = most = 0
+
+        async def work(turns: int) -> None:
+            nonlocal at_work, most
+            await places.take()
+            try:
+                at_work += 1
+                most = max(most, at_work)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            finally:
+                at_work -= 1
+                places.give_back()
+
+        async def leave(task: asyncio.Task[None], after: int) -> None:
+            for _ in range(after):
+                await asyncio.sleep(0)
+            task.cancel()
+
+        tasks = []
+        for turns, after in plan:
+            tasks.append(asyncio.create_task(work(turns)))
+            if after:
+                tasks.append(asyncio.create_task(leave(tasks[-1], after)))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return most, places._free
+
+    most, free = asyncio.run(run())
+    assert most <= concurrent
+    assert free == concurrent
