@@ -137,6 +137,8 @@ class _Server(uvicorn.Server):
                 f"cannot listen on {self.config.host}:{self.config.port}: it is in use, or not of this machine",
                 hint="change [server] host or port",
             ) from None
+        if threading.current_thread() is threading.main_thread():
+            _settle()
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 

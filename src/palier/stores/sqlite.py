@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from palier.errors import Busy, InvalidRequest, StoreError
+from palier.errors import Busy, InvalidRequest, PalierError, StoreError
 from palier.stores.schema import BUSY_TIMEOUT_MS, Schema, open_reader, open_writer, store_error
 
 T = TypeVar("T")
@@ -53,13 +53,14 @@ class _Queue:
         self._lock = threading.Lock()
         self._closed = False
 
-    def add(self, job: _Job, path: Path) -> None:
+    def add(self, jobs: Sequence[_Job], path: Path) -> None:
         with self._lock:
             if self._closed:
                 raise StoreError(f"{path} is closed")
-            if self._jobs.qsize() >= self._limit:
+            if self._jobs.qsize() + len(jobs) > self._limit:
                 raise Busy(f"{path.name}: {self._limit} jobs are waiting", retry_after=1.0)
-            self._jobs.put(job)
+            for job in jobs:
+                self._jobs.put(job)
 
     def close(self, threads: int) -> None:
         """What is queued is still done; nothing more comes in."""
@@ -95,6 +96,7 @@ class Database:
         self.path = path
         self._writes = _Queue(queue)
         self._reads = _Queue(queue)
+        self._held: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         writer = open_writer(path, schema)
         connections = [open_reader(path, schema) for _ in range(readers)]
         self._threads = [
@@ -124,8 +126,17 @@ class Database:
         return await self._submit(self._writes, run)
 
     async def append(self, run: Callable[[apsw.Connection, list[T]], None], row: T) -> None:
-        """As `write`, with `run(connection, rows)` called once for the rows of all who append by it at that moment."""
-        await self._submit(self._writes, run, (row,))
+        """As `write`, with `run(connection, rows)` called once for the rows of all who append by it at that moment.
+
+        Rows of one turn of the event loop are handed to the writer together, at its end.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(run, loop, loop.create_future(), (row,))
+        held = self._held.setdefault(loop, [])
+        if not held:
+            loop.call_soon(self._hand_over, loop)
+        held.append(job)
+        await job.future
 
     async def read(self, run: Callable[[apsw.Connection], T]) -> T:
         """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does."""
@@ -141,11 +152,20 @@ class Database:
         self._reads.close(threads=len(self._threads) - 1)
         await asyncio.to_thread(self._join)
 
-    async def _submit(self, queue: _Queue, run: Callable[..., T], rows: tuple[Any, ...] = ()) -> T:
+    async def _submit(self, queue: _Queue, run: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        queue.add(_Job(run, loop, future, rows), self.path)
+        queue.add([_Job(run, loop, future)], self.path)
         return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._held.pop(loop)
+        try:
+            self._writes.add(jobs, self.path)
+        except PalierError as error:
+            for job in jobs:
+                job.error = error
+            _resolve(jobs)
 
     def _join(self) -> None:
         for thread in self._threads:

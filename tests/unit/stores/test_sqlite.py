@@ -249,3 +249,75 @@ async def test_the_log_can_be_emptied(database):
     assert log.stat().st_size > 100_000
     await database.truncate_log()
     assert log.stat().st_size == 0
+
+
+# --- appending -----------------------------------------------------------------------------------------------------
+
+
+def insert_all(connection, rows):
+    if "poison" in rows:
+        raise InvalidRequest("poison")
+    for row in rows:
+        connection.execute("INSERT INTO kept VALUES (?)", (row,))
+
+
+async def test_rows_of_one_turn_are_handed_over_together(database):
+    calls = []
+
+    def insert(connection, rows):
+        calls.append(len(rows))
+        insert_all(connection, rows)
+
+    await asyncio.gather(*(database.append(insert, i) for i in range(50)))
+    assert calls == [50]
+    assert await kept(database) == list(range(50))
+
+
+async def test_a_row_that_fails_fails_alone(database):
+    rows = ["a", "poison", "b"]
+    outcomes = await asyncio.gather(*(database.append(insert_all, row) for row in rows), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), InvalidRequest, type(None)]
+    assert await kept(database) == ["a", "b"]
+
+
+async def test_rows_and_jobs_keep_their_order(database):
+    tasks = [asyncio.create_task(database.append(insert_all, i)) for i in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(database.write(keep("between"))))
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(database.append(insert_all, 3)))
+    await asyncio.gather(*tasks)
+    assert await kept(database) == [0, 1, 2, "between", 3]
+
+
+async def test_who_leaves_stops_waiting_and_the_row_is_kept(database):
+    leaving = asyncio.create_task(database.append(insert_all, "a"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await database.append(insert_all, "b")
+    assert await kept(database) == ["a", "b"]
+
+
+async def test_more_rows_than_may_wait_are_refused(database):
+    rows = [database.append(insert_all, i) for i in range(65)]
+    outcomes = await asyncio.gather(*rows, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Busy}
+    assert await kept(database) == []
+
+
+async def test_rows_for_a_closed_file_are_refused(tmp_path):
+    database = Database.open(tmp_path / "file.db", TRACES)
+    await database.close()
+    with pytest.raises(StoreError, match="is closed"):
+        await database.append(insert_all, 1)
+
+
+async def test_two_event_loops_append(database):
+    await asyncio.gather(
+        *(asyncio.to_thread(asyncio.run, database.append(insert_all, i)) for i in range(4)),
+        *(database.append(insert_all, i) for i in range(4, 8)),
+    )
+    assert sorted(await kept(database)) == list(range(8))
