@@ -1,10 +1,9 @@
-"""What palier's engine tier costs: tokens/s through `Engine` against the very same engine asked directly.
+"""What palier costs its embedded tier: tokens/s through the whole gateway against the very same engine asked directly.
 
     python -m benchmarks.engine [--tokens 64] [--error 0.03] [--rounds 100]
 
-Both ask one and the same child process, in turns, so that a slow minute of the machine hits both; rounds go on until the
-ratio is known to within `--error` (95 %), or there were `--rounds`. The floor is 0.95, alone and four at once.
-`ask_directly` is what another benchmark compares a whole gateway with.
+Both ask one and the same child process by HTTP, in turns, so that a slow minute of the machine hits both; rounds go on
+until the ratio is known to within `--error` (95 %), or there were `--rounds`. The floor is 0.95, alone and four at once.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,12 +23,10 @@ import aiohttp
 import msgspec
 
 from benchmarks.results import keep
-from palier.config import Model as Settings
-from palier.interfaces import Resources
-from palier.models import engine, weights
+from palier import Palier
+from palier.models import weights
 from palier.models.engine import Engine
-from palier.privacy.connector import HttpConnector
-from palier.types import Message, Metered, Parameters, Prompt
+from palier.server import http
 
 WEIGHTS = "smollm2-135m"
 QUESTION = "Write a long story about a lighthouse, its keeper and the sea."
@@ -37,6 +36,7 @@ FLOOR = 0.95
 def body(tokens: int) -> dict[str, Any]:
     """The request that both sides make: greedy, and never stopped before its last token."""
     return {
+        "model": "bench",
         "messages": [{"role": "user", "content": QUESTION}],
         "max_tokens": tokens,
         "temperature": 0.0,
@@ -47,33 +47,21 @@ def body(tokens: int) -> dict[str, Any]:
     }
 
 
-async def ask_directly(session: aiohttp.ClientSession, address: str, key: str, tokens: int) -> int:
-    """Ask an engine (or whatever speaks its wire) as a plain client would; how many tokens came."""
+async def ask(session: aiohttp.ClientSession, address: str, key: str, tokens: int) -> int:
+    """Ask as a plain client would; how many tokens came."""
     headers = {"Authorization": f"Bearer {key}"}
     async with session.post(f"{address}/v1/chat/completions", json=body(tokens), headers=headers) as reply:
         count = 0
         async for line in reply.content:
-            if line.startswith(b'data: {"choices":[]'):
-                count = msgspec.json.decode(line[6:])["usage"]["completion_tokens"]
-        return count
+            if line.startswith(b"data: {") and (usage := msgspec.json.decode(line[6:]).get("usage")):
+                count = usage["completion_tokens"]
+        return int(count)
 
 
-async def ask_palier(model: Engine, tokens: int) -> int:
-    """The same through palier; how many tokens came."""
-    wanted = body(tokens)
-    parameters = Parameters(max_tokens=tokens, temperature=0.0, logit_bias=wanted["logit_bias"])
-    prompt = Prompt(id="bench", messages=(Message(role="user", content=QUESTION),), parameters=parameters)
-    count = 0
-    async for event in model.stream(prompt):
-        if isinstance(event, Metered):
-            count = event.usage.completion
-    return count
-
-
-async def speed(ask: Callable[[], Awaitable[int]], at_once: int) -> float:
+async def speed(one: Callable[[], Awaitable[int]], at_once: int) -> float:
     """Tokens/s of `at_once` calls together."""
     start = time.perf_counter()
-    counts = await asyncio.gather(*(ask() for _ in range(at_once)))
+    counts = await asyncio.gather(*(one() for _ in range(at_once)))
     return sum(counts) / (time.perf_counter() - start)
 
 
@@ -89,7 +77,7 @@ async def compare(
     ratios: list[float] = []
     speeds: dict[str, list[float]] = {"direct": [], "palier": []}
     while len(ratios) < 5 or (interval(ratios) > error and len(ratios) < rounds):
-        first, one, two, last = [await speed(ask, at_once) for ask in (direct, through, through, direct)]
+        first, one, two, last = [await speed(call, at_once) for call in (direct, through, through, direct)]
         ratios.append((one + two) / (first + last))
         speeds["direct"] += [first, last]
         speeds["palier"] += [one, two]
@@ -106,31 +94,63 @@ async def compare(
     }
 
 
+CONFIG = """
+data = "data"
+[server]
+port = 0
+[models.small]
+kind = "engine"
+weights = "{weights}"
+parallel = 4
+[routes.bench]
+tiers = [{{ model = "small", highest_label = "internal" }}]
+"""
+
+
+async def serve_gateway(config: Path) -> None:
+    """A gateway that tells, on standard output, where it and its engine are and what opens them."""
+    async with Palier.open(config) as p:
+        await p.warm()
+        engine = p.models["small"]
+        assert isinstance(engine, Engine)
+        child = engine._supervisor.child
+        assert child is not None
+
+        def ready(url: str) -> None:
+            print(msgspec.json.encode([[url, p.key], [child.address, child.key]]).decode(), flush=True)
+
+        await http.serve(p, ready=ready)
+
+
 async def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    connector = HttpConnector()
     weights.pull(WEIGHTS)
-    settings = Settings(kind="engine", weights=WEIGHTS, parallel=4)
-    model = engine.build("bench", settings, Resources(connector, None, None, Path(), Path))  # type: ignore[arg-type]
-    start = time.perf_counter()
-    await model.start()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "palier.toml"
+        config.write_text(CONFIG.format(weights=WEIGHTS))
+        command = [sys.executable, "-m", "benchmarks.engine", "--serve", str(config)]
+        gateway = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        assert gateway.stdout is not None
+        try:
+            through, direct = msgspec.json.decode(await gateway.stdout.readline())
+            return await measure(arguments, through, direct)
+        finally:
+            gateway.terminate()
+            await gateway.wait()
+
+
+async def measure(arguments: argparse.Namespace, through: list[str], direct: list[str]) -> dict[str, Any]:
+    """`through` and `direct` are each an address and its key."""
     figures: dict[str, Any] = {"model": WEIGHTS, "tokens": arguments.tokens}
-    figures["ready_s"] = round(time.perf_counter() - start, 2)
-    child = model._supervisor.child
-    assert child is not None
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
 
-        def direct() -> Awaitable[int]:
-            return ask_directly(session, child.address, child.key, arguments.tokens)
+        def asking(address: str, key: str) -> Callable[[], Awaitable[int]]:
+            return lambda: ask(session, address, key, arguments.tokens)
 
-        def through() -> Awaitable[int]:
-            return ask_palier(model, arguments.tokens)
-
-        await speed(direct, 4)  # warm
+        await speed(asking(*through), 4)  # warm
         figures["runs"] = [
-            await compare(direct, through, at_once, arguments.error, arguments.rounds) for at_once in (1, 4)
+            await compare(asking(*direct), asking(*through), at_once, arguments.error, arguments.rounds)
+            for at_once in (1, 4)
         ]
-    await model.close()
-    await connector.close()
     return figures
 
 
@@ -139,4 +159,9 @@ if __name__ == "__main__":
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--error", type=float, default=0.03)
     parser.add_argument("--rounds", type=int, default=100)
-    keep("engine", asyncio.run(main(parser.parse_args())))
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        asyncio.run(serve_gateway(options.serve))
+    else:
+        keep("engine", asyncio.run(main(options)))

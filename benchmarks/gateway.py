@@ -1,6 +1,6 @@
 """What the gateway costs: palier against a bare Starlette + aiohttp pass-through, before the same upstream.
 
-    python -m benchmarks.gateway [--seconds 8] [--rounds 6] [--connections 32]
+    python -m benchmarks.gateway [--seconds 3] [--rounds 16] [--connections 32]
 
 Both gateways run as one process on one core; upstream and load share the other. Rounds alternate between the two, so
 that a slow minute of the machine hits both. palier does its whole job: key, routing, label gate, recording on.
@@ -302,8 +302,8 @@ async def compare(kind: str, ports: dict[str, int], key: str, arguments: argpars
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--serve-upstream", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--serve-bare", type=int, nargs=2, help=argparse.SUPPRESS)
