@@ -10,6 +10,10 @@ import time
 _chance = random.Random(secrets.token_bytes(32))  # noqa: S311
 
 
+SHORT_ID = 12
+"""The last digits, of chance alone, that are enough for a person to name a request by."""
+
+
 def new_id() -> str:
     """24 hexadecimal digits: 48 bits of Unix time in milliseconds, 48 of chance (as UUID version 7, RFC 9562).
 

@@ -195,7 +195,9 @@ class Traces(Protocol):
         """
         ...
 
-    async def get(self, id: str) -> Trace | None: ...
+    async def get(self, id: str) -> Trace | None:
+        """The trace with its content, where that is still kept. The last `ids.SHORT_ID` digits of an id are enough."""
+        ...
 
     async def list(
         self,

@@ -397,7 +397,10 @@ class Step(Data, frozen=True, kw_only=True):
 
 
 class Source(Data, frozen=True, kw_only=True):
-    """A passage that stands behind an answer (or was found when there is none); `n` is its number in `[n]`."""
+    """A passage that was found for an answer; `n` is its number in `[n]`.
+
+    Those that the answer stands on are `cited`, and only they come with their text.
+    """
 
     n: int
     document: str

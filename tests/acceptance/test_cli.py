@@ -228,7 +228,10 @@ def test_traces_read_back_what_was_asked(served: Home) -> None:
     (answer,) = served.json("ask", "When does the bell ring at all?", "--route", "support", "--json")
     newest = served.json("traces", "--json", "-n", "1")[0]
     assert newest["id"] == answer["trace"]
-    assert answer["trace"][:8] in served.run("traces").stdout
+    table = served.run("traces").stdout
+    assert answer["trace"][-12:] in table
+    assert max(map(len, table.splitlines())) <= 80
+    assert served.json("traces", "show", answer["trace"][-12:], "--json")[0]["id"] == answer["trace"]
     shown = served.run("traces", "show", answer["trace"]).stdout
     assert "When does the bell ring at all?" in shown
     assert "tier-1 (quote)" in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from palier.cli import jsonl, terminal
 from palier.cli.session import CONFIG, As, Config, Groups, Json, Service, principal, session
 from palier.errors import ConfigurationError, InvalidRequest, Unavailable
-from palier.types import JSON, Completed, Delta, Message, Result, Step
+from palier.types import JSON, Completed, Delta, Message, Result, Source, Step
 
 Question = Annotated[str, typer.Argument(help="The question; with --jsonl, a file of lines.")]
 Route = Annotated[str, typer.Option("--route", "-r", help="The route.", show_default="the only one")]
@@ -21,6 +22,9 @@ Language = Annotated[str, typer.Option("--language", help="fr, en...", show_defa
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Longest answer.", show_default=False)]
 Lines = Annotated[bool, typer.Option("--jsonl", help="Filter JSON lines: id, question or messages.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The answer only.")]
+
+FOUND = 3
+"""How many passages are shown of those that were found for an answer that cites none."""
 
 
 def ask(
@@ -128,7 +132,7 @@ def provenance(result: Result) -> None:
     out.print(terminal.styled(("answered by ", "dim"), (where, "bold"), (" · " + figures, "dim")), soft_wrap=True)
     for n, reason in enumerate([_step(step) for step in result.steps] or [decision.reason]):
         out.print(terminal.styled(("because     " if n == 0 else " " * 12, "dim"), reason), soft_wrap=True)
-    for source in result.sources:
+    for source in _shown(result.sources):
         mark = "›" if source.cited else " "
         title = terminal.one_line(source.title or source.document, 60)
         out.print(
@@ -146,6 +150,11 @@ def provenance(result: Result) -> None:
         )
     )
     out.print(terminal.styled((figures, "dim")), soft_wrap=True)
+
+
+def _shown(sources: Sequence[Source]) -> list[Source]:
+    """What the answer stands on; the first found where it cites nothing."""
+    return [source for source in sources if source.cited] or list(sources[:FOUND])
 
 
 def _step(step: Step) -> str:

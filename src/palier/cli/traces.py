@@ -11,6 +11,7 @@ import typer
 from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
+from palier.ids import SHORT_ID
 from palier.types import Trace
 
 app = typer.Typer(help="What was asked, who answered and why.", invoke_without_command=True)
@@ -19,7 +20,7 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Ho
 Route = Annotated[str, typer.Option("--route", help="Of this route.", show_default="all")]
 Status = Annotated[str, typer.Option("--status", help="answered, abstained, failed or abandoned.", show_default="all")]
 Tier = Annotated[str, typer.Option("--tier", help="Answered by this tier.", show_default="all")]
-Id = Annotated[str, typer.Argument(help="The id, from `palier traces`.")]
+Id = Annotated[str, typer.Argument(help="The id, or its last 12 digits as `palier traces` shows them.")]
 
 
 @app.callback()
@@ -71,7 +72,7 @@ def _table(traces: list[Trace]) -> None:
     if not traces:
         terminal.note("nothing was asked yet")
         return
-    header = ("when", "route", "by", "confidence", "label", "cost", "ms", "id")
+    header = ("when", "route", "by", "conf.", "cost", "ms", "id")
     terminal.columns(header, [_row(trace) for trace in traces])
 
 
@@ -81,10 +82,9 @@ def _row(trace: Trace) -> tuple[str, ...]:
         trace.route,
         trace.tier or trace.status,
         "-" if trace.confidence is None else f"{trace.confidence:.2f}",
-        trace.label,
         "unknown" if trace.cost.value is None else f"${trace.cost.value:.6g}",
         f"{trace.latency_ms:.0f}",
-        trace.id,
+        trace.id[-SHORT_ID:],
     )
 
 

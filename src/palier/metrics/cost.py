@@ -9,7 +9,9 @@ from palier.types import UNKNOWN, ModelCard, Price, Quantity, Usage
 
 
 def cost(card: ModelCard, usage: Usage | None) -> Quantity:
-    """US dollars of one generation. Unknown without a count of tokens or without a price."""
+    """US dollars of one generation. Unknown without a count of tokens or without a price; quotations take no tokens."""
+    if not card.generates:
+        return Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="quoted: no tokens")
     if usage is None:
         return Quantity(method="the upstream counted no tokens")
     price, origin = (card.price, "declared price") if card.price else (published(card.priced_as), "genai-prices")

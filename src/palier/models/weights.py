@@ -89,7 +89,10 @@ def pull(name: str, *, file: Path | None = None, sha256: str = "", report: Repor
     known = entry.weights if entry is not None else None
     if known is None and file is None:
         catalogue.find(name)
-        raise ConfigurationError(f"no weights of `{name}` can be fetched", hint="give a --file, or its URL")
+        raise ConfigurationError(
+            f"no weights of `{name}` can be fetched",
+            hint="fetch the file yourself, then give it with --file and --sha256",
+        )
     expected = (sha256 or (known.sha256 if known else "")).lower()
     if not _SHA256.fullmatch(expected):
         raise ConfigurationError(f"the SHA-256 of `{name}` is not known", hint="give it with --sha256")

@@ -241,7 +241,7 @@ def _source(n: int, hit: Hit, cited: bool) -> Source:
         passage=hit.key,
         score=round(hit.score, 4),
         label=hit.label,
-        text=hit.text,
+        text=hit.text if cited else "",
         cited=cited,
     )
 

@@ -286,9 +286,14 @@ class Pins(AbstractResolver):
             async with asyncio.timeout(limit_s):
                 found = await _look_up(host, port)
         except TimeoutError:
-            raise ConnectTimeout(f"the name {host} was not resolved in {limit_s:g} s") from None
+            raise ConnectTimeout(
+                f"the name {host} was not resolved in {limit_s:g} s", hint="does this machine have a name server?"
+            ) from None
         except OSError as error:
-            raise Unavailable(f"the name {host} cannot be resolved: {error.strerror or error}") from None
+            raise Unavailable(
+                f"the name {host} cannot be resolved: {error.strerror or error}",
+                hint="is it spelt right in `base_url`, and does this machine have a name server?",
+            ) from None
         for address in found:
             self._check(host, address)
         while len(self._hosts) >= MAX_HOSTS:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
 
+from palier.ids import SHORT_ID
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import Label, Trace, TraceContent
@@ -64,9 +66,8 @@ class SqliteTraces:
         return Label.PUBLIC if rank is None else list(Label)[rank]
 
     async def get(self, id: str) -> Trace | None:
-        """The trace with its content, where that is still kept."""
-        sql = statements("traces")["get"]
-        row = await self._database.read(lambda connection: connection.execute(sql, (id,)).fetchone())
+        """The trace with its content, where that is still kept; see `interfaces.Traces.get`."""
+        row = await self._database.read(lambda connection: _get(connection, id))
         if row is None:
             return None
         trace = msgspec.json.decode(row[0], type=Trace)
@@ -139,6 +140,17 @@ def _powers(count: int) -> Iterator[int]:
         power = min(MANY, 1 << (count.bit_length() - 1))
         yield power
         count -= power
+
+
+def _get(connection: apsw.Connection, id: str) -> Any:
+    """Figures and words of one trace, or None."""
+    sql = statements("traces")
+    if row := connection.execute(sql["get"], (id,)).fetchone():
+        return row
+    if len(id) != SHORT_ID or not id.isalnum():
+        return None
+    found = connection.execute(sql["ending"], (f"%{id}",)).fetchall()
+    return connection.execute(sql["get"], found[0]).fetchone() if len(found) == 1 else None
 
 
 def _expire(connection: apsw.Connection, now: float) -> int:

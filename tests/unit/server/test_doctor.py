@@ -17,6 +17,7 @@ from palier.server.doctor.examination import examine, exit_status, never_asked
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.testing.upstream import Call, Upstream, Wire
+from palier.types import Document
 
 
 def by_check(findings: list[Finding]) -> dict[str, Finding]:
@@ -99,9 +100,27 @@ async def test_models_are_opened_and_asked(tmp_path: Path) -> None:
 
 
 async def test_a_model_that_cannot_be_made_fails_with_its_hint(tmp_path: Path) -> None:
-    (finding,) = [f async for f in models.check(settings(tmp_path, old={"kind": "recorded"}))]
-    assert finding.status == "fail"
-    assert "old" in finding.detail
+    told = settings(tmp_path, old={"kind": "recorded"}, quote={"kind": "extract"})
+    found = by_check([f async for f in models.check(told)])
+    assert found["model old"].status == "fail"
+    assert "old" in found["model old"].detail
+    assert found["model quote"].status == "ok", "one that is broken hides no other"
+
+
+async def test_what_no_route_reads_and_what_routes_read_in_vain_is_told(tmp_path: Path) -> None:
+    told = parse(
+        {
+            "models": {"quote": {"kind": "extract"}},
+            "routes": {"support": {"collections": ["empty"], "tiers": [{"model": "quote"}]}},
+        },
+        root=tmp_path,
+    )
+    async with Palier.open(told) as palier:
+        await palier.put_documents([Document(id="a.md", collection="lost", text="The bell rings at noon.")])
+    found = by_check([f async for f in models.check(told)])
+    assert (found["collection lost"].status, found["collection empty"].status) == ("warn", "warn")
+    assert "lost" in found["collection lost"].advice
+    assert "palier ingest" in found["collection empty"].advice
 
 
 async def test_weights_that_are_not_there_fail_with_what_to_do(tmp_path: Path) -> None:

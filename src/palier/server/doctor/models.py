@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from palier.app import Palier
 from palier.config import Settings
@@ -28,17 +31,52 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
             async for finding in _told(gateway, settings):
                 yield finding
             return
-        async with Palier.open(settings) as palier:
+        async with Palier.open(msgspec.structs.replace(settings, models={}, routes={})) as palier:
             yield await _encoder(palier)
-            for name, model in palier.models.items():
-                if settings.models[name].kind == "engine":
-                    yield await _engine(name, model, settings)
-                elif settings.models[name].kind != "endpoint":
-                    yield _well(name, *await model.health())
+            for finding in _collections(await palier.list_collections(), settings):
+                yield finding
+        for name, declared in settings.models.items():
+            if declared.kind != "endpoint":
+                yield await _alone(name, settings)
     except DataFolderBusy as error:
         yield Finding(check="models", status="warn", detail=error.message, advice="run palier doctor again later")
     except PalierError as error:
         yield Finding.failed("models", error)
+
+
+async def _alone(name: str, settings: Settings) -> Finding:
+    """A model opened by itself, so that one that is broken does not hide the others."""
+    try:
+        alone = msgspec.structs.replace(settings, models={name: settings.models[name]}, routes={})
+        async with Palier.open(alone) as palier:
+            if settings.models[name].kind == "engine":
+                return await _engine(name, palier.models[name], settings)
+            return _well(name, *await palier.models[name].health())
+    except DataFolderBusy:
+        raise
+    except PalierError as error:
+        return Finding.failed(f"model {name}", error)
+
+
+def _collections(kept: Sequence[Mapping[str, Any]], settings: Settings) -> Iterator[Finding]:
+    """Collections that no route reads, and those that a route reads and that hold nothing."""
+    read = {collection: name for name, route in settings.routes.items() for collection in route.collections}
+    filled = {collection["name"]: collection["documents"] for collection in kept if collection["documents"]}
+    for name, documents in filled.items():
+        check, detail = f"collection {name}", f"{documents:,} documents"
+        if name in read:
+            yield Finding(check=check, detail=detail)
+        else:
+            advice = f'add "{name}" to the `collections` of a route'
+            yield Finding(check=check, status="warn", detail=f"{detail} that no route reads", advice=advice)
+    for name, route in read.items():
+        if name not in filled:
+            yield Finding(
+                check=f"collection {name}",
+                status="warn",
+                detail=f"route {route} reads it, and it holds no document",
+                advice=f"palier ingest PATH --collection {name}",
+            )
 
 
 async def _told(gateway: RemotePalier, settings: Settings) -> AsyncIterator[Finding]:
@@ -48,6 +86,8 @@ async def _told(gateway: RemotePalier, settings: Settings) -> AsyncIterator[Find
     for name, part in (await gateway.health()).items():
         if name not in settings.models or settings.models[name].kind != "endpoint":
             yield _well(name, bool(part["ok"]), str(part["detail"]))
+    for finding in _collections(await gateway.list_collections(), settings):
+        yield finding
 
 
 def _well(name: str, ok: bool, detail: str) -> Finding:

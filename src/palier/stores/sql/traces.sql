@@ -23,6 +23,9 @@ SELECT max(rank) FROM answer WHERE digest IN (SELECT value FROM json_each(?))
 -- :name get
 SELECT figures, words FROM trace LEFT JOIN content ON content.trace = trace.id WHERE id = ?
 
+-- :name ending
+SELECT id FROM trace WHERE id LIKE ? LIMIT 2
+
 -- :name list
 -- `filters` is replaced by the conditions that were asked for.
 SELECT figures FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT :limit
