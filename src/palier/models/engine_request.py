@@ -4,6 +4,7 @@ tools without a template for them and much else in silence, and answers somethin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ MAX_BIASES = 1024
 MAX_TOP = 20
 SEEDS = 2**32 - 1
 """The engine's seeds are below; this one means "any"."""
+
+_MARK = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>", re.IGNORECASE)
+"""What begins or ends a turn in the templates of the model families there are."""
 
 _RANGES = {
     "temperature": (0.0, 2.0),
@@ -61,6 +65,9 @@ def body(prompt: Prompt, adapters: Sequence[str], *, first: int = 0, n: int = 1)
     """
     wanted = prompt.parameters
     request = wire.body(prompt, stream=True)
+    for message in request.get("messages", ()):
+        if isinstance(message["content"], str):
+            message["content"] = _defused(message["content"])
     request["n"] = n
     request["cache_prompt"] = True
     request["lora"] = [{"id": i, "scale": float(name == wanted.adapter)} for i, name in enumerate(adapters)]
@@ -70,6 +77,11 @@ def body(prompt: Prompt, adapters: Sequence[str], *, first: int = 0, n: int = 1)
     if wanted.seed is not None:
         request["seed"] = (wanted.seed + first) % SEEDS
     return request
+
+
+def _defused(text: str) -> str:
+    """`text` without a turn of its own making: the engine takes a template's marks for marks wherever they stand."""
+    return _MARK.sub(lambda mark: f"{mark[0][0]}\u200b{mark[0][1:]}", text)
 
 
 def _asked(prompt: Prompt) -> Iterator[tuple[str, str]]:

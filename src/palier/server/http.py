@@ -111,7 +111,8 @@ def _settle() -> None:
     """Tell the interpreter that this process now serves: a fifth more requests a second, and p99 nearly halved.
 
     What was loaded so far stays, so that the collector need not look at it again; what a request leaves goes by
-    counting, so that the collector can look rarely (a closed connection leaves seven objects to it). Threads that commit traces get their turn after 1 ms, not 5.
+    counting, so that the collector can look rarely (a closed connection leaves seven objects to it). Threads that
+    commit traces get their turn after 1 ms, not 5.
     """
     gc.collect()
     gc.freeze()
