@@ -266,10 +266,35 @@ def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
     unknown = re.search(r"unknown field `([^`]+)`", str(error))
     if not unknown:
         return ""
-    sections: tuple[type[Section], ...] = (Settings, Server, Store, Workers, Networks, Model, Tier, Route)
-    names = [name for section in sections for name in section.__struct_fields__ if name != "root"]
-    close = difflib.get_close_matches(unknown.group(1), names, n=1, cutoff=0.5)
+    name = unknown.group(1)
+    here = _section(str(error))
+    known = [field for field in _SECTIONS.get(here, Settings).__struct_fields__ if field != "root"]
+    if elsewhere := [place for place, section in _SECTIONS.items() if name in section.__struct_fields__]:
+        return f"`{name}` belongs in {' or '.join(elsewhere)}"
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else "docs/reference/settings.md lists every setting"
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "[server]": Server,
+    "[store]": Store,
+    "[workers]": Workers,
+    "[networks]": Networks,
+    "[models.NAME]": Model,
+    "[[routes.NAME.tiers]]": Tier,
+    "[routes.NAME]": Route,
+}
+
+
+def _section(error: str) -> str:
+    """Where msgspec's path leads to: `$.routes[...].tiers[...]` is a tier."""
+    path = re.search(r"at `\$\.([^`]*)`", error)
+    if path is None:
+        return ""
+    parts = path.group(1).split(".")
+    if parts[0].startswith("routes"):
+        return "[[routes.NAME.tiers]]" if len(parts) > 1 else "[routes.NAME]"
+    return "[models.NAME]" if parts[0].startswith("models") else f"[{parts[0]}]"
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

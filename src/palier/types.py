@@ -305,6 +305,8 @@ class Delta(Data, frozen=True, kw_only=True, tag="delta"):
     text: str
     choice: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
+    refusal: bool = False
+    """See `Choice.refusal`."""
 
 
 class ToolDelta(Data, frozen=True, kw_only=True, tag="tool"):
@@ -343,6 +345,8 @@ class Choice(Data, frozen=True, kw_only=True):
     tool_calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
     logprobs: tuple[TokenLogprob, ...] = ()
+    refusal: bool = False
+    """The text says why there is no answer in the form that was asked for (an abstention where JSON was asked)."""
 
 
 class Draft(Data, frozen=True, kw_only=True):
@@ -459,7 +463,8 @@ class Trace(Data, frozen=True, kw_only=True):
     calibrated: bool
     label: Label
     language: str
-    usage: Usage
+    usage: Usage | None
+    """All tokens that were counted; None where none were."""
     cost: Quantity
     energy: Quantity
     latency_ms: float

@@ -66,8 +66,8 @@ def test_a_stream_with_usage_and_the_palier_object(client: openai.OpenAI) -> Non
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens == 5
     assert chunks[-2].choices[0].finish_reason == "stop"
-    assert chunks[-2].model_extra is not None
-    assert chunks[-2].model_extra["palier"]["tier"] == "tier-1"
+    assert chunks[-1].model_extra is not None
+    assert chunks[-1].model_extra["palier"]["tier"] == "tier-1"
 
 
 async def test_the_asynchronous_client(aclient: openai.AsyncOpenAI) -> None:

@@ -276,7 +276,7 @@ def test_completions_stream(client: httpx2.Client) -> None:
     assert done == "[DONE]"
     assert "".join(chunk["choices"][0]["text"] for _, chunk in chunks) == "one two three four five"
     assert usage[1]["usage"]["completion_tokens"] == 5
-    assert chunks[-1][1]["palier"]["tier"] == "tier-1"
+    assert usage[1]["palier"]["tier"] == "tier-1"
 
 
 def test_token_arrays_are_refused_in_words(client: httpx2.Client) -> None:

@@ -99,7 +99,7 @@ def _show(trace: Trace) -> None:
         ("confidence", "none" if trace.confidence is None else f"{trace.confidence:.3f}{calibrated}"),
         ("because", trace.reason),
         ("label", f"{trace.label}, language {trace.language or 'unknown'}"),
-        ("tokens", f"{trace.usage.prompt} in, {trace.usage.completion} out, {trace.usage.cached} cached"),
+        ("tokens", _tokens(trace)),
         ("cost", terminal.dollars(trace.cost)),
         ("energy", terminal.watt_hours(trace.energy)),
         ("time", ", ".join([f"{trace.latency_ms:.0f} ms", *(f"{k} {v:.0f}" for k, v in trace.timings.items())])),
@@ -115,6 +115,12 @@ def _show(trace: Trace) -> None:
         words = f"{step.outcome}; {step.reason}; {step.latency_ms:.0f} ms"
         out.print(terminal.styled((f"  {step.tier} ({step.model}) ", "cyan"), words), soft_wrap=True)
     _words(trace)
+
+
+def _tokens(trace: Trace) -> str:
+    if trace.usage is None:
+        return "none counted"
+    return f"{trace.usage.prompt} in, {trace.usage.completion} out, {trace.usage.cached} cached"
 
 
 def _words(trace: Trace) -> None:

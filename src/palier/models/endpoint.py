@@ -85,11 +85,13 @@ class Endpoint:
         deadline = time.monotonic() + self._settings.total_timeout_s
         try:
             for retry in itertools.count():
-                reply = None
+                reply, limit_field = None, self._limit_field
                 try:
                     async with self._post(prompt, deadline) as reply:
-                        await self._check(reply)
-                        async for event in wire.read(reply, self._host, top=prompt.parameters.top_logprobs):
+                        await self._check(reply, prompt, limit_field)
+                        async for event in wire.read(
+                            reply, self._host, top=prompt.parameters.top_logprobs, secret=self._key()
+                        ):
                             outcome = self._breaker.succeeded
                             yield event
                         return
@@ -97,6 +99,8 @@ class Endpoint:
                     if reply is not None and not isinstance(failure, _Refused):
                         raise
                     pause = self._pause(failure, retry, deadline)
+                    if pause is None:
+                        raise
                 await asyncio.sleep(pause)
         except _Refused as refused:
             outcome = self._breaker.failed if refused.outage else self._breaker.succeeded
@@ -133,8 +137,8 @@ class Endpoint:
             total_s=max(deadline - time.monotonic(), 0.001),
         )
 
-    async def _check(self, reply: Reply) -> None:
-        """Raises `_Refused` for a reply that is no answer."""
+    async def _check(self, reply: Reply, prompt: Prompt, limit_field: str) -> None:
+        """Raises `_Refused` for a reply that is no answer; `limit_field` is what the request called its limit."""
         if reply.status == 200:
             return
         said = await reply.read(MAX_REFUSAL_BYTES)
@@ -142,25 +146,26 @@ class Endpoint:
         error = refusal(
             reply.status, said, self._host, headers=reply.headers, key_env=settings.api_key_env, secret=self._key()
         )
-        if self._limit_field != NEWER_LIMIT and NEWER_LIMIT in parse(said).message:
+        is_older = prompt.text is None and limit_field != NEWER_LIMIT
+        if reply.status == 400 and is_older and NEWER_LIMIT in parse(said).message:
             # Newer OpenAI models refuse the old name and tell the new one: learnt once, for good.
             self._limit_field = NEWER_LIMIT
             raise _Refused(error, learnt=True)
         raise _Refused(error, again=reply.status in RETRIED, outage=reply.status >= 500)
 
-    def _pause(self, failure: PalierError | _Refused, retry: int, deadline: float) -> float:
-        """Seconds to wait before the next try. Raises `failure` where there is none."""
+    def _pause(self, failure: PalierError | _Refused, retry: int, deadline: float) -> float | None:
+        """Seconds to wait before the next try; None where there is none."""
         asked = None
         if isinstance(failure, _Refused):
             if failure.learnt:
                 return 0.0
             if not failure.again:
-                raise failure
+                return None
             asked = failure.error.retry_after
         pause = _jitter(retry) if asked is None else asked
         late = time.monotonic() + pause >= deadline
         if retry >= self._settings.retries or pause > LONGEST_PAUSE_S or late:
-            raise failure
+            return None
         return pause
 
     def _key(self) -> str:

@@ -51,7 +51,7 @@ def check(prompt: Prompt, card: ModelCard, adapters: Sequence[str]) -> None:
         raise InvalidRequest(f"stop takes 1 to {MAX_STOPS} texts that are not empty", param="stop")
     if wanted.adapter and wanted.adapter not in adapters:
         known = ", ".join(adapters) or "none"
-        raise InvalidRequest(f"there is no adapter `{wanted.adapter}`", hint=f"loaded: {known}", param="adapter")
+        raise InvalidRequest(f"there is no adapter `{wanted.adapter}`", hint=f"loaded: {known}", param="palier.adapter")
     if wanted.tool_choice not in (None, "none", "auto") and not wanted.tools:
         raise InvalidRequest("tool_choice without tools", param="tool_choice")
     _check_biases(wanted)

@@ -67,7 +67,7 @@ def parse(data: bytes) -> Refusal:
     """OpenAI's `{"error": {...}}`, `{"error": "..."}`, `{"detail": ...}`, `{"message": ...}` or plain text."""
     try:
         body: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = data[:MAX_WORDS].decode("utf-8", "replace").strip()
         return Refusal(message="" if text.startswith("<") else text)
     error = body.get("error", body) if isinstance(body, dict) else body

@@ -170,16 +170,19 @@ class _Reply(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Reply)
 
 
-def read(reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = False) -> AsyncIterator[Event]:
+def read(
+    reply: Reply, host: str, *, top: int = 0, usage_of_each: bool = False, secret: str = ""
+) -> AsyncIterator[Event]:
     """The events of a successful reply, streamed or whole. `top` bounds the alternatives a token carries.
 
-    The last `usage` counts; with `usage_of_each`, every choice comes with its own and they are added up.
+    The last `usage` counts; with `usage_of_each`, every choice comes with its own and they are added up. `secret` is
+    taken out of what an error inside the stream says.
 
     Raises `UpstreamGarbage` (not the wire, or cut before every choice finished) and what `refusals` makes of an error
     that comes inside the stream.
     """
     streamed = "text/event-stream" in reply.headers.get("content-type", "")
-    return _Events(reply, _Reading(host, top, usage_of_each, streamed=streamed))
+    return _Events(reply, _Reading(host, top, usage_of_each, streamed=streamed, secret=secret))
 
 
 class _Events:
@@ -219,8 +222,9 @@ class _Reading:
     of interest.
     """
 
-    def __init__(self, host: str, top: int, usage_of_each: bool, *, streamed: bool) -> None:
+    def __init__(self, host: str, top: int, usage_of_each: bool, *, streamed: bool, secret: str) -> None:
         self.done = False
+        self._secret = secret
         self._host = host
         self._top = top
         self._began: set[int] = set()
@@ -260,10 +264,10 @@ class _Reading:
         """The events of one chunk, or of a whole reply."""
         try:
             reply = _decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamGarbage(f"{self._host} answered what is not the OpenAI wire", said=_excerpt(data)) from None
         if reply.error:
-            raise refusal(200, data, self._host)
+            raise refusal(200, data, self._host, secret=self._secret)
         if reply.usage is not None:
             self._count(reply.usage)
         found: list[Event] = []

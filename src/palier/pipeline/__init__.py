@@ -190,11 +190,15 @@ class _Asked:
                 self._journey.skip(self._landing, error)
             case PalierError():
                 self.failed = True
-                self._journey.fail(self._landing, error, self._collector.elapsed_ms)
+                self._journey.fail(self._landing, self._admission, error, self._collector.draft())
             case GeneratorExit() | asyncio.CancelledError():
                 self._journey.left(self._landing, self._admission, self._collector.draft())
                 return False
-        return isinstance(error, PalierError) and not self._released
+        if not isinstance(error, PalierError) or self._released:
+            return False
+        # Its frames hold the request and, by the journey, the error itself: a cycle that would stay for long.
+        error.__traceback__ = error.__context__ = None
+        return True
 
     def settle(self, parts: Parts) -> Draft | None:
         """Decide of what it said; gives the draft that stays, where it was held."""
@@ -229,6 +233,11 @@ def _raise_if_hopeless(journey: Journey) -> None:
     outcomes = {step.outcome for step in journey.steps}
     if outcomes <= {"skipped"} and journey.obstacles:
         raise journey.obstacles[-1]
+    parameters = [obstacle for obstacle in journey.obstacles if obstacle.param != "messages"]
+    if outcomes <= {"skipped", "refused"} and parameters:
+        refused = next(step for step in journey.steps if step.outcome == "refused")
+        parameters[-1].hint = f"{refused.tier} might, and is not asked: {refused.reason}"
+        raise parameters[-1]
     if "failed" in outcomes and outcomes <= {"failed", "skipped", "refused"}:
         raise journey.failures[-1]
 

@@ -100,7 +100,7 @@ def replay(draft: Draft) -> Iterator[Event]:
     """The events of a draft that was held until its decision."""
     for index, choice in enumerate(draft.choices):
         if choice.text or not choice.tool_calls:
-            yield Delta(text=choice.text, choice=index, logprobs=choice.logprobs)
+            yield Delta(text=choice.text, choice=index, logprobs=choice.logprobs, refusal=choice.refusal)
         for position, call in enumerate(choice.tool_calls):
             yield ToolDelta(index=position, choice=index, id=call.id, name=call.name, arguments=call.arguments)
         yield Finish(reason=choice.finish, choice=index)

@@ -85,11 +85,22 @@ class Journey:
         """A tier that may not receive it."""
         self._step(landing, "refused", admission.reason, label=admission.label, withheld=admission.withheld)
 
-    def fail(self, landing: Landing, error: PalierError, busy_ms: float) -> None:
-        """A tier that did not answer."""
+    def fail(self, landing: Landing, admission: Admission, error: PalierError, draft: Draft) -> None:
+        """A tier that did not answer, or not to the end: `draft` is what it wrote until then."""
         self.failures.append(error)
         self._hear(landing, error)
-        self._step(landing, "failed", error.message, latency_ms=busy_ms, energy=energy(landing.model.card, busy_ms))
+        if any(choice.text for choice in draft.choices):
+            self.drafts[landing.name] = draft
+        self._step(
+            landing,
+            "failed",
+            error.message,
+            label=admission.label,
+            withheld=admission.withheld,
+            usage=draft.usage,
+            latency_ms=draft.latency_ms,
+            energy=energy(landing.model.card, draft.latency_ms),
+        )
 
     def drafted(
         self, landing: Landing, admission: Admission, draft: Draft, decision: Decision, outcome: Outcome
@@ -139,6 +150,9 @@ class Journey:
         """Settle the result; `passages` are the evidence as numbered in the prompt that was answered."""
         self.timings["total_ms"] = self.elapsed_ms
         quoted = cited(draft)
+        if status == "answered" and (passed := [step for step in self.steps if step.outcome == "skipped"]):
+            skipped = "; ".join(f"{step.tier} skipped: {step.reason}" for step in passed)
+            decision = msgspec.structs.replace(decision, reason=f"{decision.reason}; {skipped}")
         self.result = Result(
             id=self.request.id,
             route=self.request.route,
@@ -164,9 +178,13 @@ class Journey:
         """
         ways = [f"{step.tier}: {step.reason}" for step in self.steps]
         best = max((step.confidence for step in self.steps if step.confidence is not None), default=None)
+        if lost := [name for name in ("echo", "logprobs") if getattr(self.request.parameters, name)]:
+            ways.append(f"an abstention has no {' and no '.join(lost)}")
         decision = Decision(action="abstain", reason="; ".join(ways) or "no tier may answer", confidence=best)
         self.label = Label.highest(self.label, label)
-        draft = Draft(choices=(Choice(text=words),))
+        asked = self.request.parameters
+        choice = Choice(text=words, refusal=_wants_a_form(asked))
+        draft = Draft(choices=(choice,) * asked.n)
         return self.finish("abstained", draft, decision, passages=self.request.passages)
 
     def trace(self) -> Trace:
@@ -232,6 +250,12 @@ def digest(text: str) -> str:
     return hashlib.blake2b(words, digest_size=16).hexdigest()
 
 
+def _wants_a_form(asked: Parameters) -> bool:
+    """Whether the client takes JSON or a tool call only, so that plain words must not come in the place of those."""
+    form = (asked.response_format or {}).get("type", "text")
+    return form != "text" or asked.tool_choice not in (None, "none", "auto")
+
+
 def _source(n: int, hit: Hit, cited: bool) -> Source:
     return Source(
         n=n,
@@ -246,8 +270,11 @@ def _source(n: int, hit: Hit, cited: bool) -> Source:
     )
 
 
-def _usage(steps: list[Step]) -> Usage:
+def _usage(steps: list[Step]) -> Usage | None:
+    """The tokens that were counted; None where none were: unknown is never 0."""
     counted = [step.usage for step in steps if step.usage is not None]
+    if not counted:
+        return None
     return Usage(
         prompt=sum(usage.prompt for usage in counted),
         completion=sum(usage.completion for usage in counted),

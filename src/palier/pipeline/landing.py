@@ -95,5 +95,5 @@ def _composite(parameters: Parameters) -> tuple[tuple[str, str, bool], ...]:
         ("n", "n", parameters.n > 1),
         ("stop", "stop", bool(parameters.stop)),
         ("echo", "echo", parameters.echo),
-        ("adapter", "adapter", parameters.adapter is not None),
+        ("palier.adapter", "adapter", parameters.adapter is not None),
     )

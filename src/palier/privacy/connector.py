@@ -241,7 +241,7 @@ class HttpReply:
         try:
             chunk = await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _explain(error, self._host, self._limits) from None
+            raise _explain(error.with_traceback(None), self._host, self._limits) from None
         if not chunk:
             raise StopAsyncIteration
         self._size += len(chunk)

@@ -22,7 +22,7 @@ def decide(probability: float | None, threshold: float, *, calibrated: bool = Fa
         reason = f"no threshold to reach{known}"
         return Decision(action="stay", reason=reason, confidence=probability, threshold=0.0, calibrated=calibrated)
     if probability is None:
-        reason = f"it has no confidence, and {threshold:.2f} is asked"
+        reason = f"it has no confidence, and {threshold:.2f} is asked{mark}"
         return Decision(action="climb", reason=reason, threshold=threshold, calibrated=calibrated)
     stays = probability >= threshold
     return Decision(

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HELD_BYTES = 65_536
 """More than this is sent at once: what a slow client does not take must be seen by who writes it."""
+LINGER_S = 10.0
+"""How long a connection that is being closed waits for a client that does not read."""
 
 
 class CorkedProtocol(H11Protocol):
@@ -43,9 +45,11 @@ class CorkedTransport:
             self._flush()
 
     def close(self) -> None:
-        """Close after what was written."""
+        """Close after what was written, which the client has `LINGER_S` to read."""
         self._flush()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(LINGER_S, self._transport.abort)
 
     def _flush(self) -> None:
         if self._held:

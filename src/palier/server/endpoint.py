@@ -6,6 +6,7 @@ The work is cancelled when the client leaves or the request's time is over, stre
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from palier.app import Palier
 from palier.errors import PalierError, UpstreamTimeout
 from palier.server.auth import authenticate
-from palier.server.limits import BodyTimeout, ClientLeft, Places, read_body
+from palier.server.limits import Bodies, BodyTimeout, ClientLeft, Places, read_body
 from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
 from palier.server.watch import Patrol, Watch
 from palier.types import Principal
 
 log = logging.getLogger("palier.server")
 
+FAIL_S = 2.0
+"""How long an error waits for a client that does not read."""
 ID = "palier.id"
 """Where the scope holds the request's unique id."""
 
@@ -32,6 +35,7 @@ class Gateway:
 
     palier: Palier
     places: Places
+    bodies: Bodies
     key: bytes
     max_body_bytes: int
     patrol: Patrol
@@ -78,10 +82,11 @@ class Endpoint:
         except PalierError as error:
             if error.status >= 500:
                 log.warning("%s: %s: %s", scope[ID], type(error).__name__, error)
-            await answer.fail(error)
+            error.__traceback__ = error.__context__ = None  # its frames hold the request, and are held by the error
+            await _fail(answer, error)
         except Exception:
             log.exception("%s: unforeseen", scope[ID])
-            await answer.fail(unforeseen(scope[ID]))
+            await _fail(answer, unforeseen(scope[ID]))
 
     async def _admit(self, call: Call, receive: Receive, answer: Answer) -> None:
         gateway = self._gateway
@@ -103,6 +108,7 @@ class Endpoint:
         finally:
             watch.stop()
             gateway.places.leave()
+            gateway.bodies.read(len(call.body))
 
     def _ended(self, watch: Watch) -> PalierError:
         """Why the work was ended: whose time it was that ran out."""
@@ -112,6 +118,13 @@ class Endpoint:
         if watch.left:
             return ClientLeft("the client left before the end of its answer")
         return UpstreamTimeout(f"the answer took more than {limit:g} s", hint=hint)
+
+
+async def _fail(answer: Answer, error: PalierError) -> None:
+    """Send an error to who reads it: one who does not is left, and the server closes the connection."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FAIL_S):
+            await answer.fail(error)
 
 
 class MethodNotAllowed(PalierError):

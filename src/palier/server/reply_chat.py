@@ -42,7 +42,7 @@ class SentToolCall(Sent, frozen=True, kw_only=True):
 class SentMessage(Sent, frozen=True, kw_only=True):
     role: Literal["assistant"] = "assistant"
     content: str | None
-    refusal: None = None
+    refusal: str | None = None
     tool_calls: list[SentToolCall] | UnsetType = UNSET
 
 
@@ -85,7 +85,8 @@ def _choice(index: int, choice: Choice) -> ChatChoice:
     return ChatChoice(
         index=index,
         message=SentMessage(
-            content=choice.text if choice.text or not calls else None,
+            content=choice.text if (choice.text or not calls) and not choice.refusal else None,
+            refusal=choice.text if choice.refusal else None,
             tool_calls=calls or UNSET,
         ),
         logprobs=chat_logprobs(choice.logprobs),
@@ -131,6 +132,8 @@ class ChatChunks:
     def encode(self, event: TypedEvent | Completed) -> bytes:
         """The chunks of one event; b"" for those that the client does not see."""
         match event:
+            case Delta(choice=choice, text=text, refusal=True):
+                return self._open(choice, b"null") + self._chunk(choice, b'{"refusal":%b}' % encode(text))
             case Delta(choice=choice, text=text, logprobs=logprobs):
                 if not text and not logprobs:
                     return self._open(choice)
@@ -157,9 +160,11 @@ class ChatChunks:
         for index, choice in enumerate(result.draft.choices):
             chunks.append(self._open(index))
             end = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":%b}' % (index, encode(choice.finish))
-            chunks.append(self._head.chunk(end, palier=encode(report(result)) if index == last else b""))
+            told = encode(report(result)) if index == last and not self._include_usage else b""
+            chunks.append(self._head.chunk(end, palier=told))
         if self._include_usage:
-            chunks.append(self._head.chunk(b"", usage=encode(token_usage(result.draft.usage))))
+            usage = encode(token_usage(result.draft.usage))
+            chunks.append(self._head.chunk(b"", usage=usage, palier=encode(report(result))))
         chunks.append(DONE)
         return b"".join(chunks)
 

@@ -119,8 +119,10 @@ class TextChunks:
         last = len(result.draft.choices) - 1
         for index, choice in enumerate(result.draft.choices):
             end = b'{"text":"","index":%d,"logprobs":null,"finish_reason":%b}' % (index, encode(choice.finish))
-            chunks.append(self._head.chunk(end, palier=encode(report(result)) if index == last else b""))
+            told = encode(report(result)) if index == last and not self._include_usage else b""
+            chunks.append(self._head.chunk(end, palier=told))
         if self._include_usage:
-            chunks.append(self._head.chunk(b"", usage=encode(token_usage(result.draft.usage))))
+            usage = encode(token_usage(result.draft.usage))
+            chunks.append(self._head.chunk(b"", usage=usage, palier=encode(report(result))))
         chunks.append(DONE)
         return b"".join(chunks)

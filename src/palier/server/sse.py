@@ -21,9 +21,9 @@ class Head:
         self._close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
 
     def chunk(self, choice: bytes, *, palier: bytes = b"", usage: bytes = b"") -> bytes:
-        """One frame with the JSON of one choice (or none), and palier's report or the usage where they belong."""
+        """One frame with the JSON of one choice (or none); palier's report, and the usage if asked, are in the last."""
         if usage:
-            return b'%b%b],"usage":%b}\n\n' % (self._open, choice, usage)
+            return b'%b%b],"palier":%b,"usage":%b}\n\n' % (self._open, choice, palier, usage)
         if palier:
             return b'%b%b],"palier":%b%b' % (self._open, choice, palier, self._close[1:])
         return self._open + choice + self._close

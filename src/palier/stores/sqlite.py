@@ -24,9 +24,11 @@ from typing import Any, TypeVar
 import apsw
 
 from palier.errors import Busy, InvalidRequest, PalierError, StoreError
-from palier.stores.schema import BUSY_TIMEOUT_MS, Schema, open_reader, open_writer, store_error
+from palier.stores.schema import Schema, open_reader, open_writer, store_error
 
 T = TypeVar("T")
+TRUNCATE_TIMEOUT_MS = 100
+"""How long emptying the log waits for those who read: it holds up the writer meanwhile."""
 MAX_BATCH = 512
 """Jobs of one commit at most, so that the first of them does not wait for ever."""
 
@@ -42,6 +44,8 @@ class _Job:
     """What `run` takes besides its connection, where it takes the rows of its neighbours too."""
     value: Any = None
     error: Exception | None = None
+    settled: bool = False
+    """Whether it was committed, or failed alone."""
 
 
 class _Queue:
@@ -94,6 +98,7 @@ class Database:
 
     def __init__(self, path: Path, schema: Schema, readers: int, queue: int) -> None:
         self.path = path
+        self._schema = schema
         self._writes = _Queue(queue)
         self._reads = _Queue(queue)
         self._held: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
@@ -174,7 +179,7 @@ class Database:
     def _truncate_log(self) -> None:
         connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            connection.set_busy_timeout(TRUNCATE_TIMEOUT_MS)
             connection.pragma("schema_version")  # a connection that has read nothing yet does not know of the log
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error as error:
@@ -188,15 +193,32 @@ class Database:
         end = False
         while not end:
             batch, end = self._writes.take_batch()
-            if batch:
-                self._commit(connection, batch)
-                _tell(batch)
+            try:
+                if batch:
+                    self._commit(connection, batch)
+            except Exception as error:  # locked by another program, or not even undone: all of the batch fails
+                for job in batch:
+                    if not job.settled:
+                        job.error = self._translated(error)
+                connection = self._reopened(connection)
+            _tell(batch)
         connection.close()
 
-    def _commit(self, connection: apsw.Connection, batch: list[_Job]) -> None:
-        """All jobs in one transaction; where that fails as a whole, each in its own."""
+    def _reopened(self, connection: apsw.Connection) -> apsw.Connection:
+        """A connection without a transaction: the same, or a new one where it cannot be had otherwise."""
+        if not connection.in_transaction:
+            return connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            fresh = open_writer(self.path, self._schema)
+        except StoreError:
+            return connection
+        connection.close(True)
+        return fresh
+
+    def _commit(self, connection: apsw.Connection, batch: list[_Job]) -> None:
+        """All jobs in one transaction; where that fails, each in its own. Raises where that cannot begin or end."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
             for run, jobs in groupby(batch, attrgetter("run")):
                 _run(connection, run, list(jobs))
             connection.execute("COMMIT")
@@ -205,9 +227,13 @@ class Database:
                 connection.execute("ROLLBACK")
             if len(batch) == 1:
                 batch[0].error = self._translated(error)
+                batch[0].settled = True
                 return
             for job in batch:
                 self._commit(connection, [job])
+            return
+        for job in batch:
+            job.settled = True
 
     # --- a reader's thread
 

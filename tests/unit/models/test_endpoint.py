@@ -52,6 +52,16 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "PAUSE_S", 0.001)
 
 
+def _nested(status: int) -> scripted.Behaviour:
+    """JSON that no parser follows to its end."""
+
+    async def behaviour(call: scripted.Call, wire: scripted.Wire) -> None:
+        deep = b'{"choices":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+        await wire.whole(status, deep, {"Content-Type": "application/json"})
+
+    return behaviour
+
+
 def model(upstream: Upstream, connector: HttpConnector, **settings: Any) -> Endpoint:
     given = {"kind": "endpoint", "base_url": upstream.url, "model": "big", "first_token_timeout_s": 1.0, **settings}
     resources = Resources(connector, None, None, Path(), Path)  # type: ignore[arg-type]
@@ -142,6 +152,9 @@ async def test_what_may_pass_is_tried_again(upstream: Upstream, connector: HttpC
         (scripted.refuses(400, "no such thing", param="tools"), InvalidRequest, "no such thing"),
         (scripted.replies(422, {"detail": [{"msg": "too deep"}]}), InvalidRequest, "too deep"),
         (scripted.replies(400, {"error": f"echo {KEY}"}), InvalidRequest, r"echo \*\*\*"),
+        (scripted.replies(200, {"error": {"message": f"bad key {KEY}"}}), UpstreamRefused, r"bad key \*\*\*"),
+        (_nested(200), UpstreamGarbage, "is not the OpenAI wire"),
+        (_nested(400), InvalidRequest, "400"),
     ],
 )
 async def test_what_will_not_pass_is_not(
@@ -291,6 +304,21 @@ async def test_the_newer_name_of_the_limit_is_learnt(upstream: Upstream, connect
         await ask(cloud, prompt)
     assert ["max_tokens" in call.json for call in upstream.calls] == [True, False, False]
     assert upstream.calls[1].json["max_completion_tokens"] == 5
+
+
+async def test_calls_made_at_once_all_learn_the_newer_name(upstream: Upstream, connector: HttpConnector) -> None:
+    said = "Unsupported parameter: use 'max_completion_tokens' instead."
+
+    async def newer(call: scripted.Call, wire: scripted.Wire) -> None:
+        await asyncio.sleep(0.02)
+        behaviour = scripted.refuses(400, said) if "max_tokens" in call.json else scripted.answers("ok")
+        await behaviour(call, wire)
+
+    upstream.script = [newer] * 20
+    cloud = model(upstream, connector, retries=0)
+    prompt = Prompt(id="1", messages=PROMPT.messages, parameters=Parameters(max_tokens=5))
+    answers = await asyncio.gather(*[ask(cloud, prompt) for _ in range(10)])
+    assert all(Delta(text="ok") in events for events in answers)
 
 
 async def test_on_premises_is_checked(upstream: Upstream, connector: HttpConnector) -> None:

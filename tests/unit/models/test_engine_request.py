@@ -33,7 +33,7 @@ def chat(**parameters: Any) -> Prompt:
         (chat(presence_penalty=3), "presence_penalty", "not between"),
         (chat(stop=("",)), "stop", "not empty"),
         (chat(stop=("a",) * 17), "stop", "1 to 16"),
-        (chat(adapter="nose"), "adapter", "no adapter `nose`"),
+        (chat(adapter="nose"), "palier.adapter", "no adapter `nose`"),
         (chat(tools=({"type": "function"},)), "tools", "no `tools`"),
         (chat(tool_choice="required"), "tool_choice", "without tools"),
         (chat(echo=True), "echo", "no `echo`"),

@@ -43,7 +43,7 @@ PARAMETERS: list[tuple[str, object, str]] = [
     ("tool_choice", "required", "tool_choice"),
     ("response_format", {"type": "json_schema"}, "response_format"),
     ("logit_bias", {"1": 2.0}, "logit_bias"),
-    ("adapter", "a", "adapter"),
+    ("adapter", "a", "palier.adapter"),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from palier.errors import InvalidRequest, UpstreamError, UpstreamGarbage
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, stream
+from palier.pipeline.journey import Journey
 from palier.privacy.egress import EgressGate
 from palier.routing.cascade import decide
 from palier.stores.traces import SqliteTraces
@@ -436,3 +438,72 @@ async def test_what_an_upstream_said_is_kept_among_the_words_only(traces: Sqlite
     assert trace.content is not None
     assert trace.content.errors == {"a": "the prompt was: secret"}
     assert "secret" not in repr(msgspec.structs.replace(trace, content=None))
+
+
+# --- what must not be lost, and what must not stay -----------------------------------------------------------------
+
+
+async def test_what_a_tier_wrote_before_it_failed_is_kept(traces: SqliteTraces) -> None:
+    seen: list[str] = []
+    landing = tier("a", Rule(answer="one two three", fail="cut", after=2))
+    with pytest.raises(UpstreamGarbage):
+        await _read(stream(request(), parts(traces, landing)), seen)
+    trace = await traces.get("r-1")
+    assert trace is not None
+    assert trace.content is not None
+    assert trace.content.drafts["a"] == "".join(seen)
+    assert trace.usage is None, "unknown is never 0"
+
+
+async def test_a_failed_tier_leaves_nothing_to_the_collector(traces: SqliteTraces) -> None:
+    """Else each failed request holds its body until the collector comes."""
+    built = parts(traces, tier("a", Rule(fail="unavailable"), threshold=0.5), tier("b", Rule(answer="ok (0.9)")))
+    await answer(request(), built)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            await answer(request(), built)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [held for held in gc.garbage if isinstance(held, Journey | Request | BaseException)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusal", "choices"),
+    [
+        ({"n": 3}, False, 3),
+        ({"response_format": {"type": "json_object"}}, True, 1),
+        ({"tool_choice": "required", "tools": ({"type": "function"},)}, True, 1),
+        ({"response_format": {"type": "text"}, "tool_choice": "auto"}, False, 1),
+    ],
+)
+async def test_an_abstention_has_the_form_that_was_asked_for_or_refuses_it(
+    traces: SqliteTraces, asked: dict[str, Any], refusal: bool, choices: int
+) -> None:
+    landing = tier("a", Rule(answer="who knows (0.1)"), threshold=0.5)
+    result = await answer(request(parameters=Parameters(**asked)), parts(traces, landing))
+    assert result.status == "abstained"
+    assert [choice.refusal for choice in result.draft.choices] == [refusal] * choices
+
+
+async def test_a_parameter_that_stands_in_the_way_is_named_where_the_others_may_not_be_asked(
+    traces: SqliteTraces,
+) -> None:
+    unable = tier("a", Rule(answer="x"), capabilities=frozenset({"chat"}))
+    barred = tier("b", Rule(answer="y"), highest=Label.PUBLIC)
+    with pytest.raises(InvalidRequest) as caught:
+        await answer(request(parameters=Parameters(n=2)), parts(traces, unable, barred))
+    assert caught.value.param == "n"
+    assert "b might" in str(caught.value)
+
+
+async def test_the_decision_says_who_was_skipped(traces: SqliteTraces) -> None:
+    unable = tier("a", Rule(answer="x"), capabilities=frozenset({"chat"}))
+    result = await answer(request(parameters=Parameters(n=2)), parts(traces, unable, tier("b", Rule(answer="y"))))
+    assert "a skipped: a cannot honour `n`" in result.decision.reason

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from palier.server import corked as corked_module
 from palier.server.corked import HELD_BYTES, CorkedTransport
 
 
@@ -13,13 +16,20 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
-        self.closed = False
+        self.closed = self.aborted = False
+        self.unread = 0
 
     def write(self, data: bytes) -> None:
         self.sent.append(data)
 
     def close(self) -> None:
         self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def abort(self) -> None:
+        self.aborted = True
 
     def is_closing(self) -> bool:
         return self.closed
@@ -64,3 +74,14 @@ async def test_no_more_is_held_than_a_little() -> None:
     assert not wire.sent
     transport.write(b"x")
     assert wire.sent == [bytes(HELD_BYTES) + b"x"]
+
+
+async def test_who_does_not_read_the_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corked_module, "LINGER_S", 0.01)
+    for unread in (0, 1000):
+        transport, wire = corked()
+        wire.unread = unread
+        transport.write(b"last")
+        transport.close()
+        await asyncio.sleep(0.05)
+        assert wire.aborted == bool(unread)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import threading
+import time
 
 import apsw
 import pytest
@@ -321,3 +322,33 @@ async def test_two_event_loops_append(database):
         *(database.append(insert_all, i) for i in range(4, 8)),
     )
     assert sorted(await kept(database)) == list(range(8))
+
+
+# --- when a transaction cannot begin or be undone ------------------------------------------------------------------
+
+
+async def test_a_file_that_another_program_locks_fails_the_batch_once(database, monkeypatch):
+    await database.write(lambda connection: connection.set_busy_timeout(100))
+    other = apsw.Connection(str(database.path))
+    other.execute("BEGIN IMMEDIATE")
+    started = time.perf_counter()
+    outcomes = await asyncio.gather(*(database.append(insert_all, i) for i in range(40)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreError}
+    assert time.perf_counter() - started < 2
+    other.execute("ROLLBACK")
+    await database.append(insert_all, "after")
+    assert await kept(database) == ["after"]
+
+
+async def test_a_transaction_that_cannot_be_undone_costs_its_batch_only(database):
+    def breaks(connection):
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN")
+        connection.set_authorizer(lambda *_: apsw.SQLITE_DENY)  # not even a rollback is let through
+        raise InvalidRequest("broken")
+
+    (outcome,) = await asyncio.gather(database.write(breaks), return_exceptions=True)
+    assert isinstance(outcome, (InvalidRequest, StoreError))
+    async with asyncio.timeout(20):
+        await database.write(keep("after"))
+    assert await kept(database) == ["after"]

@@ -57,6 +57,8 @@ async def _endpoint(connector: Connector, name: str, model: Model) -> Finding:
             )
             body = await reply.read(MAX_LIST)
     except PalierError as error:
+        if not error.hint:
+            error.hint = f"look at the upstream's own log, or ask it by hand: curl {model.base_url}/models"
         return Finding.failed(check, error, upstream=not isinstance(error, ConfigurationError))
     return _judge(check, model, reply.status, body, (time.perf_counter() - started) * 1000)
 
