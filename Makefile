@@ -7,6 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# Public data for a few more tests and the benchmarks, where they are at hand.
+PALIER_BENCH_DATA ?= $(wildcard ../shared/data)
+export PALIER_BENCH_DATA
+
 .PHONY: help demo test test-all lint bench clean
 
 help:

@@ -229,7 +229,9 @@ def load(path: str | Path) -> Settings:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigurationError(f"{file} does not exist", hint="palier init writes one") from None
+        raise ConfigurationError(
+            f"{file} does not exist", hint="--config or PALIER_CONFIG names another; palier init writes one"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read: {error}") from None
     try:
@@ -259,7 +261,10 @@ def _explain(error: msgspec.ValidationError) -> str:
         .replace("`$.", "`")
         .replace(" - at `$`", "")
     )
-    return text.replace("Object missing required field", "missing setting")
+    text = text.replace("Object missing required field", "missing setting").replace("[...]", ".NAME")
+    if "enum value" in text and "label" in text:
+        return f"{text}; one of {', '.join(Label)}"
+    return text.replace("`float | null`, got `str`", "a number, got a text (write it without quotes)")
 
 
 def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -95,6 +96,8 @@ class Summary(Data, frozen=True, kw_only=True):
     warned: int = 0
     failures: tuple[tuple[str, str], ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()
+    skipped: dict[str, int] = msgspec.field(default_factory=dict)
+    """Files below the folders that are of no known kind, by suffix."""
     seconds: float = 0.0
 
 
@@ -170,7 +173,7 @@ class _Ingestion:
     async def run(self, paths: Sequence[Path], lines: bytes | None) -> Summary:
         begun = time.monotonic()
         await self._learn()
-        files, roots = await asyncio.to_thread(_list, paths, self._options.root)
+        files, roots, skipped = await asyncio.to_thread(_list, paths, self._options.root)
         self._total = len(files) + (lines is not None)
         for file in files:
             await self._file(file)
@@ -186,6 +189,7 @@ class _Ingestion:
             **self._counts,
             failures=tuple(self._notes["failed"]),
             warnings=tuple(self._notes["warned"]),
+            skipped=skipped,
             seconds=round(time.monotonic() - begun, 3),
         )
 
@@ -355,13 +359,15 @@ class _Ingestion:
             self._report(outcome)
 
 
-def _list(paths: Sequence[Path], root: str) -> tuple[list[Found], list[str]]:
-    """The files of `paths`, and the paths as sources begin."""
+def _list(paths: Sequence[Path], root: str) -> tuple[list[Found], list[str], dict[str, int]]:
+    """The files of `paths`, the paths as sources begin, and how many files are of no known kind, by suffix."""
     files = [file for path in paths for file in walk(path, parsing.KINDS)]
+    skipped = Counter(file.path.suffix.lower() or file.path.name for file in files if file.passed)
+    files = [file for file in files if not file.passed]
     if root:
         top = Path(root).resolve()
         files = [f._replace(id=f.path.relative_to(top).as_posix()) if f.path.is_relative_to(top) else f for f in files]
-    return files, [str(path.resolve()) for path in paths]
+    return files, [str(path.resolve()) for path in paths], dict(skipped.most_common(20))
 
 
 def _inside(source: str, root: str) -> bool:

@@ -205,6 +205,12 @@ class Hit(Data, frozen=True, kw_only=True):
         """Names the passage within the installation: `collection/document#index`."""
         return f"{self.collection}/{self.document}#{self.passage}"
 
+    @property
+    def below(self) -> str:
+        """The headings below the title, joined by " > ": the first often is the title again."""
+        first, _, rest = self.heading.partition(" > ")
+        return rest if first == self.title else self.heading
+
 
 # --- what a model is ----------------------------------------------------------------------------------------------
 
@@ -300,13 +306,12 @@ class TokenLogprob(Data, frozen=True, kw_only=True):
 
 
 class Delta(Data, frozen=True, kw_only=True, tag="delta"):
-    """Text of choice `choice` as it is generated, with its tokens where log-probabilities were asked for."""
+    """Text of choice `choice` as it is generated, with its tokens where asked for. `refusal`: see `Choice`."""
 
     text: str
     choice: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
     refusal: bool = False
-    """See `Choice.refusal`."""
 
 
 class ToolDelta(Data, frozen=True, kw_only=True, tag="tool"):
@@ -422,7 +427,7 @@ class Result(Data, frozen=True, kw_only=True):
 
     id: str
     route: str
-    status: Literal["answered", "abstained", "failed", "abandoned"]
+    status: TraceStatus
     draft: Draft
     tier: str | None = None
     model: str = ""
@@ -445,6 +450,9 @@ class Completed(Data, frozen=True, kw_only=True, tag="completed"):
     """The last event of every request: what happened, after it was recorded."""
 
     result: Result
+
+
+TraceStatus = Literal["answered", "abstained", "failed", "abandoned"]
 
 
 class Trace(Data, frozen=True, kw_only=True):

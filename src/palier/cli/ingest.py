@@ -132,6 +132,9 @@ def _sum_up(summary: Summary, as_json: bool) -> None:
     """The summary as an object; to a person, in words."""
     counts = ("added", "changed", "unchanged", "deleted", "failed")
     words = ", ".join(f"{getattr(summary, count)} {count}" for count in counts if getattr(summary, count))
+    if summary.skipped:
+        kinds = ", ".join(terminal.one_line(kind, 20) for kind in summary.skipped)
+        words = f"{words or 'nothing to do'}, {sum(summary.skipped.values())} skipped (of no known kind: {kinds})"
     words = f"{summary.collection}: {words or 'nothing to do'} in {summary.seconds:.1f} s"
     if as_json:
         terminal.note(words)

@@ -44,6 +44,11 @@ def search(
             if lines:
                 return await jsonl.each_line(Path(query) if query else None, line)
             hits = await p.search(query, where, top, reader)
+            if not hits and where:
+                known = [kept["name"] for kept in await p.list_collections(reader)]
+                for name in sorted(set(where).difference(known)):
+                    there = f"there is: {', '.join(known)}" if known else "palier ingest makes one"
+                    terminal.note(f"there is no collection `{terminal.one_line(name, 40)}`; {there}")
         if as_json:
             for hit in hits:
                 terminal.json_line(hit)
@@ -69,7 +74,7 @@ def _passages(hits: list[Hit]) -> None:
     if not hits:
         terminal.note("nothing was found")
     for n, hit in enumerate(hits, 1):
-        heading = f" · {terminal.one_line(hit.heading, 50)}" if hit.heading else ""
+        heading = f" · {terminal.one_line(hit.below, 50)}" if hit.below else ""
         title = terminal.one_line(hit.title or hit.document, 60)
         out.print(terminal.styled((f"{n:>2} ", "cyan"), (title, "bold"), heading), soft_wrap=True)
         figures = f"score {hit.score:.3f} · cosine {hit.cosine:.2f} · bm25 {hit.bm25:.2f} · {hit.label}"

@@ -37,7 +37,8 @@ def _init(folder: Path) -> None:
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
     terminal.note(f"wrote {file}")
-    for command, meaning in _NEXT:
+    enter = [(f"cd {folder}", "go there, or name it: --config, or PALIER_CONFIG")] if folder != Path() else []
+    for command, meaning in (*enter, *_NEXT):
         terminal.err().print(terminal.styled("  ", (f"{command:<37}", "bold"), meaning), soft_wrap=True)
 
 

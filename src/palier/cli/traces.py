@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 import typer
@@ -12,7 +12,7 @@ from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
-from palier.types import Trace
+from palier.types import Trace, TraceStatus
 
 app = typer.Typer(help="What was asked, who answered and why.", invoke_without_command=True)
 
@@ -37,6 +37,9 @@ def traces(
     if ctx.invoked_subcommand is not None:
         ctx.obj = config
         return
+
+    if status and status not in (states := get_args(TraceStatus)):
+        raise typer.BadParameter(f"{status} is none of {', '.join(states)}", param_hint="--status")
 
     async def main() -> None:
         async with session(config) as p:

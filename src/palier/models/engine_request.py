@@ -68,6 +68,8 @@ def body(prompt: Prompt, adapters: Sequence[str], *, first: int = 0, n: int = 1)
     for message in request.get("messages", ()):
         if isinstance(message["content"], str):
             message["content"] = _defused(message["content"])
+    if "temperature" not in request and n == 1 and wanted.n == 1:
+        request["temperature"] = 0.0  # the same question gets the same draft, and so the same decision
     request["n"] = n
     request["cache_prompt"] = True
     request["lora"] = [{"id": i, "scale": float(name == wanted.adapter)} for i, name in enumerate(adapters)]

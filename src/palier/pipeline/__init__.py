@@ -82,7 +82,8 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
                 break
         if journey.result is None:
             _raise_if_hopeless(journey)
-            for event in replay(journey.abstain(*_abstention(journey.request, parts)).draft):
+            words, label = _abstention(journey.request, parts, unreached=bool(journey.failures))
+            for event in replay(journey.abstain(words, label).draft):
                 yield event
     except (GeneratorExit, asyncio.CancelledError):
         journey.error = "abandoned"
@@ -249,15 +250,24 @@ _ABSTENTION = {
 _CLOSE = 0.01
 """The least score of a passage worth naming: nine in ten of the sample company's questions find a better one; of those
 about something else, one in four."""
+_UNREACHED = {
+    "fr": "Un modèle qui aurait pu y répondre n'a pas pu être joint.",
+    "en": "A model that might have known could not be reached.",
+}
 _FOUND = {"fr": "Ce que j'ai trouvé de plus proche :", "en": "The closest I found:"}
 
 
-def _abstention(request: Request, parts: Parts) -> tuple[str, Label]:
-    """An honest "I don't know", in the language of the question, with what was found; and what its titles carry."""
+def _abstention(request: Request, parts: Parts, *, unreached: bool) -> tuple[str, Label]:
+    """An honest "I don't know", in the language of the question, with what was found; and what its titles carry.
+
+    `unreached`: a model failed that might have known.
+    """
     asked = request.language or parts.detect(request.question)
     fallback = next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
     language = asked if asked in _ABSTENTION else fallback
     words = parts.abstention.get(asked) or parts.abstention.get(language) or _ABSTENTION[language]
+    if unreached:
+        words = f"{words} {_UNREACHED[language]}"
     titles: dict[str, int] = {}
     for n, hit in enumerate(request.passages, 1):
         if hit.score >= _CLOSE:

@@ -75,6 +75,6 @@ def _with_evidence(messages: Sequence[Message], passages: Sequence[Hit]) -> tupl
 def numbered(passages: Sequence[Hit]) -> str:
     """The passages as a model reads them: `[1] Title > Heading`, then the text."""
     blocks = (
-        f"[{n}] {' > '.join(filter(None, (hit.title, hit.heading)))}\n{hit.text}" for n, hit in enumerate(passages, 1)
+        f"[{n}] {' > '.join(filter(None, (hit.title, hit.below)))}\n{hit.text}" for n, hit in enumerate(passages, 1)
     )
     return "<documents>\n" + "\n\n".join(blocks) + "\n</documents>"

@@ -12,20 +12,24 @@ _MAX_DEPTH = 64
 
 
 class Found(NamedTuple):
-    """A file and the name its document has: the path below the root, with `/`. `error` says why it is none."""
+    """A file and the name its document has: the path below the root, with `/`. `error` says why it is none.
+
+    `passed`: its kind is not among those looked for.
+    """
 
     path: Path
     id: str
     error: str = ""
+    passed: bool = False
 
 
 def walk(root: Path, suffixes: Collection[str]) -> Iterator[Found]:
     """The files at or below `root`: those that are there in order of name, then those that links lead to.
 
-    A file that was named itself is always given; below a folder, those of `suffixes` are. Hidden files and folders and
-    the locks of office programs are passed over. A link gives what it leads to where that is below `root` and was not
-    given by its own name; one that leads out of `root` is given with an error, as is what cannot be read or listed or
-    does not exist.
+    A file that was named itself is always given; below a folder, those of other `suffixes` are given as `passed`.
+    Hidden files and folders and the locks of office programs are passed over. A link gives what it leads to where that
+    is below `root` and was not given by its own name; one that leads out of `root` is given with an error, as is what
+    cannot be read or listed or does not exist.
     """
     root = root.resolve()
     if root.is_dir():
@@ -72,7 +76,11 @@ class _Walk:
             yield self._found(path, f"cannot be read: {error.strerror}")
             return
         is_folder = stat.S_ISDIR(mode)
-        if not is_folder and not (stat.S_ISREG(mode) and path.suffix.lower() in self._suffixes):
+        if not is_folder and not stat.S_ISREG(mode):
+            return
+        if not is_folder and path.suffix.lower() not in self._suffixes:
+            if real.is_relative_to(self._root):
+                yield self._found(path)._replace(passed=True)
             return
         if not real.is_relative_to(self._root):
             yield self._found(path, "a link that leads out of the folder that was named: name its target itself")

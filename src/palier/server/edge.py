@@ -84,4 +84,9 @@ def _name(host: bytes) -> str:
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """What no route matches. Raises `NotFound`, which the edge answers."""
-    raise NotFound(f"there is no `{scope['path'][:200]}`", hint="/openapi.json lists what there is")
+    path = scope["path"][:200]
+    meant = f"/v1{path}"
+    hint = "/openapi.json lists what there is"
+    if path.startswith(("/chat/", "/completions", "/embeddings", "/models")):
+        hint = f"is it {meant}? The client's base URL ends in /v1"
+    raise NotFound(f"there is no `{path}`", hint=hint)

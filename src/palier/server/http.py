@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import sys
 import threading
@@ -132,6 +133,8 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: Any = None) -> None:
+        own = logging.getLogger("uvicorn.error")
+        own.disabled = True  # it logs the errno of what is raised below
         try:
             await super().startup(sockets)
         except SystemExit:
@@ -139,6 +142,8 @@ class _Server(uvicorn.Server):
                 f"cannot listen on {self.config.host}:{self.config.port}: it is in use, or not of this machine",
                 hint="change [server] host or port",
             ) from None
+        finally:
+            own.disabled = False
         if threading.current_thread() is threading.main_thread():
             _settle()
         host, port = self.servers[0].sockets[0].getsockname()[:2]

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,7 @@ class DataFolder:
         descriptor = _open_lock(folder.lock_file)
         try:
             _take_lock(descriptor, path)
+            _keep_out_of_git(path)
             if folder.admin_socket.parent != path:
                 _make_private(folder.admin_socket.parent)
                 _check_owned(folder.admin_socket.parent)
@@ -150,6 +151,12 @@ def _open_lock(path: Path) -> int:
         raise StoreError(
             f"{path} cannot be opened: {error.strerror}", hint="set a `data` folder this user may write in"
         ) from None
+
+
+def _keep_out_of_git(path: Path) -> None:
+    """A key and private texts are in the folder, which often is made within a project."""
+    with suppress(OSError), (path / ".gitignore").open("x", encoding="ascii") as file:
+        file.write("*\n")
 
 
 def _take_lock(descriptor: int, folder: Path) -> None:

@@ -116,3 +116,12 @@ def test_other_angles_stay_as_they_are() -> None:
     text = "a < b | c > d, <b>bold</b>, <|>, [1], x<<y"
     sent = engine_request.body(Prompt(id="1", messages=(Message(role="user", content=text),)), [])
     assert sent["messages"][0]["content"] == text
+
+
+def test_the_same_question_gets_the_same_draft() -> None:
+    asked = (Message(role="user", content="?"),)
+    sent = [
+        engine_request.body(Prompt(id="1", messages=asked, parameters=parameters), [], n=parameters.n)
+        for parameters in (Parameters(), Parameters(temperature=0.7), Parameters(n=2))
+    ]
+    assert [body.get("temperature") for body in sent] == [0.0, 0.7, None]

@@ -19,7 +19,7 @@ def root(tmp_path):
 
 
 def given(root):
-    found = list(walk(root, KINDS))
+    found = [file for file in walk(root, KINDS) if not file.passed]
     return [file.id for file in found if not file.error], {file.id: file.error for file in found if file.error}
 
 
@@ -85,3 +85,10 @@ def test_a_folder_that_may_not_be_read_is_reported(root, mode):
         (root / "z").chmod(0o700)
     assert files == ["a.md"]
     assert errors.keys() == {"z" if mode == 0 else "z/deep.md"}
+
+
+def test_other_kinds_are_given_as_passed_over(root):
+    (root / "sheet.XLSX").write_bytes(b"x")
+    (root / "z" / "slides.pptx").write_bytes(b"x")
+    passed = [file.path.name for file in walk(root, KINDS) if file.passed]
+    assert passed == ["sheet.XLSX", "slides.pptx"]

@@ -82,7 +82,12 @@ def _collections(kept: Sequence[Mapping[str, Any]], settings: Settings) -> Itera
 async def _told(gateway: RemotePalier, settings: Settings) -> AsyncIterator[Finding]:
     """What a running gateway says: a second engine would take memory and speed from the first."""
     words = f"running, process {gateway.gateway.pid}, version {gateway.gateway.version}"
-    yield Finding(check="gateway", detail=words)
+    wired = {name: [card.name for card in gateway.gateway.cards[name]] for name in gateway.gateway.routes}
+    if wired != {name: [tier.model for tier in route.tiers] for name, route in settings.routes.items()}:
+        advice = "restart palier serve, or give --config the file it was started with"
+        yield Finding(check="gateway", status="warn", detail=f"{words}, on other settings than these", advice=advice)
+    else:
+        yield Finding(check="gateway", detail=words)
     for name, part in (await gateway.health()).items():
         if name not in settings.models or settings.models[name].kind != "endpoint":
             yield _well(name, bool(part["ok"]), str(part["detail"]))
