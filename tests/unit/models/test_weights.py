@@ -167,6 +167,33 @@ def test_from_a_hub(folder: Path, listed: dict[str, Entry], monkeypatch: pytest.
     assert asked == [("someone/tiny", "tiny.gguf", "f" * 40)]
 
 
+def test_from_a_place_of_a_hub_that_the_user_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(hub, "hf_hub_download", lambda *_, local_dir, **__: str(write(local_dir / "own.gguf")))
+    place = Hub.parse(f"someone/own-model@{'a' * 40}:folder/own.gguf")
+    assert place == Hub("someone/own-model", "a" * 40, "folder/own.gguf")
+    with pytest.raises(ConfigurationError, match="SHA-256 of `own` is not known"):
+        weights.pull("own", hub=place)
+    assert weights.pull("own", hub=place, sha256=SHA256).read_bytes() == BYTES
+
+
+@pytest.mark.parametrize("text", ["own.gguf", "someone/own@main:own.gguf", f"own@{'a' * 40}:own.gguf", ""])
+def test_a_place_without_a_commit_is_none(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="OWNER/REPOSITORY@COMMIT:FILE"):
+        Hub.parse(text)
+
+
+def test_a_file_that_is_named_is_checked_though_the_right_one_is_there(
+    folder: Path, tmp_path: Path, listed: dict[str, Entry]
+) -> None:
+    listed["tiny"] = entry()
+    write(folder / "tiny.gguf")
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"something else")
+    with pytest.raises(UpstreamError, match="thrown away"):
+        weights.pull("tiny", file=other)
+
+
 def test_locate_by_name_and_by_path(folder: Path, tmp_path: Path, listed: dict[str, Entry]) -> None:
     listed["tiny"] = entry()
     with pytest.raises(ConfigurationError, match="palier models pull tiny"):
