@@ -105,7 +105,8 @@ def pull(
     expected = (sha256 or (known.sha256 if known else "")).lower()
     if not _SHA256.fullmatch(expected):
         raise ConfigurationError(f"the SHA-256 of `{name}` is not known", hint="give it with --sha256")
-    if file is None and target.is_file() and _hash_once(target) == expected:
+    is_there = target.is_file() and _hash_once(target) == expected
+    if is_there and (file is None or (file.is_file() and _hash(file) == expected)):
         report(f"{target} is already there")
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
