@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from palier.config import Settings, parse
 from palier.server import speeds
 from palier.server.admin import AdminServer
 from palier.server.doctor import folder, machine, models, upstreams
-from palier.server.doctor.examination import examine, exit_status, never_asked
+from palier.server.doctor.examination import address, examine, exit_status, never_asked
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.testing.upstream import Call, Upstream, Wire
@@ -261,3 +262,22 @@ def test_a_tier_that_may_not_receive_what_clients_write_is_named() -> None:
     assert [finding.status for finding in findings] == ["warn"]
     assert "tier-2 (large) is never asked" in findings[0].detail
     assert 'highest_label = "internal"' in findings[0].advice
+
+
+# --- address -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_address_that_another_program_has_is_told(tmp_path: Path) -> None:
+    taken = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    told = parse({"server": {"port": port}}, root=tmp_path)
+    finding = await address(told)
+    assert finding is not None
+    assert (finding.status, str(port) in finding.detail, bool(finding.advice)) == ("fail", True, True)
+    taken.close()
+    await taken.wait_closed()
+    finding = await address(told)
+    assert finding is not None
+    assert finding.status == "ok"
+    async with Palier.open(told):
+        assert await address(told) is None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 from palier.config import Route, Settings, highest_label, load, tier_name
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, PalierError
 from palier.server.doctor import folder, machine, models, upstreams
 from palier.server.doctor.finding import Finding
+from palier.stores.folder import DataFolder
 
 
 async def examine(config: Path) -> AsyncGenerator[Finding, None]:
@@ -30,10 +32,34 @@ async def examine(config: Path) -> AsyncGenerator[Finding, None]:
             yield finding
     for finding in folder.check(settings):
         yield finding
+    if listening := await address(settings):
+        yield listening
     async for finding in models.check(settings):
         yield finding
     async for finding in upstreams.check(settings):
         yield finding
+
+
+async def address(settings: Settings) -> Finding | None:
+    """Whether the gateway could listen; None while one holds the folder, which listens already."""
+    try:
+        if DataFolder(settings.folder).holder() is not None:
+            return None
+    except PalierError:
+        return None  # the folder's own check says so
+    host, port = settings.server.host, settings.server.port
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        return Finding(
+            check="address",
+            status="fail",
+            detail=f"{host}:{port} cannot be listened on: {error.strerror or error}",
+            advice="end the program that has it, or change [server] host or port",
+        )
+    server.close()
+    await server.wait_closed()
+    return Finding(check="address", detail=f"{host}:{port} is free")
 
 
 def _routes(config: Path, settings: Settings) -> Finding:
