@@ -101,7 +101,7 @@ class Fake:
 
     def __init__(self, *script: Rule | Script, card: ModelCard | None = None, healthy: bool = True) -> None:
         self.card = card or _card("fake")
-        self.calls: deque[Prompt] = deque(maxlen=1000)
+        self.calls: deque[Prompt] = deque(maxlen=100)
         self.abandoned = 0
         self.healthy = healthy
         self._script = script

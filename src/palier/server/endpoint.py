@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from palier.app import Palier
 from palier.errors import PalierError, UpstreamTimeout
 from palier.server.auth import authenticate
-from palier.server.limits import Bodies, BodyTimeout, ClientLeft, Places, read_body
+from palier.server.limits import BodyTimeout, ClientLeft, Places, read_body
 from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
 from palier.server.watch import Patrol, Watch
 from palier.types import Principal
@@ -35,7 +35,6 @@ class Gateway:
 
     palier: Palier
     places: Places
-    bodies: Bodies
     key: bytes
     max_body_bytes: int
     patrol: Patrol
@@ -108,7 +107,6 @@ class Endpoint:
         finally:
             watch.stop()
             gateway.places.leave()
-            gateway.bodies.read(len(call.body))
 
     def _ended(self, watch: Watch) -> PalierError:
         """Why the work was ended: whose time it was that ran out."""

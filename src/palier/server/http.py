@@ -21,7 +21,7 @@ from palier.server import models, openai_api, palier_api
 from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
-from palier.server.limits import Bodies, Places
+from palier.server.limits import Places
 from palier.server.openapi import document
 from palier.server.probes import Probes
 from palier.server.watch import Patrol
@@ -36,7 +36,6 @@ def create_app(palier: Palier) -> Edge:
     gateway = Gateway(
         palier=palier,
         places=Places(settings.max_concurrent, settings.max_queue),
-        bodies=Bodies(),
         key=palier.key.encode(),
         max_body_bytes=settings.max_body_bytes,
         patrol=Patrol(settings.request_timeout_s),

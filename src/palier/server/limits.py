@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import deque
 from collections.abc import Mapping
 
@@ -90,26 +89,6 @@ class Places:
                 turn.set_result(None)
                 return
         self._free += 1
-
-
-class Bodies:
-    """Counts the bytes of bodies, and has the collector look when they were many.
-
-    What a failed call leaves in a cycle (an exception of a library, whose frames hold the request) would else stay
-    until the collector has counted enough objects, however large they are.
-    """
-
-    MANY = 64_000_000
-
-    def __init__(self) -> None:
-        self._since = 0
-
-    def read(self, size: int) -> None:
-        """One more body was read, and its request is over."""
-        self._since += size
-        if self._since > self.MANY:
-            self._since = 0
-            gc.collect(1)
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
