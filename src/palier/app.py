@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +17,12 @@ import msgspec
 from palier import ingest, pipeline, registry, text
 from palier.config import Route, Settings, highest_label, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.fingerprint import fingerprint
 from palier.ids import new_id
 from palier.interfaces import Answers, Encoder, Model, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline.landing import Landing
+from palier.policies import Policies, Ruled
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
 from palier.retrieval import sentence_model
@@ -95,6 +98,8 @@ class Palier:
         self.workers = workers
         self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
+        self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
+        self.policies.look()
 
     @classmethod
     @asynccontextmanager
@@ -128,7 +133,7 @@ class Palier:
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
                 stack.push_async_callback(models[name].close)
-            yield cls(
+            palier = cls(
                 settings,
                 folder=folder,
                 knowledge=knowledge,
@@ -138,6 +143,9 @@ class Palier:
                 workers=workers,
                 models=models,
             )
+            looking = asyncio.create_task(palier.policies.keep_looking(), name="palier-policies")
+            stack.push_async_callback(_cancel, looking)
+            yield palier
 
     def _wire(self, route: Route) -> pipeline.Parts:
         return pipeline.Parts(
@@ -175,6 +183,19 @@ class Palier:
             passages=route.passages if tier.passages is None else tier.passages,
             max_tokens=tier.max_tokens or route.max_tokens,
         )
+
+    def _ruled(self, name: str) -> Ruled:
+        route, landings = self.settings.routes[name], self._parts[name].landings
+        return Ruled(
+            path=self.settings.path(route.policy) if route.policy else None,
+            landings=landings,
+            fingerprint=fingerprint(self.settings, route, landings, self.encoder.name),
+            otherwise_climbs=route.without_policy == "climb",
+        )
+
+    def _relay(self, route: str, landings: tuple[Landing, ...]) -> None:
+        """From now on requests of `route` climb `landings`; those on their way go on as they began."""
+        self._parts[route] = replace(self._parts[route], landings=landings)
 
     # --- asking ----------------------------------------------------------------------------------------------------
 

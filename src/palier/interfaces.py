@@ -241,6 +241,17 @@ class Confidence(Protocol):
         ...
 
 
+class Rule(Protocol):
+    """What a policy says of one tier: its own probability, and from which one a draft is served."""
+
+    @property
+    def threshold(self) -> float: ...
+
+    def probability(self, features: Features) -> float | None:
+        """In [0, 1]; None where the signals are not those it was fitted on."""
+        ...
+
+
 class Admission(Data, frozen=True):
     """What the gate says of one destination: `prompt` is None when it gets nothing, and `reason` says why.
 
@@ -264,7 +275,7 @@ class Gate(Protocol):
 class Decide(Protocol):
     """Probability to decision, pure: the gateway and `palier replay` call the same one."""
 
-    def __call__(self, probability: float | None, threshold: float, *, calibrated: bool = False) -> Decision: ...
+    def __call__(self, probability: float | None, threshold: float, *, guarantee: str = "") -> Decision: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import msgspec
 
 from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Answers, Confidence, Decide, Gate, Retriever, Traces
-from palier.pipeline.drafts import Collector, replay
+from palier.pipeline.drafts import Collector, replay, with_confidence
 from palier.pipeline.journey import Journey, cited, digest
 from palier.pipeline.landing import Landing
 from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Prompt, Request, Result
@@ -142,6 +142,9 @@ def _ways(request: Request, parts: Parts) -> Sequence[Landing]:
 def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None:
     """The prompt for this tier, or None when it cannot honour the request or may not receive it."""
     request = journey.request
+    if not landing.keeps:
+        journey.pass_over(landing, landing.guarantee or "it keeps nothing")
+        return None
     if obstacle := landing.obstacle(request):
         journey.skip(landing, obstacle)
         return None
@@ -220,10 +223,13 @@ def _judge(parts: Parts, landing: Landing, prompt: Prompt, draft: Draft) -> tupl
     if prompt.passages and draft.text and not (draft.choices[0].tool_calls):
         features = parts.confidence.features(prompt, draft)
         probability = parts.confidence.probability(features, generates=landing.model.card.generates)
+        features = with_confidence(features, probability)
+        if landing.rule is not None:
+            probability = landing.rule.probability(features)
         draft = msgspec.structs.replace(draft, features=features)
     elif not landing.model.card.generates and not draft.text:
         return draft, Decision(action="climb", reason="nothing to quote", threshold=landing.threshold)
-    return draft, parts.decide(probability, landing.threshold)
+    return draft, parts.decide(probability, landing.threshold, guarantee=landing.guarantee)
 
 
 def _raise_if_hopeless(journey: Journey) -> None:

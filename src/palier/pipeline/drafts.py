@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -106,3 +107,14 @@ def replay(draft: Draft) -> Iterator[Event]:
         yield Finish(reason=choice.finish, choice=index)
     if draft.usage is not None:
         yield Metered(usage=draft.usage)
+
+
+_FAR = 6.0
+"""Log-odds beyond which a confidence says no more: 0.998 and 0.002."""
+
+
+def with_confidence(features: Features, probability: float) -> Features:
+    """`features` with the packaged confidence among them, as log-odds: a policy can rest on it alone."""
+    bounded = min(max(probability, 1e-6), 1 - 1e-6)
+    odds = math.log(bounded / (1 - bounded))
+    return {**features, "confidence": min(max(odds, -_FAR), _FAR)}

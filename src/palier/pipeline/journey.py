@@ -81,6 +81,10 @@ class Journey:
         self._hear(landing, obstacle)
         self._step(landing, "skipped", obstacle.message)
 
+    def pass_over(self, landing: Landing, reason: str) -> None:
+        """A tier whose draft would not be served, whatever it says: it is not asked."""
+        self._step(landing, "skipped", reason)
+
     def refuse(self, landing: Landing, admission: Admission) -> None:
         """A tier that may not receive it."""
         self._step(landing, "refused", admission.reason, label=admission.label, withheld=admission.withheld)

@@ -71,17 +71,15 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A threshold that passed, in the unit of the scores, at `step` of the path.
+    """A threshold that passed, in the unit of the scores, tested at `level` (part of delta).
 
-    `risk` is the empirical one there; `upper` bounds the true one at the `level` (part of delta) it was tested at.
+    `kept` of `rows` are served below the top; `risk` is the empirical one there.
     """
 
     threshold: float
-    step: int
     kept: int
     rows: int
     risk: float
-    upper: float
     level: float
 
     @property
@@ -201,11 +199,9 @@ def certify(judged: Judged, *, alpha: float, delta: float, target: Target = "kep
     risk = float(path.risk(target)[step])
     return Certificate(
         threshold=(here + following) / 2,  # nothing lies between, so both ends passed
-        step=step,
         kept=int(path.kept[step]),
         rows=path.rows,
         risk=risk,
-        upper=_upper(path, target, step, risk, level, alpha),
         level=level,
     )
 
@@ -225,10 +221,12 @@ def _walk(p: Floats, begins: dict[int, float]) -> tuple[int, float]:
     return best, best_level
 
 
-def _upper(path: Path, target: Target, step: int, risk: float, level: float, alpha: float) -> float:
-    """A bound of the true risk at `step`, at the level that its test passed: never above alpha."""
+def upper_bound(certificate: Certificate, target: Target, alpha: float, *, binary: bool) -> float:
+    """A bound of the true risk at the level that the test passed: never above `alpha`, never below the empirical."""
     if target == "regret":
         return alpha  # what the bets reject; their own inversion is hardly below
-    trials = float(path.kept[step]) if target == "kept" else float(path.rows)
-    invert = bounds.binomial_upper if path.binary else bounds.mean_upper
-    return min(invert(risk * trials if path.binary else risk, trials, 1.0 - level), alpha)
+    trials = certificate.kept if target == "kept" else certificate.rows
+    risk, confidence = certificate.risk, 1.0 - certificate.level
+    if binary:
+        return min(bounds.binomial_upper(round(risk * trials), trials, confidence), alpha)
+    return min(bounds.mean_upper(risk, trials, confidence), alpha)
