@@ -22,7 +22,7 @@ from palier.ids import new_id
 from palier.interfaces import Answers, Encoder, Model, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline.landing import Landing
-from palier.policies import Policies, Ruled
+from palier.policies import Policies, RouteStatus, Ruled
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
 from palier.retrieval import sentence_model
@@ -317,6 +317,10 @@ class Palier:
         for (name, _), outcome in zip(starting, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 log.warning("model `%s` did not start: %s", name, outcome)
+
+    async def status(self) -> list[RouteStatus]:
+        """How each route stands: what its policy promises, or why it is not calibrated."""
+        return self.policies.status()
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """{"ok", "detail"} of each model by name."""

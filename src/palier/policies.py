@@ -13,6 +13,7 @@ from palier.pipeline.landing import Landing
 from palier.routing import policy as policies
 from palier.routing.cascade import NEVER
 from palier.routing.policy import Policy
+from palier.types import Data
 
 LOOK_EVERY_S = 1.0
 """How soon a changed file is noticed: a look is one `stat`."""
@@ -32,6 +33,17 @@ class Standing:
         if self.broken:
             return self.broken
         return str(self.policy.guarantee) if self.policy else f"not calibrated: {self.problem}"
+
+
+class RouteStatus(Data, frozen=True, kw_only=True):
+    """How a route stands, to be told: `words` say what is promised, or why nothing is."""
+
+    route: str
+    tiers: tuple[str, ...]
+    calibrated: bool
+    words: str
+    policy: str
+    fingerprint: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,20 @@ class Policies:
     def of(self, route: str) -> Standing:
         """How `route` stands now."""
         return self._standings[route]
+
+    def status(self) -> list[RouteStatus]:
+        """How every route stands."""
+        return [
+            RouteStatus(
+                route=name,
+                tiers=tuple(landing.name for landing in self._routes[name].landings),
+                calibrated=standing.policy is not None and not standing.broken,
+                words=str(standing),
+                policy=str(self._routes[name].path or ""),
+                fingerprint=dict(self._routes[name].fingerprint),
+            )
+            for name, standing in self._standings.items()
+        ]
 
     def look(self) -> None:
         """Load what has changed."""

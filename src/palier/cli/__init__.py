@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from palier import __version__
-from palier.cli import ask, ingest, models, search, serve, setup, traces
+from palier.cli import ask, calibrate, ingest, models, search, serve, setup, status, traces
 
 app = typer.Typer(
     name="palier",
@@ -45,6 +45,9 @@ app.command()(search.search)
 app.command()(search.collections)
 app.add_typer(traces.app, name="traces")
 app.add_typer(models.app, name="models")
+app.command()(calibrate.calibrate)
+app.command()(calibrate.replay)
+app.command()(status.status)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
+
+if TYPE_CHECKING:
+    from palier.policies import RouteStatus
 
 Config = Annotated[
     Path,
@@ -33,6 +36,8 @@ class Service(Protocol):
 
     @property
     def stream(self) -> Callable[[Any], AsyncGenerator[Event | Completed, None]]: ...
+
+    async def status(self) -> list[RouteStatus]: ...
 
     async def search(
         self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = ...

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from palier.errors import InvalidRequest
 from palier.routing.bounds import Floats
-from palier.routing.calibration import MINIMUM_ROWS, Calibrator, fit_calibrator
-from palier.routing.policy import PolicyTier
-from palier.routing.risk import Certificate, Judged, Target, certify
+from palier.routing.calibration import MINIMUM_ROWS, Calibrator, cross_fitted, fit_calibrator
+from palier.routing.policy import ODDS, PolicyTier, log_odds
+from palier.routing.risk import Certificate, Judged, Path, Target, certify, walk_path
 from palier.routing.table import Signals, Table
 
 FIT_SHARE = 0.15
@@ -59,14 +59,57 @@ class Fitted:
     judged: Judged
     certified: NDArray[np.bool_]
 
+    @property
+    def binary(self) -> bool:
+        """Whether every loss is 0 or 1."""
+        return bool(np.isin(self.judged.losses, (0.0, 1.0)).all() and np.isin(self.judged.above, (0.0, 1.0)).all())
+
+    def served(self, threshold: float) -> NDArray[np.intp]:
+        """Which tier (n,) serves each row at a threshold; k, the number of tiers below the top, where none does."""
+        reaches = np.column_stack((self.scores >= threshold, np.ones(len(self.scores), dtype=bool)))
+        return np.asarray(reaches.argmax(axis=1), dtype=np.intp)
+
+    def path(self, aim: Aim) -> Path:
+        """What happens along the thresholds, on the rows that certify."""
+        rows = self.certified
+        judged = Judged(self.judged.scores[rows], self.judged.losses[rows], self.judged.above[rows])
+        return walk_path(judged, alpha=aim.risk if aim.target == "regret" else None)
+
     def tiers(self, table: Table) -> tuple[PolicyTier, ...]:
         """The tiers of the policy."""
         assert self.certificate is not None
-        lower = zip(table.tiers, self.calibrators, strict=False)
-        return (
-            *(PolicyTier(name=n, threshold=self.certificate.threshold, calibrator=c) for n, c in lower),
-            PolicyTier(name=table.tiers[-1]),
-        )
+        threshold = self.certificate.threshold
+        tiers = []
+        for j, (name, calibrator) in enumerate(zip(table.tiers, self.calibrators, strict=False)):
+            truer = self._truer(j)
+            reached = threshold if truer is None else truer.probability({ODDS: log_odds(threshold)})
+            tiers.append(PolicyTier(name=name, threshold=reached, calibrator=calibrator, truer=truer))
+        return (*tiers, PolicyTier(name=table.tiers[-1]))
+
+    def _truer(self, tier: int) -> Calibrator | None:
+        """What the tier's probability should have been, from the rows that it was not fitted on; its order stays."""
+        if self.certified.all():
+            return None  # there is one signal, and all rows have fitted it
+        odds, right, _ = self.unfitted(tier)
+        try:
+            truer = fit_calibrator((ODDS,), odds[:, None], right)
+        except InvalidRequest:  # too few, or all right
+            return None
+        return truer if truer.features[0].coefficient > 0 else None
+
+    def unfitted(self, tier: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Log-odds (m,) and outcomes (m,) of a tier on the rows that certified, and which (n,) those are."""
+        rows = self.certified & (self.scores[:, tier] >= 0)
+        odds = np.array([log_odds(float(score)) for score in self.scores[rows, tier]])
+        return odds, 1.0 - self.judged.losses[rows, tier], rows
+
+    def crossed(self, tier: int) -> Floats:
+        """The tier's probabilities (m,) as they will be said, each fitted without its own row; as `unfitted`."""
+        odds, right, rows = self.unfitted(tier)
+        try:
+            return cross_fitted((ODDS,), odds[:, None], right)
+        except InvalidRequest:
+            return np.asarray(self.scores[rows, tier], dtype=np.float64)
 
 
 def fit(table: Table, aim: Aim) -> Fitted:

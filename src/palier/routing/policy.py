@@ -7,6 +7,7 @@ many labels of which source, and the fingerprint of all that it was fitted on: w
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,8 @@ from palier.routing.risk import Target
 from palier.types import Data, Features
 
 VERSION = 1
+ODDS = "odds"
+"""The one feature of `PolicyTier.truer`."""
 MAX_BYTES = 64 * 2**20
 
 
@@ -62,17 +65,29 @@ class Guarantee(Data, frozen=True, kw_only=True):
 
 
 class PolicyTier(Data, frozen=True, kw_only=True):
-    """One tier. Without a calibrator it serves whatever it says: the top."""
+    """One tier. Without a calibrator it serves whatever it says: the top.
+
+    `truer` maps the calibrator's log-odds to a probability that fits all labels, in the same order: what it was fitted
+    on was a part of them.
+    """
 
     name: str
     threshold: float = 0.0
     calibrator: Calibrator | None = None
+    truer: Calibrator | None = None
 
     def probability(self, features: Features) -> float | None:
         """That its draft is good; None where its signals are not those it was fitted on, or there are none."""
         if self.calibrator is None or not all(name in features for name in self.calibrator.names):
             return None
-        return self.calibrator.probability({name: features[name] for name in self.calibrator.names})
+        probability = self.calibrator.probability({name: features[name] for name in self.calibrator.names})
+        return probability if self.truer is None else self.truer.probability({ODDS: log_odds(probability)})
+
+
+def log_odds(probability: float) -> float:
+    """Of a probability, kept finite."""
+    bounded = min(max(probability, 1e-15), 1 - 1e-15)
+    return math.log(bounded / (1 - bounded))
 
 
 class Policy(Data, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
+from palier.policies import RouteStatus
 from palier.server.admin import (
     MAX_LINE,
     OWNER,
@@ -26,6 +27,7 @@ from palier.server.admin import (
     ListTraces,
     PutDocuments,
     Reply,
+    RouteStanding,
     Search,
     Status,
     line,
@@ -98,6 +100,10 @@ class RemotePalier:
 
     async def health(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.call(Health(), dict[str, Any])
+        return found
+
+    async def status(self) -> list[RouteStatus]:
+        found: list[RouteStatus] = await self.call(RouteStanding(), list[RouteStatus])
         return found
 
     def request(
