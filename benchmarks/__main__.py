@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 OWN = ("footprint", "gateway", "engine", "retrieval_store", "ingest", "soak")
-ON_PUBLIC_DATA = ("extract_piaf", "retrieval_piaf", "language", "drift")
+ON_PUBLIC_DATA = ("extract_piaf", "retrieval_piaf", "language", "escalation_curves")
 
 
 def main() -> int:
