@@ -265,11 +265,12 @@ def _show_tier(tier: ReportTier) -> None:
     out = terminal.out()
     out.print()
     auroc = "unknown" if tier.auroc is None else f"{tier.auroc:.3f}"
+    since = "" if tier.threshold is None else f" (from {tier.threshold:.3f})"
     out.print(
         terminal.styled(
             (tier.name, "bold"),
-            f": keeps {tier.kept:.1%}{'' if tier.threshold is None else f' (from {tier.threshold:.3f})'}; right {tier.right:.1%} of {tier.rows}; AUROC {auroc}, Brier {tier.brier:.3f},"
-            f" ECE {tier.ece:.3f} ({tier.kind})",
+            f": keeps {tier.kept:.1%}{since}; right {tier.right:.1%} of {tier.rows}; AUROC {auroc},"
+            f" Brier {tier.brier:.3f}, ECE {tier.ece:.3f} ({tier.kind})",
         ),
         soft_wrap=True,
     )
