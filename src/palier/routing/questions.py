@@ -2,8 +2,9 @@
 
 Gaussian-process regression of the outcomes, which is kernel ridge regression (Rasmussen & Williams, Gaussian Processes
 for Machine Learning, 2006, chapter 2): a smooth nearest-neighbour estimate that returns to the base rate far from every
-question it knows. Bandwidth and noise are those with the least squared error when each question is left out, in closed
-form (section 5.4.2). Where none beats the base rate by a standard error, the base rate is the model.
+question it knows. Bandwidth and noise are judged by the squared error when each question is left out, in closed form
+(section 5.4.2): the best where they beat the usual ones by two standard errors, for questions of one subject err
+together; where not even the chosen beat the base rate by one, the base rate is the model.
 
 To rank who should climb, fit `gains(lower, upper)`: a question that every tier fails is not worth climbing for, and the
 probability that the lower tier is right cannot tell it from one that only the upper tier answers.
@@ -33,8 +34,10 @@ _CHOSEN_ON = 1500
 """Questions that bandwidth and noise are chosen on: neither depends on how many there are; the time does, cubed."""
 _BANDWIDTHS = (0.125, 0.25, 0.5, 1.0)
 """In median squared distances between questions, so that every encoder has its own scale."""
-_NOISES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+_NOISES = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Variance of an outcome around its probability, in variances of the probability itself."""
+_USUAL = (0.25, 10.0)
+"""Bandwidth and noise without evidence for others: of a few hundred questions, the least error is mostly luck."""
 
 
 class QuestionModel(Data, frozen=True, kw_only=True, dict=True):
@@ -168,26 +171,32 @@ def _space(asked: Vectors) -> _Space:
 
 
 def _choose(known: Vectors, residuals: Array, counts: Array) -> tuple[float, float] | None:
-    """The bandwidth and noise with the least squared error of left-out questions; None where the base rate is as good.
-
-    As good: not worse by more than one standard error, the rule of Breiman et al. (Classification and Regression
-    Trees, 1984) for the simplest model that the data allow.
-    """
+    """The bandwidth and noise for these questions; None where the base rate is as good when each is left out."""
     root = np.sqrt(counts)
     target = root * residuals
     squared = _squared_distances(known)
     typical = float(np.median(squared[np.triu_indices(len(known), 1)])) if len(known) > 1 else 0.0
-    best: tuple[float, float] | None = None
-    gained = np.zeros(len(known))
-    for bandwidth in [share * typical for share in _BANDWIDTHS if typical > 0]:
-        values, directions = np.linalg.eigh(np.exp(squared / -bandwidth) * np.outer(root, root))
+    if not typical:
+        return None
+    errors = {}
+    for share in _BANDWIDTHS:
+        values, directions = np.linalg.eigh(np.exp(squared / -(share * typical)) * np.outer(root, root))
         along, energy = directions.T @ target, directions**2
         for noise in _NOISES:
             shrunk = 1.0 / (values + noise)
-            gain = target**2 - (directions @ (along * shrunk) / (energy @ shrunk)) ** 2
-            if gain.sum() > gained.sum():
-                best, gained = (bandwidth, noise), gain
-    return best if best and gained.mean() > gained.std(ddof=1) / len(gained) ** 0.5 else None
+            errors[share, noise] = (directions @ (along * shrunk) / (energy @ shrunk)) ** 2
+    least = min(errors, key=lambda setting: float(errors[setting].sum()))
+    share, noise = least if _beats(errors[least], errors[_USUAL], by=2.0) else _USUAL
+    return (share * typical, noise) if _beats(errors[share, noise], target**2) else None
+
+
+def _beats(errors: Array, others: Array, *, by: float = 1.0) -> bool:
+    """Whether they are smaller by more than so many standard errors of the difference.
+
+    What is simpler has the benefit of the doubt (Breiman et al., Classification and Regression Trees, 1984).
+    """
+    gained = others - errors
+    return bool(gained.mean() > by * gained.std(ddof=1) / len(gained) ** 0.5)
 
 
 def _checked(vectors: Vectors, outcomes: ArrayLike) -> tuple[Vectors, Array]:
