@@ -152,6 +152,7 @@ class Palier:
             landings=tuple(self._landing(route, index) for index in range(len(route.tiers))),
             collections=route.collections,
             retriever=self._retriever,
+            encoder=self.encoder,
             gate=EgressGate(),
             confidence=FittedConfidence(),
             decide=decide,

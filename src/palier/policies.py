@@ -148,4 +148,5 @@ def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:
         return ruled.landings
     promise = str(standing.policy.guarantee)
     ruled_tiers = zip(lower, standing.policy.tiers, strict=False)
-    return (*(landing.under(tier, promise) for landing, tier in ruled_tiers), top)
+    ahead = standing.policy.mode == "route"
+    return (*(landing.under(tier, promise, ahead=ahead) for landing, tier in ruled_tiers), top)

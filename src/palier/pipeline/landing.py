@@ -41,14 +41,16 @@ class Landing:
     """Of a policy: its probability counts instead of the packaged one, and its threshold instead of the settings'."""
     guarantee: str = ""
     """What the policy promises, in words."""
+    ahead: bool = False
+    """It is chosen by the question alone, before it answers; what it then says is served as it comes."""
 
-    def under(self, rule: Rule, guarantee: str) -> Landing:
+    def under(self, rule: Rule, guarantee: str, *, ahead: bool = False) -> Landing:
         """The same with what a policy says of it."""
-        return replace(self, rule=rule, threshold=rule.threshold, guarantee=guarantee)
+        return replace(self, rule=rule, threshold=rule.threshold, guarantee=guarantee, ahead=ahead)
 
     def asked_alone(self) -> Landing:
         """The same for a client that named this tier: its threshold is not applied, and nothing is promised."""
-        return replace(self, threshold=0.0, guarantee="")
+        return replace(self, threshold=0.0, guarantee="", ahead=False)
 
     @property
     def keeps(self) -> bool:

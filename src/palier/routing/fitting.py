@@ -1,25 +1,33 @@
 """Records to a policy: calibrators fitted on some rows, one threshold certified on the others.
 
-The two never share rows, with one exception that needs none: a single tier with a single signal. There the order of
-the signal is the path, whatever is fitted, so that every row can certify.
+The two never share rows, with one exception that needs none: a single tier with a single signal of its own. There the
+order of the signal is the path, whatever is fitted, so that every row can certify.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import InvalidRequest
+from palier.interfaces import Vectors
+from palier.routing.ahead import Limits, left_out, limits, with_questions
 from palier.routing.bounds import Floats
 from palier.routing.calibration import MINIMUM_ROWS, Calibrator, cross_fitted, fit_calibrator
 from palier.routing.policy import ODDS, PolicyTier, log_odds
+from palier.routing.questions import QuestionModel
 from palier.routing.risk import Certificate, Judged, Path, Target, certify, walk_path
 from palier.routing.table import Signals, Table
 
+Mode = Literal["cascade", "route"]
+"""A draft is judged when it is there, or the tier is chosen before, from the question alone."""
+
 FIT_SHARE = 0.15
+FIT_SHARE_OF_QUESTIONS = 0.4
 FIT_LEAST = 30
 FIT_A_FEATURE = 5
 """Rows to fit on: a share, a few for each feature, never more than half. With 0.15 of 300 and of 1,000 rows the mean
@@ -58,6 +66,9 @@ class Fitted:
     scores: Floats
     judged: Judged
     certified: NDArray[np.bool_]
+    questions: tuple[QuestionModel, ...] = ()
+    limits: tuple[Limits, ...] = ()
+    mode: Mode = "cascade"
 
     @property
     def binary(self) -> bool:
@@ -83,7 +94,16 @@ class Fitted:
         for j, (name, calibrator) in enumerate(zip(table.tiers, self.calibrators, strict=False)):
             truer = self._truer(j)
             reached = threshold if truer is None else truer.probability({ODDS: log_odds(threshold)})
-            tiers.append(PolicyTier(name=name, threshold=reached, calibrator=calibrator, truer=truer))
+            tiers.append(
+                PolicyTier(
+                    name=name,
+                    threshold=reached,
+                    calibrator=calibrator,
+                    truer=truer,
+                    question=self.questions[j] if self.questions else None,
+                    limits=self.limits[j] if self.limits else Limits(),
+                )
+            )
         return (*tiers, PolicyTier(name=table.tiers[-1]))
 
     def _truer(self, tier: int) -> Calibrator | None:
@@ -112,35 +132,52 @@ class Fitted:
             return np.asarray(self.scores[rows, tier], dtype=np.float64)
 
 
-def fit(table: Table, aim: Aim) -> Fitted:
-    """Fit and certify. Raises `InvalidRequest` where the records cannot tell (one class, no signal, too few)."""
-    _check_labels(table, aim)
-    fold = np.zeros(len(table), dtype=bool)
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """What the rows of `fold` taught; `table` has the question among its signals where vectors were given."""
+
+    fold: NDArray[np.bool_]
+    table: Table
     calibrators: tuple[Calibrator, ...]
-    if _needs_no_fit(table):
-        calibrators = (_rising(table),)
-    else:
-        fold, calibrators = _fit_on_fold(table)
-    scores = np.column_stack([_scores(table, j, c) for j, c in enumerate(calibrators)])
+    questions: tuple[QuestionModel, ...] = ()
+
+
+def fit(table: Table, aim: Aim, *, vectors: Vectors | None = None, mode: Mode = "cascade") -> Fitted:
+    """Fit and certify. Raises `InvalidRequest` where the records cannot tell (one class, no signal, too few).
+
+    `vectors` (n, d) of the questions make them a signal; they are all that `route` goes by.
+    """
+    _check_labels(table, aim, mode)
+    if mode == "route" and vectors is None:
+        raise InvalidRequest("to choose a tier before it answers, the questions are needed", param="text")
+    learnt = _without_fold(table) if vectors is None and _needs_no_fit(table) else _on_fold(table, vectors, mode)
+    scores = np.column_stack([_scores(learnt.table, j, c) for j, c in enumerate(learnt.calibrators)])
+    found = [
+        limits(signals, scores[:, j], table.losses[:, j], learnt.fold, aim.risk) if mode == "cascade" else Limits()
+        for j, signals in enumerate(learnt.table.signals)
+    ]
+    for j, (signals, limit) in enumerate(zip(learnt.table.signals, found, strict=True)):
+        scores[signals.rows[left_out(signals, limit)], j] = -1.0
     judged = Judged(scores, np.nan_to_num(table.losses[:, :-1], nan=1.0), _above(table, aim))
-    rows = ~fold
+    rows = ~learnt.fold
     certificate = certify(
         Judged(judged.scores[rows], judged.losses[rows], judged.above[rows]),
         alpha=aim.risk,
         delta=1.0 - aim.confidence,
         target=aim.target,
     )
-    return Fitted(calibrators, certificate, scores, judged, rows)
+    return Fitted(learnt.calibrators, certificate, scores, judged, rows, learnt.questions, tuple(found), mode)
 
 
-def _check_labels(table: Table, aim: Aim) -> None:
+def _check_labels(table: Table, aim: Aim, mode: Mode) -> None:
     if len(table) < MINIMUM_ROWS:
         raise InvalidRequest(
             f"{len(table)} records are too few to fit on", hint=f"at least {MINIMUM_ROWS}; 300 are good"
         )
     for j, signals in enumerate(table.signals):
-        losses = table.losses[signals.rows, j]
-        _check_judged(table, losses, signals.rows, j)
+        rows = np.flatnonzero(table.present[:, j]) if mode == "route" else signals.rows
+        losses = table.losses[rows, j]
+        _check_judged(table, losses, rows, j)
         if np.ptp(losses) == 0:
             raise InvalidRequest(
                 f"tier `{table.tiers[j]}` is {'right' if losses[0] < 0.5 else 'wrong'} in every record",
@@ -165,7 +202,7 @@ def _needs_no_fit(table: Table) -> bool:
     return table.below == 1 and int(np.sum(np.ptp(table.signals[0].matrix, axis=0) > 0)) == 1
 
 
-def _rising(table: Table) -> Calibrator:
+def _without_fold(table: Table) -> _Learnt:
     """One signal, taken as the confidence that it is. That it points the other way is told, not mended.
 
     To turn it round here would be to choose the path by the very labels that certify it.
@@ -179,22 +216,28 @@ def _rising(table: Table) -> Calibrator:
             hint="a single signal is taken as a confidence, higher for better: give it the other sign",
             param="features",
         )
-    return calibrator
+    return _Learnt(np.zeros(len(table), dtype=bool), table, (calibrator,))
 
 
-def _fit_on_fold(table: Table) -> tuple[NDArray[np.bool_], tuple[Calibrator, ...]]:
-    """The rows to fit on, by a hash of their ids, and the calibrators; more rows while a tier has one class only.
+def _on_fold(table: Table, vectors: Vectors | None, mode: Mode) -> _Learnt:
+    """Fit on some rows, chosen by a hash of their ids; on more while a tier has one class only.
 
     That number depends on the labels of the rows fitted on, and of no other: those that certify stay as drawn.
     """
     order = np.argsort([hashlib.blake2b(name.encode()).digest() for name in table.ids])
     features = sum(len(signals.names) for signals in table.signals)
-    rows = min(max(FIT_SHARE * len(table), FIT_LEAST, FIT_A_FEATURE * features), MOST_FIT * len(table))
+    share = FIT_SHARE if vectors is None else FIT_SHARE_OF_QUESTIONS
+    rows = min(max(share * len(table), FIT_LEAST, FIT_A_FEATURE * features), MOST_FIT * len(table))
     while True:
         fold = np.zeros(len(table), dtype=bool)
         fold[order[: round(rows)]] = True
         try:
-            return fold, tuple(_fit(s.among(fold), table.losses[:, j]) for j, s in enumerate(table.signals))
+            asked: Table = table
+            questions: tuple[QuestionModel, ...] = ()
+            if vectors is not None:
+                asked, questions = with_questions(table, vectors, fold, alone=mode == "route")
+            fitted = tuple(_fit(s.among(fold), table.losses[:, j]) for j, s in enumerate(asked.signals))
+            return _Learnt(fold, asked, fitted, questions)
         except InvalidRequest:
             if rows >= MOST_FIT * len(table):
                 raise

@@ -15,7 +15,10 @@ from typing import Literal
 import msgspec
 
 from palier.errors import ConfigurationError
+from palier.interfaces import Vectors
+from palier.routing.ahead import QUESTION, Limits
 from palier.routing.calibrator import Calibrator
+from palier.routing.questions import QuestionModel
 from palier.routing.risk import Target
 from palier.types import Data, Features
 
@@ -68,13 +71,15 @@ class PolicyTier(Data, frozen=True, kw_only=True):
     """One tier. Without a calibrator it serves whatever it says: the top.
 
     `truer` maps the calibrator's log-odds to a probability that fits all labels, in the same order: what it was fitted
-    on was a part of them.
+    on was a part of them. `question` gives the signal of the question's vector; see `ahead.Limits` for `limits`.
     """
 
     name: str
     threshold: float = 0.0
     calibrator: Calibrator | None = None
     truer: Calibrator | None = None
+    question: QuestionModel | None = None
+    limits: Limits = Limits()
 
     def probability(self, features: Features) -> float | None:
         """That its draft is good; None where its signals are not those it was fitted on, or there are none."""
@@ -82,6 +87,29 @@ class PolicyTier(Data, frozen=True, kw_only=True):
             return None
         probability = self.calibrator.probability({name: features[name] for name in self.calibrator.names})
         return probability if self.truer is None else self.truer.probability({ODDS: log_odds(probability)})
+
+    @property
+    def asks(self) -> bool:
+        """Whether the question's vector is a signal."""
+        return self.question is not None
+
+    def asked(self, vector: Vectors | None) -> Features:
+        """The signal of a question, vector (1, d), where it was fitted on one."""
+        if self.question is None or vector is None:
+            return {}
+        return {QUESTION: log_odds(float(self.question.probability(vector)[0]))}
+
+    def passes_over(self, features: Features) -> str:
+        """Why it need not be asked, in words; empty where it may."""
+        return _below(features.get(QUESTION), self.limits.question, "its draft would be thrown away, by the question")
+
+    def cuts(self, early: float) -> str:
+        """Why a draft that began with this mean log-probability need not go on; empty where it may."""
+        return _below(early, self.limits.early, "cut short, by its beginning")
+
+
+def _below(value: float | None, least: float | None, what: str) -> str:
+    return f"{what}: {value:.2f} < {least:.2f}" if value is not None and least is not None and value < least else ""
 
 
 def log_odds(probability: float) -> float:
