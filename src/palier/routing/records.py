@@ -26,7 +26,7 @@ class TierRecord(Data, frozen=True, kw_only=True):
     """
 
     name: str
-    features: Features = {}
+    features: Features = msgspec.field(default_factory=dict)
     correct: bool | None = None
     score: float | None = None
     cost: float | None = None
