@@ -21,6 +21,7 @@ from palier.interfaces import Admission, Answers, Confidence, Decide, Gate, Retr
 from palier.pipeline.drafts import Collector, replay
 from palier.pipeline.journey import Journey, cited, digest
 from palier.pipeline.landing import Landing
+from palier.pipeline.sample import Sample
 from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Prompt, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
@@ -45,6 +46,7 @@ class Parts:
     climb_on_failure: bool
     retention_s: float
     keep_content: bool = True
+    sample: Sample | None = None
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -63,6 +65,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     asked failed. A request that is left, cancelled or failed is recorded too.
     """
     journey = Journey(request, parts.retention_s, parts.keep_content)
+    place = parts.sample.draw(request) if parts.sample else None  # before anything is known of the request
     try:
         await _prepare(journey, parts)
         for landing in _ways(journey.request, parts):
@@ -93,7 +96,10 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
-        await parts.traces.record(journey.trace())
+        if parts.sample and place is not None and journey.result and not journey.error:
+            await parts.sample.keep(journey, place)
+        else:
+            await parts.traces.record(journey.trace())
     assert journey.result is not None
     yield Completed(result=journey.result)
 
@@ -145,9 +151,7 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
     if obstacle := landing.obstacle(request):
         journey.skip(landing, obstacle)
         return None
-    admission = parts.gate.admit(
-        landing.within(request, journey.needed), highest=landing.highest, system=landing.system, needed=journey.needed
-    )
+    admission = landing.admit(request, parts.gate, journey.needed)
     if admission.prompt is None:
         journey.refuse(landing, admission)
         return None

@@ -33,9 +33,11 @@ _KEEP_ALIVE_S = 75
 def create_app(palier: Palier) -> Edge:
     """The ASGI application of an open palier."""
     settings = palier.settings.server
+    places = Places(settings.max_concurrent, settings.max_queue)
+    palier.auditor.load = lambda: places.taken / settings.max_concurrent
     gateway = Gateway(
         palier=palier,
-        places=Places(settings.max_concurrent, settings.max_queue),
+        places=places,
         key=palier.key.encode(),
         max_body_bytes=settings.max_body_bytes,
         patrol=Patrol(settings.request_timeout_s),
@@ -97,7 +99,11 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
-    await _Server(config, ready or _announcing(palier)).serve()
+    palier.auditor.start()
+    try:
+        await _Server(config, ready or _announcing(palier)).serve()
+    finally:
+        await palier.auditor.stop()
 
 
 def _announcing(palier: Palier) -> Callable[[str], None]:
