@@ -98,8 +98,9 @@ class Audit(Data, frozen=True, kw_only=True):
 
 
 class AuditCount(Data, frozen=True, kw_only=True):
-    """How far the audits of a route are. `done` = `judged` + `unjudged`; of those, `forgotten` have no words left.
+    """How far the audits of a route are.
 
+    Those `done` that have a draft are `judged` or `unjudged`; of the latter, `forgotten` have no words left to judge.
     `cost` is what is known to have been paid for audits alone.
     """
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from palier import __version__
-from palier.cli import ask, ingest, models, search, serve, setup, traces
+from palier.cli import ask, audits, feedback, ingest, label, models, search, serve, setup, traces
 
 app = typer.Typer(
     name="palier",
@@ -44,6 +44,9 @@ app.command()(ingest.ingest)
 app.command()(search.search)
 app.command()(search.collections)
 app.add_typer(traces.app, name="traces")
+app.command()(feedback.feedback)
+app.command()(audits.audits)
+app.command()(label.label)
 app.add_typer(models.app, name="models")
 app.command()(setup.doctor)
 app.command()(setup.version)

@@ -17,7 +17,7 @@ from starlette.routing import Route, Router
 
 from palier.app import Palier
 from palier.errors import ConfigurationError
-from palier.server import models, openai_api, palier_api
+from palier.server import feedback_api, models, openai_api, palier_api
 from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
@@ -64,6 +64,7 @@ def _routes(gateway: Gateway) -> list[Route]:
         at("/v1/models", GET=read(models.list_models, bounded=False)),
         at("/v1/models/{id:path}", GET=read(models.get_model, bounded=False)),
         at("/v1/palier/search", POST=take(palier_api.search)),
+        at("/v1/palier/feedback", POST=take(feedback_api.post_feedback)),
         at("/v1/palier/collections", GET=read(palier_api.list_collections)),
         at(documents, GET=read(palier_api.list_documents)),
         at(

@@ -77,13 +77,13 @@ class SqliteAudits:
 
         def run(connection: apsw.Connection) -> AuditCount:
             sql = statements("audits")
-            drawn, done, lost, cost = connection.execute(sql["count"], values).get
+            drawn, done, lost, cost, drafted = connection.execute(sql["count"], values).get
             unjudged, forgotten = connection.execute(sql["count_unjudged"], values).get
             return AuditCount(
                 drawn=drawn,
                 done=done,
                 lost=lost,
-                judged=done - unjudged,
+                judged=drafted - unjudged,
                 unjudged=unjudged,
                 forgotten=forgotten,
                 cost=cost,

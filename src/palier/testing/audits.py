@@ -223,6 +223,9 @@ class AuditsSuite:
         assert (count.drawn, count.done, count.judged, count.unjudged, count.forgotten) == (1, 2, 1, 1, 0)
         assert count.cost == 0.5, "of tier-2 alone: the requests themselves had asked tier-1"
         assert (await audits.count()).done == 3
+        await drawn(audits, done_of("empty", tiers=(tier_of("tier-1", outcome="skipped"),)))
+        count = await audits.count(route="support", sources=["person"])
+        assert (count.done, count.judged, count.unjudged) == (3, 1, 1), "where nobody drafted there is nothing to judge"
 
     # --- feedback
 

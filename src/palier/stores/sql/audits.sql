@@ -47,7 +47,8 @@ ON CONFLICT (trace, tier, source) DO UPDATE SET
 
 -- :name count
 SELECT count(*) FILTER (WHERE state = 'drawn'), count(*) FILTER (WHERE state = 'done'),
-    count(*) FILTER (WHERE state = 'lost'), total(cost)
+    count(*) FILTER (WHERE state = 'lost'), total(cost),
+    count(*) FILTER (WHERE state = 'done' AND EXISTS (SELECT 1 FROM draft WHERE draft.trace = audit.trace))
 FROM audit WHERE :route = '' OR route = :route
 
 -- :name count_unjudged
