@@ -245,19 +245,27 @@ class Audits(Protocol):
 
 
 class Judgements(Protocol):
-    """Audits that ran, and who judged what the tiers wrote. All with their words where those are kept."""
+    """Audits that ran, and who judged what the tiers wrote."""
 
     async def done(
-        self, *, route: str = "", source: str = "", after: float = 0.0, after_id: str = "", limit: int = 200
+        self,
+        *,
+        route: str = "",
+        source: str = "",
+        after: float = 0.0,
+        after_id: str = "",
+        limit: int = 200,
+        words: bool = False,
     ) -> list[Audit]:
         """Those that are done, oldest first, of one time by id, with the judgements of `source` (of all where empty).
 
-        Those after (`after`, `after_id`): `created` and `trace` of a page's last give both for the next.
+        `words`: with those too, where they are kept: a few at a time, a request may be long. Those after (`after`,
+        `after_id`): `created` and `trace` of a page's last give both for the next.
         """
         ...
 
     async def queue(
-        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 50
+        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 8
     ) -> list[Audit]:
         """Those with words, and a draft that none of `sources` judged, in the order of the draw.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from palier.cli import terminal
-from palier.cli.session import CONFIG, As, Config, principal, session
+from palier.cli.session import CONFIG, Config, principal, session
 from palier.errors import ConfigurationError
 from palier.ids import SHORT_ID
 
@@ -15,6 +15,7 @@ Id = Annotated[str, typer.Argument(help="The answer's id, or the last 12 digits 
 Up = Annotated[bool, typer.Option("--up", help="It was good.")]
 Down = Annotated[bool, typer.Option("--down", help="It was not.")]
 Score = Annotated[float | None, typer.Option("--score", min=0.0, max=1.0, help="How good.", show_default=False)]
+Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who says so: of an answer to this user.")]
 Comment = Annotated[str, typer.Option("--comment", help="In words, kept as long as the question's.")]
 
 
@@ -24,7 +25,7 @@ def feedback(
     down: Down = False,
     score: Score = None,
     comment: Comment = "",
-    user: As = "",
+    user: Who = "",
     config: Config = CONFIG,
 ) -> None:
     """Say what you think of an answer. It is shown with its trace; no threshold is fitted on it."""

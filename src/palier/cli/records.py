@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 """Audits read at once."""
+PAGE_WITH_WORDS = 8
 
 Records = Annotated[bool, typer.Option("--records", help="Write records (the only format there is).")]
 Route = Annotated[str, typer.Option("--route", "-r", help="Of this route.", show_default="the only one")]
@@ -70,7 +71,10 @@ async def _write(audits: Judgements, route: str, source: str, *, with_text: bool
 
     unjudged = 0
     after, after_id = 0.0, ""
-    while page := await audits.done(route=route, source=source, after=after, after_id=after_id, limit=PAGE):
+    limit = PAGE_WITH_WORDS if with_text else PAGE
+    while page := await audits.done(
+        route=route, source=source, after=after, after_id=after_id, limit=limit, words=with_text
+    ):
         for audit in page:
             if record := record_of(audit, source, with_text=with_text):
                 terminal.json_line(_plain(record))

@@ -16,7 +16,8 @@ from palier.errors import InvalidRequest, NotFound, TooLarge
 if TYPE_CHECKING:
     from palier.interfaces import Judgements
 
-PAGE = 50
+PAGE = 8
+"""Audits read at once, with their words: a request may be long."""
 MAX_VERDICTS = 100_000
 """Verdicts of one import: they are kept in one commit."""
 MAX_SOURCE = 200

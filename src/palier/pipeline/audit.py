@@ -19,7 +19,7 @@ import msgspec
 
 from palier.audits import Audit, AuditTier, AuditWords, Judgement
 from palier.config import Route, label_source
-from palier.errors import InvalidRequest, PalierError, UpstreamTimeout
+from palier.errors import Busy, InvalidRequest, PalierError, StoreError, UpstreamTimeout
 from palier.interfaces import Audits
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("palier.audit")
 
-QUEUE = 32
-"""Audits read into memory at once; any others wait in the store."""
+QUEUE = 8
+"""Audits read into memory at once, each as long as a request may be; any others wait in the store."""
 ATTEMPTS = 4
 """Times a tier is asked before it counts as failed, a minute after the first, then each four times as long."""
 RETRY_S = 60.0
@@ -115,7 +115,7 @@ class Auditor:
     async def _try(self, audit: Audit) -> bool:
         try:
             return await self._go_on(audit)
-        except PalierError:
+        except (StoreError, Busy):  # nothing can be read or kept now: all audits wait
             raise
         except Exception:
             log.exception("the audit of %s is given up", audit.trace)

@@ -24,6 +24,7 @@ class AuditsDone(AuditCall, frozen=True, kw_only=True, tag="audits.done"):
     after: float = 0.0
     after_id: str = ""
     limit: int = 200
+    words: bool = False
 
 
 class AuditQueue(AuditCall, frozen=True, kw_only=True, tag="audits.queue"):
@@ -31,7 +32,7 @@ class AuditQueue(AuditCall, frozen=True, kw_only=True, tag="audits.queue"):
     sources: tuple[str, ...]
     after: float = -1.0
     after_id: str = ""
-    limit: int = 50
+    limit: int = 8
 
 
 class Judge(AuditCall, frozen=True, kw_only=True, tag="audits.judge"):
@@ -68,7 +69,12 @@ async def value(palier: Palier, call: AuditCall) -> Any:
     match call:
         case AuditsDone():
             return await audits.done(
-                route=call.route, source=call.source, after=call.after, after_id=call.after_id, limit=call.limit
+                route=call.route,
+                source=call.source,
+                after=call.after,
+                after_id=call.after_id,
+                limit=call.limit,
+                words=call.words,
             )
         case AuditQueue():
             return await audits.queue(
@@ -100,14 +106,21 @@ class RemoteAudits:
         self._ask = ask
 
     async def done(
-        self, *, route: str = "", source: str = "", after: float = 0.0, after_id: str = "", limit: int = 200
+        self,
+        *,
+        route: str = "",
+        source: str = "",
+        after: float = 0.0,
+        after_id: str = "",
+        limit: int = 200,
+        words: bool = False,
     ) -> list[Audit]:
-        call = AuditsDone(route=route, source=source, after=after, after_id=after_id, limit=limit)
+        call = AuditsDone(route=route, source=source, after=after, after_id=after_id, limit=limit, words=words)
         found: list[Audit] = await self._ask(call, list[Audit])
         return found
 
     async def queue(
-        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 50
+        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 8
     ) -> list[Audit]:
         call = AuditQueue(route=route, sources=tuple(sources), after=after, after_id=after_id, limit=limit)
         found: list[Audit] = await self._ask(call, list[Audit])

@@ -53,14 +53,21 @@ class SqliteAudits:
     # --- those that ran, and who judged them -----------------------------------------------------------------------
 
     async def done(
-        self, *, route: str = "", source: str = "", after: float = 0.0, after_id: str = "", limit: int = 200
+        self,
+        *,
+        route: str = "",
+        source: str = "",
+        after: float = 0.0,
+        after_id: str = "",
+        limit: int = 200,
+        words: bool = False,
     ) -> list[Audit]:
         """Those that are done, oldest first; see `interfaces.Judgements`."""
-        values = {"route": route, "after": after, "after_id": after_id, "limit": max(limit, 0)}
+        values = {"route": route, "after": after, "after_id": after_id, "limit": max(limit, 0), "words": words}
         return await self._database.read(lambda connection: _page(connection, "done", values, source))
 
     async def queue(
-        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 50
+        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 8
     ) -> list[Audit]:
         """Those with a draft that none of `sources` judged; see `interfaces.Judgements`."""
         values = {"route": route, "after": after, "after_id": after_id, "limit": max(limit, 0)}

@@ -130,7 +130,8 @@ class AuditsSuite:
         said = judgement_of(source=AGREEMENT), judgement_of(tier="tier-2", source=AGREEMENT)
         await audits.keep(done_of(), said)
         assert await audits.due(CREATED, 10) == []
-        assert await audits.done() == [done_of(judgements=said)]
+        assert await audits.done(words=True) == [done_of(judgements=said)]
+        assert await audits.done() == [done_of(judgements=said, words=None)]
 
     async def test_one_that_is_lost_is_counted(self, audits: Store) -> None:
         await drawn(audits, audit_of())
@@ -145,7 +146,7 @@ class AuditsSuite:
         assert await traces.expire(EXPIRES - 1) == 0
         await traces.expire(EXPIRES)
         assert await audits.due(CREATED, 10) == []
-        assert await audits.done() == [done_of("ran", words=None, judgements=(judgement_of("ran"),))]
+        assert await audits.done(words=True) == [done_of("ran", words=None, judgements=(judgement_of("ran"),))]
         count = await audits.count(sources=["person"])
         assert (count.drawn, count.done, count.lost) == (0, 1, 1)
         assert (count.judged, count.unjudged, count.forgotten) == (0, 1, 1), "tier-2 can never be judged"

@@ -118,7 +118,7 @@ class House:
         return await self.audits.due(math.inf, 1000)
 
     async def only(self) -> Audit:
-        (found,) = await self.audits.done()
+        (found,) = await self.audits.done(words=True)
         return found
 
 

@@ -88,7 +88,9 @@ async def test_no_word_stands_among_the_figures(traces):
 async def test_pages_are_read_along_an_index(traces, name, index):
     """Else every page reads and sorts all audits there are."""
     sql = "EXPLAIN QUERY PLAN " + statements("audits")[name]
-    values = (1.0, 5) if name == "due" else dict.fromkeys(("route", "after", "after_id", "limit", "sources"), "1")
+    values = (
+        (1.0, 5) if name == "due" else dict.fromkeys(("route", "after", "after_id", "limit", "sources", "words"), "1")
+    )
     plan = await traces.database.read(lambda connection: [row[3] for row in connection.execute(sql, values)])
     assert f"SEARCH audit USING INDEX {index}" in plan[0]
     assert not [step for step in plan if "TEMP B-TREE" in step]

@@ -20,7 +20,7 @@ SELECT figures, words FROM audit JOIN audit_content USING (trace)
 WHERE state = 'drawn' AND due <= ? ORDER BY due, trace LIMIT ?
 
 -- :name done
-SELECT figures, words FROM audit LEFT JOIN audit_content USING (trace)
+SELECT figures, CASE WHEN :words THEN words END FROM audit LEFT JOIN audit_content USING (trace)
 WHERE state = 'done' AND (created, trace) > (:after, :after_id) AND (:route = '' OR route = :route)
 ORDER BY created, trace LIMIT :limit
 
