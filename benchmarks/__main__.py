@@ -10,7 +10,15 @@ import subprocess
 import sys
 
 OWN = ("footprint", "gateway", "engine", "retrieval_store", "ingest", "soak")
-ON_PUBLIC_DATA = ("extract_piaf", "retrieval_piaf", "language")
+ON_PUBLIC_DATA = (
+    "extract_piaf",
+    "retrieval_piaf",
+    "language",
+    "escalation_curves",
+    "validity",
+    "router_routellm",
+    "drift",
+)
 
 
 def main() -> int:

@@ -21,7 +21,9 @@ from benchmarks.generated_drafts import Case, from_halueval, from_model, from_pi
 from benchmarks.quotations import rows
 from benchmarks.results import data_folder, keep
 from palier.routing import confidence
+from palier.routing.calibrator import standardised
 from palier.routing.grounding import signals
+from palier.routing.regression import penalised_logistic
 from palier.types import Features
 
 WEIGHTS = Path(confidence.__file__).parent / "fitted"
@@ -29,24 +31,15 @@ Array = NDArray[np.float64]
 
 
 def logistic(features: Sequence[Features], right: Array, weight: Array, *, ridge: float = 2e-3) -> dict[str, object]:
-    """Penalised logistic regression on standardised, clipped signals, by Newton's method; as a weights file."""
+    """Penalised logistic regression on standardised, clipped signals; as a weights file, which a `Calibrator` reads."""
     names = list(features[0])
     raw = np.array([[row[name] for name in names] for row in features])
     means = np.average(raw, axis=0, weights=weight)
     scales = np.sqrt(np.average((raw - means) ** 2, axis=0, weights=weight))
     # A signal that never varied says nothing yet, but it is known.
     scales = np.where(scales > 1e-9, scales, 1.0)
-    x = np.c_[np.clip((raw - means) / scales, -4, 4), np.ones(len(raw))]
-    penalty = np.append(np.full(len(names), ridge * weight.sum()), 0.0)
-    beta = np.zeros(x.shape[1])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ beta))
-        gradient = x.T @ (weight * (p - right)) + penalty * beta
-        curvature = x.T @ (x * (weight * p * (1 - p))[:, None]) + np.diag(penalty)
-        step = np.linalg.solve(curvature, gradient)
-        beta -= step
-        if np.abs(step).max() < 1e-8:
-            break
+    x = standardised(raw, means, scales)
+    beta = penalised_logistic(x, right, ridge, weight=weight)
     return {
         "features": [
             {"name": n, "mean": round(float(m), 6), "scale": round(float(s), 6), "coefficient": round(float(b), 6)}

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from palier import ingest, pipeline, registry, text
 from palier.audits import Feedback
 from palier.config import Route, Settings, audit_share, highest_label, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.fingerprint import fingerprint
 from palier.ids import new_id
 from palier.interfaces import Answers, Encoder, Judgements, Model, Ratings, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
@@ -24,6 +26,7 @@ from palier.pipeline import feedback
 from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
+from palier.policies import Policies, RouteStatus, Ruled
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
 from palier.retrieval import sentence_model
@@ -110,6 +113,8 @@ class Palier:
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), self._label_now)
         self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
+        self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
+        self.policies.look()
 
     @classmethod
     @asynccontextmanager
@@ -154,6 +159,8 @@ class Palier:
                 models=models,
             )
             stack.push_async_callback(palier.auditor.stop)
+            looking = asyncio.create_task(palier.policies.keep_looking(), name="palier-policies")
+            stack.push_async_callback(_cancel, looking)
             yield palier
 
     def _wire(self, route: Route) -> pipeline.Parts:
@@ -162,6 +169,7 @@ class Palier:
             landings=landings,
             collections=route.collections,
             retriever=self._retriever,
+            encoder=self.encoder,
             gate=EgressGate(),
             confidence=FittedConfidence(),
             decide=decide,
@@ -204,6 +212,19 @@ class Palier:
             passages=route.passages if tier.passages is None else tier.passages,
             max_tokens=tier.max_tokens or route.max_tokens,
         )
+
+    def _ruled(self, name: str) -> Ruled:
+        route, landings = self.settings.routes[name], self._parts[name].landings
+        return Ruled(
+            path=self.settings.path(route.policy) if route.policy else None,
+            landings=landings,
+            fingerprint=fingerprint(self.settings, route, landings, self.encoder.name),
+            otherwise_climbs=route.without_policy == "climb",
+        )
+
+    def _relay(self, route: str, landings: tuple[Landing, ...]) -> None:
+        """From now on requests of `route` climb `landings`; those on their way go on as they began."""
+        self._parts[route] = replace(self._parts[route], landings=landings)
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -337,6 +358,10 @@ class Palier:
         for (name, _), outcome in zip(starting, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 log.warning("model `%s` did not start: %s", name, outcome)
+
+    async def status(self) -> list[RouteStatus]:
+        """How each route stands: what its policy promises, or why it is not calibrated."""
+        return self.policies.status()
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """{"ok", "detail"} of each model by name."""

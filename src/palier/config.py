@@ -183,6 +183,10 @@ class Route(Section, frozen=True, kw_only=True):
     """Passages a prompt holds at most."""
     message_label: Label = Label.INTERNAL
     """How confidential what clients write is; a tier that may not receive it is not asked."""
+    policy: str = ""
+    """The policy that `palier calibrate` wrote, a file; it is loaded again whenever it changes."""
+    without_policy: Literal["threshold", "climb"] = "threshold"
+    """While no policy holds: use the tiers' own thresholds, "not calibrated", or keep nothing below the top."""
     on_failure: Literal["climb", "stop"] = "climb"
     """What a tier that fails means: go on with the next, or give its error."""
     languages: tuple[str, ...] = ("fr", "en")

@@ -324,6 +324,34 @@ class Confidence(Protocol):
         ...
 
 
+class Rule(Protocol):
+    """What a policy says of one tier: its own probability, from which one a draft is served, and what need not be."""
+
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether the question's vector is a signal."""
+        ...
+
+    def probability(self, features: Features) -> float | None:
+        """In [0, 1]; None where the signals are not those it was fitted on."""
+        ...
+
+    def asked(self, vector: Vectors | None) -> Features:
+        """The signal of a question, vector (1, d); none where it was fitted on none."""
+        ...
+
+    def passes_over(self, features: Features) -> str:
+        """Why a tier need not be asked, by the question's signal; empty where it may."""
+        ...
+
+    def cuts(self, early: float) -> str:
+        """Why a draft need not go on, by the mean log-probability of its first tokens; empty where it may."""
+        ...
+
+
 class Admission(Data, frozen=True):
     """What the gate says of one destination: `prompt` is None when it gets nothing, and `reason` says why.
 
@@ -347,7 +375,7 @@ class Gate(Protocol):
 class Decide(Protocol):
     """Probability to decision, pure: the gateway and `palier replay` call the same one."""
 
-    def __call__(self, probability: float | None, threshold: float, *, calibrated: bool = False) -> Decision: ...
+    def __call__(self, probability: float | None, threshold: float, *, guarantee: str = "") -> Decision: ...
 
 
 @dataclass(frozen=True, slots=True)

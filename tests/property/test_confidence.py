@@ -5,7 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palier.routing.confidence import FittedConfidence, Logistic
+from palier.routing.calibrator import Calibrator, Feature
+from palier.routing.confidence import FittedConfidence
 from palier.types import Choice, Draft, Hit, Label, Prompt, TokenLogprob
 
 words = st.text(max_size=200)
@@ -36,7 +37,7 @@ def test_every_draft_has_a_probability(question, answer, passages, tokens):
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(-10, 10))
 def test_probability_is_monotone_in_each_signal(low, high, coefficient):
-    feature = {"name": "a", "mean": 0.0, "scale": 1.0, "coefficient": coefficient}
-    model = Logistic.parse({"features": [feature], "intercept": 0.1})
+    feature = Feature(name="a", mean=0.0, scale=1.0, coefficient=coefficient)
+    model = Calibrator(features=(feature,), intercept=0.1)
     first, second = (model.probability({"a": value}) for value in sorted((low, high)))
     assert first <= second if coefficient >= 0 else first >= second

@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from palier import __version__
-from palier.cli import ask, audits, feedback, ingest, label, models, search, serve, setup, traces
+from palier.cli import (
+    ask,
+    audits,
+    calibrate,
+    feedback,
+    ingest,
+    label,
+    models,
+    search,
+    serve,
+    setup,
+    status,
+    traces,
+)
 
 app = typer.Typer(
     name="palier",
@@ -48,6 +61,9 @@ app.command()(feedback.feedback)
 app.command()(audits.audits)
 app.command()(label.label)
 app.add_typer(models.app, name="models")
+app.command()(calibrate.calibrate)
+app.command()(calibrate.replay)
+app.command()(status.status)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

@@ -15,6 +15,7 @@ from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
     from palier.interfaces import Judgements
+    from palier.policies import RouteStatus
 
 Config = Annotated[
     Path,
@@ -45,6 +46,8 @@ class Service(Protocol):
 
     @property
     def stream(self) -> Callable[[Any], AsyncGenerator[Event | Completed, None]]: ...
+
+    async def status(self) -> list[RouteStatus]: ...
 
     async def search(
         self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = ...

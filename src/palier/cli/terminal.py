@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from palier.errors import PalierError
+from palier.errors import InvalidRequest, PalierError
 from palier.types import Quantity
 
 if TYPE_CHECKING:
@@ -90,14 +90,19 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{pairs[i] << 8 | pairs[i + 1]:04x}" for i in range(0, len(pairs), 2))
 
 
-def run(main: Callable[[], Coroutine[Any, Any, int | None] | int | None]) -> None:
-    """Run a command and exit with the status it returns; an error is a message and its own status, no traceback."""
+def run(
+    main: Callable[[], Coroutine[Any, Any, int | None] | int | None], *, wrong_input: int = InvalidRequest.exit_status
+) -> None:
+    """Run a command and exit with the status it returns; an error is a message and its own status, no traceback.
+
+    `wrong_input` is the status of an `InvalidRequest`: 2 for reducers, whose input is wrong as a whole.
+    """
     try:
         outcome = main()
         status = (asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome) or 0
     except PalierError as error:
         complain(error)
-        status = error.exit_status
+        status = wrong_input if isinstance(error, InvalidRequest) else error.exit_status
     except KeyboardInterrupt:
         status = 130
     except BrokenPipeError:  # whoever read the output had enough, as `head` does

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission, Answers, Confidence, Decide, Gate, Retriever, Traces
-from palier.pipeline.drafts import Collector, replay
-from palier.pipeline.journey import Journey, cited, digest
+from palier.errors import PalierError
+from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Retriever, Traces
+from palier.pipeline.asked import Asked, ahead
+from palier.pipeline.drafts import replay
+from palier.pipeline.journey import Journey, digest
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
-from palier.types import Cited, Completed, Decision, Draft, Event, Hit, Label, Prompt, Request, Result
+from palier.types import Completed, Event, Hit, Label, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
 
@@ -47,6 +48,12 @@ class Parts:
     retention_s: float
     keep_content: bool = True
     sample: Sample | None = None
+    encoder: Encoder | None = None
+    """Of questions, for the policies that go by them."""
+    fingerprint: str = ""
+    """Names what the answers depend on; a trace says it."""
+    policy: str = ""
+    """Names the policy that decides; empty where none holds."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -72,12 +79,14 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
             admission = _admit(journey, parts, landing)
             if admission is None:
                 continue
-            asked = _Asked(journey, landing, admission)
+            asked = Asked(journey, landing, admission)
             with asked:
                 async with aclosing(landing.model.stream(asked.prompt)) as events:
                     async for event in events:
                         if asked.releases(event):
                             yield event
+                        elif asked.hopeless:
+                            break
             held = asked.settle(parts) if asked.answered else None
             for event in replay(held) if held else ():
                 yield event
@@ -97,7 +106,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         raise
     finally:
         if parts.sample and place is not None and journey.result and not journey.error:
-            await parts.sample.keep(journey, place)
+            await parts.sample.keep(journey, place, parts.fingerprint)
         else:
             await parts.traces.record(journey.trace())
     assert journey.result is not None
@@ -118,6 +127,8 @@ async def _prepare(journey: Journey, parts: Parts) -> None:
             )
         )
         journey.timings["retrieve_ms"] = (time.perf_counter() - started) * 1000
+    if parts.encoder and request.tier is None and any(landing.rule and landing.rule.asks for landing in parts.landings):
+        journey.vector = await parts.encoder.encode([request.question])
     journey.request = msgspec.structs.replace(request, language=language, passages=passages)
     journey.needed = frozenset(hit.key for hit in passages[:1])
 
@@ -151,83 +162,14 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
     if obstacle := landing.obstacle(request):
         journey.skip(landing, obstacle)
         return None
+    if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
+        journey.pass_over(landing, decision)
+        return None
     admission = landing.admit(request, parts.gate, journey.needed)
     if admission.prompt is None:
         journey.refuse(landing, admission)
         return None
     return admission
-
-
-class _Asked:
-    """A tier that is asked, as a context: gathers what it says, and writes down how that ended.
-
-    An error of the tier ends here, unless something was released already. A tier that serves whatever it says releases
-    it as it comes; the words of any other are held until they are judged.
-    """
-
-    def __init__(self, journey: Journey, landing: Landing, admission: Admission) -> None:
-        assert admission.prompt is not None
-        self.prompt = admission.prompt
-        self.answered = self.failed = False
-        self._journey = journey
-        self._landing = landing
-        self._admission = admission
-        self._collector = Collector()
-        self._serves = landing.threshold <= 0 and landing.model.card.generates
-        self._released = False
-
-    def __enter__(self) -> None:
-        pass
-
-    def releases(self, event: Event) -> bool:
-        """Take the next event; whether the client gets it at once."""
-        self._collector.add(event)
-        if not self._serves or isinstance(event, Cited):
-            return False
-        self._released = True
-        return True
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        match error:
-            case None:
-                self.answered = True
-            case InvalidRequest():
-                self._journey.skip(self._landing, error)
-            case PalierError():
-                self.failed = True
-                self._journey.fail(self._landing, self._admission, error, self._collector.draft())
-            case GeneratorExit() | asyncio.CancelledError():
-                self._journey.left(self._landing, self._admission, self._collector.draft())
-                return False
-        if not isinstance(error, PalierError) or self._released:
-            return False
-        # Its frames hold the request and, by the journey, the error itself: a cycle that would stay for long.
-        error.__traceback__ = error.__context__ = None
-        return True
-
-    def settle(self, parts: Parts) -> Draft | None:
-        """Decide of what it said; gives the draft that stays, where it was held."""
-        journey, landing, passages = self._journey, self._landing, self.prompt.passages
-        draft, decision = _judge(parts, landing, self.prompt, self._collector.draft())
-        stays = self._serves or decision.action == "stay"
-        journey.drafted(landing, self._admission, draft, decision, "answered" if stays else "climbed")
-        if not stays:
-            journey.needed |= {passages[n - 1].key for n in cited(draft) if 0 < n <= len(passages)}
-            return None
-        journey.finish("answered", draft, decision, landing=landing, passages=passages)
-        return None if self._serves else draft
-
-
-def _judge(parts: Parts, landing: Landing, prompt: Prompt, draft: Draft) -> tuple[Draft, Decision]:
-    """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
-    probability = None
-    if prompt.passages and draft.text and not (draft.choices[0].tool_calls):
-        features = parts.confidence.features(prompt, draft)
-        probability = parts.confidence.probability(features, generates=landing.model.card.generates)
-        draft = msgspec.structs.replace(draft, features=features)
-    elif not landing.model.card.generates and not draft.text:
-        return draft, Decision(action="climb", reason="nothing to quote", threshold=landing.threshold)
-    return draft, parts.decide(probability, landing.threshold)
 
 
 def _raise_if_hopeless(journey: Journey) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -24,7 +23,7 @@ from palier.interfaces import Audits
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
-from palier.pipeline.drafts import Collector
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
 from palier.pipeline.journey import cited
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import stairs_of
@@ -49,7 +48,6 @@ MANY = 0.25
 """The load from which an audit waits as long as it takes."""
 TIER_S = 300.0
 """Longest a tier may take to draft."""
-LOGIT_LIMIT = 6.0
 
 Evidence = Callable[[Hit, Principal], Awaitable[Label | None]]
 """The label that a passage has now, for whoever asked; None where it is not there any more."""
@@ -125,8 +123,8 @@ class Auditor:
     async def _go_on(self, audit: Audit) -> bool:
         """Ask the tiers that were not asked yet; whether that was the last of it."""
         parts = self._parts_of(audit.route)
-        if parts is None or stairs_of(parts.landings) != audit.stairs:
-            return await self._lose(audit, "the route has other tiers now")
+        if parts is None or (stairs_of(parts.landings), parts.fingerprint) != (audit.stairs, audit.fingerprint):
+            return await self._lose(audit, "the route is another now")
         words = await self._as_of_now(audit)
         if words is None:
             return await self._lose(audit, "a passage it stood on is not there any more")
@@ -141,7 +139,7 @@ class Auditor:
             if asked.due > audit.due:
                 return False
             audit = asked
-        done = _done(audit, parts)
+        done = _done(audit)
         await self._audits.keep(done, self._agreements(done))
         return True
 
@@ -183,7 +181,7 @@ class Auditor:
         if admission.prompt is None:
             return _with(audit, landing, "skipped", admission.reason)
         try:
-            draft = await _draft(landing, admission.prompt)
+            draft, early = await _draft(landing, admission.prompt)
         except InvalidRequest as error:
             return _with(audit, landing, "skipped", error.message)
         except PalierError as error:
@@ -191,7 +189,7 @@ class Auditor:
                 due = time.time() + RETRY_S * 4**audit.attempts
                 return msgspec.structs.replace(audit, attempts=audit.attempts + 1, due=due)
             return _with(audit, landing, "failed", error.message)
-        return _drafted(audit, parts, landing, admission.prompt, draft)
+        return _drafted(audit, parts, landing, admission.prompt, draft, early)
 
     def _agreements(self, audit: Audit) -> tuple[Judgement, ...]:
         """What agreement with the last tier says of each draft: nothing where that tier wrote none."""
@@ -213,7 +211,8 @@ class Auditor:
         )
 
 
-async def _draft(landing: Landing, prompt: Prompt) -> Draft:
+async def _draft(landing: Landing, prompt: Prompt) -> tuple[Draft, float | None]:
+    """What it writes, to the end, and how it began."""
     collector = Collector()
     try:
         async with asyncio.timeout(TIER_S), aclosing(landing.model.stream(prompt)) as events:
@@ -221,7 +220,7 @@ async def _draft(landing: Landing, prompt: Prompt) -> Draft:
                 collector.add(event)
     except TimeoutError:
         raise UpstreamTimeout(f"{landing.model_name} took more than {TIER_S:g} s to draft") from None
-    return collector.draft()
+    return collector.draft(), collector.early_logprob(EARLY_TOKENS)
 
 
 def _with(audit: Audit, landing: Landing, outcome: str, reason: str) -> Audit:
@@ -234,12 +233,14 @@ def _with(audit: Audit, landing: Landing, outcome: str, reason: str) -> Audit:
     return msgspec.structs.replace(audit, attempts=0, tiers=_in_order(audit, tier))
 
 
-def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft: Draft) -> Audit:
+def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft: Draft, early: float | None) -> Audit:
     card, words = landing.model.card, audit.words
     assert words is not None
     features: Features = {}
     if prompt.passages and draft.text and not draft.choices[0].tool_calls:  # as where an answer is decided
         features = parts.confidence.features(prompt, draft)
+        probability = parts.confidence.probability(features, generates=card.generates)
+        features = with_signals(features, probability, early)
     tier = AuditTier(
         name=landing.name,
         model=landing.model_name,
@@ -262,26 +263,10 @@ def _in_order(audit: Audit, tier: AuditTier) -> tuple[AuditTier, ...]:
     return tuple(sorted((*audit.tiers, tier), key=lambda tier: order.index(tier.name)))
 
 
-def _done(audit: Audit, parts: Parts) -> Audit:
-    """Complete: each draft's features with its confidence, and of the words only what is needed to judge."""
-    generates = {landing.name: landing.model.card.generates for landing in parts.landings}
-    tiers = tuple(
-        msgspec.structs.replace(tier, features=_with_confidence(tier.features, parts, generates[tier.name]))
-        if tier.features
-        else tier
-        for tier in audit.tiers
-    )
+def _done(audit: Audit) -> Audit:
+    """Complete: of its words, only what is needed to judge."""
     words = audit.words
     assert words is not None
     titles = tuple(msgspec.structs.replace(hit, text="") for hit in words.request.passages)
     words = msgspec.structs.replace(words, request=msgspec.structs.replace(words.request, passages=titles))
-    return msgspec.structs.replace(audit, state="done", tiers=tiers, words=words)
-
-
-def _with_confidence(features: Features, parts: Parts, generates: bool) -> Features:
-    """With the packaged probability's logit, on which calibration can rest alone."""
-    probability = parts.confidence.probability(features, generates=generates)
-    odds = (
-        math.log(probability / (1 - probability)) if 0 < probability < 1 else math.copysign(math.inf, probability - 0.5)
-    )
-    return {**features, "confidence": min(max(odds, -LOGIT_LIMIT), LOGIT_LIMIT)}
+    return msgspec.structs.replace(audit, state="done", words=words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -84,6 +85,13 @@ class Collector:
         """Milliseconds since the tier was asked."""
         return (time.perf_counter() - self._started) * 1000
 
+    def early_logprob(self, tokens: int) -> float | None:
+        """Mean log-probability, in nats, of the first `tokens` of the first choice; None before they are there."""
+        first = self._choices.get(0)
+        if first is None or len(first.logprobs) < tokens:
+            return None
+        return sum(max(token.logprob, _LEAST_LOGPROB) for token in first.logprobs[:tokens]) / tokens
+
     def draft(self) -> Draft:
         """What has been gathered so far."""
         return Draft(
@@ -106,3 +114,24 @@ def replay(draft: Draft) -> Iterator[Event]:
         yield Finish(reason=choice.finish, choice=index)
     if draft.usage is not None:
         yield Metered(usage=draft.usage)
+
+
+_LEAST_LOGPROB = -20.0
+"""What is less likely counts as this: one token of -inf would say nothing of the others."""
+_FAR = 6.0
+"""Log-odds beyond which a confidence says no more: 0.998 and 0.002."""
+EARLY_TOKENS = 16
+"""Tokens by which a draft may be cut short."""
+
+
+def with_signals(features: Features, probability: float, early: float | None) -> Features:
+    """`features` and what a policy may rest on besides: the packaged confidence as log-odds, and how the draft began.
+
+    `early` is the mean log-probability of its first tokens; a shorter draft began as it ended.
+    """
+    bounded = min(max(probability, 1e-6), 1 - 1e-6)
+    odds = math.log(bounded / (1 - bounded))
+    found = {**features, "confidence": min(max(odds, -_FAR), _FAR)}
+    if features.get("logprobs"):
+        found["early_logprob"] = features["mean_logprob"] if early is None else early
+    return found

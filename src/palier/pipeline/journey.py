@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission
+from palier.interfaces import Admission, Vectors
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.pipeline.landing import Landing
@@ -50,6 +50,10 @@ class Journey:
     heard: dict[str, str] = field(default_factory=dict)
     """Upstreams' own words, by tier."""
     timings: dict[str, float] = field(default_factory=dict)
+    vector: Vectors | None = None
+    """Of the question, shape (1, d), where a policy goes by it."""
+    cut: set[str] = field(default_factory=set)
+    """Tiers whose draft was not heard to its end."""
     needed: frozenset[str] = frozenset()
     """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
     label: Label = Label.PUBLIC
@@ -80,6 +84,17 @@ class Journey:
         self.obstacles.append(obstacle)
         self._hear(landing, obstacle)
         self._step(landing, "skipped", obstacle.message)
+
+    def pass_over(self, landing: Landing, decision: Decision) -> None:
+        """A tier whose draft would not be served, whatever it says: it is not asked."""
+        self._step(
+            landing,
+            "skipped",
+            decision.reason,
+            confidence=decision.confidence,
+            threshold=decision.threshold,
+            calibrated=decision.calibrated,
+        )
 
     def refuse(self, landing: Landing, admission: Admission) -> None:
         """A tier that may not receive it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from palier.errors import InvalidRequest
-from palier.interfaces import Admission, Gate, Model
+from palier.interfaces import Admission, Gate, Model, Rule
 from palier.types import Label, Parameters, Request
 
 _SIMPLE = (
@@ -37,10 +37,25 @@ class Landing:
     max_tokens: int
     system: str = ""
     adapter: str = ""
+    rule: Rule | None = None
+    """Of a policy: its probability counts instead of the packaged one, and its threshold instead of the settings'."""
+    guarantee: str = ""
+    """What the policy promises, in words."""
+    ahead: bool = False
+    """It is chosen by the question alone, before it answers; what it then says is served as it comes."""
+
+    def under(self, rule: Rule, guarantee: str, *, ahead: bool = False) -> Landing:
+        """The same with what a policy says of it."""
+        return replace(self, rule=rule, threshold=rule.threshold, guarantee=guarantee, ahead=ahead)
 
     def asked_alone(self) -> Landing:
-        """The same for a client that named this tier: its threshold is not applied."""
-        return replace(self, threshold=0.0)
+        """The same for a client that named this tier: its threshold is not applied, and nothing is promised."""
+        return replace(self, threshold=0.0, guarantee="", ahead=False)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything it says could be served."""
+        return self.threshold <= 1.0
 
     def within(self, request: Request, needed: Collection[str] = ()) -> Request:
         """The request with the passages and the parameters that this tier's own settings allow.

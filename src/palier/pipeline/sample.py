@@ -11,14 +11,17 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from palier.audits import Audit, AuditTier, AuditWords
 from palier.interfaces import Audits
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
+from palier.routing.ahead import QUESTION
 from palier.types import Request, Step, Trace
 
 _ASKED = frozenset({"answered", "climbed", "failed"})
-"""Steps that tell what a tier said. One that was passed over is looked at again by the audit: that costs nothing."""
+"""Steps that tell what a tier said. One that was passed over is looked at again by the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,11 @@ class Sample:
         drawn = int.from_bytes(hmac.digest(self.key, request.id.encode(), "sha256")[:8]) / 2**64
         return drawn / self.share if drawn < self.share else None
 
-    async def keep(self, journey: Journey, place: float) -> None:
+    async def keep(self, journey: Journey, place: float, fingerprint: str) -> None:
         """Keep an answered request with its trace, what it asked already, and what the audit needs to go on."""
         trace = journey.trace()
-        await self.audits.draw(trace, _audit(journey, trace, place, self.stairs))
+        audit = _audit(journey, trace, place, self.stairs)
+        await self.audits.draw(trace, msgspec.structs.replace(audit, fingerprint=fingerprint))
         self.wake()
 
 
@@ -51,7 +55,7 @@ def stairs_of(landings: Sequence[Landing]) -> tuple[str, ...]:
 
 
 def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]) -> Audit:
-    request, steps = journey.request, [step for step in journey.steps if step.outcome in _ASKED]
+    request, steps = journey.request, _heard(journey)
     answered = journey.result if journey.result and journey.result.status == "answered" else None
     quoted = {source.passage for source in answered.sources if source.cited} if answered else set()
     content = trace.content
@@ -76,13 +80,18 @@ def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]
     )
 
 
+def _heard(journey: Journey) -> list[Step]:
+    """What was said to its end: a tier that was passed over, or cut short by a policy, is asked by the audit."""
+    return [step for step in journey.steps if step.outcome in _ASKED and step.tier not in journey.cut]
+
+
 def _reused(step: Step) -> AuditTier:
     return AuditTier(
         name=step.tier,
         model=step.model,
         outcome="failed" if step.outcome == "failed" else "drafted",
         reason=step.reason if step.outcome == "failed" else "",
-        features=step.features,
+        features={name: value for name, value in step.features.items() if name != QUESTION},  # that is its policy's own
         usage=step.usage,
         cost=step.cost,
         energy=step.energy,

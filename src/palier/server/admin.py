@@ -49,6 +49,10 @@ class Health(Call, frozen=True, kw_only=True, tag="health"):
     """Each part, whether it is well."""
 
 
+class RouteStanding(Call, frozen=True, kw_only=True, tag="routes.status"):
+    """How each route stands: its policy."""
+
+
 class Ask(Call, frozen=True, kw_only=True, tag="ask"):
     messages: tuple[Message, ...]
     route: str | None = None
@@ -107,6 +111,7 @@ class GetTrace(Call, frozen=True, kw_only=True, tag="traces.get"):
 AnyCall = (
     Status
     | Health
+    | RouteStanding
     | Ask
     | Search
     | ListCollections
@@ -272,6 +277,8 @@ class AdminServer:
                 return Gateway(pid=os.getpid(), version=__version__, routes=dict(p.routes), cards=cards)
             case Health():
                 return await p.health()
+            case RouteStanding():
+                return await p.status()
             case Search():
                 return await p.search(call.query, call.collections, call.limit, call.principal)
             case ListCollections():

@@ -12,6 +12,7 @@ import msgspec
 
 from palier.audits import Feedback
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
+from palier.policies import RouteStatus
 from palier.server.admin import (
     MAX_LINE,
     Ask,
@@ -25,6 +26,7 @@ from palier.server.admin import (
     ListTraces,
     PutDocuments,
     Reply,
+    RouteStanding,
     Search,
     Status,
     line,
@@ -101,6 +103,10 @@ class RemotePalier:
 
     async def health(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.call(Health(), dict[str, Any])
+        return found
+
+    async def status(self) -> list[RouteStatus]:
+        found: list[RouteStatus] = await self.call(RouteStanding(), list[RouteStatus])
         return found
 
     def request(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import secrets
 import time
@@ -256,6 +257,70 @@ async def test_an_abstention_is_drawn_too(traces: SqliteTraces) -> None:
     assert (await house.ask()).status == "abstained"
     assert await house.auditor.complete() == 1
     assert [t.reused for t in (await house.only()).tiers] == [True, True]
+
+
+class Hasty:
+    """A policy that passes over a tier, or cuts its draft short."""
+
+    threshold = 0.5
+    asks = False
+
+    def __init__(self, *, over: str = "", cut: str = "") -> None:
+        self.over, self.cut = over, cut
+
+    def probability(self, features: Features) -> float | None:
+        return features["said"]
+
+    def asked(self, vector: Any) -> Features:
+        return {"question": 1.5}
+
+    def passes_over(self, features: Features) -> str:
+        return self.over
+
+    def cuts(self, early: float) -> str:
+        return self.cut
+
+
+async def test_what_a_policy_passed_over_or_cut_short_is_heard_to_its_end(traces: SqliteTraces) -> None:
+    words = " ".join(["word"] * 30)
+    landings = (
+        tier("tier-1", Rule(answer="x")).under(Hasty(over="in vain"), "10 % wrong at most"),
+        tier("tier-2", Rule(answer=words)).under(Hasty(cut="cut short"), "10 % wrong at most"),
+        tier("tier-3", Rule(answer="29.99"), threshold=0.0),
+    )
+    house = House(traces, *landings)
+    result = await house.ask(parameters=Parameters(logprobs=True))
+    assert [(step.outcome, step.reason) for step in result.steps[:2]] == [
+        ("skipped", "in vain"),
+        ("climbed", "cut short"),
+    ]
+    await house.auditor.complete()
+    done = await house.only()
+    assert [(t.name, t.outcome, t.reused) for t in done.tiers] == [
+        ("tier-1", "drafted", False),
+        ("tier-2", "drafted", False),
+        ("tier-3", "drafted", True),
+    ]
+    assert done.words is not None
+    assert done.words.drafts["tier-2"] == words
+
+
+async def test_the_signal_of_one_policy_is_none_of_the_draft(traces: SqliteTraces) -> None:
+    first = tier("tier-1", Rule(answer="29.99 surely")).under(Hasty(), "10 % wrong at most")
+    house = House(traces, first, tier("tier-3", Rule(answer="29.99")))
+    assert (await house.ask()).steps[0].features["question"] == 1.5
+    await house.auditor.complete()
+    assert [set(t.features) for t in (await house.only()).tiers] == [{"said", "confidence"}] * 2
+
+
+async def test_another_fingerprint_loses_it(traces: SqliteTraces) -> None:
+    house = House(traces, *three(), fingerprint="abc")
+    await house.ask()
+    assert [audit.fingerprint for audit in await house.drawn()] == ["abc"]
+    assert house.parts is not None
+    house.parts = dataclasses.replace(house.parts, fingerprint="def")
+    assert await house.auditor.complete() == 0
+    assert (await house.audits.count()).lost == 1
 
 
 # --- the door ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palier.routing.cascade import decide
+from palier.routing.cascade import NEVER, decide
 
 PROBABILITY = st.floats(0, 1)
 
@@ -45,5 +45,18 @@ def test_says_the_numbers_and_that_they_are_not_calibrated(probability: float, t
     assert not decision.calibrated
 
 
-def test_a_calibrated_decision_does_not_say_that_it_is_not() -> None:
-    assert decide(0.9, 0.5, calibrated=True).reason == "0.90 >= 0.50"
+def test_a_calibrated_decision_quotes_its_policy() -> None:
+    promise = "at most 10 % wrong, 95 % confidence, 300 labels, fitted 2026-11-03"
+    decision = decide(0.83, 0.78, guarantee=promise)
+    assert decision.reason == f"0.83 >= 0.78: {promise}"
+    assert decision.calibrated
+
+
+def test_a_close_call_shows_the_digits_that_decided_it() -> None:
+    assert decide(0.7776, 0.7781).reason == "0.7776 < 0.7781, not calibrated"
+
+
+def test_nothing_is_kept_above_one_and_it_says_why() -> None:
+    decision = decide(1.0, NEVER, guarantee="the guarantee broke; calibrate again")
+    assert (decision.action, decision.calibrated) == ("climb", False)
+    assert decision.reason == "the guarantee broke; calibrate again"

@@ -5,10 +5,12 @@ import math
 import time
 from importlib.resources import files
 
+import msgspec
 import pytest
 
 from palier.models.choosing import FEATURES, NOTHING
-from palier.routing.confidence import FittedConfidence, Logistic
+from palier.routing.calibrator import Calibrator
+from palier.routing.confidence import FittedConfidence
 from palier.types import Choice, Draft, Hit, Label, Prompt, TokenLogprob
 
 OFFER = "La Fibre Goéland coûte 29,99 € par mois, sans engagement. Le service client répond au 02 61 91 00 10."
@@ -120,7 +122,7 @@ def test_a_missing_or_unknown_signal_is_an_error(change):
 @pytest.mark.parametrize("name", ["quoting", "generating"])
 def test_the_weights_say_what_they_were_fitted_on(name):
     fitted = json.loads(files("palier.routing").joinpath(f"fitted/{name}.json").read_text())
-    assert Logistic.parse(fitted).names
+    assert msgspec.convert(fitted, Calibrator).names
     assert all(fitted[key] for key in ("fitted_on", "target", "by", "licence"))
 
 
@@ -128,7 +130,7 @@ def test_weights_that_do_not_fit_together_are_refused():
     feature = {"name": "a", "mean": 0.0, "scale": 0.0, "coefficient": 1.0}
     for features in ([], [feature], [feature | {"scale": 1.0, "mean": math.nan}]):
         with pytest.raises(ValueError, match="weights"):
-            Logistic.parse({"features": features, "intercept": 0.0})
+            msgspec.convert({"features": features, "intercept": 0.0}, Calibrator)
 
 
 def test_a_draft_is_judged_at_once():

@@ -1,0 +1,9 @@
+"""Records to a policy with a guarantee (`palier calibrate`), and a policy judged on other records (`palier replay`)."""
+
+from __future__ import annotations
+
+from palier.calibrate.policies import Outcome, calibrate
+from palier.calibrate.reading import Reading, read
+from palier.calibrate.replay import Replayed, replay
+
+__all__ = ["Outcome", "Reading", "Replayed", "calibrate", "read", "replay"]

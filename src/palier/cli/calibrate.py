@@ -1,0 +1,330 @@
+"""`palier calibrate` and `palier replay`: a threshold with a guarantee, and what it does on other records."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from palier.cli import terminal
+from palier.cli.session import CONFIG, Config, Json, session
+from palier.errors import ConfigurationError, InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from palier.calibrate import Reading, Replayed
+    from palier.calibrate.replay import Saving
+    from palier.calibrate.report import Report, ReportTier, Segment
+    from palier.policies import RouteStatus
+
+NOT_CERTIFIABLE = 3
+
+Records = Annotated[Path, typer.Option("--records", "-r", help="Records, JSON lines; `-`: standard input.")]
+Risk = Annotated[float, typer.Option("--risk", help="The share of wrong answers that is allowed, between 0 and 1.")]
+Confidence = Annotated[float, typer.Option("--confidence", help="How sure that must be.")]
+Target = Annotated[str, typer.Option("--target", help="kept, regret or total: whose errors are bounded.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The policy.")]
+Route = Annotated[str, typer.Option("--route", help="The route it is for.", show_default="the only one, if any")]
+Segments = Annotated[bool, typer.Option("--segments", help="Bound the error within each segment, too.")]
+AbstainLoss = Annotated[float, typer.Option("--abstain-loss", help="What an abstention counts as, in `total`.")]
+Source = Annotated[str, typer.Option("--label-source", help="Labels of this source.", show_default="the only one")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")]
+Picture = Annotated[Path | None, typer.Option("--svg", help="Draw the diagrams.", show_default=False)]
+PolicyFile = Annotated[Path, typer.Option("--policy", "-p", help="The policy.")]
+CostRange = Annotated[str, typer.Option("--cost-range", metavar="LO,HI", help="Of auc_norm.", show_default="its own")]
+
+
+def calibrate(
+    records: Records,
+    risk: Risk = 0.10,
+    confidence: Confidence = 0.95,
+    target: Target = "kept",
+    output: Output = Path("policy.json"),
+    route: Route = "",
+    config: Config = CONFIG,
+    segments: Segments = False,
+    abstain_loss: AbstainLoss = 1.0,
+    label_source: Source = "",
+    skip_bad: SkipBad = False,
+    svg: Picture = None,
+    as_json: Json = False,
+) -> None:
+    """Find the threshold from which answers kept at home are wrong at most so often, and prove it."""
+
+    async def main() -> int:
+        from palier import calibrate as calibration
+        from palier.calibrate import drawing
+        from palier.routing import policy as policies
+        from palier.routing.fitting import Aim
+
+        aim = Aim(risk, confidence, _target(target), abstain_loss)
+        with _lines(records) as lines:
+            reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
+        in_project = bool(route) or config.exists()
+        status = await _status(config, route, reading) if in_project else None
+        outcome = calibration.calibrate(
+            reading,
+            aim,
+            route=status.route if status else "",
+            fingerprint=status.fingerprint if status else None,
+            segments=segments,
+        )
+        if outcome.policy is not None:
+            _write(output, policies.dump(outcome.policy))
+        if svg is not None:
+            _write(svg, drawing.svg(outcome.report).encode())
+        if as_json:
+            terminal.json_line(outcome.report)
+        else:
+            _show(outcome.report, output, str(outcome.policy.guarantee) if outcome.policy else "")
+        for note in outcome.report.notes:
+            terminal.note(note)
+        if outcome.policy is not None and status is None:
+            terminal.note("it does not say what it was fitted on: --route names the route a gateway may use it for")
+        return 0 if outcome.policy is not None else NOT_CERTIFIABLE
+
+    terminal.run(main, wrong_input=2)
+
+
+def replay(
+    records: Records,
+    policy: PolicyFile,
+    cost_range: CostRange = "",
+    label_source: Source = "",
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Apply a policy to other records, by the gateway's own decision."""
+
+    def main() -> None:
+        from palier import calibrate as calibration
+        from palier.routing import policy as policies
+
+        limits = _range(cost_range)
+        made = policies.load(policy)
+        with _lines(records) as lines:
+            reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
+        found = calibration.replay(reading.records, made, cost_range=limits, fingerprint=reading.fingerprint)
+        if as_json:
+            terminal.json_line(found)
+        else:
+            _show_replay(found, str(made.guarantee))
+        for note in reading.notes:
+            terminal.note(note)
+
+    terminal.run(main, wrong_input=2)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _lines(source: Path) -> Iterator[Iterator[bytes]]:
+    if str(source) == "-":
+        yield iter(sys.stdin.buffer)
+        return
+    try:
+        with source.open("rb") as file:
+            yield iter(file)
+    except OSError as error:
+        raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: a gateway may be reading it. It stands beside, then takes the name."""
+    try:
+        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).chmod(0o644)
+            Path(beside).rename(path)
+        except OSError:
+            Path(beside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
+
+
+async def _status(config: Path, route: str, reading: Reading) -> RouteStatus | None:
+    """The route a policy is for. None where none is named and not just one has the records' tiers."""
+    async with session(config) as p:
+        found = {status.route: status for status in await p.status()}
+    tiers = reading.records[0].named if reading.records else ()
+    if not route:
+        alike = [status for status in found.values() if status.tiers == tiers]
+        return alike[0] if len(alike) == 1 else None
+    if route not in found:
+        raise NotFound(f"there is no route `{route}`", hint=f"routes: {', '.join(found)}")
+    if found[route].tiers != tiers:
+        raise InvalidRequest(
+            f"the records have the tiers {', '.join(tiers)}, and route `{route}` has {', '.join(found[route].tiers)}",
+            hint="palier traces export --records writes those of a route",
+            param="tiers",
+        )
+    return found[route]
+
+
+def _target(name: str) -> Literal["kept", "regret", "total"]:
+    match name:
+        case "kept" | "regret" | "total":
+            return name
+    raise InvalidRequest(f"--target is `{name}`", hint="kept, regret or total", param="target")
+
+
+def _range(text: str) -> tuple[float, float] | None:
+    if not text:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise ConfigurationError(f"--cost-range is `{text}`", hint="two numbers: --cost-range 0.1,0.9") from None
+    if not 0 <= low < high:
+        raise ConfigurationError(f"--cost-range is `{text}`", hint="the lower one first, from 0")
+    return low, high
+
+
+# --- for a person ----------------------------------------------------------------------------------------------------
+
+
+def _show(report: Report, output: Path, promise: str) -> None:
+    out = terminal.out()
+    if report.policy:
+        out.print(terminal.styled(("certified: ", "bold green"), promise), soft_wrap=True)
+        bound = "" if report.upper is None else f", at most {report.upper:.1%} with that confidence"
+        kept = f"kept {report.coverage:.1%} of {report.certified} rows; {report.observed or 0:.1%} was the risk{bound}"
+        out.print(terminal.styled(kept), soft_wrap=True)
+        out.print(terminal.styled(f"written to {output}"), soft_wrap=True)
+    else:
+        _show_shortfall(report)
+    if report.cost is not None and report.cost_top:
+        saved = 1 - report.cost / report.cost_top
+        words = f"cost ${report.cost:.6g} a question; always the top ${report.cost_top:.6g} ({saved:+.0%} saved)"
+        out.print(terminal.styled(words), soft_wrap=True)
+    for tier in report.tiers:
+        _show_tier(tier)
+    if report.segments:
+        rows = [
+            (
+                s.name or "(none)",
+                str(s.rows),
+                str(s.kept),
+                _share(s.observed),
+                _share(s.upper),
+                "yes" if s.holds else "no",
+            )
+            for s in report.segments
+        ]
+        out.print()
+        terminal.columns(("segment", "rows", "kept", "wrong", "at most", "within risk"), rows)
+    if len(report.curve) > 1:
+        _show_curve(report)
+
+
+def _segment_row(segment: Segment) -> tuple[str, ...]:
+    return (
+        segment.name or "(none)",
+        str(segment.rows),
+        str(segment.kept),
+        _share(segment.observed),
+        _share(segment.upper),
+        "yes" if segment.holds else "no",
+    )
+
+
+def _show_shortfall(report: Report) -> None:
+    out = terminal.out()
+    shortfall = report.shortfall
+    assert shortfall is not None
+    asked = f"risk {report.risk:.3g} with confidence {report.confidence:.3g}"
+    out.print(
+        terminal.styled(("not certifiable: ", "bold red"), asked, f" from {report.records} records"), soft_wrap=True
+    )
+    out.print(
+        terminal.styled(
+            f"drafts are wrong {shortfall.mean_risk:.1%} of the time: whatever the confidence, at least"
+            f" {shortfall.abstention_at_least:.1%} may not be kept"
+        ),
+        soft_wrap=True,
+    )
+    labels = shortfall.labels_needed
+    told = (
+        f"about {labels} labels would do (an estimate)" if labels else "no threshold looks good enough: a better tier"
+    )
+    out.print(terminal.styled(f"{told}; until then the route climbs, or abstains where it may not"), soft_wrap=True)
+
+
+def _show_tier(tier: ReportTier) -> None:
+    out = terminal.out()
+    out.print()
+    auroc = "unknown" if tier.auroc is None else f"{tier.auroc:.3f}"
+    since = "" if tier.threshold is None else f" (from {tier.threshold:.3f})"
+    out.print(
+        terminal.styled(
+            (tier.name, "bold"),
+            f": keeps {tier.kept:.1%}{since}; right {tier.right:.1%} of {tier.rows}; AUROC {auroc},"
+            f" Brier {tier.brier:.3f}, ECE {tier.ece:.3f} ({tier.kind})",
+        ),
+        soft_wrap=True,
+    )
+    for bar in tier.bins:
+        full = round(30 * bar.observed)
+        said = round(30 * bar.predicted)
+        cells = ["█" if i < full else " " for i in range(31)]
+        cells[said] = "│"
+        line = f"  said {bar.predicted:.2f}  was {bar.observed:.2f} {''.join(cells)} {bar.count:>6}"
+        out.print(terminal.styled(line), soft_wrap=True)
+
+
+def _show_curve(report: Report) -> None:
+    """Quality against cost, a line each for a few costs."""
+    out = terminal.out()
+    out.print()
+    points = report.curve
+    least, most = min(p.quality for p in points), max(p.quality for p in points)
+    step = max((len(points) - 1) // 9, 1)
+    for point in points[::step]:
+        bar = "█" * (1 + round(29 * (point.quality - least) / max(most - least, 1e-9)))
+        mark = "  ◀ about here" if report.cost is not None and point is _nearest(report) else ""
+        line = f"  ${point.cost:<10.4g} right {point.quality:.3f} {bar}{mark}"
+        out.print(terminal.styled(line), soft_wrap=True)
+
+
+def _nearest(report: Report) -> object:
+    points = report.curve[:: max((len(report.curve) - 1) // 9, 1)]
+    return min(points, key=lambda point: abs(point.cost - (report.cost or 0.0)))
+
+
+def _show_replay(found: Replayed, promise: str) -> None:
+    out = terminal.out()
+    out.print(terminal.styled(("the policy: ", "bold"), promise), soft_wrap=True)
+    risk = "unknown" if found.risk is None else f"{found.risk:.1%} [{found.risk_low:.1%}, {found.risk_high:.1%}]"
+    rows = [
+        ("records", str(found.n)),
+        ("risk", f"{risk}{'' if found.holds is not False else ': above what was promised'}"),
+        ("kept", f"{found.coverage:.1%}"),
+        ("cost", "unknown" if found.cost is None else f"${found.cost:.6g} a question"),
+        ("right", "unknown" if found.quality is None else f"{found.quality:.1%}"),
+        ("served by", ", ".join(f"{name} {share:.1%}" for name, share in found.shares.items())),
+        ("auc_norm", "unknown" if found.auc_norm is None else f"{found.auc_norm:.4f}"),
+        *((f"against {name}", _saved(saving)) for name, saving in found.savings.items()),
+    ]
+    for name, value in rows:
+        out.print(terminal.styled((f"{name:<15} ", "bold"), value), soft_wrap=True)
+
+
+def _saved(saving: Saving) -> str:
+    cost = "cost unknown" if saving.share is None else f"{saving.share:+.1%} of its cost saved"
+    quality = "quality unknown" if saving.quality is None else f"{100 * saving.quality:+.1f} points of quality"
+    return f"{cost}, {quality}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

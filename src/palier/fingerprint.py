@@ -1,0 +1,83 @@
+"""What a route's answers depend on, by name: a policy carries it, and holds only while nothing of it changes.
+
+Documents are not part of it: they change every day, and the monitor watches what that does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from palier.config import Model, Route, Settings
+from palier.pipeline.landing import Landing
+
+SIGNALS = "1"
+"""Raised when the features of a draft, or the packaged confidence among them, come to mean something else."""
+ASSEMBLY = "1"
+"""Raised when the gate assembles prompts in another way."""
+RETRIEVAL = "hybrid 1"
+GUARDS = "none"
+MAX_DIGESTED = 256 * 2**20
+"""Larger files are known by their size alone."""
+
+
+def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], encoder: str) -> dict[str, str]:
+    """Of `route` as it is wired. Reads the adapters' and the recordings' files."""
+    found = {
+        "encoder": encoder,
+        "retrieval": f"{RETRIEVAL}, {route.passages} passages of {', '.join(sorted(route.collections)) or 'nothing'}",
+        "signals": SIGNALS,
+        "assembly": ASSEMBLY,
+        "guards": GUARDS,
+        "messages": f"labelled {route.message_label}",
+    }
+    for landing in landings:
+        declared = settings.models[landing.model_name]
+        found[f"{landing.name}.model"] = _model(settings, declared, landing)
+        found[f"{landing.name}.prompt"] = short_digest(landing.system.encode())
+        found[f"{landing.name}.receives"] = f"{landing.highest}, {landing.passages} passages"
+        found[f"{landing.name}.writes"] = f"{landing.max_tokens} tokens"
+        if landing.adapter:
+            path = settings.path(declared.adapters.get(landing.adapter, landing.adapter))
+            found[f"{landing.name}.adapter"] = f"{landing.adapter} {_of_file(path)}"
+    return found
+
+
+def _model(settings: Settings, declared: Model, landing: Landing) -> str:
+    """The source of answers, as precisely as it can be known without loading it."""
+    card = landing.model.card
+    weights = declared.sha256 or card.sha256
+    parts = [
+        declared.kind,
+        declared.model or declared.weights or declared.card,
+        f"at {declared.base_url}" if declared.base_url else "",
+        f"sha256 {weights[:16]}" if weights else "",
+        _of_file(settings.path(declared.file)) if declared.file else "",
+        f"in {','.join(card.languages)}" if card.languages else "",
+    ]
+    if declared.weights and not weights:
+        parts.append(_size(settings.path(declared.weights)))
+    return " ".join(filter(None, parts))
+
+
+def short_digest(content: bytes) -> str:
+    """Twelve hexadecimal digits that name `content`."""
+    return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+def _of_file(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_DIGESTED:
+            return _size(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=6)).hexdigest()
+    except OSError:
+        return "missing"
+
+
+def _size(path: Path) -> str:
+    try:
+        return f"{path.stat().st_size} bytes"
+    except OSError:
+        return "missing"

@@ -1,0 +1,140 @@
+"""A tier that is asked: what it says is gathered, held or released, and judged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from palier.errors import InvalidRequest, PalierError
+from palier.interfaces import Admission, Confidence, Decide
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
+from palier.pipeline.journey import Journey, cited
+from palier.pipeline.landing import Landing
+from palier.routing.cascade import NEVER
+from palier.types import Cited, Decision, Draft, Event
+
+
+class Judges(Protocol):
+    """What a draft is judged by: a part of `Parts`."""
+
+    @property
+    def confidence(self) -> Confidence: ...
+
+    @property
+    def decide(self) -> Decide: ...
+
+
+def ahead(journey: Journey, parts: Judges, landing: Landing) -> Decision | None:
+    """What can be decided before the tier is asked: that it would be in vain, or by its question alone all of it."""
+    if landing.threshold > 1:
+        return parts.decide(None, NEVER, guarantee=landing.guarantee)
+    if landing.rule is None or landing.threshold <= 0:
+        return None
+    signals = landing.rule.asked(journey.vector)
+    if landing.ahead:
+        return parts.decide(landing.rule.probability(signals), landing.threshold, guarantee=landing.guarantee)
+    why = landing.rule.passes_over(signals)
+    return Decision(action="climb", reason=why, threshold=landing.threshold, calibrated=True) if why else None
+
+
+class Asked:
+    """A tier that is asked, as a context: gathers what it says, and writes down how that ended.
+
+    An error of the tier ends here, unless something was released already. A tier that serves whatever it says releases
+    it as it comes; the words of any other are held until they are judged.
+    """
+
+    def __init__(self, journey: Journey, landing: Landing, admission: Admission) -> None:
+        assert admission.prompt is not None
+        self.prompt = admission.prompt
+        self.answered = self.failed = False
+        self.hopeless = ""
+        """Why its draft need not go on."""
+        self._journey = journey
+        self._landing = landing
+        self._admission = admission
+        self._collector = Collector()
+        self._serves = (landing.threshold <= 0 or landing.ahead) and landing.model.card.generates
+        self._released = False
+        self._cuts = landing.rule is not None and not self._serves
+
+    def __enter__(self) -> None:
+        pass
+
+    def releases(self, event: Event) -> bool:
+        """Take the next event; whether the client gets it at once."""
+        self._collector.add(event)
+        if self._cuts:
+            self._look_early()
+        if not self._serves or isinstance(event, Cited):
+            return False
+        self._released = True
+        return True
+
+    def _look_early(self) -> None:
+        """Once its first tokens are there, say whether a draft can still be kept."""
+        early = self._collector.early_logprob(EARLY_TOKENS)
+        if early is not None:
+            self._cuts = False
+            assert self._landing.rule is not None
+            self.hopeless = self._landing.rule.cuts(early)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        match error:
+            case None:
+                self.answered = True
+            case InvalidRequest():
+                self._journey.skip(self._landing, error)
+            case PalierError():
+                self.failed = True
+                self._journey.fail(self._landing, self._admission, error, self._collector.draft())
+            case GeneratorExit() | asyncio.CancelledError():
+                self._journey.left(self._landing, self._admission, self._collector.draft())
+                return False
+        if not isinstance(error, PalierError) or self._released:
+            return False
+        # Its frames hold the request and, by the journey, the error itself: a cycle that would stay for long.
+        error.__traceback__ = error.__context__ = None
+        return True
+
+    def settle(self, parts: Judges) -> Draft | None:
+        """Decide of what it said; gives the draft that stays, where it was held."""
+        journey, landing, passages = self._journey, self._landing, self.prompt.passages
+        draft, decision = self._judge(parts, self._collector.draft())
+        stays = self._serves or decision.action == "stay"
+        journey.drafted(landing, self._admission, draft, decision, "answered" if stays else "climbed")
+        if not stays:
+            journey.needed |= {passages[n - 1].key for n in cited(draft) if 0 < n <= len(passages)}
+            return None
+        journey.finish("answered", draft, decision, landing=landing, passages=passages)
+        return None if self._serves else draft
+
+    def _judge(self, parts: Judges, draft: Draft) -> tuple[Draft, Decision]:
+        """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
+        landing = self._landing
+        if self.hopeless:
+            self._journey.cut.add(landing.name)
+            return draft, Decision(
+                action="climb", reason=self.hopeless, threshold=landing.threshold, calibrated=bool(landing.guarantee)
+            )
+        if not landing.model.card.generates and not draft.text:
+            return draft, Decision(action="climb", reason="nothing to quote", threshold=landing.threshold)
+        decided = ahead(self._journey, parts, landing) if landing.ahead else None
+        probability, draft = self._believed(parts, draft)
+        return draft, decided or parts.decide(probability, landing.threshold, guarantee=landing.guarantee)
+
+    def _believed(self, parts: Judges, draft: Draft) -> tuple[float | None, Draft]:
+        """The probability that the draft is good, by the policy where one holds, and the draft with its signals."""
+        landing, prompt = self._landing, self.prompt
+        if not (prompt.passages and draft.text) or draft.choices[0].tool_calls:
+            return None, draft
+        features = parts.confidence.features(prompt, draft)
+        probability: float | None = parts.confidence.probability(features, generates=landing.model.card.generates)
+        assert probability is not None
+        features = with_signals(features, probability, self._collector.early_logprob(EARLY_TOKENS))
+        if landing.rule is not None:
+            features = {**features, **landing.rule.asked(self._journey.vector)}
+            probability = landing.rule.probability(features)
+        return probability, msgspec.structs.replace(draft, features=features)

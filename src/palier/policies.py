@@ -1,0 +1,152 @@
+"""The policies of an open palier: found, checked against their routes, and loaded again when their files change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from palier.errors import ConfigurationError
+from palier.pipeline.landing import Landing
+from palier.routing import policy as policies
+from palier.routing.cascade import NEVER
+from palier.routing.policy import Policy
+from palier.types import Data
+
+LOOK_EVERY_S = 1.0
+"""How soon a changed file is noticed: a look is one `stat`."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a route stands: its policy, or in `problem` why it has none that holds. `broken`: the monitor spoke."""
+
+    policy: Policy | None = None
+    problem: str = ""
+    broken: str = ""
+
+    def __str__(self) -> str:
+        if self.broken:
+            return self.broken
+        return str(self.policy.guarantee) if self.policy else f"not calibrated: {self.problem}"
+
+
+class RouteStatus(Data, frozen=True, kw_only=True):
+    """How a route stands, to be told: `words` say what is promised, or why nothing is."""
+
+    route: str
+    tiers: tuple[str, ...]
+    calibrated: bool
+    words: str
+    policy: str
+    fingerprint: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A route that may have a policy: where its file is, and what it must fit."""
+
+    path: Path | None
+    landings: tuple[Landing, ...]
+    fingerprint: Mapping[str, str]
+    otherwise_climbs: bool
+
+
+class Policies:
+    """Which policy each route follows. `changed` is called with a route's name and its landings whenever that changes.
+
+    A file that cannot be read, or was made for something else, is refused and said; the route is then not calibrated.
+    """
+
+    def __init__(self, routes: Mapping[str, Ruled], changed: Callable[[str, tuple[Landing, ...]], None]) -> None:
+        self._routes = routes
+        self._changed = changed
+        self._seen: dict[str, tuple[int, int, int] | None] = {}
+        self._standings: dict[str, Standing] = {}
+
+    def of(self, route: str) -> Standing:
+        """How `route` stands now."""
+        return self._standings[route]
+
+    def status(self) -> list[RouteStatus]:
+        """How every route stands."""
+        return [
+            RouteStatus(
+                route=name,
+                tiers=tuple(landing.name for landing in self._routes[name].landings),
+                calibrated=standing.policy is not None and not standing.broken,
+                words=str(standing),
+                policy=str(self._routes[name].path or ""),
+                fingerprint=dict(self._routes[name].fingerprint),
+            )
+            for name, standing in self._standings.items()
+        ]
+
+    def look(self) -> None:
+        """Load what has changed."""
+        for name, ruled in self._routes.items():
+            seen = _mark(ruled.path)
+            if name not in self._standings or seen != self._seen[name]:
+                self._seen[name] = seen
+                self._settle(name, _found(ruled))
+
+    def breach(self, route: str, why: str) -> None:
+        """The guarantee of `route` no longer holds: keep nothing below the top until another policy is loaded."""
+        self._settle(route, replace(self._standings[route], broken=why))
+
+    async def keep_looking(self) -> None:
+        """Look every second, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.look()
+
+    def _settle(self, name: str, standing: Standing) -> None:
+        ruled = self._routes[name]
+        before = self._standings.get(name)
+        self._standings[name] = standing
+        if standing.problem and ruled.path is not None:
+            log.warning("route `%s` is not calibrated: %s", name, standing.problem)
+        elif before is not None:
+            log.info("route `%s`: %s", name, standing)
+        self._changed(name, _under(ruled, standing))
+
+
+def _mark(path: Path | None) -> tuple[int, int, int] | None:
+    """Tells one content of a file from the next; None where there is none."""
+    if path is None:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _found(ruled: Ruled) -> Standing:
+    if ruled.path is None:
+        return Standing(problem="the route names no policy")
+    try:
+        policy = policies.load(ruled.path)
+        names = [landing.name for landing in ruled.landings]
+        policies.check_fits(policy, names, ruled.fingerprint, where=f"the policy {ruled.path}")
+    except ConfigurationError as error:
+        return Standing(problem=str(error))
+    return Standing(policy=policy)
+
+
+def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:
+    """The landings as the standing has them."""
+    *lower, top = ruled.landings
+    if standing.broken or (standing.policy is None and ruled.otherwise_climbs):
+        why = standing.broken or "nothing is kept without a policy"
+        return (*(replace(landing, threshold=NEVER, rule=None, guarantee=why) for landing in lower), top)
+    if standing.policy is None:
+        return ruled.landings
+    promise = str(standing.policy.guarantee)
+    ruled_tiers = zip(lower, standing.policy.tiers, strict=False)
+    ahead = standing.policy.mode == "route"
+    return (*(landing.under(tier, promise, ahead=ahead) for landing, tier in ruled_tiers), top)
