@@ -15,13 +15,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier import ingest, pipeline, registry, text
-from palier.config import Route, Settings, highest_label, load, tier_name
+from palier.audits import Feedback
+from palier.config import Route, Settings, audit_share, highest_label, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.fingerprint import fingerprint
 from palier.ids import new_id
-from palier.interfaces import Answers, Encoder, Model, Resources, Retriever, Startable, Traces
+from palier.interfaces import Answers, Encoder, Judgements, Model, Ratings, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
+from palier.pipeline import feedback
+from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
+from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
@@ -30,6 +34,8 @@ from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
+from palier.stores.audits import SqliteAudits
+from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.traces import SqliteTraces
@@ -38,6 +44,7 @@ from palier.types import (
     Document,
     Event,
     Hit,
+    Label,
     Message,
     ModelCard,
     Parameters,
@@ -67,6 +74,11 @@ class Palier:
     folder: DataFolder
     encoder: Encoder
     traces: Traces
+    audits: Judgements
+    """Requests that every permitted tier answered, and who judged them."""
+    feedback: Ratings
+    auditor: Auditor
+    """Completes what is drawn: `start` it in a process that stays, or `await auditor.complete()`."""
     workers: ProcessWorkers
     models: Mapping[str, Model]
     key: str
@@ -96,6 +108,9 @@ class Palier:
         self._knowledge = knowledge
         self._retriever = retriever
         self.workers = workers
+        self.audits = self._drawn = SqliteAudits(traces.database)
+        self.feedback = SqliteFeedback(traces.database)
+        self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), self._label_now)
         self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -143,13 +158,15 @@ class Palier:
                 workers=workers,
                 models=models,
             )
+            stack.push_async_callback(palier.auditor.stop)
             looking = asyncio.create_task(palier.policies.keep_looking(), name="palier-policies")
             stack.push_async_callback(_cancel, looking)
             yield palier
 
     def _wire(self, route: Route) -> pipeline.Parts:
+        landings = tuple(self._landing(route, index) for index in range(len(route.tiers)))
         return pipeline.Parts(
-            landings=tuple(self._landing(route, index) for index in range(len(route.tiers))),
+            landings=landings,
             collections=route.collections,
             retriever=self._retriever,
             encoder=self.encoder,
@@ -165,7 +182,18 @@ class Palier:
             climb_on_failure=route.on_failure == "climb",
             retention_s=self.settings.store.retention_days * DAY_S,
             keep_content=self.settings.store.record_content,
+            sample=self._sample(route, landings),
         )
+
+    def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
+        share = audit_share(self.settings, route)
+        if not share:
+            return None
+        return Sample(share, self.folder.audit_key(), self._drawn, stairs_of(landings), self.auditor.wake)
+
+    async def _label_now(self, hit: Hit, principal: Principal) -> Label | None:
+        document = await self._knowledge.get(hit.collection, hit.document, principal)
+        return document.label if document else None
 
     def _landing(self, route: Route, index: int) -> Landing:
         tier = route.tiers[index]
@@ -272,6 +300,18 @@ class Palier:
     def cards(self, route: str) -> list[ModelCard]:
         """The cards of a route's tiers, lowest first."""
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
+
+    async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
+        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`."""
+        store = self.settings.store
+        return await feedback.rate(
+            id,
+            principal,
+            traces=self.traces,
+            ratings=self.feedback,
+            keep_s=store.retention_days * DAY_S if store.record_content else None,
+            **said,
+        )
 
     # --- knowing ---------------------------------------------------------------------------------------------------
 

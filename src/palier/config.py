@@ -195,6 +195,14 @@ class Route(Section, frozen=True, kw_only=True):
     """The words of an honest "I don't know", by language."""
     max_tokens: int = 1024
     """Used when the request gives none."""
+    audit: float | None = None
+    """Share of requests (0: none) that every permitted tier answers, in the background, to be judged: 0.02 by default
+    where there are several tiers and `[store] record_content`. It costs what those tiers cost."""
+    label_source: Literal["agreement", "person", "judge"] = "agreement"
+    """Who judges audited drafts: `agreement` with the last tier, a `person` (`palier label`), or a `judge` of your own
+    whose verdicts are imported."""
+    agreement_at: float = 0.6
+    """Agreement with the last tier (F1 of words, the numbers being the same) from which a draft counts as right."""
 
 
 class Settings(Section, frozen=True, kw_only=True):
@@ -332,11 +340,49 @@ def _check_route(settings: Settings, name: str, route: Route, where: str) -> Non
             )
         if tier.threshold is not None and not 0 <= tier.threshold <= 1:
             raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
+    _check_audit(settings, name, route, where)
+
+
+def _check_audit(settings: Settings, name: str, route: Route, where: str) -> None:
+    """What was not asked for in so many words is left out where it cannot be (`audit_share`)."""
+    if not 0 < route.agreement_at <= 1:
+        raise ConfigurationError(f"{where}: route `{name}`: agreement_at {route.agreement_at} is not in (0, 1]")
+    if route.audit is None:
+        return
+    if not 0 <= route.audit <= 1:
+        raise ConfigurationError(f"{where}: route `{name}`: audit {route.audit} is not between 0 and 1")
+    if route.audit and not settings.store.record_content:
+        raise ConfigurationError(
+            f"{where}: route `{name}`: an audit keeps what it draws until it ran, and [store] record_content is false",
+            hint="audit = 0, or record_content = true",
+        )
+    if route.audit and len(route.tiers) == 1 and route.label_source == "agreement":
+        raise ConfigurationError(
+            f"{where}: route `{name}` has one tier, and no tier above it to agree with",
+            hint='label_source = "person" or "judge", or audit = 0',
+        )
 
 
 def tier_name(route: Route, index: int) -> str:
     """The tier's own name, or `tier-N` counted from 1."""
     return route.tiers[index].name or f"tier-{index + 1}"
+
+
+AUDIT_SHARE = 0.02
+
+
+def audit_share(settings: Settings, route: Route) -> float:
+    """The share of the route's requests that is drawn for the audit."""
+    if route.audit is not None:
+        return route.audit
+    return AUDIT_SHARE if settings.store.record_content and len(route.tiers) > 1 else 0.0
+
+
+def label_source(route: Route) -> str:
+    """The full name of who judges the route's audits, with all that its verdicts depend on."""
+    if route.label_source != "agreement":
+        return route.label_source
+    return f"agreement f1>={route.agreement_at:g} with {tier_name(route, len(route.tiers) - 1)}"
 
 
 INSIDE = frozenset({"extract", "head", "engine"})

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from palier.audits import Audit, AuditCount, Feedback, FeedbackCount, Judgement
 from palier.types import (
     Data,
     Decision,
@@ -218,6 +219,88 @@ class Traces(Protocol):
 
     async def expire(self, now: float) -> int:
         """Delete contents whose retention is over; how many."""
+        ...
+
+
+class Audits(Protocol):
+    """Requests that were drawn for the audit, until every permitted tier ran on them."""
+
+    async def draw(self, trace: Trace, audit: Audit) -> None:
+        """Keep a drawn request and its trace, both or neither; durable when this returns.
+
+        Taken over before the first wait, as by `Traces.record`. Under an id recorded before, it replaces.
+        """
+        ...
+
+    async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> None:
+        """Keep how far a drawn request is, with what was judged of it, in one commit. Without `words`: forget them."""
+        ...
+
+    async def due(self, now: float, limit: int) -> list[Audit]:
+        """Drawn ones to go on with at `now`, with their words, the longest due first.
+
+        One whose words are past their retention is none of them: `Traces.expire` leaves it `lost`.
+        """
+        ...
+
+
+class Judgements(Protocol):
+    """Audits that ran, and who judged what the tiers wrote."""
+
+    async def done(
+        self,
+        *,
+        route: str = "",
+        source: str = "",
+        after: float = 0.0,
+        after_id: str = "",
+        limit: int = 200,
+        words: bool = False,
+    ) -> list[Audit]:
+        """Those that are done, oldest first, of one time by id, with the judgements of `source` (of all where empty).
+
+        `words`: with those too, where they are kept: a few at a time, a request may be long. Those after (`after`,
+        `after_id`): `created` and `trace` of a page's last give both for the next.
+        """
+        ...
+
+    async def queue(
+        self, *, route: str, sources: Sequence[str], after: float = -1.0, after_id: str = "", limit: int = 8
+    ) -> list[Audit]:
+        """Those with words, and a draft that none of `sources` judged, in the order of the draw.
+
+        `place` and `trace` of a page's last give `after` and `after_id` for the next.
+        """
+        ...
+
+    async def judge(self, judgements: Sequence[Judgement]) -> None:
+        """Keep all, or none; a later one replaces that of its trace, tier and source.
+
+        Raises `NotFound` naming the first whose trace and tier have no draft.
+        """
+        ...
+
+    async def count(self, *, route: str = "", sources: Sequence[str] = ()) -> AuditCount:
+        """How far those of `route` (all where empty) are; judged: every draft, by one of `sources`."""
+        ...
+
+
+class Ratings(Protocol):
+    """What those who asked thought of answers. Nothing is fitted on it."""
+
+    async def rate(self, feedback: Feedback, label: Label, expires: float | None) -> None:
+        """Keep it in the place of what its principal said before of that trace.
+
+        Its comment is kept until `expires` under `label`; None: not at all. The trace is there.
+        """
+        ...
+
+    async def ratings(self, trace: str) -> list[Feedback]:
+        """What was said of one answer, oldest first, with the comments that are still kept."""
+        ...
+
+    async def count(self, route: str = "") -> FeedbackCount:
+        """How many answers of `route` (all where empty) were rated, and how."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from palier.config import parse
+from palier.config import audit_share, label_source, parse
 from palier.errors import ConfigurationError
 
 TIER = {"model": "x"}
@@ -29,3 +29,36 @@ TIER = {"model": "x"}
 def test_what_is_wrong_and_what_was_meant(tree: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=words):
         parse(tree, root=tmp_path)
+
+
+def route(store: dict[str, Any] | None = None, tiers: int = 2, **fields: Any) -> tuple[float, str]:
+    tree = {"models": {"m": {"kind": "fake"}}, "routes": {"r": {"tiers": [{"model": "m"}] * tiers, **fields}}}
+    settings = parse({**tree, "store": store or {}})
+    return audit_share(settings, settings.routes["r"]), label_source(settings.routes["r"])
+
+
+def test_a_route_says_what_is_audited_and_who_judges() -> None:
+    assert route() == (0.02, "agreement f1>=0.6 with tier-2")
+    assert route(audit=0.0, agreement_at=0.75) == (0.0, "agreement f1>=0.75 with tier-2")
+    assert route(audit=1.0, label_source="person") == (1.0, "person")
+
+
+def test_by_default_nothing_is_audited_where_nothing_can_be() -> None:
+    assert route(tiers=1)[0] == 0.0
+    assert route({"record_content": False})[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"audit": 2}, "audit 2.0 is not between 0 and 1"),
+        ({"audit": -0.1}, "not between 0 and 1"),
+        ({"agreement_at": 0.0}, "agreement_at 0.0"),
+        ({"audit": 0.1, "tiers": 1}, "one tier"),
+        ({"audit": 0.1, "store": {"record_content": False}}, "record_content is false"),
+        ({"label_source": "nobody"}, "label_source"),
+    ],
+)
+def test_an_audit_that_cannot_be_is_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        route(**fields)

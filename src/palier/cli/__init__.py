@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from palier import __version__
-from palier.cli import ask, calibrate, ingest, models, search, serve, setup, status, traces
+from palier.cli import (
+    ask,
+    audits,
+    calibrate,
+    feedback,
+    ingest,
+    label,
+    models,
+    search,
+    serve,
+    setup,
+    status,
+    traces,
+)
 
 app = typer.Typer(
     name="palier",
@@ -44,6 +57,9 @@ app.command()(ingest.ingest)
 app.command()(search.search)
 app.command()(search.collections)
 app.add_typer(traces.app, name="traces")
+app.command()(feedback.feedback)
+app.command()(audits.audits)
+app.command()(label.label)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)

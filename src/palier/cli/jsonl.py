@@ -55,6 +55,20 @@ async def each_line(source: Path | None, handle: Callable[[JSON], Awaitable[JSON
     return status
 
 
+async def objects(source: Path | None) -> AsyncIterator[tuple[int, JSON]]:
+    """Number and object of each line of `source` that is not blank, for a reducer. Raises `InvalidRequest`."""
+    with _open(source) as file:
+        number = 0
+        while text := await read_line(file):
+            number += 1
+            try:
+                item = _decoded(text) if text.strip() else None
+            except PalierError as error:
+                raise InvalidRequest(f"line {number}: {error.message}") from None
+            if item is not None:
+                yield number, item
+
+
 async def _answer(text: bytes, handle: Callable[[JSON], Awaitable[JSON]]) -> tuple[JSON, bool]:
     """What to print for a line, and whether it failed."""
     item: JSON = {}
@@ -93,16 +107,16 @@ def _open(source: Path | None) -> BinaryIO:
 
 async def _lines(file: BinaryIO) -> AsyncIterator[bytes]:
     """The lines that are not blank. One beyond `MAX_LINE` is cut there, and its rest is read over."""
-    while text := await _read(file):
+    while text := await read_line(file):
         whole = text.endswith(b"\n")
         while not whole and len(text) >= MAX_LINE:
-            rest = await _read(file)
+            rest = await read_line(file)
             whole = not rest or rest.endswith(b"\n")
         if text.strip():
             yield text
 
 
-async def _read(file: BinaryIO) -> bytes:
+async def read_line(file: BinaryIO) -> bytes:
     """A line, without holding the event loop: a pipe may stay silent while earlier lines are being answered.
 
     A daemon thread, not the loop's executor: an interrupted command must not wait for a line that never comes.

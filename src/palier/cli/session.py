@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from palier.audits import Feedback, FeedbackCount
 from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
+    from palier.interfaces import Judgements
     from palier.policies import RouteStatus
 
 Config = Annotated[
@@ -30,6 +32,14 @@ class Service(Protocol):
 
     @property
     def traces(self) -> TraceReader: ...
+
+    @property
+    def audits(self) -> Judgements: ...
+
+    @property
+    def feedback(self) -> FeedbackReader: ...
+
+    async def rate(self, id: str, *, principal: Principal = ..., **said: Any) -> Feedback: ...
 
     @property
     def request(self) -> Callable[..., Any]: ...
@@ -62,6 +72,14 @@ class TraceReader(Protocol):
     async def list(
         self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
     ) -> list[Trace]: ...
+
+
+class FeedbackReader(Protocol):
+    """What was thought of answers, to be read."""
+
+    async def ratings(self, trace: str) -> list[Feedback]: ...
+
+    async def count(self, route: str = "") -> FeedbackCount: ...
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,8 @@ from typing import Annotated, get_args
 import msgspec
 import typer
 
-from palier.cli import terminal
+from palier.audits import Feedback
+from palier.cli import records, terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
@@ -61,14 +62,19 @@ def show(ctx: typer.Context, id: Id, config: Config = CONFIG, as_json: Json = Fa
     async def main() -> None:
         async with session(chosen) as p:
             trace = await p.traces.get(id)
+            said = await p.feedback.ratings(trace.id) if trace else []
         if trace is None:
             raise NotFound(f"there is no trace {terminal.one_line(id, 80)}", hint="palier traces lists them")
         if as_json:
-            terminal.json_line(trace)
+            terminal.json_line({**msgspec.to_builtins(trace), "feedback": said} if said else trace)
         else:
             _show(trace)
+            _feedback(said)
 
     terminal.run(main)
+
+
+app.command()(records.export)
 
 
 def _table(traces: list[Trace]) -> None:
@@ -118,6 +124,17 @@ def _show(trace: Trace) -> None:
         words = f"{step.outcome}; {step.reason}; {step.latency_ms:.0f} ms"
         out.print(terminal.styled((f"  {step.tier} ({step.model}) ", "cyan"), words), soft_wrap=True)
     _words(trace)
+
+
+def _feedback(said: list[Feedback]) -> None:
+    out = terminal.out()
+    for feedback in said:
+        rating = feedback.rating or f"{feedback.score:g}"
+        comment = f": {feedback.comment}" if feedback.comment else ""
+        out.print()
+        out.print(
+            terminal.styled((f"feedback of {feedback.principal}: ", "bold"), f"{rating}{comment}"), soft_wrap=True
+        )
 
 
 def _tokens(trace: Trace) -> str:

@@ -22,6 +22,7 @@ from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
 from palier.pipeline.journey import Journey, digest
 from palier.pipeline.landing import Landing
+from palier.pipeline.sample import Sample
 from palier.types import Completed, Event, Hit, Label, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
@@ -46,6 +47,7 @@ class Parts:
     climb_on_failure: bool
     retention_s: float
     keep_content: bool = True
+    sample: Sample | None = None
     encoder: Encoder | None = None
     """Of questions, for the policies that go by them."""
     fingerprint: str = ""
@@ -70,6 +72,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     asked failed. A request that is left, cancelled or failed is recorded too.
     """
     journey = Journey(request, parts.retention_s, parts.keep_content)
+    place = parts.sample.draw(request) if parts.sample else None  # before anything is known of the request
     try:
         await _prepare(journey, parts)
         for landing in _ways(journey.request, parts):
@@ -102,7 +105,10 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
-        await parts.traces.record(journey.trace())
+        if parts.sample and place is not None and journey.result and not journey.error:
+            await parts.sample.keep(journey, place, parts.fingerprint)
+        else:
+            await parts.traces.record(journey.trace())
     assert journey.result is not None
     yield Completed(result=journey.result)
 
@@ -159,9 +165,7 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
         return None
-    admission = parts.gate.admit(
-        landing.within(request, journey.needed), highest=landing.highest, system=landing.system, needed=journey.needed
-    )
+    admission = landing.admit(request, parts.gate, journey.needed)
     if admission.prompt is None:
         journey.refuse(landing, admission)
         return None

@@ -115,6 +115,7 @@ class Asked:
         """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
         landing = self._landing
         if self.hopeless:
+            self._journey.cut.add(landing.name)
             return draft, Decision(
                 action="climb", reason=self.hopeless, threshold=landing.threshold, calibrated=bool(landing.guarantee)
             )

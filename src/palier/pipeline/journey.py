@@ -52,6 +52,8 @@ class Journey:
     timings: dict[str, float] = field(default_factory=dict)
     vector: Vectors | None = None
     """Of the question, shape (1, d), where a policy goes by it."""
+    cut: set[str] = field(default_factory=set)
+    """Tiers whose draft was not heard to its end."""
     needed: frozenset[str] = frozenset()
     """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
     label: Label = Label.PUBLIC

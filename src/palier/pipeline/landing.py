@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from palier.errors import InvalidRequest
-from palier.interfaces import Model, Rule
+from palier.interfaces import Admission, Gate, Model, Rule
 from palier.types import Label, Parameters, Request
 
 _SIMPLE = (
@@ -74,6 +74,10 @@ class Landing:
         if self.adapter and parameters.adapter is None:
             parameters = msgspec.structs.replace(parameters, adapter=self.adapter)
         return msgspec.structs.replace(request, passages=passages, parameters=parameters)
+
+    def admit(self, request: Request, gate: Gate, needed: Collection[str]) -> Admission:
+        """What the gate lets through to this tier. There is no other way to it, for an answer or for an audit."""
+        return gate.admit(self.within(request, needed), highest=self.highest, system=self.system, needed=needed)
 
     def obstacle(self, request: Request) -> InvalidRequest | None:
         """Why this tier cannot honour the request as it is, or None. `param` names the field of the wire."""

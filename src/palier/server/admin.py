@@ -21,6 +21,9 @@ import msgspec
 
 from palier import __version__, errors
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
+from palier.server import audit_calls
+from palier.server.audit_calls import AnyAuditCall, AuditCall
+from palier.server.calls import OWNER, Call
 from palier.types import Document, Message, ModelCard, Parameters, Principal
 
 if TYPE_CHECKING:
@@ -33,15 +36,9 @@ MAX_LINE = 64 * 2**20
 MAX_CONNECTIONS = 32
 CALL_TIMEOUT_S = 10.0
 """How long a client may take to say what it wants."""
-OWNER = Principal(name="local", admin=True)
-"""Whoever can open the socket owns the data folder, and reads everything unless the call names somebody else."""
 
 
 # --- the calls ---------------------------------------------------------------------------------------------------
-
-
-class Call(msgspec.Struct, frozen=True, kw_only=True, tag_field="call", forbid_unknown_fields=True):
-    """Base of what can be asked."""
 
 
 class Status(Call, frozen=True, kw_only=True, tag="status"):
@@ -124,6 +121,7 @@ AnyCall = (
     | ListDocuments
     | ListTraces
     | GetTrace
+    | AnyAuditCall
 )
 
 
@@ -304,6 +302,8 @@ class AdminServer:
                 )
             case GetTrace():
                 return await p.traces.get(call.id)
+            case AuditCall():
+                return await audit_calls.value(p, call)
         raise InvalidRequest(f"the admin socket has no call {type(call).__name__}")
 
 

@@ -17,7 +17,7 @@ from starlette.routing import Route, Router
 
 from palier.app import Palier
 from palier.errors import ConfigurationError
-from palier.server import models, openai_api, palier_api
+from palier.server import feedback_api, models, openai_api, palier_api
 from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
@@ -33,9 +33,11 @@ _KEEP_ALIVE_S = 75
 def create_app(palier: Palier) -> Edge:
     """The ASGI application of an open palier."""
     settings = palier.settings.server
+    places = Places(settings.max_concurrent, settings.max_queue)
+    palier.auditor.load = lambda: places.taken / settings.max_concurrent
     gateway = Gateway(
         palier=palier,
-        places=Places(settings.max_concurrent, settings.max_queue),
+        places=places,
         key=palier.key.encode(),
         max_body_bytes=settings.max_body_bytes,
         patrol=Patrol(settings.request_timeout_s),
@@ -62,6 +64,7 @@ def _routes(gateway: Gateway) -> list[Route]:
         at("/v1/models", GET=read(models.list_models, bounded=False)),
         at("/v1/models/{id:path}", GET=read(models.get_model, bounded=False)),
         at("/v1/palier/search", POST=take(palier_api.search)),
+        at("/v1/palier/feedback", POST=take(feedback_api.post_feedback)),
         at("/v1/palier/collections", GET=read(palier_api.list_collections)),
         at(documents, GET=read(palier_api.list_documents)),
         at(
@@ -97,7 +100,11 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
-    await _Server(config, ready or _announcing(palier)).serve()
+    palier.auditor.start()
+    try:
+        await _Server(config, ready or _announcing(palier)).serve()
+    finally:
+        await palier.auditor.stop()
 
 
 def _announcing(palier: Palier) -> Callable[[str], None]:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from palier import __version__
+from palier.server.feedback_api import FeedbackFacts, FeedbackPost
 from palier.server.models import ModelEntry, ModelList
 from palier.server.palier_api import (
     DocumentDeleted,
@@ -113,6 +114,9 @@ _OPERATIONS: dict[str, dict[str, _Operation]] = {
     "/v1/models": {"get": _Operation("listModels", "Routes, tiers and the embedding model", ModelList)},
     "/v1/models/{id}": {"get": _Operation("getModel", "One of them", ModelEntry, parameters=(_ID,))},
     "/v1/palier/search": {"post": _Operation("search", "The passages that fit a question", SearchResult, Search)},
+    "/v1/palier/feedback": {
+        "post": _Operation("rate", "What whoever asked thinks of an answer", FeedbackFacts, FeedbackPost)
+    },
     "/v1/palier/collections": {"get": _Operation("listCollections", "The collections", CollectionList)},
     "/v1/palier/collections/{collection}/documents": {
         "get": _Operation(

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from palier.audits import Feedback
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
 from palier.policies import RouteStatus
 from palier.server.admin import (
     MAX_LINE,
-    OWNER,
     Ask,
-    Call,
     DeleteDocuments,
     Gateway,
     GetDocument,
@@ -32,6 +31,8 @@ from palier.server.admin import (
     Status,
     line,
 )
+from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
+from palier.server.calls import OWNER, Call
 from palier.types import Completed, Document, Event, Hit, Message, ModelCard, Parameters, Principal, Result, Trace
 
 T = TypeVar("T")
@@ -77,6 +78,8 @@ class RemotePalier:
         self._path = path
         self.gateway = gateway
         self.traces = RemoteTraces(self)
+        self.audits = RemoteAudits(self.call)
+        self.feedback = RemoteFeedback(self.call)
 
     @classmethod
     async def connect(cls, path: Path) -> RemotePalier | None:
@@ -169,6 +172,11 @@ class RemotePalier:
         call = ListDocuments(collection=collection, principal=principal, after=after, limit=limit)
         found: list[Document] = await self.call(call, list[Document])
         return found
+
+    async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:
+        """Keep feedback on the answer `id`; `said` is `rating` or `score`, and `comment`."""
+        kept: Feedback = await self.call(Rate(id=id, principal=principal, **said), Feedback)
+        return kept
 
     async def call(self, call: Call, kind: Any) -> Any:
         """One call's result, converted to `kind`, a type."""

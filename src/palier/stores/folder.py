@@ -118,30 +118,39 @@ class DataFolder:
 
     def access_key(self) -> str:
         """The key that clients show, made at the first call. Raises `StoreError`, and `ConfigurationError` if bad."""
-        if self.key_file.exists():
-            return self._read_key()
-        made = self.key_file.with_name("key.new")  # renamed when whole: a crash or a full disk leaves no empty key
+        return self._secret(self.key_file)
+
+    def audit_key(self) -> bytes:
+        """What requests are drawn by, made at the first call and told to nobody: clients have the access key."""
+        return self._secret(self.path / "audit-key").encode()
+
+    def _secret(self, file: Path) -> str:
+        """The secret that `file` holds, made where there is none."""
+        if file.exists():
+            return _read_secret(file)
+        made = file.with_name(f"{file.name}.new")  # renamed when whole: a crash or a full disk leaves no empty key
         key = secrets.token_urlsafe(32)
         try:
             made.unlink(missing_ok=True)
-            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(key + "\n")
-            made.rename(self.key_file)
+            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+                out.write(key + "\n")
+            made.rename(file)
         except OSError as error:
-            raise StoreError(f"{self.key_file} cannot be made: {error.strerror}") from None
+            raise StoreError(f"{file} cannot be made: {error.strerror}") from None
         return key
 
-    def _read_key(self) -> str:
-        try:
-            mode = stat.S_IMODE(self.key_file.stat().st_mode)
-            key = self.key_file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"{self.key_file} cannot be read: {error}", hint="delete it: a new one is made") from None
-        if mode & 0o077:
-            raise ConfigurationError(f"{self.key_file} may be read by others (mode {mode:o})", hint="chmod 600 it")
-        if not key:
-            raise ConfigurationError(f"{self.key_file} is empty", hint="delete it: a new one is made")
-        return key
+
+def _read_secret(file: Path) -> str:
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+        key = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{file} cannot be read: {error}", hint="delete it: a new one is made") from None
+    if mode & 0o077:
+        raise ConfigurationError(f"{file} may be read by others (mode {mode:o})", hint="chmod 600 it")
+    if not key:
+        raise ConfigurationError(f"{file} is empty", hint="delete it: a new one is made")
+    return key
 
 
 def _open_lock(path: Path) -> int:

@@ -18,18 +18,32 @@ from palier.types import Label, Trace, TraceContent
 TRACES = Schema(name="traces", application_id=0x706C7472)
 SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
+_EXPIRING = (("traces", "expire"), ("audits", "expire"), ("audits", "expire_comments"))
+"""Files and names of the statements that forget."""
 MANY = 64
 """Rows of one statement at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """A trace as it is kept: the values of its row in each table."""
 
     id: str
     figures: tuple[str | float | bytes | None, ...]
     content: tuple[str | float | bytes, ...] | None
     answers: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, trace: Trace) -> Row:
+        """`trace`, its words apart from its figures."""
+        content = trace.content
+        figures = msgspec.json.encode(msgspec.structs.replace(trace, content=None) if content else trace)
+        return cls(
+            trace.id,
+            (trace.id, trace.created, trace.route, trace.status, trace.tier, figures),
+            (trace.id, content.label.value, content.expires, msgspec.json.encode(content)) if content else None,
+            tuple((digest, trace.label.rank) for digest in trace.answers),
+        )
 
 
 class SqliteTraces:
@@ -43,21 +57,18 @@ class SqliteTraces:
         """Open or make the file. Raises `StoreError`."""
         return cls(Database.open(path, TRACES))
 
+    @property
+    def database(self) -> Database:
+        """The file, for what is kept beside the traces."""
+        return self._database
+
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._database.close()
 
     async def record(self, trace: Trace) -> None:
         """Keep `trace`; it is durable when this returns. One recorded before under its id is replaced."""
-        content = trace.content
-        figures = msgspec.json.encode(msgspec.structs.replace(trace, content=None) if content else trace)
-        row = _Row(
-            trace.id,
-            (trace.id, trace.created, trace.route, trace.status, trace.tier, figures),
-            (trace.id, content.label.value, content.expires, msgspec.json.encode(content)) if content else None,
-            tuple((digest, trace.label.rank) for digest in trace.answers),
-        )
-        await self._database.append(_record, row)
+        await self._database.append(record, Row.of(trace))
 
     async def label_of(self, digests: Sequence[str]) -> Label:
         """The most restrictive label of the answers recorded under `digests`; public where there is none."""
@@ -76,9 +87,9 @@ class SqliteTraces:
         return msgspec.structs.replace(trace, content=msgspec.json.decode(row[1], type=TraceContent))
 
     async def expire(self, now: float) -> int:
-        """Delete contents whose retention is over, and give their space back; how many there were.
+        """Delete words whose retention is over, and give their space back; how many there were.
 
-        Nothing of them stays in the file or its log.
+        Those of traces, audits and feedback: nothing of them stays in the file or its log.
         """
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):
@@ -110,7 +121,7 @@ class SqliteTraces:
         return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
 
 
-def _record(connection: apsw.Connection, rows: list[_Row]) -> None:
+def record(connection: apsw.Connection, rows: list[Row]) -> None:
     """All of `rows`, a few statements for many; of those with one id the last counts."""
     kept = list({row.id: row for row in rows}.values())
     _insert(connection, "record", [row.figures for row in kept])
@@ -154,8 +165,14 @@ def _get(connection: apsw.Connection, id: str) -> Any:
 
 
 def _expire(connection: apsw.Connection, now: float) -> int:
-    connection.execute(statements("traces")["expire"], {"now": now, "limit": SLICE})
-    return connection.changes()
+    """A slice of all kinds of words; what was drawn and has none left can no longer be asked of any tier."""
+    deleted = 0
+    for file, name in _EXPIRING:
+        connection.execute(statements(file)[name], {"now": now, "limit": SLICE})
+        deleted += connection.changes()
+    if deleted:
+        connection.execute(statements("audits")["lose"], {"reason": "its words were past their retention"})
+    return deleted
 
 
 def _vacuum(connection: apsw.Connection) -> int:

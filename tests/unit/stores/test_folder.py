@@ -162,3 +162,10 @@ def test_a_command_of_any_bytes_can_hold_the_folder(tmp_path, monkeypatch):
         holder = folder.holder()
     assert holder is not None
     assert holder.command.startswith("palier ask")
+
+
+def test_requests_are_drawn_by_a_key_that_no_client_has(tmp_path):
+    folder = DataFolder(tmp_path)
+    drawn_by = folder.audit_key()
+    assert drawn_by == DataFolder(tmp_path).audit_key() != folder.access_key().encode()
+    assert stat.S_IMODE((tmp_path / "audit-key").stat().st_mode) == 0o600

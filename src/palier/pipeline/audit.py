@@ -1,0 +1,272 @@
+"""The auditor: every permitted tier answers a drawn request, in the background, after its answer was served.
+
+What is to be done stands in the store, not in memory: of any number that wait, `QUEUE` are read at once, and a gateway
+that is killed goes on at its next start. The gate judges each destination as always, with the labels that the passages
+have now. What the tiers say here reaches no client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from palier.audits import Audit, AuditTier, AuditWords, Judgement
+from palier.config import Route, label_source
+from palier.errors import Busy, InvalidRequest, PalierError, StoreError, UpstreamTimeout
+from palier.interfaces import Audits
+from palier.metrics.cost import cost
+from palier.metrics.energy import energy
+from palier.metrics.text import agreement
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
+from palier.pipeline.journey import cited
+from palier.pipeline.landing import Landing
+from palier.pipeline.sample import stairs_of
+from palier.types import Draft, Features, Hit, Label, Principal, Prompt
+
+if TYPE_CHECKING:
+    from palier.pipeline import Parts
+
+log = logging.getLogger("palier.audit")
+
+QUEUE = 8
+"""Audits read into memory at once, each as long as a request may be; any others wait in the store."""
+ATTEMPTS = 4
+"""Times a tier is asked before it counts as failed, a minute after the first, then each four times as long."""
+RETRY_S = 60.0
+POLL_S = 30.0
+"""How often is looked for those whose time to be tried again has come."""
+PAUSE_S = 0.25
+PATIENCE_S = 30.0
+"""How long requests at work are waited for, where they are few."""
+MANY = 0.25
+"""The load from which an audit waits as long as it takes."""
+TIER_S = 300.0
+"""Longest a tier may take to draft."""
+
+Evidence = Callable[[Hit, Principal], Awaitable[Label | None]]
+"""The label that a passage has now, for whoever asked; None where it is not there any more."""
+
+
+class Auditor:
+    """Goes on with what was drawn. `load` says how busy the gateway is, in shares of what it takes."""
+
+    def __init__(
+        self,
+        audits: Audits,
+        routes: Mapping[str, Route],
+        parts_of: Callable[[str], Parts | None],
+        evidence: Evidence,
+    ) -> None:
+        self.load: Callable[[], float] = lambda: 0.0
+        self._audits = audits
+        self._routes = routes
+        self._parts_of = parts_of
+        self._evidence = evidence
+        self._woken = asyncio.Event()
+        self._alone = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Work until `stop`, also on what an earlier process left."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="palier-audit")
+
+    async def stop(self) -> None:
+        """Leave what is being done, to be gone on with at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._woken.set()
+
+    async def complete(self) -> int:
+        """Go on with all that is due, one after the other; how many are complete now. Raises what the store raises."""
+        completed = 0
+        async with self._alone:
+            while page := await self._audits.due(time.time(), QUEUE):
+                for audit in page:
+                    completed += await self._try(audit)
+        return completed
+
+    async def _work(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self.complete()
+            except PalierError as error:
+                log.warning("audits wait: %s", error)
+            try:
+                async with asyncio.timeout(POLL_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _try(self, audit: Audit) -> bool:
+        try:
+            return await self._go_on(audit)
+        except (StoreError, Busy):  # nothing can be read or kept now: all audits wait
+            raise
+        except Exception:
+            log.exception("the audit of %s is given up", audit.trace)
+            await self._lose(audit, "unforeseen; the log has more")
+            return False
+
+    async def _go_on(self, audit: Audit) -> bool:
+        """Ask the tiers that were not asked yet; whether that was the last of it."""
+        parts = self._parts_of(audit.route)
+        if parts is None or (stairs_of(parts.landings), parts.fingerprint) != (audit.stairs, audit.fingerprint):
+            return await self._lose(audit, "the route is another now")
+        words = await self._as_of_now(audit)
+        if words is None:
+            return await self._lose(audit, "a passage it stood on is not there any more")
+        audit = msgspec.structs.replace(audit, words=words, label=Label.highest(audit.label, words.request.label))
+        known = {tier.name for tier in audit.tiers}
+        for landing in parts.landings:
+            if landing.name in known:
+                continue
+            await self._make_way()
+            asked = await self._asked(audit, parts, landing)
+            await self._audits.keep(asked)
+            if asked.due > audit.due:
+                return False
+            audit = asked
+        done = _done(audit)
+        await self._audits.keep(done, self._agreements(done))
+        return True
+
+    async def _lose(self, audit: Audit, reason: str) -> bool:
+        log.warning("the audit of %s is lost: %s", audit.trace, reason)
+        await self._audits.keep(msgspec.structs.replace(audit, state="lost", reason=reason, words=None))
+        return False
+
+    async def _as_of_now(self, audit: Audit) -> AuditWords | None:
+        """Its words, each passage with the label it has now where that is higher; None where one is gone."""
+        words = audit.words
+        assert words is not None  # by the contract of `due`
+        hits = []
+        for hit in words.request.passages:
+            now = await self._evidence(hit, words.request.principal)
+            if now is None:
+                return None
+            hits.append(msgspec.structs.replace(hit, label=Label.highest(hit.label, now)))
+        return msgspec.structs.replace(
+            words,
+            label=Label.highest(words.label, *(hit.label for hit in hits)),
+            request=msgspec.structs.replace(words.request, passages=tuple(hits)),
+        )
+
+    async def _make_way(self) -> None:
+        """Requests come first: those at work are waited for, a while where they are few."""
+        waited = 0.0
+        while (load := self.load()) > 0 and (load >= MANY or waited < PATIENCE_S):
+            await asyncio.sleep(PAUSE_S)
+            waited += PAUSE_S
+
+    async def _asked(self, audit: Audit, parts: Parts, landing: Landing) -> Audit:
+        """The audit after this tier; with a later `due`, where the tier is to be tried again."""
+        assert audit.words is not None
+        request, needed = audit.words.request, frozenset(audit.words.needed)
+        if obstacle := landing.obstacle(request):
+            return _with(audit, landing, "skipped", obstacle.message)
+        admission = landing.admit(request, parts.gate, needed)
+        if admission.prompt is None:
+            return _with(audit, landing, "skipped", admission.reason)
+        try:
+            draft, early = await _draft(landing, admission.prompt)
+        except InvalidRequest as error:
+            return _with(audit, landing, "skipped", error.message)
+        except PalierError as error:
+            if audit.attempts + 1 < ATTEMPTS:
+                due = time.time() + RETRY_S * 4**audit.attempts
+                return msgspec.structs.replace(audit, attempts=audit.attempts + 1, due=due)
+            return _with(audit, landing, "failed", error.message)
+        return _drafted(audit, parts, landing, admission.prompt, draft, early)
+
+    def _agreements(self, audit: Audit) -> tuple[Judgement, ...]:
+        """What agreement with the last tier says of each draft: nothing where that tier wrote none."""
+        route = self._routes[audit.route]
+        last, words = audit.stairs[-1].partition("=")[0], audit.words
+        reference = words.drafts.get(last, "") if words else ""
+        if route.label_source != "agreement" or not words or not reference.strip():
+            return ()
+        return tuple(
+            Judgement(
+                trace=audit.trace,
+                tier=tier,
+                source=label_source(route),
+                correct=agreement(words.drafts[tier], reference) >= route.agreement_at,
+                who="palier",
+                created=time.time(),
+            )
+            for tier in audit.drafted
+        )
+
+
+async def _draft(landing: Landing, prompt: Prompt) -> tuple[Draft, float | None]:
+    """What it writes, to the end, and how it began."""
+    collector = Collector()
+    try:
+        async with asyncio.timeout(TIER_S), aclosing(landing.model.stream(prompt)) as events:
+            async for event in events:
+                collector.add(event)
+    except TimeoutError:
+        raise UpstreamTimeout(f"{landing.model_name} took more than {TIER_S:g} s to draft") from None
+    return collector.draft(), collector.early_logprob(EARLY_TOKENS)
+
+
+def _with(audit: Audit, landing: Landing, outcome: str, reason: str) -> Audit:
+    tier = AuditTier(
+        name=landing.name,
+        model=landing.model_name,
+        outcome="failed" if outcome == "failed" else "skipped",
+        reason=reason,
+    )
+    return msgspec.structs.replace(audit, attempts=0, tiers=_in_order(audit, tier))
+
+
+def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft: Draft, early: float | None) -> Audit:
+    card, words = landing.model.card, audit.words
+    assert words is not None
+    features: Features = {}
+    if prompt.passages and draft.text and not draft.choices[0].tool_calls:  # as where an answer is decided
+        features = parts.confidence.features(prompt, draft)
+        probability = parts.confidence.probability(features, generates=card.generates)
+        features = with_signals(features, probability, early)
+    tier = AuditTier(
+        name=landing.name,
+        model=landing.model_name,
+        outcome="drafted",
+        features=features,
+        usage=draft.usage,
+        cost=cost(card, draft.usage),
+        energy=energy(card, draft.latency_ms),
+        latency_ms=draft.latency_ms,
+    )
+    quoted = {prompt.passages[n - 1].key for n in cited(draft) if 0 < n <= len(prompt.passages)}
+    words = msgspec.structs.replace(
+        words, needed=tuple(sorted({*words.needed, *quoted})), drafts={**words.drafts, landing.name: draft.text}
+    )
+    return msgspec.structs.replace(audit, attempts=0, tiers=_in_order(audit, tier), words=words)
+
+
+def _in_order(audit: Audit, tier: AuditTier) -> tuple[AuditTier, ...]:
+    order = [step.partition("=")[0] for step in audit.stairs]
+    return tuple(sorted((*audit.tiers, tier), key=lambda tier: order.index(tier.name)))
+
+
+def _done(audit: Audit) -> Audit:
+    """Complete: of its words, only what is needed to judge."""
+    words = audit.words
+    assert words is not None
+    titles = tuple(msgspec.structs.replace(hit, text="") for hit in words.request.passages)
+    words = msgspec.structs.replace(words, request=msgspec.structs.replace(words.request, passages=titles))
+    return msgspec.structs.replace(audit, state="done", words=words)

@@ -1,0 +1,52 @@
+"""What those who asked think of an answer: kept with its trace, and never a judgement that a bound rests on."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from palier.audits import Feedback
+from palier.errors import InvalidRequest, NotFound
+from palier.interfaces import Ratings, Traces
+from palier.types import Principal
+
+MAX_COMMENT = 4_000
+
+
+async def rate(
+    id: str,
+    principal: Principal,
+    *,
+    traces: Traces,
+    ratings: Ratings,
+    keep_s: float | None,
+    rating: Literal["up", "down"] | None = None,
+    score: float | None = None,
+    comment: str = "",
+) -> Feedback:
+    """Keep what `principal` says of the answer `id`, in the place of what was said before.
+
+    A comment is kept for `keep_s` seconds, None: not at all, under the label of what it comments on. Raises
+    `InvalidRequest`, and `NotFound` for an answer that is not there, or not this principal's to rate.
+    """
+    if (rating is None) == (score is None):
+        raise InvalidRequest("give `rating` (up or down) or `score`, and not both", param="rating")
+    if score is not None and not 0 <= score <= 1:
+        raise InvalidRequest(f"`score` is {score}, and must be in [0, 1]", param="score")
+    if len(comment) > MAX_COMMENT:
+        raise InvalidRequest(f"a comment is at most {MAX_COMMENT} characters", param="comment")
+    trace = await traces.get(id)
+    if trace is None or not (principal.admin or trace.principal == principal.name):
+        raise NotFound(f"there is no trace `{id[:80]}`", hint="the `id` of an answer, or `palier traces`", param="id")
+    now = time.time()
+    feedback = Feedback(
+        trace=trace.id,
+        principal=principal.name,
+        rating=rating,
+        score=score,
+        comment=comment if keep_s is not None else "",
+        created=now,
+    )
+    label = trace.content.label if trace.content else trace.label
+    await ratings.rate(feedback, label, None if keep_s is None else now + keep_s)
+    return feedback

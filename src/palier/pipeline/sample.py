@@ -1,0 +1,100 @@
+"""The audit sample: which requests are drawn, before anything is decided of them, and how a drawn one is kept.
+
+A keyed hash of the request's id draws: nobody who asks can foresee it, and it knows nothing of what is asked. Not drawn
+are a tier asked by name and a raw completion (nothing is decided of them), and a request that failed or was left (there
+is no answer to judge).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from palier.audits import Audit, AuditTier, AuditWords
+from palier.interfaces import Audits
+from palier.pipeline.journey import Journey
+from palier.pipeline.landing import Landing
+from palier.routing.ahead import QUESTION
+from palier.types import Request, Step, Trace
+
+_ASKED = frozenset({"answered", "climbed", "failed"})
+"""Steps that tell what a tier said. One that was passed over is looked at again by the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The sample of one route. `wake` tells the auditor that there is something to do."""
+
+    share: float
+    key: bytes
+    audits: Audits
+    stairs: tuple[str, ...]
+    wake: Callable[[], None]
+
+    def draw(self, request: Request) -> float | None:
+        """Its place in the draw, uniform in [0, 1); None where it is not drawn. About a microsecond."""
+        if request.tier is not None or request.text is not None:
+            return None
+        drawn = int.from_bytes(hmac.digest(self.key, request.id.encode(), "sha256")[:8]) / 2**64
+        return drawn / self.share if drawn < self.share else None
+
+    async def keep(self, journey: Journey, place: float, fingerprint: str) -> None:
+        """Keep an answered request with its trace, what it asked already, and what the audit needs to go on."""
+        trace = journey.trace()
+        audit = _audit(journey, trace, place, self.stairs)
+        await self.audits.draw(trace, msgspec.structs.replace(audit, fingerprint=fingerprint))
+        self.wake()
+
+
+def stairs_of(landings: Sequence[Landing]) -> tuple[str, ...]:
+    """What a record is of: the tiers and their models, lowest first."""
+    return tuple(f"{landing.name}={landing.model_name}" for landing in landings)
+
+
+def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]) -> Audit:
+    request, steps = journey.request, _heard(journey)
+    answered = journey.result if journey.result and journey.result.status == "answered" else None
+    quoted = {source.passage for source in answered.sources if source.cited} if answered else set()
+    content = trace.content
+    assert content is not None  # without words kept, no route has a sample
+    return Audit(
+        trace=request.id,
+        route=request.route,
+        created=trace.created,
+        language=request.language,
+        label=journey.label,
+        place=place,
+        stairs=stairs,
+        due=trace.created,
+        tiers=tuple(_reused(step) for step in steps),
+        words=AuditWords(
+            label=content.label,
+            expires=content.expires,
+            request=request,
+            needed=tuple(sorted(journey.needed | quoted)),
+            drafts={step.tier: journey.drafts[step.tier].text for step in steps if step.outcome != "failed"},
+        ),
+    )
+
+
+def _heard(journey: Journey) -> list[Step]:
+    """What was said to its end: a tier that was passed over, or cut short by a policy, is asked by the audit."""
+    return [step for step in journey.steps if step.outcome in _ASKED and step.tier not in journey.cut]
+
+
+def _reused(step: Step) -> AuditTier:
+    return AuditTier(
+        name=step.tier,
+        model=step.model,
+        outcome="failed" if step.outcome == "failed" else "drafted",
+        reason=step.reason if step.outcome == "failed" else "",
+        features={name: value for name, value in step.features.items() if name != QUESTION},  # that is its policy's own
+        usage=step.usage,
+        cost=step.cost,
+        energy=step.energy,
+        latency_ms=step.latency_ms,
+        reused=True,
+    )

@@ -1,0 +1,49 @@
+"""`POST /v1/palier/feedback`: what whoever asked thinks of the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from palier.pipeline.feedback import MAX_COMMENT
+from palier.server.endpoint import Call
+from palier.server.replies import Reply, json_reply
+from palier.server.wire import Sent, Wire, decode
+
+
+class FeedbackPost(Wire, frozen=True, kw_only=True):
+    """On the answer `id` (the response's own, or its trace): either `rating` or `score`. A later one replaces it."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    rating: Literal["up", "down"] | None = None
+    score: Annotated[float, Meta(ge=0, le=1)] | None = None
+    comment: Annotated[str, Meta(max_length=MAX_COMMENT)] = ""
+
+
+class FeedbackFacts(Sent, frozen=True, kw_only=True):
+    """What is kept. `comment` is empty where no words are kept."""
+
+    object: Literal["palier.feedback"] = "palier.feedback"
+    trace: str
+    rating: Literal["up", "down"] | None
+    score: float | None
+    comment: str
+    created: float
+
+
+_POST = msgspec.json.Decoder(FeedbackPost)
+
+
+async def post_feedback(call: Call) -> Reply:
+    """`POST /v1/palier/feedback`. It is shown and counted; no threshold is fitted on it."""
+    wire = decode(_POST, call.body)
+    kept = await call.palier.rate(
+        wire.id, principal=call.principal, rating=wire.rating, score=wire.score, comment=wire.comment
+    )
+    return json_reply(
+        FeedbackFacts(
+            trace=kept.trace, rating=kept.rating, score=kept.score, comment=kept.comment, created=kept.created
+        )
+    )

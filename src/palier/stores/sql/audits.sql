@@ -1,0 +1,93 @@
+-- :name keep
+INSERT INTO audit (trace, route, created, label, language, state, due, place, cost, figures)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace) DO UPDATE SET
+    label = excluded.label, state = excluded.state, due = excluded.due, cost = excluded.cost,
+    figures = excluded.figures
+
+-- :name keep_content
+INSERT INTO audit_content (trace, label, expires, words) VALUES (?, ?, ?, ?)
+ON CONFLICT (trace) DO UPDATE SET label = excluded.label, expires = excluded.expires, words = excluded.words
+
+-- :name forget_content
+DELETE FROM audit_content WHERE trace = ?
+
+-- :name drafted
+INSERT OR IGNORE INTO draft (trace, tier) VALUES (?, ?)
+
+-- :name due
+SELECT figures, words FROM audit JOIN audit_content USING (trace)
+WHERE state = 'drawn' AND due <= ? ORDER BY due, trace LIMIT ?
+
+-- :name done
+SELECT figures, CASE WHEN :words THEN words END FROM audit LEFT JOIN audit_content USING (trace)
+WHERE state = 'done' AND (created, trace) > (:after, :after_id) AND (:route = '' OR route = :route)
+ORDER BY created, trace LIMIT :limit
+
+-- :name queue
+SELECT figures, words FROM audit JOIN audit_content USING (trace)
+WHERE state = 'done' AND route = :route AND (place, trace) > (:after, :after_id) AND EXISTS (
+    SELECT 1 FROM draft WHERE draft.trace = audit.trace AND NOT EXISTS (
+        SELECT 1 FROM judgement AS j
+        WHERE j.trace = draft.trace AND j.tier = draft.tier AND j.source IN (SELECT value FROM json_each(:sources))))
+ORDER BY place, trace LIMIT :limit
+
+-- :name judgements
+SELECT trace, tier, source, correct, score, who, created FROM judgement
+WHERE trace IN (SELECT value FROM json_each(:traces)) AND (:source = '' OR source = :source)
+ORDER BY trace, tier, source
+
+-- :name is_draft
+SELECT 1 FROM draft WHERE trace = ? AND tier = ?
+
+-- :name judge
+INSERT INTO judgement (trace, tier, source, correct, score, who, created) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace, tier, source) DO UPDATE SET
+    correct = excluded.correct, score = excluded.score, who = excluded.who, created = excluded.created
+
+-- :name count
+SELECT count(*) FILTER (WHERE state = 'drawn'), count(*) FILTER (WHERE state = 'done'),
+    count(*) FILTER (WHERE state = 'lost'), total(cost),
+    count(*) FILTER (WHERE state = 'done' AND EXISTS (SELECT 1 FROM draft WHERE draft.trace = audit.trace))
+FROM audit WHERE :route = '' OR route = :route
+
+-- :name count_unjudged
+SELECT count(*), count(*) FILTER (WHERE audit_content.trace IS NULL)
+FROM audit LEFT JOIN audit_content USING (trace)
+WHERE state = 'done' AND (:route = '' OR route = :route) AND EXISTS (
+    SELECT 1 FROM draft WHERE draft.trace = audit.trace AND NOT EXISTS (
+        SELECT 1 FROM judgement AS j
+        WHERE j.trace = draft.trace AND j.tier = draft.tier AND j.source IN (SELECT value FROM json_each(:sources))))
+
+-- :name expire
+DELETE FROM audit_content WHERE trace IN (SELECT trace FROM audit_content WHERE expires <= :now LIMIT :limit)
+
+-- :name lose
+UPDATE audit SET state = 'lost', figures = CAST(json_set(CAST(figures AS TEXT), '$.state', 'lost', '$.reason', :reason) AS BLOB)
+WHERE state = 'drawn' AND NOT EXISTS (SELECT 1 FROM audit_content WHERE audit_content.trace = audit.trace)
+
+-- :name rate
+INSERT INTO feedback (trace, principal, rating, score, created) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (trace, principal) DO UPDATE SET
+    rating = excluded.rating, score = excluded.score, created = excluded.created
+
+-- :name comment
+INSERT INTO feedback_content (trace, principal, label, expires, comment) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (trace, principal) DO UPDATE SET
+    label = excluded.label, expires = excluded.expires, comment = excluded.comment
+
+-- :name forget_comment
+DELETE FROM feedback_content WHERE trace = ? AND principal = ?
+
+-- :name ratings
+SELECT trace, principal, rating, score, ifnull(comment, ''), created
+FROM feedback LEFT JOIN feedback_content USING (trace, principal) WHERE trace = ? ORDER BY created, principal
+
+-- :name count_ratings
+SELECT count(*) FILTER (WHERE rating = 'up'), count(*) FILTER (WHERE rating = 'down'), count(feedback.score),
+    avg(feedback.score)
+FROM feedback JOIN trace ON trace.id = feedback.trace WHERE :route = '' OR trace.route = :route
+
+-- :name expire_comments
+DELETE FROM feedback_content WHERE (trace, principal) IN (
+    SELECT trace, principal FROM feedback_content WHERE expires <= :now LIMIT :limit)
