@@ -91,8 +91,8 @@ def replay(
 ) -> Replayed:
     """Apply `policy` to `records`. Raises `InvalidRequest` where they are of other tiers or another fingerprint.
 
-    `questions` (n, d) are their vectors, which a policy may go by (`needs_questions`). `fingerprint` is what the records
-    say they were made under, `cost_range` that of `auc_norm`.
+    `questions` (n, d) are their vectors, which a policy may go by (`needs_questions`). `fingerprint` is what the
+    records say they were made under, `cost_range` that of `auc_norm`.
     """
     check_together(records)
     _check_match(records, policy, fingerprint)
