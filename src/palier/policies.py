@@ -163,4 +163,6 @@ def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:
     promise = str(standing.policy.guarantee)
     ruled_tiers = zip(lower, standing.policy.tiers, strict=False)
     ahead = standing.policy.mode == "route"
+    if standing.policy.guarantee.target != "kept" and top.model.card.generates:
+        top = replace(top, threshold=0.0)  # certified as serving whatever it says: it must not abstain more often
     return (*(landing.under(tier, promise, ahead=ahead) for landing, tier in ruled_tiers), top)

@@ -93,7 +93,9 @@ def _report(
         kept, np.take_along_axis(fitted.judged.losses, np.minimum(served, table.below - 1)[:, None], 1)[:, 0], np.nan
     )
     notes = list(reading.notes)
-    for tier, calibrator in zip(table.tiers, fitted.calibrators, strict=False):
+    for tier, signals, calibrator in zip(table.tiers, table.signals, fitted.calibrators, strict=False):
+        if not set(signals.names) <= set(calibrator.names) and policy is not None and policy.mode == "cascade":
+            notes.append(f"tier `{tier}`: with {len(signals.rows)} records it goes by its confidence alone")
         if calibrator.constant:
             notes.append(f"tier `{tier}`: {', '.join(calibrator.constant)} never varied, and say nothing")
     return Report(

@@ -7,7 +7,7 @@ order of the signal is the path, whatever is fitted, so that every row can certi
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,11 @@ FIT_A_FEATURE = 5
 """Rows to fit on: a share, a few for each feature, never more than half. With 0.15 of 300 and of 1,000 rows the mean
 coverage of two tiers of MMLU was the best of .1 to .4."""
 MOST_FIT = 0.5
+CONFIDENCE = "confidence"
+"""The signal that is a confidence already: the packaged one, fitted elsewhere."""
+ROWS_A_FEATURE = 30
+"""With fewer, a tier that has a confidence among its signals goes by that alone: what many signals could teach would
+take more rows from certifying than it gains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,7 @@ def fit(table: Table, aim: Aim, *, vectors: Vectors | None = None, mode: Mode = 
 
     `vectors` (n, d) of the questions make them a signal; they are all that `route` goes by.
     """
+    table = replace(table, signals=tuple(_told_enough(signals) for signals in table.signals))
     _check_labels(table, aim, mode)
     if mode == "route" and vectors is None:
         raise InvalidRequest("to choose a tier before it answers, the questions are needed", param="text")
@@ -167,6 +173,11 @@ def fit(table: Table, aim: Aim, *, vectors: Vectors | None = None, mode: Mode = 
         target=aim.target,
     )
     return Fitted(learnt.calibrators, certificate, scores, judged, rows, learnt.questions, tuple(found), mode)
+
+
+def _told_enough(signals: Signals) -> Signals:
+    few = len(signals.rows) < ROWS_A_FEATURE * len(signals.names)
+    return signals.only(CONFIDENCE) if few and CONFIDENCE in signals.names else signals
 
 
 def _check_labels(table: Table, aim: Aim, mode: Mode) -> None:

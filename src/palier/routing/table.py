@@ -26,6 +26,10 @@ class Signals:
         here = chosen[self.rows]
         return replace(self, matrix=self.matrix[here], rows=self.rows[here])
 
+    def only(self, name: str) -> Signals:
+        """With one of the columns alone."""
+        return replace(self, names=(name,), matrix=self.matrix[:, [self.names.index(name)]])
+
     def joined(self, name: str, column: Floats) -> Signals:
         """With one more column, given for all (n,) rows."""
         return replace(self, names=(*self.names, name), matrix=np.column_stack((self.matrix, column[self.rows])))
