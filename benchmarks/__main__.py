@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, on a machine that does nothing else: `make bench`, about forty minutes.
+"""Every benchmark, one after the other, on a machine that does nothing else: `make bench`, about fifty minutes.
 
 Those of the public data run when PALIER_BENCH_DATA names their folder.
 """

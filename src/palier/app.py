@@ -16,6 +16,7 @@ import msgspec
 
 from palier import ingest, pipeline, registry, text
 from palier.audits import Feedback
+from palier.cards import ModelCard
 from palier.config import Route, Settings, audit_share, highest_label, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.fingerprint import fingerprint
@@ -26,7 +27,7 @@ from palier.pipeline import feedback
 from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
-from palier.policies import Policies, RouteStatus, Ruled
+from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
 from palier.retrieval import sentence_model
@@ -34,24 +35,14 @@ from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
+from palier.routing.policy import digest
 from palier.stores.audits import SqliteAudits
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.traces import SqliteTraces
-from palier.types import (
-    Completed,
-    Document,
-    Event,
-    Hit,
-    Label,
-    Message,
-    ModelCard,
-    Parameters,
-    Principal,
-    Request,
-    Result,
-)
+from palier.types import Completed, Document, Event, Hit, Label, Message, Parameters, Principal, Request, Result
+from palier.watching import Watch
 
 T = TypeVar("T")
 
@@ -115,6 +106,7 @@ class Palier:
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
+        self.watch = Watch(self._drawn, self.policies)
 
     @classmethod
     @asynccontextmanager
@@ -159,12 +151,13 @@ class Palier:
                 models=models,
             )
             stack.push_async_callback(palier.auditor.stop)
-            looking = asyncio.create_task(palier.policies.keep_looking(), name="palier-policies")
-            stack.push_async_callback(_cancel, looking)
+            for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
+                stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
             yield palier
 
     def _wire(self, route: Route) -> pipeline.Parts:
         landings = tuple(self._landing(route, index) for index in range(len(route.tiers)))
+        made_of = fingerprint(self.settings, route, landings, self.encoder.name)
         return pipeline.Parts(
             landings=landings,
             collections=route.collections,
@@ -183,6 +176,7 @@ class Palier:
             retention_s=self.settings.store.retention_days * DAY_S,
             keep_content=self.settings.store.record_content,
             sample=self._sample(route, landings),
+            fingerprint=digest(made_of),
         )
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
@@ -222,9 +216,9 @@ class Palier:
             otherwise_climbs=route.without_policy == "climb",
         )
 
-    def _relay(self, route: str, landings: tuple[Landing, ...]) -> None:
+    def _relay(self, route: str, standing: Standing, landings: tuple[Landing, ...]) -> None:
         """From now on requests of `route` climb `landings`; those on their way go on as they began."""
-        self._parts[route] = replace(self._parts[route], landings=landings)
+        self._parts[route] = replace(self._parts[route], landings=landings, policy=standing.rules)
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -361,7 +355,7 @@ class Palier:
 
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""
-        return self.policies.status()
+        return self.policies.status(self.watch.words)
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """{"ok", "detail"} of each model by name."""

@@ -84,6 +84,10 @@ class Audit(Data, frozen=True, kw_only=True):
     attempts: int = 0
     tiers: tuple[AuditTier, ...] = ()
     fingerprint: str = ""
+    policy: str = ""
+    """Names the policy that decided of the request; empty where none did."""
+    served: str = ""
+    """The tier that served the request; empty for an abstention."""
     judgements: tuple[Judgement, ...] = ()
     words: AuditWords | None = None
 

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from palier.cards import Price
 from palier.errors import ConfigurationError
-from palier.types import Label, Price
+from palier.types import Label
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

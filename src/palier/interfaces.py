@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.audits import Audit, AuditCount, Feedback, FeedbackCount, Judgement
+from palier.cards import ModelCard
 from palier.types import (
     Data,
     Decision,
@@ -25,7 +26,6 @@ from palier.types import (
     Features,
     Hit,
     Label,
-    ModelCard,
     Passage,
     Principal,
     Prompt,
@@ -282,6 +282,22 @@ class Judgements(Protocol):
 
     async def count(self, *, route: str = "", sources: Sequence[str] = ()) -> AuditCount:
         """How far those of `route` (all where empty) are; judged: every draft, by one of `sources`."""
+        ...
+
+
+class Watched(Protocol):
+    """Judged audits, each counted once by what watches a policy's promise."""
+
+    async def unwatched(self, route: str, source: str, limit: int) -> list[Audit]:
+        """Those of `route` that are done, with every draft judged by `source`, and not counted yet; oldest first."""
+        ...
+
+    async def watch_state(self, route: str, policy: str) -> bytes | None:
+        """What was kept of those counted under `policy`."""
+        ...
+
+    async def count_watched(self, route: str, policy: str, state: bytes, traces: Sequence[str]) -> None:
+        """Count `traces` and keep `state`, in one commit."""
         ...
 
 

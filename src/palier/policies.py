@@ -29,6 +29,11 @@ class Standing:
     problem: str = ""
     broken: str = ""
 
+    @property
+    def rules(self) -> str:
+        """Names the policy that decides; empty where none does."""
+        return policies.identity(self.policy) if self.policy and not self.broken else ""
+
     def __str__(self) -> str:
         if self.broken:
             return self.broken
@@ -42,6 +47,7 @@ class RouteStatus(Data, frozen=True, kw_only=True):
     tiers: tuple[str, ...]
     calibrated: bool
     words: str
+    watch: str
     policy: str
     fingerprint: dict[str, str]
 
@@ -56,13 +62,16 @@ class Ruled:
     otherwise_climbs: bool
 
 
+Changed = Callable[[str, Standing, tuple[Landing, ...]], None]
+
+
 class Policies:
-    """Which policy each route follows. `changed` is called with a route's name and its landings whenever that changes.
+    """Which policy each route follows. `changed` is called with a route, how it stands, and its landings under that.
 
     A file that cannot be read, or was made for something else, is refused and said; the route is then not calibrated.
     """
 
-    def __init__(self, routes: Mapping[str, Ruled], changed: Callable[[str, tuple[Landing, ...]], None]) -> None:
+    def __init__(self, routes: Mapping[str, Ruled], changed: Changed) -> None:
         self._routes = routes
         self._changed = changed
         self._seen: dict[str, tuple[int, int, int] | None] = {}
@@ -72,14 +81,19 @@ class Policies:
         """How `route` stands now."""
         return self._standings[route]
 
-    def status(self) -> list[RouteStatus]:
-        """How every route stands."""
+    def held(self) -> dict[str, Policy]:
+        """The policies that hold, by route; also those whose promise broke."""
+        return {name: s.policy for name, s in self._standings.items() if s.policy is not None}
+
+    def status(self, watches: Mapping[str, str]) -> list[RouteStatus]:
+        """How every route stands; `watches` says in words what watching it found."""
         return [
             RouteStatus(
                 route=name,
                 tiers=tuple(landing.name for landing in self._routes[name].landings),
                 calibrated=standing.policy is not None and not standing.broken,
                 words=str(standing),
+                watch=watches.get(name, ""),
                 policy=str(self._routes[name].path or ""),
                 fingerprint=dict(self._routes[name].fingerprint),
             )
@@ -112,7 +126,7 @@ class Policies:
             log.warning("route `%s` is not calibrated: %s", name, standing.problem)
         elif before is not None:
             log.info("route `%s`: %s", name, standing)
-        self._changed(name, _under(ruled, standing))
+        self._changed(name, standing, _under(ruled, standing))
 
 
 def _mark(path: Path | None) -> tuple[int, int, int] | None:

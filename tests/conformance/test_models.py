@@ -12,6 +12,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.errors import PalierError
 from palier.interfaces import Model, Resources
@@ -22,7 +23,7 @@ from palier.privacy.connector import HttpConnector
 from palier.testing.models import ModelsSuite
 from palier.testing.player import plays
 from palier.testing.upstream import Upstream
-from palier.types import Event, Message, ModelCard, Parameters, Prompt, ToolCall
+from palier.types import Event, Message, Parameters, Prompt, ToolCall
 
 ANSWER = "Rennes is the capital of Brittany, and Paris that of France."
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from palier.calibrate.policies import Outcome, calibrate
+from palier.calibrate.questions import vectors
 from palier.calibrate.reading import Reading, read
 from palier.calibrate.replay import Replayed, replay
 
-__all__ = ["Outcome", "Reading", "Replayed", "calibrate", "read", "replay"]
+__all__ = ["Outcome", "Reading", "Replayed", "calibrate", "read", "replay", "vectors"]

@@ -12,9 +12,10 @@ import numpy as np
 from palier.calibrate.reading import Reading
 from palier.calibrate.report import Report, ReportTier, Segment, Shortfall, curve_of
 from palier.errors import InvalidRequest
+from palier.interfaces import Vectors
 from palier.metrics import reliability
 from palier.routing import bounds
-from palier.routing.fitting import Aim, Fitted, fit
+from palier.routing.fitting import Aim, Fitted, Mode, fit
 from palier.routing.policy import Guarantee, Policy, digest
 from palier.routing.risk import upper_bound
 from palier.routing.shortfall import abstention_at_least, labels_needed
@@ -35,11 +36,14 @@ def calibrate(
     *,
     route: str = "",
     fingerprint: Mapping[str, str] | None = None,
+    questions: Vectors | None = None,
+    mode: Mode = "cascade",
     segments: bool = False,
     today: str = "",
 ) -> Outcome:
     """A policy for `aim` from records, and the report on it. Raises `InvalidRequest` where they cannot tell.
 
+    `questions` (n, d) are the records' vectors, where they are to be a signal; in mode `route`, the only one.
     `fingerprint` is that of the route it is for; records that say they were made under another are refused. `today`
     (YYYY-MM-DD) is when it was fitted.
     """
@@ -51,11 +55,11 @@ def calibrate(
             param="fingerprint",
         )
     table = tabulate(reading.records)
-    fitted = fit(table, aim)
+    fitted = fit(table, aim, vectors=questions, mode=mode)
     policy = None
     if fitted.certificate is not None:
         guarantee = _guarantee(fitted, aim, reading, table, today or time.strftime("%Y-%m-%d"))
-        policy = Policy(tiers=fitted.tiers(table), guarantee=guarantee, route=route, fingerprint=found)
+        policy = Policy(tiers=fitted.tiers(table), guarantee=guarantee, mode=mode, route=route, fingerprint=found)
     return Outcome(policy, _report(fitted, aim, table, reading, segments=segments, policy=policy))
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from palier.errors import InvalidRequest
+from palier.interfaces import Vectors
 from palier.metrics import curves
 from palier.routing import bounds
+from palier.routing.ahead import EARLY, QUESTION
 from palier.routing.cascade import decide
-from palier.routing.policy import Policy, digest
-from palier.routing.records import Record, check_together
-from palier.types import Data
+from palier.routing.policy import Policy, PolicyTier, digest
+from palier.routing.records import Record, TierRecord, check_together
+from palier.types import Data, Features
 
 CONFIDENCE = 0.95
 """Of the interval of the risk, two-sided."""
@@ -48,15 +50,18 @@ class _Row:
 
     __slots__ = ("cost", "loss", "served", "top_loss")
 
-    def __init__(self, record: Record, policy: Policy) -> None:
+    def __init__(self, record: Record, policy: Policy, vector: Vectors | None) -> None:
         self.cost: float | None = 0.0
         self.served: int | None = None
         for index, (tier, rule) in enumerate(zip(record.tiers, policy.tiers, strict=True)):
             if tier.skipped:
                 continue
-            self.cost = None if self.cost is None or tier.cost is None else self.cost + tier.cost
-            probability = rule.probability(tier.features) if tier.features else None
-            if decide(probability, rule.threshold, guarantee="replayed").action == "stay":
+            asked = rule.asked(vector)
+            probability = _probability(policy, rule, tier, asked)
+            stays = decide(probability, rule.threshold, guarantee="replayed").action == "stay"
+            if not rule.passes_over(asked) and (stays or policy.mode == "cascade"):
+                self.cost = None if self.cost is None or tier.cost is None else self.cost + tier.cost
+            if stays and not _in_vain(rule, tier, asked):
                 self.served = index
                 break
         self.loss = policy.guarantee.abstain_loss if self.served is None else record.tiers[self.served].loss
@@ -64,16 +69,37 @@ class _Row:
         self.top_loss = policy.guarantee.abstain_loss if top.skipped else top.loss
 
 
+def _probability(policy: Policy, rule: PolicyTier, tier: TierRecord, asked: Features) -> float | None:
+    """As the gateway has it: of a draft without signals there is none."""
+    if policy.mode == "cascade" and not tier.features:
+        return None
+    return rule.probability({**tier.features, **asked})
+
+
+def _in_vain(rule: PolicyTier, tier: TierRecord, asked: Features) -> bool:
+    """Whether the gateway would not have asked the tier, or cut its draft short."""
+    return bool(rule.passes_over(asked) or (EARLY in tier.features and rule.cuts(tier.features[EARLY])))
+
+
 def replay(
-    records: Sequence[Record], policy: Policy, *, cost_range: tuple[float, float] | None = None, fingerprint: str = ""
+    records: Sequence[Record],
+    policy: Policy,
+    *,
+    questions: Vectors | None = None,
+    cost_range: tuple[float, float] | None = None,
+    fingerprint: str = "",
 ) -> Replayed:
     """Apply `policy` to `records`. Raises `InvalidRequest` where they are of other tiers or another fingerprint.
 
-    `fingerprint` is what the records say they were made under, `cost_range` that of `auc_norm`.
+    `questions` (n, d) are their vectors, which a policy may go by (`needs_questions`). `fingerprint` is what the
+    records say they were made under, `cost_range` that of `auc_norm`.
     """
     check_together(records)
     _check_match(records, policy, fingerprint)
-    rows = [_Row(record, policy) for record in records]
+    if needs_questions(policy) and (questions is None or len(questions) != len(records)):
+        raise InvalidRequest("the policy goes by the questions, and their vectors are not there", param="text")
+    vectors = [None if questions is None else questions[n : n + 1] for n in range(len(records))]
+    rows = [_Row(record, policy, vector) for record, vector in zip(records, vectors, strict=True)]
     top = len(policy.tiers) - 1
     kept = [row for row in rows if row.served is not None and row.served < top]
     risk, low, high = _risk(rows, kept, policy)
@@ -89,7 +115,7 @@ def replay(
         cost=cost,
         quality=quality,
         shares=shares,
-        auc_norm=_auc_norm(records, policy, cost_range),
+        auc_norm=_auc_norm(records, policy, vectors, cost_range),
         savings=_savings(records, cost, quality, len(kept) / len(rows)),
         holds=None if low is None else low <= policy.guarantee.risk,
     )
@@ -113,7 +139,7 @@ def _check_match(records: Sequence[Record], policy: Policy, fingerprint: str) ->
     for record in records:
         for tier, rule in zip(record.tiers, policy.tiers, strict=True):
             needed = rule.calibrator.names if rule.calibrator and tier.features else ()
-            if missing := [name for name in needed if name not in tier.features]:
+            if missing := [name for name in needed if name not in tier.features and name != QUESTION]:
                 raise InvalidRequest(
                     f"record `{record.id}`, tier `{tier.name}`: feature `{missing[0]}` is missing",
                     hint="the policy was fitted on it",
@@ -198,20 +224,34 @@ def _times(factor: float, value: float | None) -> float | None:
     return None if value is None else factor * value
 
 
-def _auc_norm(records: Sequence[Record], policy: Policy, cost_range: tuple[float, float] | None) -> float | None:
+def _auc_norm(
+    records: Sequence[Record],
+    policy: Policy,
+    vectors: Sequence[Vectors | None],
+    cost_range: tuple[float, float] | None,
+) -> float | None:
     """The area under the error-cost curve of the policy's confidences; None where costs or labels are unknown."""
     correct = [[tier.loss for tier in record.tiers] for record in records]
     cost = [[tier.cost for tier in record.tiers] for record in records]
     if any(value is None for row in (*correct, *cost) for value in row):
         return None
-    scores = np.array([[_confidence(policy, record, j) for j in range(len(policy.tiers) - 1)] for record in records])
+    scores = np.array([_confidences(policy, r, v) for r, v in zip(records, vectors, strict=True)])
     curve = curves.error_cost_curve(scores, 1.0 - np.array(correct, dtype=np.float64), np.array(cost, dtype=np.float64))
     if curve.cost[0] >= curve.cost[-1] and cost_range is None:
         return None
     return curves.auc_norm(curve, cost_range)
 
 
-def _confidence(policy: Policy, record: Record, tier: int) -> float:
-    features = record.tiers[tier].features
-    probability = policy.tiers[tier].probability(features) if features else None
-    return -1.0 if probability is None else probability
+def _confidences(policy: Policy, record: Record, vector: Vectors | None) -> list[float]:
+    """The probability of each tier below the top; -1 where it could not be kept."""
+    found = []
+    for tier, rule in zip(record.tiers[:-1], policy.tiers, strict=False):
+        asked = rule.asked(vector)
+        probability = None if _in_vain(rule, tier, asked) else _probability(policy, rule, tier, asked)
+        found.append(-1.0 if probability is None else probability)
+    return found
+
+
+def needs_questions(policy: Policy) -> bool:
+    """Whether it goes by the vectors of the questions."""
+    return any(rule.asks for rule in policy.tiers)

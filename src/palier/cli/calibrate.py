@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from palier.calibrate import Reading, Replayed
     from palier.calibrate.replay import Saving
     from palier.calibrate.report import Report, ReportTier, Segment
+    from palier.interfaces import Vectors
     from palier.policies import RouteStatus
+    from palier.routing.records import Record
 
 NOT_CERTIFIABLE = 3
 
@@ -30,6 +32,8 @@ Confidence = Annotated[float, typer.Option("--confidence", help="How sure that m
 Target = Annotated[str, typer.Option("--target", help="kept, regret or total: whose errors are bounded.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The policy.")]
 Route = Annotated[str, typer.Option("--route", help="The route it is for.", show_default="the only one, if any")]
+Questions = Annotated[bool, typer.Option("--questions", help="Let the question be a signal: records need `text`.")]
+Mode = Annotated[str, typer.Option("--mode", help="cascade: judge drafts; route: choose a tier by the question alone.")]
 Segments = Annotated[bool, typer.Option("--segments", help="Bound the error within each segment, too.")]
 AbstainLoss = Annotated[float, typer.Option("--abstain-loss", help="What an abstention counts as, in `total`.")]
 Source = Annotated[str, typer.Option("--label-source", help="Labels of this source.", show_default="the only one")]
@@ -47,6 +51,8 @@ def calibrate(
     output: Output = Path("policy.json"),
     route: Route = "",
     config: Config = CONFIG,
+    mode: Mode = "cascade",
+    questions: Questions = False,
     segments: Segments = False,
     abstain_loss: AbstainLoss = 1.0,
     label_source: Source = "",
@@ -63,6 +69,7 @@ def calibrate(
         from palier.routing.fitting import Aim
 
         aim = Aim(risk, confidence, _target(target), abstain_loss)
+        way = _mode(mode)
         with _lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
         in_project = bool(route) or config.exists()
@@ -72,6 +79,8 @@ def calibrate(
             aim,
             route=status.route if status else "",
             fingerprint=status.fingerprint if status else None,
+            questions=_embedded(reading.records) if questions or way == "route" else None,
+            mode=way,
             segments=segments,
         )
         if outcome.policy is not None:
@@ -103,13 +112,20 @@ def replay(
 
     def main() -> None:
         from palier import calibrate as calibration
+        from palier.calibrate.replay import needs_questions
         from palier.routing import policy as policies
 
         limits = _range(cost_range)
         made = policies.load(policy)
         with _lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
-        found = calibration.replay(reading.records, made, cost_range=limits, fingerprint=reading.fingerprint)
+        found = calibration.replay(
+            reading.records,
+            made,
+            questions=_embedded(reading.records) if needs_questions(made) else None,
+            cost_range=limits,
+            fingerprint=reading.fingerprint,
+        )
         if as_json:
             terminal.json_line(found)
         else:
@@ -170,6 +186,24 @@ async def _status(config: Path, route: str, reading: Reading) -> RouteStatus | N
             param="tiers",
         )
     return found[route]
+
+
+def _embedded(records: Sequence[Record]) -> Vectors:
+    """The questions' vectors, with a bar meanwhile: some hundred are made in a second."""
+    from rich.progress import Progress
+
+    from palier.calibrate import vectors
+
+    with Progress(console=terminal.err(), transient=True) as bar:
+        task = bar.add_task("reading the questions", total=len(records))
+        return vectors(records, done=lambda count: bar.advance(task, count))
+
+
+def _mode(name: str) -> Literal["cascade", "route"]:
+    match name:
+        case "cascade" | "route":
+            return name
+    raise InvalidRequest(f"--mode is `{name}`", hint="cascade or route", param="mode")
 
 
 def _target(name: str) -> Literal["kept", "regret", "total"]:

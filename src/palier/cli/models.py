@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from palier.cards import ModelCard
 from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Json
-from palier.types import JSON, ModelCard
+from palier.types import JSON
 
 if TYPE_CHECKING:
     from palier.server.speeds import Speed

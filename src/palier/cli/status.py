@@ -19,6 +19,8 @@ def status(config: Config = CONFIG, as_json: Json = False) -> None:
                 continue
             style = "green" if route.calibrated else "yellow"
             out.print(terminal.styled((f"{route.route}: ", "bold"), (route.words, style)), soft_wrap=True)
+            if route.watch:
+                out.print(terminal.styled((f"{'':{len(route.route) + 2}}{route.watch}", "dim")), soft_wrap=True)
         if not found:
             terminal.note("there are no routes: add [routes.NAME] to palier.toml")
 

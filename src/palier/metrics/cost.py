@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from palier.types import UNKNOWN, ModelCard, Price, Quantity, Usage
+from palier.cards import ModelCard, Price
+from palier.types import UNKNOWN, Quantity, Usage
 
 
 def cost(card: ModelCard, usage: Usage | None) -> Quantity:

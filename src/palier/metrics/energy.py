@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from palier.types import ModelCard, Quantity
+from palier.cards import ModelCard
+from palier.types import Quantity
 
 
 def energy(card: ModelCard, busy_ms: float) -> Quantity:

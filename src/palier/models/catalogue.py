@@ -14,9 +14,9 @@ from importlib import resources
 
 import msgspec
 
+from palier.cards import CAPABILITIES, ModelCard
 from palier.config import Model as Settings
 from palier.errors import ConfigurationError
-from palier.types import CAPABILITIES, ModelCard
 
 
 class Wheel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

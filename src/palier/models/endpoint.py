@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from palier.cards import CAPABILITIES as ALL
+from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.errors import (
     Busy,
@@ -32,8 +34,7 @@ from palier.interfaces import Connector, Reply, Resources
 from palier.models import catalogue, wire
 from palier.models.breaker import Breaker
 from palier.models.refusals import parse, refusal
-from palier.types import CAPABILITIES as ALL
-from palier.types import Event, ModelCard, Prompt
+from palier.types import Event, Prompt
 
 RETRIED = frozenset({429, 502, 503, 504})
 PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0

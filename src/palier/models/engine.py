@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.errors import Busy, ConfigurationError, Unavailable, UpstreamGarbage, UpstreamTimeout
 from palier.interfaces import Connector, Resources
@@ -24,7 +25,7 @@ from palier.models import catalogue, engine_request, weights, wire
 from palier.models.engine_child import Configuration
 from palier.models.engine_process import Child, Supervisor
 from palier.models.refusals import refusal
-from palier.types import Delta, Event, Finish, Metered, ModelCard, Prompt, ToolDelta, Usage
+from palier.types import Delta, Event, Finish, Metered, Prompt, ToolDelta, Usage
 
 CONTEXT = 2048
 """Tokens a request may use where the settings do not say: memory grows with it, times `parallel`."""

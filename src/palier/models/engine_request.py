@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from palier.cards import ModelCard
 from palier.errors import InvalidRequest
 from palier.models import schemas, wire
-from palier.types import JSON, ModelCard, Parameters, Prompt
+from palier.types import JSON, Parameters, Prompt
 
 MAX_CHOICES = 16
 MAX_STOPS = 16

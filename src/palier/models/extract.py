@@ -11,13 +11,14 @@ from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 
+from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.interfaces import Encoder, Resources, Vectors, Workers
 from palier.models import catalogue
 from palier.models.choosing import NOTHING, Quotation, choose, shortlist
 from palier.models.quoting import Evidence, weigh
 from palier.text import detect
-from palier.types import Cited, Delta, Event, Finish, Hit, Metered, ModelCard, Prompt, Usage
+from palier.types import Cited, Delta, Event, Finish, Hit, Metered, Prompt, Usage
 
 _TOGETHER = 4
 """Texts that an encoder takes as questions, before documents that wait (`SentenceEncoder`)."""

@@ -20,6 +20,7 @@ from typing import Literal
 
 import msgspec
 
+from palier.cards import CAPABILITIES, ModelCard
 from palier.config import Model as Settings
 from palier.errors import (
     Busy,
@@ -36,20 +37,7 @@ from palier.interfaces import Resources
 from palier.models import catalogue
 from palier.models.refusals import context_exceeded
 from palier.models.scripted import cut, tokens
-from palier.types import (
-    CAPABILITIES,
-    Data,
-    Delta,
-    Event,
-    Finish,
-    Metered,
-    ModelCard,
-    Prompt,
-    TokenLogprob,
-    ToolCall,
-    ToolDelta,
-    Usage,
-)
+from palier.types import Data, Delta, Event, Finish, Metered, Prompt, TokenLogprob, ToolCall, ToolDelta, Usage
 
 FAILURES: dict[str, type[PalierError]] = {
     "busy": Busy,

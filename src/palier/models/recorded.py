@@ -13,12 +13,13 @@ from pathlib import Path
 
 import msgspec
 
+from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.errors import ConfigurationError, UpstreamError
 from palier.interfaces import Resources
 from palier.models import catalogue
 from palier.models.scripted import cut
-from palier.types import Cited, Data, Delta, Event, Finish, Label, ModelCard, Prompt
+from palier.types import Cited, Data, Delta, Event, Finish, Label, Prompt
 
 MAX_FILE_BYTES = 64_000_000
 

@@ -71,7 +71,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     Raises `InvalidRequest` when no tier can honour the request, and the last tier's error when every tier that was
     asked failed. A request that is left, cancelled or failed is recorded too.
     """
-    journey = Journey(request, parts.retention_s, parts.keep_content)
+    journey = Journey(request, parts.retention_s, parts.keep_content, parts.fingerprint, parts.policy)
     place = parts.sample.draw(request) if parts.sample else None  # before anything is known of the request
     try:
         await _prepare(journey, parts)
@@ -106,7 +106,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         raise
     finally:
         if parts.sample and place is not None and journey.result and not journey.error:
-            await parts.sample.keep(journey, place, parts.fingerprint)
+            await parts.sample.keep(journey, place)
         else:
             await parts.traces.record(journey.trace())
     assert journey.result is not None

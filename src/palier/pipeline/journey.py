@@ -42,6 +42,8 @@ class Journey:
     request: Request
     retention_s: float
     keep_content: bool = True
+    fingerprint: str = ""
+    policy: str = ""
     started: float = field(default_factory=time.perf_counter)
     steps: list[Step] = field(default_factory=list)
     drafts: dict[str, Draft] = field(default_factory=dict)
@@ -232,6 +234,8 @@ class Journey:
             parameters=_told(request),
             stream=request.stream,
             error=self.error,
+            fingerprint=self.fingerprint,
+            policy=self.policy if request.tier is None else "",
             answers=self._answers(),
             content=self._content(created) if self.keep_content else None,
         )

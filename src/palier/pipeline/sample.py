@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-import msgspec
-
 from palier.audits import Audit, AuditTier, AuditWords
 from palier.interfaces import Audits
 from palier.pipeline.journey import Journey
@@ -41,11 +39,10 @@ class Sample:
         drawn = int.from_bytes(blake2b(request.id.encode(), key=self.key, digest_size=8).digest()) / 2**64
         return drawn / self.share if drawn < self.share else None
 
-    async def keep(self, journey: Journey, place: float, fingerprint: str) -> None:
+    async def keep(self, journey: Journey, place: float) -> None:
         """Keep an answered request with its trace, what it asked already, and what the audit needs to go on."""
         trace = journey.trace()
-        audit = _audit(journey, trace, place, self.stairs)
-        await self.audits.draw(trace, msgspec.structs.replace(audit, fingerprint=fingerprint))
+        await self.audits.draw(trace, _audit(journey, trace, place, self.stairs))
         self.wake()
 
 
@@ -69,6 +66,9 @@ def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]
         place=place,
         stairs=stairs,
         due=trace.created,
+        fingerprint=trace.fingerprint,
+        policy=trace.policy,
+        served=trace.tier or "",
         tiers=tuple(_reused(step) for step in steps),
         words=AuditWords(
             label=content.label,

@@ -23,6 +23,8 @@ QUESTION = "question"
 """The signal that a question gives: the log-odds of its model."""
 EARLY = "early_logprob"
 """The signal of how a draft began: the mean log-probability of its first 16 tokens, in nats."""
+MOST_QUESTIONS = 4_000
+"""That a question model is fitted on: the time grows with the cube, and what more of them teach is little."""
 _FEW_KEPT = 20
 """Fewer kept rows do not show how low a draft may begin that is kept in the end."""
 
@@ -58,10 +60,11 @@ def with_questions(
                 f"tier `{table.tiers[tier]}` answered {len(here)} of the questions to fit on",
                 hint=f"at least {MIN_ROWS} are needed: more records",
             )
-        model, own_rows = cross_fit_questions(vectors[here], 1.0 - table.losses[here, tier])
+        taught = here[:: -(-len(here) // MOST_QUESTIONS)]
+        model, own_rows = cross_fit_questions(vectors[taught], 1.0 - table.losses[taught, tier])
         column = np.zeros(len(table))
         column[rows] = odds(model.probability(vectors[rows]))
-        column[here] = odds(own_rows)
+        column[taught] = odds(own_rows)
         signals.append(Signals((QUESTION,), column[rows][:, None], rows) if alone else own.joined(QUESTION, column))
         models.append(model)
     return replace(table, signals=tuple(signals)), tuple(models)

@@ -144,6 +144,11 @@ def digest(fingerprint: Mapping[str, str]) -> str:
     return hashlib.blake2b(msgspec.json.encode(sorted(fingerprint.items())), digest_size=8).hexdigest()
 
 
+def identity(policy: Policy) -> str:
+    """Names a policy: 16 hexadecimal digits. Traces and audits say by which they were decided."""
+    return hashlib.blake2b(msgspec.json.encode(policy), digest_size=8).hexdigest()
+
+
 def differences(made_for: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     """What differs between two fingerprints, in words; empty where nothing does."""
     names = sorted({*made_for, *found}, key=lambda name: (name not in made_for, name))

@@ -4,7 +4,7 @@ Gaussian-process regression of the outcomes, which is kernel ridge regression (R
 for Machine Learning, 2006, chapter 2): a smooth nearest-neighbour estimate that returns to the base rate far from every
 question it knows. Bandwidth and noise are judged by the squared error when each question is left out, in closed form
 (section 5.4.2): the best where they beat the usual ones by two standard errors, for questions of one subject err
-together; where not even the chosen beat the base rate by one, the base rate is the model.
+together. Where the chosen do not beat the base rate, the base rate is the model.
 
 To rank who should climb, fit `gains(lower, upper)`: a question that every tier fails is not worth climbing for, and the
 probability that the lower tier is right cannot tell it from one that only the upper tier answers.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -114,11 +114,10 @@ def gains(lower: ArrayLike, upper: ArrayLike) -> Array:
 
 
 def fit_questions(vectors: Vectors, outcomes: ArrayLike, *, seed: int = 0) -> QuestionModel:
-    """Fit on vectors, shape (n, d), and outcomes in [0, 1], shape (n,), of n >= 20 questions; their order is of no
-    consequence. About 5 s for 1,500 questions of 512 numbers; of more, `seed` draws 1,500 to choose the settings on.
+    """Fit on vectors (n, d) and outcomes (n,) in [0, 1] of n >= 20 questions, in any order: about 5 s for 1,500.
 
-    Raises `InvalidRequest` for other shapes, numbers that are not finite or no outcomes, fewer questions, and outcomes
-    that are all the same.
+    Of more, `seed` draws those that settings are chosen on. Raises `InvalidRequest` for other shapes, numbers that are
+    not finite or no outcomes, fewer questions, and outcomes that are all the same.
     """
     return cross_fit_questions(vectors, outcomes, seed=seed)[0]
 
@@ -126,48 +125,43 @@ def fit_questions(vectors: Vectors, outcomes: ArrayLike, *, seed: int = 0) -> Qu
 def cross_fit_questions(vectors: Vectors, outcomes: ArrayLike, *, seed: int = 0) -> tuple[QuestionModel, Array]:
     """What `fit_questions` does, and for each row the probability, shape (n,), of a model that its question is not in.
 
-    These are what another model may be stacked on: the model has seen its own rows, and would look better on them than
-    it is. Equal vectors are one question and left out together. Settings and base rate come from all rows: leaving the
-    base rate out too would betray each outcome, for it is higher where the row it left out was a failure.
+    These are what another model may be stacked on: on rows it has seen, a model looks better than it is. Equal vectors
+    are one question and left out together. Settings and base rate are those of all rows: a base rate without the row
+    would betray its outcome, for it is higher where that was a failure.
     """
     unit, y = _checked(vectors, outcomes)
     base_rate = float(_bounded(math.fsum(y) / len(y), len(y)))
     asked, which = np.unique(unit, axis=0, return_inverse=True)
-    space = _space(asked)
+    kept, known = _space(asked)
     counts = np.bincount(which).astype(np.float64)
     order = np.lexsort((y, which))  # sums must not depend on the order of the rows
     residuals = np.bincount(which[order], y[order]) / counts - base_rate
-    part = _drawn(len(asked), seed)
-    setting = _choose(space.restored[part], residuals[part], counts[part])
+    part: NDArray[np.intp] = np.arange(len(asked))
+    if len(asked) > _CHOSEN_ON:
+        part = np.sort(np.random.default_rng(seed).choice(len(asked), _CHOSEN_ON, replace=False))
+    setting = _choose(known[part], residuals[part], counts[part])
     base = QuestionModel(dimension=unit.shape[1], questions=len(y), base_rate=base_rate)
     if setting is None:
         return base, np.full(len(y), base_rate)
     bandwidth, noise = setting
     root = np.sqrt(counts)
-    kernel = np.exp(_squared_distances(space.restored) / -bandwidth) * np.outer(root, root)
+    kernel = np.exp(_squared_distances(known) / -bandwidth) * np.outer(root, root)
     inverse = np.linalg.inv(kernel + noise * np.eye(len(root)))
     solved = inverse @ (root * residuals)
     left_out = base_rate + residuals - solved / (np.diag(inverse) * root)
     weights = (root * solved).astype("<f4").tobytes()
-    fitted = {"bandwidth": bandwidth, "noise": noise, "weights": weights, **space.kept}
+    fitted = {"bandwidth": bandwidth, "noise": noise, "weights": weights, **kept}
     return msgspec.structs.replace(base, **fitted), _bounded(left_out, len(y))[which]
 
 
-class _Space(NamedTuple):
-    """Where questions are compared: axes and questions as a model keeps them, and the questions restored, (n, k)."""
-
-    kept: dict[str, Any]
-    restored: Vectors
-
-
-def _space(asked: Vectors) -> _Space:
-    """The first principal axes of the distinct questions, and these on them, rounded as a model restores them."""
+def _space(asked: Vectors) -> tuple[dict[str, Any], Vectors]:
+    """The distinct questions on their first principal axes: as a model keeps both, and as it restores the questions."""
     _, spread, axes = np.linalg.svd(asked - asked.mean(0), full_matrices=False)
     width = max(1, min(_AXES, int((spread > 1e-5 * max(1.0, spread[0])).sum())))
     packed, axes_scale = _packed(axes[:width].T)
     known, known_scale = _packed(asked @ _restored(packed, axes_scale, asked.shape[1]))
     kept = {"axes": packed, "axes_scale": axes_scale, "known": known, "known_scale": known_scale}
-    return _Space(kept, _restored(known, known_scale, len(asked)))
+    return kept, _restored(known, known_scale, len(asked))
 
 
 def _choose(known: Vectors, residuals: Array, counts: Array) -> tuple[float, float] | None:
@@ -186,17 +180,17 @@ def _choose(known: Vectors, residuals: Array, counts: Array) -> tuple[float, flo
             shrunk = 1.0 / (values + noise)
             errors[share, noise] = (directions @ (along * shrunk) / (energy @ shrunk)) ** 2
     least = min(errors, key=lambda setting: float(errors[setting].sum()))
-    share, noise = least if _beats(errors[least], errors[_USUAL], by=2.0) else _USUAL
-    return (share * typical, noise) if _beats(errors[share, noise], target**2) else None
+    share, noise = least if _beats(errors[least], errors[_USUAL]) else _USUAL
+    return (share * typical, noise) if errors[share, noise].sum() < (target**2).sum() else None
 
 
-def _beats(errors: Array, others: Array, *, by: float = 1.0) -> bool:
-    """Whether they are smaller by more than so many standard errors of the difference.
+def _beats(errors: Array, others: Array) -> bool:
+    """Whether they are smaller by more than two standard errors of the difference.
 
-    What is simpler has the benefit of the doubt (Breiman et al., Classification and Regression Trees, 1984).
+    What is usual has the benefit of the doubt (Breiman et al., Classification and Regression Trees, 1984).
     """
     gained = others - errors
-    return bool(gained.mean() > by * gained.std(ddof=1) / len(gained) ** 0.5)
+    return bool(gained.mean() > 2 * gained.std(ddof=1) / len(gained) ** 0.5)
 
 
 def _checked(vectors: Vectors, outcomes: ArrayLike) -> tuple[Vectors, Array]:
@@ -239,13 +233,6 @@ def _bounded(probability: ArrayLike, questions: int) -> Array:
     return bounded
 
 
-def _drawn(distinct: int, seed: int) -> NDArray[np.intp]:
-    """Which questions settings are chosen on."""
-    if distinct <= _CHOSEN_ON:
-        return np.arange(distinct)
-    return np.sort(np.random.default_rng(seed).choice(distinct, _CHOSEN_ON, replace=False))
-
-
 def _squared_distances(known: Vectors) -> Array:
     exact = known.astype(np.float64)
     squares = (exact**2).sum(1)
@@ -260,6 +247,4 @@ def _packed(matrix: Vectors) -> tuple[bytes, float]:
 
 
 def _restored(packed: bytes, scale: float, rows: int) -> Vectors:
-    matrix = np.frombuffer(packed, np.int8).reshape(rows, -1).astype(np.float32)
-    matrix *= np.float32(scale)
-    return matrix
+    return np.frombuffer(packed, np.int8).reshape(rows, -1).astype(np.float32) * np.float32(scale)

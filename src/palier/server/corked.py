@@ -23,6 +23,11 @@ class CorkedProtocol(H11Protocol):
         """See `asyncio.Protocol`."""
         super().connection_made(CorkedTransport(transport))  # type: ignore[arg-type]
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_lost(exc)
+        self.transport.let_go()  # type: ignore[attr-defined]
+
 
 class CorkedTransport:
     """An `asyncio.Transport` whose `write` waits for the end of the turn."""
@@ -50,6 +55,14 @@ class CorkedTransport:
         self._transport.close()
         if self._transport.get_write_buffer_size():
             self._loop.call_later(LINGER_S, self._transport.abort)
+
+    def let_go(self) -> None:
+        """The connection is lost: leave nothing of it to the collector.
+
+        asyncio's transport holds a method of its own, which keeps it, its socket and its addresses in a circle.
+        """
+        if hasattr(self._transport, "_read_ready_cb"):
+            self._transport._read_ready_cb = None
 
     def _flush(self) -> None:
         if self._held:

@@ -9,11 +9,11 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from palier.app import Palier
+from palier.cards import ModelCard
 from palier.errors import NotFound
 from palier.server.endpoint import Call
 from palier.server.replies import Reply, json_reply
 from palier.server.wire import Sent
-from palier.types import ModelCard
 
 _STARTED = int(time.time())
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier.audits import Feedback
+from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
 from palier.policies import RouteStatus
 from palier.server.admin import (
@@ -33,7 +34,7 @@ from palier.server.admin import (
 )
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import OWNER, Call
-from palier.types import Completed, Document, Event, Hit, Message, ModelCard, Parameters, Principal, Result, Trace
+from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 T = TypeVar("T")
 BATCH_BYTES = MAX_LINE // 8

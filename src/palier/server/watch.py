@@ -47,12 +47,17 @@ class Watch:
             self._task = asyncio.create_task(self._wait(self._receive))
 
     def stop(self) -> None:
-        """The work is done."""
+        """The work is done.
+
+        What is cancelled is let go too: a cancelled task holds its error, whose frames hold this watch, and with it all
+        of the request and its connection.
+        """
         self.over = True
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+        self._worker = self._task = self._timer = None
 
     def ended(self) -> bool:
         """Whether this watch cancelled the work, and nobody else did: to be asked once, when it is cancelled."""

@@ -100,6 +100,29 @@ class SqliteAudits:
 
         return await self._database.read(run)
 
+    # --- those that a guarantee is watched by ----------------------------------------------------------------------
+
+    async def unwatched(self, route: str, source: str, limit: int) -> list[Audit]:
+        """Those judged and not counted yet; see `interfaces.Watched`."""
+        values = {"route": route, "source": source, "limit": max(limit, 0)}
+        return await self._database.read(lambda connection: _page(connection, "unwatched", values, source))
+
+    async def watch_state(self, route: str, policy: str) -> bytes | None:
+        """What was made of those counted; see `interfaces.Watched`."""
+        sql = statements("audits")["watch_state"]
+        found: bytes | None = await self._database.read(lambda connection: connection.execute(sql, (route, policy)).get)
+        return found
+
+    async def count_watched(self, route: str, policy: str, state: bytes, traces: Sequence[str]) -> None:
+        """Count some, in one commit with the state; see `interfaces.Watched`."""
+        sql = statements("audits")
+
+        def run(connection: apsw.Connection) -> None:
+            connection.execute(sql["keep_watch"], (route, policy, state))
+            connection.execute(sql["watched"], (_texts(traces),))
+
+        await self._database.write(run)
+
 
 def _keep(connection: apsw.Connection, audit: Audit) -> None:
     sql, words = statements("audits"), audit.words

@@ -22,9 +22,10 @@ from typing import Any
 
 import pytest
 
+from palier.cards import CAPABILITIES
 from palier.errors import InvalidRequest
 from palier.interfaces import Model
-from palier.types import CAPABILITIES, Cited, Delta, Event, Finish, Message, Metered, Parameters, Prompt
+from palier.types import Cited, Delta, Event, Finish, Message, Metered, Parameters, Prompt
 
 LEAVE_S = 5.0
 """How soon leaving a stream must be over."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from palier.cards import ModelCard, Price
 from palier.metrics.cost import cost, published, total
-from palier.types import ModelCard, Price, Quantity, Usage
+from palier.types import Quantity, Usage
 
 USAGE = Usage(prompt=1_000, completion=500)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from palier.cards import ModelCard
 from palier.metrics.energy import energy
-from palier.types import ModelCard
 
 
 def test_declared_power_times_busy_time() -> None:

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from palier.cards import CAPABILITIES, ModelCard
 from palier.config import Model as Settings
 from palier.config import Price
 from palier.errors import ConfigurationError
 from palier.models import catalogue
-from palier.types import CAPABILITIES, ModelCard
 
 
 def test_every_card_is_sound() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from palier.cards import ModelCard
 from palier.errors import InvalidRequest
 from palier.models import engine_request
 from palier.models.engine import CAPABILITIES
-from palier.types import Message, ModelCard, Parameters, Prompt, ToolCall
+from palier.types import Message, Parameters, Prompt, ToolCall
 
 CARD = ModelCard(name="small", kind="engine", capabilities=CAPABILITIES)
 HELLO = (Message(role="user", content="hello"),)

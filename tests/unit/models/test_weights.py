@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from palier.cards import ModelCard
 from palier.errors import ConfigurationError, MissingExtra, UpstreamError
 from palier.models import catalogue, weights
 from palier.models.catalogue import Entry, Hub, Weights, Wheel
-from palier.types import ModelCard
 
 BYTES = b"GGUF" + bytes(range(256)) * 40
 SHA256 = hashlib.sha256(BYTES).hexdigest()

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from palier.audits import Audit
+from palier.cards import ModelCard
 from palier.config import Route, Tier
 from palier.errors import UpstreamError
 from palier.models.fake import Fake, Rule
@@ -26,7 +27,7 @@ from palier.privacy.egress import EgressGate
 from palier.routing.cascade import decide
 from palier.stores.audits import SqliteAudits
 from palier.stores.traces import SqliteTraces
-from palier.types import Draft, Features, Hit, Label, Message, ModelCard, Parameters, Principal, Prompt, Request
+from palier.types import Draft, Features, Hit, Label, Message, Parameters, Principal, Prompt, Request
 
 AGREEMENT = "agreement f1>=0.6 with tier-3"
 EVERY = 1.0

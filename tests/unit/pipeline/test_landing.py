@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from palier.cards import ModelCard
 from palier.pipeline.landing import Landing, wanted
-from palier.types import Hit, Label, Message, ModelCard, Parameters, Request
+from palier.types import Hit, Label, Message, Parameters, Request
 
 CHAT = frozenset({"chat"})
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from palier.cards import ModelCard
 from palier.errors import InvalidRequest, UpstreamError, UpstreamGarbage
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, stream
@@ -28,7 +29,6 @@ from palier.types import (
     Hit,
     Label,
     Message,
-    ModelCard,
     Parameters,
     Principal,
     Prompt,

@@ -35,15 +35,17 @@ def test_learns_which_questions_are_answered_well() -> None:
 
 
 def test_keeps_the_base_rate_where_questions_say_nothing() -> None:
-    kept = []
-    for seed in range(10):
-        vectors, outcomes, _ = subjects(100, seed=seed, chances=(0.7, 0.7, 0.7))
+    kept = 0
+    for seed in range(20):
+        vectors, outcomes, _ = subjects(285, seed=seed, chances=(0.7, 0.7, 0.7))
         model, left_out = cross_fit_questions(vectors, outcomes)
-        kept.append(not model.informed)
-        if kept[-1]:
-            assert np.unique(model.probability(vectors)) == pytest.approx([outcomes.mean()])
-            assert np.unique(left_out) == pytest.approx([outcomes.mean()])
-    assert sum(kept) >= 7
+        fresh = model.probability(subjects(200, seed=100 + seed)[0])
+        kept += not model.informed
+        if model.informed:  # by luck, and then it does not say much
+            assert fresh.std() < 0.08
+        else:
+            assert np.unique(np.concatenate([fresh, left_out])) == pytest.approx([outcomes.mean()])
+    assert kept >= 10
 
 
 def test_vectors_that_are_all_equal_say_nothing() -> None:

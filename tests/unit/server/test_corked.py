@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from palier.server import corked as corked_module
-from palier.server.corked import HELD_BYTES, CorkedTransport
+from palier.server.corked import HELD_BYTES, CorkedProtocol, CorkedTransport
 
 
 class Wire:
@@ -85,3 +89,36 @@ async def test_who_does_not_read_the_end_is_cut_off(monkeypatch: pytest.MonkeyPa
         transport.close()
         await asyncio.sleep(0.05)
         assert wire.aborted == bool(unread)
+
+
+async def test_a_closed_connection_leaves_nothing_to_the_collector() -> None:
+    """What is left of each waits for the collector with its socket and addresses, and the collector is slow to come."""
+    wires: list[weakref.ref[Any]] = []
+
+    class Noted(CorkedProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            wires.append(weakref.ref(transport))
+            super().connection_made(transport)
+
+    async def hello(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    config = uvicorn.Config(hello, lifespan="off", log_config=None)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Noted(config, state, {}), "127.0.0.1", 0)
+    gc.collect()
+    gc.disable()
+    try:
+        for hurried in (False, True):
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            assert hurried or (await reader.read()).endswith(b"hello")
+            writer.close()
+            await asyncio.sleep(0.05)
+        assert [wire() for wire in wires] == [None, None]
+    finally:
+        gc.enable()
+        server.close()

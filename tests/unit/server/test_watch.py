@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -86,3 +87,23 @@ async def test_nothing_is_kept_of_what_is_done() -> None:
     await asyncio.gather(*[asyncio.create_task(work(patrol, never, 0)) for _ in range(100)])
     await asyncio.sleep(0.05)
     assert (patrol._new, patrol._seen, patrol._timer) == ([], [], None)
+
+
+async def test_a_request_that_took_its_time_leaves_nothing_to_the_collector() -> None:
+    """Else each holds its body, its context and its connection until the collector comes, which is rarely."""
+    patrol = Patrol(10)
+    gc.collect()
+    gc.disable()
+    try:
+        outcome, watch = await asyncio.create_task(work(patrol, never, 0.05))
+        assert (outcome, watch._begun) == ("done", True), "the case is one that was looked at twice"
+        del watch
+        await asyncio.sleep(0.05)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [held for held in gc.garbage if isinstance(held, Watch | asyncio.Task | BaseException)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []

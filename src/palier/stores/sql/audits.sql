@@ -95,3 +95,21 @@ FROM feedback JOIN trace ON trace.id = feedback.trace WHERE :route = '' OR trace
 -- :name expire_comments
 DELETE FROM feedback_content WHERE (trace, principal) IN (
     SELECT trace, principal FROM feedback_content WHERE expires <= :now LIMIT :limit)
+
+-- :name unwatched
+SELECT figures, NULL FROM audit
+WHERE watched = 0 AND state = 'done' AND route = :route AND NOT EXISTS (
+    SELECT 1 FROM draft WHERE draft.trace = audit.trace AND NOT EXISTS (
+        SELECT 1 FROM judgement AS j
+        WHERE j.trace = draft.trace AND j.tier = draft.tier AND j.source = :source))
+ORDER BY created, trace LIMIT :limit
+
+-- :name watch_state
+SELECT state FROM watch WHERE route = ? AND policy = ?
+
+-- :name keep_watch
+INSERT INTO watch (route, policy, state) VALUES (?, ?, ?)
+ON CONFLICT (route, policy) DO UPDATE SET state = excluded.state
+
+-- :name watched
+UPDATE audit SET watched = 1 WHERE trace IN (SELECT value FROM json_each(?))

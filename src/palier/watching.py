@@ -1,0 +1,99 @@
+"""Watching what policies promise: each judged audit goes to the monitor of its route, once, in one commit.
+
+The order is that of the requests among those judged since the last look; that a label comes, and when, must not depend
+on what it says. On a breach the route keeps nothing below the top until another policy is loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from palier.audits import Audit
+from palier.errors import PalierError
+from palier.interfaces import Watched
+from palier.policies import Policies
+from palier.routing.audited import record_of
+from palier.routing.monitor import Monitor
+from palier.routing.policy import Policy, identity
+
+LOOK_EVERY_S = 5.0
+PAGE = 200
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """`words` says, by route, what was found so far."""
+
+    def __init__(self, audits: Watched, policies: Policies) -> None:
+        self.words: dict[str, str] = {}
+        self._audits = audits
+        self._policies = policies
+
+    async def keep_looking(self) -> None:
+        """Look now and every five seconds, until cancelled. A store that fails is logged and tried again."""
+        while True:
+            try:
+                await self.look()
+            except PalierError as error:
+                log.warning("the guarantees are not watched: %s", error)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Count what was judged meanwhile."""
+        held = self._policies.held()
+        for route in [name for name in self.words if name not in held]:
+            del self.words[route]
+        for route, policy in held.items():
+            await self._count(route, policy)
+
+    async def _count(self, route: str, policy: Policy) -> None:
+        named, source = identity(policy), policy.guarantee.label_source
+        monitor = _restored(await self._audits.watch_state(route, named), policy)
+        while page := await self._audits.unwatched(route, source, PAGE):
+            for audit in page:
+                loss = loss_of(audit, policy) if audit.policy == named else None
+                monitor = monitor if loss is None else monitor.update(loss)
+            await self._audits.count_watched(
+                route, named, msgspec.json.encode(monitor), [audit.trace for audit in page]
+            )
+        self.words[route] = str(monitor)
+        if monitor.alarm and not self._policies.of(route).broken:
+            log.error("route `%s`: the guarantee broke, %s", route, monitor)
+            self._policies.breach(route, f"the guarantee broke, calibrate again: {monitor}")
+
+
+def _restored(state: bytes | None, policy: Policy) -> Monitor:
+    """The monitor as it was kept; a new one where there is none, or where its method is another now."""
+    promise = policy.guarantee
+    alpha = (1.0 + promise.risk) / 2.0 if promise.target == "regret" else promise.risk
+    new = Monitor(alpha=alpha, delta=1.0 - promise.confidence)
+    if state is None:
+        return new
+    try:
+        return msgspec.json.decode(state, type=Monitor)
+    except msgspec.ValidationError as error:
+        log.warning("watching begins anew: %s", error)
+        return new
+
+
+def loss_of(audit: Audit, policy: Policy) -> float | None:
+    """What the request lost, in the sense of the policy's target, in [0, 1]; None where it does not count.
+
+    A regret in [-1, 1] is told as its distance from -1, halved: `_restored` promises the same of it.
+    """
+    promise = policy.guarantee
+    record = record_of(audit, promise.label_source)
+    if record is None:
+        return None
+    losses = {tier.name: tier.loss for tier in record.tiers if not tier.skipped}
+    loss = losses.get(audit.served) if audit.served else promise.abstain_loss
+    if promise.target == "kept":
+        return loss if audit.served and audit.served != policy.names[-1] else None
+    if promise.target == "total" or loss is None:
+        return loss
+    top = losses.get(policy.names[-1], promise.abstain_loss)
+    return None if top is None else (1.0 + loss - top) / 2.0
