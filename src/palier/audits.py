@@ -105,7 +105,7 @@ class AuditCount(Data, frozen=True, kw_only=True):
     """How far the audits of a route are.
 
     Those `done` that have a draft are `judged` or `unjudged`; of the latter, `forgotten` have no words left to judge.
-    `cost` is what is known to have been paid for audits alone.
+    `cost` is what is known to have been paid for audits alone; `fingerprint` is that of the newest that is done.
     """
 
     drawn: int = 0
@@ -115,6 +115,7 @@ class AuditCount(Data, frozen=True, kw_only=True):
     unjudged: int = 0
     forgotten: int = 0
     cost: float = 0.0
+    fingerprint: str = ""
 
 
 class Feedback(Data, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ Source = Annotated[
 ]
 WithText = Annotated[bool, typer.Option("--with-text", help="With the question, while it is kept.")]
 
+Every = Annotated[bool, typer.Option("--all", help="Also those recorded before the route changed.")]
+
 
 def export(
     ctx: typer.Context,
@@ -34,6 +36,7 @@ def export(
     route: Route = "",
     source: Source = "",
     with_text: WithText = False,
+    everything: Every = False,
     config: Config = CONFIG,
 ) -> None:
     """Write audited requests as JSON lines, oldest first: what every tier said, and how right it was."""
@@ -46,11 +49,14 @@ def export(
         name = route_name(settings, route)
         by = source or label_source(settings.routes[name])
         async with session(settings) as p:
-            unjudged = await _write(p.audits, name, by, with_text=with_text)
+            newest = None if everything else (await p.audits.count(route=name)).fingerprint
+            unjudged, before = await _write(p.audits, name, by, newest, with_text=with_text)
             waiting = len(await p.audits.queue(route=name, sources=(by, "person"), limit=1)) if unjudged else 0
         if unjudged:
             hint = f"; palier label --route {name} lets a person judge" if waiting else ""
             terminal.note(f"{unjudged} audited requests are left out, not watched: not judged by `{by}`{hint}")
+        if before:
+            terminal.note(f"{before} recorded before the route changed are left out; --all writes them too")
 
     terminal.run(main)
 
@@ -65,23 +71,30 @@ def route_name(settings: Settings, route: str) -> str:
     raise NotFound(f"there is no route `{route}`" if route else "say which route", hint=f"--route, one of {known}")
 
 
-async def _write(audits: Judgements, route: str, source: str, *, with_text: bool) -> int:
-    """Print the records, a page at a time; how many audits made none."""
+async def _write(
+    audits: Judgements, route: str, source: str, fingerprint: str | None, *, with_text: bool
+) -> tuple[int, int]:
+    """Print the records of `fingerprint` (None: of every one), a page at a time.
+
+    How many audits were left out: not judged whole by `source`, and of another fingerprint.
+    """
     from palier.routing.audited import record_of
 
-    unjudged = 0
+    unjudged = before = 0
     after, after_id = 0.0, ""
     limit = PAGE_WITH_WORDS if with_text else PAGE
     while page := await audits.done(
         route=route, source=source, after=after, after_id=after_id, limit=limit, words=with_text
     ):
         for audit in page:
-            if record := record_of(audit, source, with_text=with_text):
+            if fingerprint is not None and audit.fingerprint != fingerprint:
+                before += 1
+            elif record := record_of(audit, source, with_text=with_text):
                 terminal.json_line(_plain(record))
             elif audit.drafted:
                 unjudged += 1
         after, after_id = page[-1].created, page[-1].trace
-    return unjudged
+    return unjudged, before
 
 
 def _plain(record: Record) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class SqliteAudits:
             sql = statements("audits")
             drawn, done, lost, cost, drafted = connection.execute(sql["count"], values).get
             unjudged, forgotten = connection.execute(sql["count_unjudged"], values).get
+            newest = connection.execute(sql["newest"], values).get
             return AuditCount(
                 drawn=drawn,
                 done=done,
@@ -94,6 +95,7 @@ class SqliteAudits:
                 unjudged=unjudged,
                 forgotten=forgotten,
                 cost=cost,
+                fingerprint=newest or "",
             )
 
         return await self._database.read(run)

@@ -224,9 +224,12 @@ class AuditsSuite:
         assert (count.drawn, count.done, count.judged, count.unjudged, count.forgotten) == (1, 2, 1, 1, 0)
         assert count.cost == 0.5, "of tier-2 alone: the requests themselves had asked tier-1"
         assert (await audits.count()).done == 3
+        assert count.fingerprint == ""
+        await drawn(audits, done_of("old", 1.0, fingerprint="old"), done_of("new", CREATED + 1, fingerprint="new"))
+        assert (await audits.count(route="support")).fingerprint == "new"
         await drawn(audits, done_of("empty", tiers=(tier_of("tier-1", outcome="skipped"),)))
         count = await audits.count(route="support", sources=["person"])
-        assert (count.done, count.judged, count.unjudged) == (3, 1, 1), "where nobody drafted there is nothing to judge"
+        assert (count.done, count.judged, count.unjudged) == (5, 1, 3), "where nobody drafted there is nothing to judge"
 
     # --- feedback
 

@@ -169,8 +169,10 @@ async def test_a_bad_line_and_nothing_is_kept(
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
-async def written(audits: SqliteAudits, capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[list[Record], int]:
-    left_out = await records._write(audits, "support", PERSON, **{"with_text": False, **options})
+async def written(
+    audits: SqliteAudits, capsys: pytest.CaptureFixture[str], fingerprint: str | None = None, with_text: bool = False
+) -> tuple[list[Record], tuple[int, int]]:
+    left_out = await records._write(audits, "support", PERSON, fingerprint, with_text=with_text)
     return [parse(line, n) for n, line in enumerate(capsys.readouterr().out.splitlines(), 1)], left_out
 
 
@@ -187,7 +189,18 @@ async def test_records_are_written_in_order_of_time_a_page_at_a_time(
             await audits.judge(said)
     found, left_out = await written(audits, capsys)
     assert [record.id for record in found] == ["t0", "t1", "t2", "t3", "t4", "t6"]
-    assert left_out == 1
+    assert left_out == (1, 0)
     assert (found[0].tiers[0].correct, found[0].tiers[1].score) == (False, 0.0), "wrong and 0 are told too"
     assert found[0].text is None
     assert (await written(audits, capsys, with_text=True))[0][0].text == "Ma fibre ?"
+
+
+async def test_records_of_before_the_route_changed_are_left_out(
+    audits: SqliteAudits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, fingerprint in enumerate(("old", "old", "new")):
+        await drawn(audits, done_of(f"t{i}", 100.0 + i, fingerprint=fingerprint))
+        await audits.judge([judgement_of(f"t{i}"), judgement_of(f"t{i}", "tier-2")])
+    found, left_out = await written(audits, capsys, "new")
+    assert ([record.id for record in found], found[0].fingerprint, left_out) == (["t2"], "new", (0, 2))
+    assert len((await written(audits, capsys))[0]) == 3

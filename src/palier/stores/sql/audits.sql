@@ -51,6 +51,10 @@ SELECT count(*) FILTER (WHERE state = 'drawn'), count(*) FILTER (WHERE state = '
     count(*) FILTER (WHERE state = 'done' AND EXISTS (SELECT 1 FROM draft WHERE draft.trace = audit.trace))
 FROM audit WHERE :route = '' OR route = :route
 
+-- :name newest
+SELECT json_extract(CAST(figures AS TEXT), '$.fingerprint') FROM audit
+WHERE state = 'done' AND (:route = '' OR route = :route) ORDER BY created DESC, trace DESC LIMIT 1
+
 -- :name count_unjudged
 SELECT count(*), count(*) FILTER (WHERE audit_content.trace IS NULL)
 FROM audit LEFT JOIN audit_content USING (trace)
