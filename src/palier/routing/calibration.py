@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from palier.errors import InvalidRequest
 from palier.routing.calibrator import Calibrator, Feature, isotonic
-from palier.routing.regression import centred_isotonic, losses, penalised_logistic
+from palier.routing.regression import centred_isotonic, losses, penalised_logistic, penalised_logistics
 
 __all__ = ["MINIMUM_ROWS", "Calibrator", "cross_fitted", "fit_calibrator"]
 
@@ -29,6 +29,8 @@ MINIMUM_ROWS = 20
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4)
 """L2 penalties of a row that are tried, strongest first: of two as good, the first is taken."""
 _FOLDS, _FOLDS_OF_FEW, _FEW = 5, 10, 2000
+_ENOUGH = 10_000
+"""Rows by which the penalty is chosen where there are more than twice as many."""
 _ROUNDING = 1e-12
 """A feature that varies by less than this part of its size varies by rounding alone."""
 
@@ -38,7 +40,7 @@ def fit_calibrator(names: Sequence[str], matrix: ArrayLike, outcomes: ArrayLike,
 
     Logistic regression with an L2 penalty. Chosen by the log loss on rows left out: the penalty; features as they are
     or bent to normal scores; isotonic over the linear score, or not. Features that never vary count for nothing and are
-    listed (`constant`). `seed` draws the folds. About 10 s for 100,000 rows of twenty features.
+    listed (`constant`). `seed` draws the folds. About 3 s for 100,000 rows of twenty features.
 
     Raises `InvalidRequest` whose `param` is the feature, "features" or "outcomes": fewer than 20 rows, all outcomes
     alike, every feature constant, a number that is not finite (its row is named, counted from 0).
@@ -118,18 +120,26 @@ def _dealt(y: Array, folds: int, seed: int) -> NDArray[np.intp]:
 def _cross_validated(features: list[Feature], raw: Array, y: Array, varying: Flags, seed: int) -> _Fit:
     """With the penalty of least loss on rows left out."""
     x = np.column_stack([f.scores(raw[:, at]) for at, f in enumerate(features) if varying[at]])
+    # A penalty is told well enough by some thousands of rows; every n-th of the sorted ones are a sample of all.
+    few = np.arange(0, len(y), max(len(y) // _ENOUGH, 1))
+    tried = _left_out(x[few], y[few], _RIDGES, seed)
+    found = [float(losses(score, y[few]).mean()) for score in tried]
+    best = int(np.argmin(found))
+    if len(few) == len(y):
+        return _Fit(features, x, _RIDGES[best], found[best], tried[best])
+    scores = _left_out(x, y, _RIDGES[best : best + 1], seed)[0]
+    return _Fit(features, x, _RIDGES[best], float(losses(scores, y).mean()), scores)
+
+
+def _left_out(x: Array, y: Array, ridges: Sequence[float], seed: int) -> Array:
+    """The linear scores (m, n) of the rows under each penalty, each by the models of the other folds."""
     folds = _FOLDS if len(y) > _FEW else _FOLDS_OF_FEW
     fold = _dealt(y, folds, seed)
-    scores = np.empty((len(_RIDGES), len(y)))
-    for number in range(folds):
-        out = fold == number
-        beta = None
-        for at, ridge in enumerate(_RIDGES):
-            beta = penalised_logistic(x[~out], y[~out], ridge, start=beta)
-            scores[at, out] = x[out] @ beta[:-1] + beta[-1]
-    found = [float(losses(score, y).mean()) for score in scores]
-    best = int(np.argmin(found))
-    return _Fit(features, x, _RIDGES[best], found[best], scores[best])
+    inside = (fold != np.arange(folds)[:, None]).astype(np.float64)
+    models = penalised_logistics(x, y, np.repeat(np.array(ridges), folds), np.tile(inside, (len(ridges), 1)))
+    beta = models.reshape(len(ridges), folds, -1)[:, fold]
+    result: Array = (beta[:, :, :-1] * x).sum(axis=2) + beta[:, :, -1]
+    return result
 
 
 def _isotonic_loss(scores: Array, y: Array, seed: int) -> float:
