@@ -80,7 +80,7 @@ def _newton(
         curvature[at : at + together] = part.transpose(0, 2, 1) @ columns
     diagonal = np.arange(columns.shape[1])
     curvature[:, diagonal, diagonal] += penalty
-    step: Array = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
+    step = np.asarray(np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0], dtype=np.float64)
     return step, (gradient * step).sum(axis=1)
 
 
