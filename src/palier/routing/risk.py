@@ -177,6 +177,8 @@ def starts(path: Path, target: Target, alpha: float, delta: float) -> list[tuple
     for rank, share in zip(ranks, shares, strict=False):
         step = int(np.searchsorted(path.kept, rank))
         if step < len(path.kept):
+            # Just above the next kept row: given its score, those above it are as drawn, whichever tier keeps them.
+            step = int(np.searchsorted(path.kept, path.kept[step], side="right")) - 1
             found[step] = found.get(step, 0.0) + share * delta
     return sorted(found.items())
 
