@@ -22,15 +22,15 @@ import pytest
 
 from palier.audits import Audit, AuditTier, AuditWords, Feedback, Judgement
 from palier.errors import NotFound
-from palier.interfaces import Audits, Judgements, Ratings, Traces
+from palier.interfaces import Audits, Judgements, Ratings, Traces, Watched
 from palier.testing.traces import CREATED, EXPIRES, content_of, trace_of
 from palier.types import Hit, Label, Message, Parameters, Quantity, Request, Usage
 
 AGREEMENT = "agreement f1>=0.6 with tier-2"
 
 
-class Store(Audits, Judgements, Protocol):
-    """Both of what keeps audits."""
+class Store(Audits, Judgements, Watched, Protocol):
+    """All of what keeps audits."""
 
 
 def words_of(id: str, drafts: Mapping[str, str], expires: float = EXPIRES) -> AuditWords:
@@ -103,7 +103,7 @@ async def drawn(audits: Audits, *some: Audit) -> None:
 
 
 class AuditsSuite:
-    """The contracts of `interfaces.Audits`, `Judgements` and `Ratings`."""
+    """The contracts of `interfaces.Audits`, `Judgements`, `Watched` and `Ratings`."""
 
     # --- drawn requests
 
@@ -262,3 +262,25 @@ class AuditsSuite:
         await ratings.rate(Feedback(trace="t", principal="a", rating="up", created=1.0), Label.INTERNAL, None)
         assert (await audits.done())[0].judgements == ()
         assert [audit.trace for audit in await audits.queue(route="support", sources=["person"])] == ["t"]
+
+    # --- what is watched
+
+    async def test_judged_audits_are_counted_once(self, audits: Store) -> None:
+        await drawn(audits, done_of("a"), done_of("b", CREATED + 1), audit_of("c"), done_of("d", route="sales"))
+        for name in ("a", "b", "d"):
+            await audits.judge([judgement_of(name), judgement_of(name, tier="tier-2")])
+        found = await audits.unwatched("support", "person", 10)
+        assert [audit.trace for audit in found] == ["a", "b"]
+        assert [len(audit.judgements) for audit in found] == [2, 2]
+        assert await audits.unwatched("support", "person", 1) == found[:1]
+        await audits.count_watched("support", "p", b"state", ["a"])
+        assert [audit.trace for audit in await audits.unwatched("support", "person", 10)] == ["b"]
+        assert await audits.watch_state("support", "p") == b"state"
+        assert await audits.watch_state("support", "q") is await audits.watch_state("sales", "p") is None
+
+    async def test_one_is_counted_when_every_draft_is_judged_by_the_source(self, audits: Store) -> None:
+        await drawn(audits, done_of("a"))
+        await audits.judge([judgement_of("a"), judgement_of("a", tier="tier-2", source="judge")])
+        assert await audits.unwatched("support", "person", 10) == []
+        await audits.judge([judgement_of("a", tier="tier-2")])
+        assert [audit.trace for audit in await audits.unwatched("support", "person", 10)] == ["a"]
