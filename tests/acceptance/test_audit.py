@@ -26,7 +26,7 @@ from palier.routing.records import parse as parse_record
 from palier.server.http import serve
 from palier.server.remote import RemotePalier
 from palier.stores.folder import DataFolder
-from palier.testing.upstream import Upstream, answers, refuses
+from palier.testing.upstream import Upstream, answers, refuses, stalls
 from palier.types import Document, Label
 
 BELL = "The bell of the chapel rings at noon every day."
@@ -209,9 +209,11 @@ async def test_feedback_over_http(house: House) -> None:
 SETTINGS = """
 [models.quote]
 kind = "extract"
-[models.fake]
-kind = "fake"
-file = "script.jsonl"
+[models.cloud]
+kind = "endpoint"
+model = "large"
+retries = 0
+base_url = "URL"
 [routes.support]
 collections = ["notes"]
 audit = 1.0
@@ -219,7 +221,7 @@ audit = 1.0
 model = "quote"
 threshold = 0.01
 [[routes.support.tiers]]
-model = "fake"
+model = "cloud"
 highest_label = "internal"
 """
 AGREEMENT = "agreement f1>=0.6 with tier-2"
@@ -229,90 +231,89 @@ HOSTILE = "\x1b]0;owned\x07 It rings at noon."
 class Home:
     """A folder with a palier.toml, and commands run in it."""
 
-    def __init__(self, path: Path, settings: str = SETTINGS) -> None:
+    def __init__(self, path: Path, cloud: Upstream) -> None:
         self.path = path
-        (path / "palier.toml").write_text(settings)
-        self.says(answer=HOSTILE)
+        (path / "palier.toml").write_text(SETTINGS.replace("URL", cloud.url))
         (path / "bell.md").write_text(f"# The bell\n\n{BELL}\n")
         (path / "treasure.md").write_text(f"# The treasure\n\n{TREASURE}\n")
         self.environment = {**{k: v for k, v in os.environ.items() if k != "PALIER_CONFIG"}, "NO_COLOR": "1"}
-        self.run("ingest", "bell.md", "--label", "public", "--collection", "notes")
-        self.run("ingest", "treasure.md", "--label", "restricted", "--collection", "notes")
-
-    def says(self, **rule: Any) -> None:
-        (self.path / "script.jsonl").write_text(json.dumps(rule) + "\n")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "palier", *arguments]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=self.path, env=self.environment, text=True, **pipes)
 
-    def run(self, *arguments: str, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    async def run(self, *arguments: str, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments)
-        out, err = process.communicate(stdin, timeout=90)
+        out, err = await asyncio.to_thread(process.communicate, stdin, 90)
         assert process.returncode == status, f"{arguments} gave {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def serve(self) -> subprocess.Popen[str]:
+    async def ask(self, question: str) -> dict[str, Any]:
+        return json.loads((await self.run("ask", question, "--json")).stdout)
+
+    async def serve(self) -> subprocess.Popen[str]:
         process = self.start("serve", "--port", "0", "--until-eof")
         assert process.stderr is not None
-        assert "palier answers on" in process.stderr.readline()
+        assert "palier answers on" in await asyncio.to_thread(process.stderr.readline)
         return process
 
-    def audits(self) -> dict[str, Any]:
-        return json.loads(self.run("audits", "--json").stdout.splitlines()[0])
+    async def audits(self) -> dict[str, Any]:
+        return json.loads((await self.run("audits", "--json")).stdout.splitlines()[0])
 
-    def until(self, **wanted: int) -> None:
+    async def until(self, **wanted: int) -> None:
         """Until the gateway's audits are so far."""
+        gateway = await RemotePalier.connect(DataFolder(self.path / ".palier").admin_socket)
+        assert gateway is not None
+        async with asyncio.timeout(60):
+            while not wanted.items() <= msgspec.structs.asdict(await gateway.audits.count()).items():
+                await asyncio.sleep(0.05)
 
-        async def main() -> None:
-            gateway = await RemotePalier.connect(DataFolder(self.path / ".palier").admin_socket)
-            assert gateway is not None
-            async with asyncio.timeout(60):
-                while not wanted.items() <= msgspec.structs.asdict(await gateway.audits.count()).items():
-                    await asyncio.sleep(0.05)
-
-        asyncio.run(main())
-
-    def records(self, *options: str) -> tuple[list[Record], str]:
-        done = self.run("traces", "export", "--records", *options)
+    async def records(self, *options: str) -> tuple[list[Record], str]:
+        done = await self.run("traces", "export", "--records", *options)
         return [parse_record(line, n) for n, line in enumerate(done.stdout.splitlines(), 1)], done.stderr
 
 
-def test_a_killed_gateway_loses_no_audit_and_a_person_judges_it(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    home.says(answer="x", first_s=60)  # the audit is still running when the gateway dies
-    gateway = home.serve()
-    bell = json.loads(home.run("ask", "When does the bell ring?", "--json").stdout)
-    treasure = json.loads(home.run("ask", "Where is the treasure of the chapel?", "--json").stdout)
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    async with Upstream(script=[stalls()], default=answers(HOSTILE)) as cloud:
+        made = Home(tmp_path, cloud)
+        await made.run("ingest", "bell.md", "--label", "public", "--collection", "notes")
+        await made.run("ingest", "treasure.md", "--label", "restricted", "--collection", "notes")
+        yield made
+
+
+async def test_a_killed_gateway_loses_no_audit_and_a_person_judges_it(home: Home) -> None:
+    gateway = await home.serve()
+    bell = await home.ask("When does the bell ring?")
+    treasure = await home.ask("Where is the treasure of the chapel?")
     assert (bell["tier"], treasure["tier"]) == ("tier-1", "tier-1")
-    assert home.audits()["drawn"] == 2
+    assert (await home.audits())["drawn"] == 2, "the cloud stalls: the audit still runs when the gateway dies"
     gateway.kill()
     gateway.wait()
-    home.says(answer=HOSTILE)
-    gateway = home.serve()
-    home.until(drawn=0, done=2)
+    gateway = await home.serve()
+    await home.until(drawn=0, done=2)
 
-    (agreed,), told = home.records()
+    (agreed,), told = await home.records()
     assert (agreed.id, agreed.label_source, agreed.sampled) == (bell["trace"], AGREEMENT, "audit")
     assert "1 audited requests are left out, not watched" in told
-    shown = home.run("label", "--route", "support", stdin="what?\n\nY\n")
+    shown = await home.run("label", "--route", "support", stdin="what?\n\nY\n")
     assert "below the altar" in shown.stdout
     assert "tier-" not in shown.stdout
     assert "1 judged, 0 left" in shown.stderr
-    (judged,), _ = home.records("--label-source", "person", "--with-text")
+    (judged,), _ = await home.records("--label-source", "person", "--with-text")
     assert (judged.id, judged.text) == (treasure["trace"], "Where is the treasure of the chapel?")
     assert (judged.tiers[0].correct, judged.tiers[1].skipped) == (True, True)
 
-    home.run("feedback", bell["trace"][-12:], "--down", "--comment", "Too \x1b[2Jlate")
-    shown = home.run("traces", "show", bell["trace"])
+    await home.run("feedback", bell["trace"][-12:], "--down", "--comment", "Too \x1b[2Jlate")
+    shown = await home.run("traces", "show", bell["trace"])
     assert "feedback of local: down: Too" in shown.stdout
     assert "\x1b" not in shown.stdout
-    counted = home.audits()
+    counted = await home.audits()
     assert (counted["feedback"]["down"], counted["judged"], counted["unjudged"]) == (1, 1, 1)
     assert gateway.stdin is not None
     gateway.stdin.close()
-    assert gateway.wait(20) == 0
-    assert home.records()[0] == [agreed], "and without a gateway"
-    home.run("feedback", bell["trace"], "--up", "--down", status=2)
+    assert await asyncio.to_thread(gateway.wait, 20) == 0
+    assert (await home.records())[0] == [agreed], "and without a gateway"
+    await home.run("feedback", bell["trace"], "--up", "--down", status=2)
