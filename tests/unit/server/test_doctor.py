@@ -14,7 +14,7 @@ from palier.config import Settings, parse
 from palier.server import speeds
 from palier.server.admin import AdminServer
 from palier.server.doctor import folder, machine, models, upstreams
-from palier.server.doctor.examination import address, examine, exit_status, never_asked
+from palier.server.doctor.examination import address, examine, exit_status, never_asked, policy
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.testing.upstream import Call, Upstream, Wire
@@ -281,3 +281,26 @@ async def test_an_address_that_another_program_has_is_told(tmp_path: Path) -> No
     assert finding.status == "ok"
     async with Palier.open(told):
         assert await address(told) is None
+
+
+# --- policies ------------------------------------------------------------------------------------------------------
+
+
+def test_a_policy_that_is_not_there_or_of_other_tiers_is_told(tmp_path: Path) -> None:
+    tiers = [{"model": "a", "name": name} for name in ("tier-1", "tier-2")]
+    route = {"policy": "p.json", "tiers": tiers}
+    made = parse({"models": {"a": {"kind": "fake"}}, "routes": {"support": route}}, root=tmp_path)
+    missing = policy(made, "support", made.routes["support"])
+    assert (missing.status, missing.advice) == ("warn", "palier calibrate -o writes one")
+    written = (
+        b'{"tiers": [{"name": "home", "calibrator": {"features": [{"name": "c", "mean": 0, "scale": 1,'
+        b' "coefficient": 1}], "intercept": 0}}, {"name": "tier-2"}], "guarantee": {"target": "kept", "risk": 0.1,'
+        b' "confidence": 0.9, "labels": 30, "certified": 30, "kept": 9, "observed": 0, "upper": 0.1,'
+        b' "fitted": "2026-11-26"}}'
+    )
+    (tmp_path / "p.json").write_bytes(written)
+    other = policy(made, "support", made.routes["support"])
+    assert other.status == "warn"
+    assert "made for the tiers home, tier-2, and not tier-1, tier-2" in other.detail
+    (tmp_path / "p.json").write_bytes(written.replace(b'"home"', b'"tier-1"'))
+    assert policy(made, "support", made.routes["support"]).detail.startswith("policy: at most 10 % wrong")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from palier.config import Route, Settings, highest_label, load, tier_name
 from palier.errors import ConfigurationError, PalierError
+from palier.routing import policy as policies
 from palier.server.doctor import folder, machine, models, upstreams
 from palier.server.doctor.finding import Finding
 from palier.stores.folder import DataFolder
@@ -30,6 +31,9 @@ async def examine(config: Path) -> AsyncGenerator[Finding, None]:
     for name, route in settings.routes.items():
         for finding in never_asked(settings, name, route):
             yield finding
+    for name, route in settings.routes.items():
+        if route.policy:
+            yield policy(settings, name, route)
     for finding in folder.check(settings):
         yield finding
     if listening := await address(settings):
@@ -81,6 +85,24 @@ def never_asked(settings: Settings, name: str, route: Route) -> Iterator[Finding
                 f"{route.message_label}, and it may receive at most {highest}",
                 advice=f'give it highest_label = "{route.message_label}", or the route message_label = "{highest}"',
             )
+
+
+def policy(settings: Settings, name: str, route: Route) -> Finding:
+    """Whether the policy of a route can be read, and is of its tiers. Its fingerprint is `palier status`'s to check."""
+    path = settings.path(route.policy)
+    names = ", ".join(tier_name(route, index) for index in range(len(route.tiers)))
+    try:
+        made = policies.load(path)
+    except ConfigurationError as error:
+        return Finding(check=f"route {name}", status="warn", detail=error.message, advice=error.hint)
+    if ", ".join(made.names) != names:
+        return Finding(
+            check=f"route {name}",
+            status="warn",
+            detail=f"the policy {path} was made for the tiers {', '.join(made.names)}, and not {names}",
+            advice="calibrate again: palier calibrate",
+        )
+    return Finding(check=f"route {name}", detail=f"policy: {made.guarantee}")
 
 
 def exit_status(findings: list[Finding]) -> int:
