@@ -82,14 +82,15 @@ class _Queue:
         """All that is queued, at least one job; and whether this is the end."""
         job = self.take()
         batch: list[_Job] = []
-        while job is not None:
-            batch.append(job)
-            if len(batch) == MAX_BATCH:
-                break
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
+        with self._lock:  # who is adding several adds them all: rows of one turn stay together
+            while job is not None:
+                batch.append(job)
+                if len(batch) == MAX_BATCH:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except Empty:
+                    break
         return batch, job is None
 
 
