@@ -93,6 +93,8 @@ def calibrate(
             _show(outcome.report, output, str(outcome.policy.guarantee) if outcome.policy else "")
         for note in outcome.report.notes:
             terminal.note(note)
+        if outcome.policy is None and output.exists():  # noqa: ASYNC240
+            terminal.note(f"{output} is left as it was")
         if outcome.policy is not None and status is None:
             terminal.note("it does not say what it was fitted on: --route names the route a gateway may use it for")
         return 0 if outcome.policy is not None else NOT_CERTIFIABLE
@@ -292,7 +294,11 @@ def _show_shortfall(report: Report) -> None:
     told = (
         f"about {labels} labels would do (an estimate)" if labels else "no threshold looks good enough: a better tier"
     )
-    out.print(terminal.styled(f"{told}; until then the route climbs, or abstains where it may not"), soft_wrap=True)
+    out.print(terminal.styled(told), soft_wrap=True)
+    until = (
+        'until then nothing is promised; without_policy = "climb" keeps nothing, and abstains where it may not climb'
+    )
+    out.print(terminal.styled(until), soft_wrap=True)
 
 
 def _show_tier(tier: ReportTier) -> None:
