@@ -93,7 +93,7 @@ def calibrate(
             _show(outcome.report, output, str(outcome.policy.guarantee) if outcome.policy else "")
         for note in outcome.report.notes:
             terminal.note(note)
-        if outcome.policy is None and output.exists():  # noqa: ASYNC240
+        if outcome.policy is None and output.exists():
             terminal.note(f"{output} is left as it was")
         if outcome.policy is not None and status is None:
             terminal.note("it does not say what it was fitted on: --route names the route a gateway may use it for")
