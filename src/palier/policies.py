@@ -102,21 +102,29 @@ class Policies:
 
     def look(self) -> None:
         """Load what has changed."""
+        for name in self._new():
+            self._settle(name, _found(self._routes[name]))
+
+    def _new(self) -> list[str]:
+        """The routes whose files are not what was loaded."""
+        found = []
         for name, ruled in self._routes.items():
             seen = _mark(ruled.path)
             if name not in self._standings or seen != self._seen[name]:
                 self._seen[name] = seen
-                self._settle(name, _found(ruled))
+                found.append(name)
+        return found
 
     def breach(self, route: str, why: str) -> None:
         """The guarantee of `route` no longer holds: keep nothing below the top until another policy is loaded."""
         self._settle(route, replace(self._standings[route], broken=why))
 
     async def keep_looking(self) -> None:
-        """Look every second, until cancelled."""
+        """Look every second, until cancelled. A large file is read beside the event loop."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self.look()
+            for name in self._new():
+                self._settle(name, await asyncio.to_thread(_found, self._routes[name]))
 
     def _settle(self, name: str, standing: Standing) -> None:
         ruled = self._routes[name]
