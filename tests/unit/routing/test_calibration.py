@@ -190,9 +190,9 @@ def test_tens_of_thousands_of_rows_are_fitted_in_seconds():
     random = np.random.default_rng(1)
     x = random.normal(size=(30_000, 20))
     y = (random.random(30_000) < sigmoid(x @ random.normal(size=20) / 2)).astype(float)
-    started = time.process_time()
+    started = time.thread_time()
     fit_calibrator([f"f{i}" for i in range(20)], x, y)
-    assert time.process_time() - started < 30
+    assert time.thread_time() - started < 30
 
 
 def test_a_row_is_judged_at_once():
