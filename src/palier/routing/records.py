@@ -80,7 +80,7 @@ def parse(line: bytes | str, number: int) -> Record:
     """One line. Raises `InvalidRequest` naming the line and the field."""
     try:
         record = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"line {number}: {_explain(error)}") from None
     if not record.tiers:
         raise InvalidRequest(f"line {number}: `tiers` is empty", param="tiers")
