@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import tempfile
@@ -194,7 +195,7 @@ def _range(text: str) -> tuple[float, float] | None:
         low, high = map(float, text.split(","))
     except ValueError:
         raise ConfigurationError(f"--cost-range is `{text}`", hint="two numbers: --cost-range 0.1,0.9") from None
-    if not 0 <= low < high:
+    if not 0 <= low < high < math.inf:
         raise ConfigurationError(f"--cost-range is `{text}`", hint="the lower one first, from 0")
     return low, high
 

@@ -117,7 +117,11 @@ def check_together(records: Sequence[Record]) -> None:
     seen: set[str] = set()
     for number, record in enumerate(records, 1):
         if record.id in seen:
-            raise InvalidRequest(f"record {number}: id `{record.id}` comes twice", param="id")
+            raise InvalidRequest(
+                f"record {number}: id `{record.id}` comes twice",
+                hint="a question counts once: every record has an id of its own",
+                param="id",
+            )
         seen.add(record.id)
         if record.named != names:
             raise InvalidRequest(
