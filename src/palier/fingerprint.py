@@ -38,6 +38,8 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
         found[f"{landing.name}.prompt"] = short_digest(landing.system.encode())
         found[f"{landing.name}.receives"] = f"{landing.highest}, {landing.passages} passages"
         found[f"{landing.name}.writes"] = f"{landing.max_tokens} tokens"
+        if landing is landings[-1]:  # below it the policy's own thresholds count
+            found[f"{landing.name}.threshold"] = f"{landing.threshold:g}"
         if landing.adapter:
             path = settings.path(declared.adapters.get(landing.adapter, landing.adapter))
             found[f"{landing.name}.adapter"] = f"{landing.adapter} {_of_file(path)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -9,6 +10,8 @@ from palier.calibrate.report import Report, ReportTier
 
 _SIZE, _GAP, _MARGIN = 320, 90, 56
 _COLOURS = ("#0b6e99", "#b3541e", "#5a7d2a", "#7a4fa3")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML may hold, escaped or not; a tier's name may."""
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#555}.t{font-weight:600;font-size:14px}"
     ".axis{stroke:#999;fill:none}.ideal{stroke:#999;stroke-dasharray:4 4}"
@@ -28,7 +31,7 @@ def svg(report: Report) -> str:
         f'<text x="{_MARGIN}" y="{height - 14}">{escape(_title(report))}</text>',
         "</svg>",
     ]
-    return "\n".join(parts) + "\n"
+    return _NOT_XML.sub("\ufffd", "\n".join(parts) + "\n")
 
 
 def _title(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -187,10 +188,13 @@ def _shortfall(fitted: Fitted, aim: Aim) -> Shortfall:
     rows = fitted.certified
     path = fitted.path(aim)
     mean = float(fitted.judged.losses[rows][fitted.scores[rows] >= 0].mean())
+    needed = labels_needed(path, aim.target, aim.risk, 1.0 - aim.confidence)
+    # Those that fit the probabilities are labels, too.
+    needed = None if needed is None else math.ceil(needed * len(rows) / int(rows.sum()))
     return Shortfall(
         mean_risk=mean,
         abstention_at_least=abstention_at_least(mean, aim.risk),
-        labels_needed=labels_needed(path, aim.target, aim.risk, 1.0 - aim.confidence),
+        labels_needed=needed,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import tempfile
@@ -70,6 +71,7 @@ def calibrate(
 
         aim = Aim(risk, confidence, _target(target), abstain_loss)
         way = _mode(mode)
+        _check_folders(output, svg)
         with _lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
         in_project = bool(route) or config.exists()
@@ -83,10 +85,10 @@ def calibrate(
             mode=way,
             segments=segments,
         )
-        if outcome.policy is not None:
-            _write(output, policies.dump(outcome.policy))
         if svg is not None:
             _write(svg, drawing.svg(outcome.report).encode())
+        if outcome.policy is not None:
+            _write(output, policies.dump(outcome.policy))
         if as_json:
             terminal.json_line(outcome.report)
         else:
@@ -151,6 +153,13 @@ def _lines(source: Path) -> Iterator[Iterator[bytes]]:
             yield iter(file)
     except OSError as error:
         raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from None
+
+
+def _check_folders(*paths: Path | None) -> None:
+    """Before anything is written: of two files not one alone."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -222,7 +231,7 @@ def _range(text: str) -> tuple[float, float] | None:
         low, high = map(float, text.split(","))
     except ValueError:
         raise ConfigurationError(f"--cost-range is `{text}`", hint="two numbers: --cost-range 0.1,0.9") from None
-    if not 0 <= low < high:
+    if not 0 <= low < high < math.inf:
         raise ConfigurationError(f"--cost-range is `{text}`", hint="the lower one first, from 0")
     return low, high
 
@@ -247,17 +256,7 @@ def _show(report: Report, output: Path, promise: str) -> None:
     for tier in report.tiers:
         _show_tier(tier)
     if report.segments:
-        rows = [
-            (
-                s.name or "(none)",
-                str(s.rows),
-                str(s.kept),
-                _share(s.observed),
-                _share(s.upper),
-                "yes" if s.holds else "no",
-            )
-            for s in report.segments
-        ]
+        rows = [_segment_row(segment) for segment in report.segments]
         out.print()
         terminal.columns(("segment", "rows", "kept", "wrong", "at most", "within risk"), rows)
     if len(report.curve) > 1:
@@ -305,12 +304,13 @@ def _show_tier(tier: ReportTier) -> None:
     out = terminal.out()
     out.print()
     auroc = "unknown" if tier.auroc is None else f"{tier.auroc:.3f}"
-    since = "" if tier.threshold is None else f" (from {tier.threshold:.3f})"
+    reached = "" if tier.threshold is None else f" (from {tier.threshold:.3f})"
     out.print(
         terminal.styled(
             (tier.name, "bold"),
-            f": keeps {tier.kept:.1%}{since}; right {tier.right:.1%} of {tier.rows}; AUROC {auroc},"
-            f" Brier {tier.brier:.3f}, ECE {tier.ece:.3f} ({tier.kind})",
+            f": keeps {tier.kept:.1%}{reached}; right {tier.right:.1%} of {tier.rows}; AUROC {auroc},"
+            f" Brier {tier.brier:.3f},"
+            f" ECE {tier.ece:.3f} ({tier.kind})",
         ),
         soft_wrap=True,
     )

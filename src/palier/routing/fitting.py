@@ -269,6 +269,8 @@ def _scores(table: Table, tier: int, calibrator: Calibrator) -> Floats:
 
 
 def _above(table: Table, aim: Aim) -> Floats:
-    """The loss of climbing on: the top's, or that of abstaining where it may not be asked."""
+    """The loss of climbing on: the top's, or that of abstaining where it may not be asked; no matter for `kept`."""
+    if aim.target == "kept":
+        return np.zeros(len(table))
     top = np.where(table.present[:, -1], table.losses[:, -1], aim.abstain_loss)
     return np.nan_to_num(top, nan=1.0)

@@ -196,7 +196,7 @@ def parse(text: bytes, *, where: str) -> Policy:
     """A policy from JSON, checked. Raises `ConfigurationError`."""
     try:
         policy = msgspec.json.decode(text, type=Policy)
-    except (msgspec.MsgspecError, ValueError) as error:  # weights that do not fit together are a ValueError
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # weights that do not fit are a ValueError
         raise ConfigurationError(f"{where} is no policy: {error}", hint="palier calibrate -o writes one") from None
     if policy.palier_policy != VERSION:
         raise ConfigurationError(
@@ -207,6 +207,8 @@ def parse(text: bytes, *, where: str) -> Policy:
         raise ConfigurationError(f"{where} is no policy: it needs tiers, with thresholds between 0 and 1")
     if any(tier.calibrator is None for tier in policy.tiers[:-1]):
         raise ConfigurationError(f"{where} is no policy: a tier below the top has no calibrator")
+    if any(tier.truer is not None and tier.truer.names != (ODDS,) for tier in policy.tiers):
+        raise ConfigurationError(f"{where} is no policy: `truer` maps `{ODDS}`, and nothing else")
     return policy
 
 

@@ -80,7 +80,7 @@ def parse(line: bytes | str, number: int) -> Record:
     """One line. Raises `InvalidRequest` naming the line and the field."""
     try:
         record = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"line {number}: {_explain(error)}") from None
     if not record.tiers:
         raise InvalidRequest(f"line {number}: `tiers` is empty", param="tiers")
@@ -117,7 +117,11 @@ def check_together(records: Sequence[Record]) -> None:
     seen: set[str] = set()
     for number, record in enumerate(records, 1):
         if record.id in seen:
-            raise InvalidRequest(f"record {number}: id `{record.id}` comes twice", param="id")
+            raise InvalidRequest(
+                f"record {number}: id `{record.id}` comes twice",
+                hint="a question counts once: every record has an id of its own",
+                param="id",
+            )
         seen.add(record.id)
         if record.named != names:
             raise InvalidRequest(

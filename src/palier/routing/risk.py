@@ -129,7 +129,7 @@ def _changes(judged: Judged) -> _Changes:
     below = np.full(len(judged), -1.0)
     parts: list[_Changes] = []
     for tier in range(scores.shape[1]):
-        serves = scores[:, tier] > below
+        serves = (scores[:, tier] > below) & (scores[:, tier] >= 0)
         handed = serves & (below >= 0)
         for rows, value, sign in ((serves, scores[:, tier], 1.0), (handed, below, -1.0)):
             parts.append(_Changes(value[rows], losses[rows, tier], above[rows], np.full(rows.sum(), sign)))
@@ -198,9 +198,10 @@ def certify(judged: Judged, *, alpha: float, delta: float, target: Target = "kep
         return None
     here = float(path.thresholds[step])
     following = float(path.thresholds[step + 1]) if step + 1 < len(path.thresholds) else here
+    between = (here + following) / 2  # nothing lies between, so both ends passed
     risk = float(path.risk(target)[step])
     return Certificate(
-        threshold=(here + following) / 2,  # nothing lies between, so both ends passed
+        threshold=between if between > following else here,  # between two neighbours of a double there is no third
         kept=int(path.kept[step]),
         rows=path.rows,
         risk=risk,

@@ -26,13 +26,15 @@ def labels_needed(path: Path, target: Target, alpha: float, delta: float) -> int
     An estimate: for the threshold that needs fewest, the number at which the expected errors would just pass. None
     where no threshold looks better than `alpha`.
     """
-    risk = np.maximum(path.risk(target), 0.0)
+    # Half an error more than was seen (Jeffreys): the best of many thresholds looks better than it is.
+    rows_of = path.kept if target == "kept" else np.full(len(path.kept), path.rows)
+    risk = (np.maximum(path.risk(target), 0.0) * rows_of + 0.5) / (rows_of + 1.0)
     share = path.kept / path.rows if target == "kept" else np.ones(len(risk))
     hopeful = (risk < alpha) & (path.kept >= min(_FEW_KEPT, path.rows))
     if not hopeful.any():
         return None
     level = delta * (FIRST_SHARE if target == "kept" else 1.0)
-    clipped = np.maximum(risk[hopeful], 1e-12)
+    clipped = risk[hopeful]
     # Chernoff's exponent: -log(level) / KL(risk, alpha) trials, then the exact tail from there.
     divergence = clipped * np.log(clipped / alpha) + (1 - clipped) * np.log((1 - clipped) / (1 - alpha))
     rows = -np.log(level) / divergence / share[hopeful]
