@@ -63,7 +63,7 @@ TIER = ("routes", "r", "tiers", 0)
     [
         (("models", "small", "model"), "other", {"tier-1.model"}),
         (("models", "small", "languages"), ["fr"], {"tier-1.model"}),
-        (("models", "big", "kind"), "extract", {"tier-2.model"}),
+        (("models", "big", "kind"), "extract", {"tier-2.model", "tier-2.threshold"}),
         (("routes", "r", "system"), "Be long.", {"tier-1.prompt", "tier-2.prompt"}),
         ((*TIER, "system"), "Be long.", {"tier-1.prompt"}),
         ((*TIER, "passages"), 1, {"tier-1.receives"}),
@@ -74,6 +74,7 @@ TIER = ("routes", "r", "tiers", 0)
         (("routes", "r", "collections"), ["notes", "more"], {"retrieval"}),
         (("routes", "r", "message_label"), "public", {"messages"}),
         ((*TIER, "threshold"), 0.9, set()),
+        (("routes", "r", "tiers", 1, "threshold"), 0.9, {"tier-2.threshold"}),
         (("models", "small", "max_concurrent"), 3, set()),
         (("models", "small", "title"), "Small one", set()),
     ],

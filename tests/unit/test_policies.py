@@ -47,7 +47,7 @@ class Route:
         self.path = path
         self.relayed: list[tuple[Landing, ...]] = []
         ruled = Ruled(path, (landing("small"), landing("top")), MADE_FOR, otherwise_climbs=climbs)
-        self.policies = Policies({"r": ruled}, lambda _, landings: self.relayed.append(landings))
+        self.policies = Policies({"r": ruled}, lambda _, standing, landings: self.relayed.append(landings))
         self.policies.look()
 
     @property
@@ -56,7 +56,7 @@ class Route:
 
     @property
     def words(self) -> str:
-        (status,) = self.policies.status()
+        (status,) = self.policies.status({})
         assert status.calibrated == (self.policies.of("r").policy is not None and not self.policies.of("r").broken)
         return status.words
 
