@@ -17,7 +17,7 @@ import msgspec
 from palier import ingest, pipeline, registry, text
 from palier.audits import Feedback
 from palier.cards import ModelCard
-from palier.config import Route, Settings, audit_share, highest_label, load, tier_name
+from palier.config import Route, Settings, audit_share, highest_label, label_source, load, tier_name
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.fingerprint import fingerprint
 from palier.ids import new_id
@@ -106,7 +106,8 @@ class Palier:
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
-        self.watch = Watch(self._drawn, self.policies)
+        judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
+        self.watch = Watch(self._drawn, self.policies, judges)
 
     @classmethod
     @asynccontextmanager
@@ -151,6 +152,7 @@ class Palier:
                 models=models,
             )
             stack.push_async_callback(palier.auditor.stop)
+            await palier.watch.look()  # a breach that was found before is one from the first answer on
             for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
                 stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
             yield palier

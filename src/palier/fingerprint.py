@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from palier.config import Model, Route, Settings
+from palier.models.weights import hash_once
 from palier.pipeline.landing import Landing
 
 SIGNALS = "1"
@@ -27,7 +30,7 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
     found = {
         "encoder": encoder,
         "retrieval": f"{RETRIEVAL}, {route.passages} passages of {', '.join(sorted(route.collections)) or 'nothing'}",
-        "signals": SIGNALS,
+        "signals": f"{SIGNALS} {_packaged()}",
         "assembly": ASSEMBLY,
         "guards": GUARDS,
         "messages": f"labelled {route.message_label}",
@@ -46,6 +49,14 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
     return found
 
 
+@cache
+def _packaged() -> str:
+    """Names the packaged confidence, which is a signal too."""
+    folder = files("palier.routing").joinpath("fitted")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return short_digest(b"".join(folder.joinpath(name).read_bytes() for name in names))
+
+
 def _model(settings: Settings, declared: Model, landing: Landing) -> str:
     """The source of answers, as precisely as it can be known without loading it."""
     card = landing.model.card
@@ -59,13 +70,24 @@ def _model(settings: Settings, declared: Model, landing: Landing) -> str:
         f"in {','.join(card.languages)}" if card.languages else "",
     ]
     if declared.weights and not weights:
-        parts.append(_size(settings.path(declared.weights)))
+        parts.append(_of_weights(settings.path(declared.weights)))
+    if card.context:
+        parts.append(f"{card.context} tokens over {declared.parallel}")
+    parts.append(f"can {short_digest(' '.join(sorted(card.capabilities)).encode())}")
     return " ".join(filter(None, parts))
 
 
 def short_digest(content: bytes) -> str:
     """Twelve hexadecimal digits that name `content`."""
     return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+def _of_weights(path: Path) -> str:
+    """Once for a file: what it hashed to is remembered with its size and time."""
+    try:
+        return f"sha256 {hash_once(path)[:16]}"
+    except OSError:
+        return "missing"
 
 
 def _of_file(path: Path) -> str:

@@ -363,8 +363,12 @@ class Rule(Protocol):
         """Why a tier need not be asked, by the question's signal; empty where it may."""
         ...
 
-    def cuts(self, early: float) -> str:
+    def cuts(self, early: float | None) -> str:
         """Why a draft need not go on, by the mean log-probability of its first tokens; empty where it may."""
+        ...
+
+    def in_vain(self, features: Features) -> str:
+        """Why a whole draft with these signals is not kept, whatever its probability; empty where it may be."""
         ...
 
 

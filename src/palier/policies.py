@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +27,15 @@ class Standing:
     """How a route stands: its policy, or in `problem` why it has none that holds. `broken`: the monitor spoke."""
 
     policy: Policy | None = None
+    named: str = ""
+    """Names the policy (`routing.policy.identity`)."""
     problem: str = ""
     broken: str = ""
 
     @property
     def rules(self) -> str:
         """Names the policy that decides; empty where none does."""
-        return policies.identity(self.policy) if self.policy and not self.broken else ""
+        return "" if self.broken else self.named
 
     def __str__(self) -> str:
         if self.broken:
@@ -81,9 +84,9 @@ class Policies:
         """How `route` stands now."""
         return self._standings[route]
 
-    def held(self) -> dict[str, Policy]:
-        """The policies that hold, by route; also those whose promise broke."""
-        return {name: s.policy for name, s in self._standings.items() if s.policy is not None}
+    def held(self) -> dict[str, Standing]:
+        """The routes that have a policy, also those whose promise broke."""
+        return {name: standing for name, standing in self._standings.items() if standing.policy is not None}
 
     def status(self, watches: Mapping[str, str]) -> list[RouteStatus]:
         """How every route stands; `watches` says in words what watching it found."""
@@ -115,20 +118,29 @@ class Policies:
                 found.append(name)
         return found
 
-    def breach(self, route: str, why: str) -> None:
-        """The guarantee of `route` no longer holds: keep nothing below the top until another policy is loaded."""
-        self._settle(route, replace(self._standings[route], broken=why))
+    def breach(self, route: str, named: str, why: str) -> None:
+        """What the policy `named` promises of `route` is not true: keep nothing below the top until another is loaded.
+
+        If another has been loaded meanwhile, nothing is broken.
+        """
+        if self._standings[route].named == named:
+            self._settle(route, replace(self._standings[route], broken=why))
 
     async def keep_looking(self) -> None:
         """Look every second, until cancelled. A large file is read beside the event loop."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             for name in self._new():
-                self._settle(name, await asyncio.to_thread(_found, self._routes[name]))
+                try:
+                    self._settle(name, await asyncio.to_thread(_found, self._routes[name]))
+                except Exception:  # one odd file must not end the looking
+                    log.exception("the policy of route `%s` could not be looked at", name)
 
     def _settle(self, name: str, standing: Standing) -> None:
         ruled = self._routes[name]
         before = self._standings.get(name)
+        if before is not None and before.broken and before.named == standing.named and not standing.broken:
+            standing = replace(standing, broken=before.broken)  # the same policy is not right again
         self._standings[name] = standing
         if standing.problem and ruled.path is not None:
             log.warning("route `%s` is not calibrated: %s", name, standing.problem)
@@ -145,6 +157,8 @@ def _mark(path: Path | None) -> tuple[int, int, int] | None:
         status = path.stat()
     except OSError:
         return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
@@ -157,7 +171,9 @@ def _found(ruled: Ruled) -> Standing:
         policies.check_fits(policy, names, ruled.fingerprint, where=f"the policy {ruled.path}")
     except ConfigurationError as error:
         return Standing(problem=str(error))
-    return Standing(policy=policy)
+    for tier in policy.tiers:
+        tier.warm()
+    return Standing(policy=policy, named=policies.identity(policy))
 
 
 def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:
@@ -169,8 +185,10 @@ def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:
     if standing.policy is None:
         return ruled.landings
     promise = str(standing.policy.guarantee)
+    # Agreement with the top says nothing of what the top may not receive: there nothing is promised.
+    judged = top.highest if standing.policy.guarantee.label_source.startswith("agreement") else None
     ruled_tiers = zip(lower, standing.policy.tiers, strict=False)
     ahead = standing.policy.mode == "route"
-    if standing.policy.guarantee.target != "kept" and top.model.card.generates:
+    if standing.policy.guarantee.target != "kept":
         top = replace(top, threshold=0.0)  # certified as serving whatever it says: it must not abstain more often
-    return (*(landing.under(tier, promise, ahead=ahead) for landing, tier in ruled_tiers), top)
+    return (*(landing.under(tier, promise, ahead=ahead, judged=judged) for landing, tier in ruled_tiers), top)

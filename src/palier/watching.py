@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 import msgspec
 
@@ -17,10 +18,11 @@ from palier.interfaces import Watched
 from palier.policies import Policies
 from palier.routing.audited import record_of
 from palier.routing.monitor import Monitor
-from palier.routing.policy import Policy, identity
+from palier.routing.policy import Policy
 
 LOOK_EVERY_S = 5.0
-PAGE = 200
+PAGE = 50
+"""Audits counted in one go: about two milliseconds."""
 
 log = logging.getLogger(__name__)
 
@@ -28,30 +30,41 @@ log = logging.getLogger(__name__)
 class Watch:
     """`words` says, by route, what was found so far."""
 
-    def __init__(self, audits: Watched, policies: Policies) -> None:
+    def __init__(self, audits: Watched, policies: Policies, sources: Mapping[str, str]) -> None:
+        """`sources` are those that judge each route's audits; a route without one has no audit."""
         self.words: dict[str, str] = {}
+        self._sources = sources
         self._audits = audits
         self._policies = policies
 
     async def keep_looking(self) -> None:
-        """Look now and every five seconds, until cancelled. A store that fails is logged and tried again."""
+        """Look now and every five seconds, until cancelled."""
         while True:
-            try:
-                await self.look()
-            except PalierError as error:
-                log.warning("the guarantees are not watched: %s", error)
+            await self.look()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Count what was judged meanwhile."""
+        """Count what was judged meanwhile. What goes wrong with one route is logged, told, and tried again."""
         held = self._policies.held()
         for route in [name for name in self.words if name not in held]:
             del self.words[route]
-        for route, policy in held.items():
-            await self._count(route, policy)
+        for route, standing in held.items():
+            assert standing.policy is not None
+            try:
+                await self._count(route, standing.policy, standing.named)
+            except PalierError as error:
+                log.warning("route `%s` is not watched: %s", route, error)
+                self.words[route] = f"not watched: {error}"
+            except Exception:
+                log.exception("route `%s` is not watched", route)
+                self.words[route] = "not watched: unforeseen, and the log has more"
 
-    async def _count(self, route: str, policy: Policy) -> None:
-        named, source = identity(policy), policy.guarantee.label_source
+    async def _count(self, route: str, policy: Policy, named: str) -> None:
+        source, judging = policy.guarantee.label_source, self._sources.get(route)
+        if judging != source:
+            whose = f"judged by `{judging}`" if judging else "none: [routes.NAME] audit"
+            self.words[route] = f"not watched: the policy's labels are by `{source}`, and its audits are {whose}"
+            return
         monitor = _restored(await self._audits.watch_state(route, named), policy)
         while page := await self._audits.unwatched(route, source, PAGE):
             for audit in page:
@@ -60,10 +73,11 @@ class Watch:
             await self._audits.count_watched(
                 route, named, msgspec.json.encode(monitor), [audit.trace for audit in page]
             )
+            await asyncio.sleep(0)
         self.words[route] = str(monitor)
         if monitor.alarm and not self._policies.of(route).broken:
             log.error("route `%s`: the guarantee broke, %s", route, monitor)
-            self._policies.breach(route, f"the guarantee broke, calibrate again: {monitor}")
+            self._policies.breach(route, named, f"the guarantee broke, calibrate again: {monitor}")
 
 
 def _restored(state: bytes | None, policy: Policy) -> Monitor:
@@ -75,7 +89,7 @@ def _restored(state: bytes | None, policy: Policy) -> Monitor:
         return new
     try:
         return msgspec.json.decode(state, type=Monitor)
-    except msgspec.ValidationError as error:
+    except msgspec.MsgspecError as error:
         log.warning("watching begins anew: %s", error)
         return new
 

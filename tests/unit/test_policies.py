@@ -144,7 +144,7 @@ def test_a_policy_made_for_something_else_is_refused(route: Route, made: object,
 
 def test_a_breach_keeps_nothing_until_another_policy_comes(route: Route) -> None:
     route.write(policy(0.7))
-    route.policies.breach("r", "9 of 50 were wrong: calibrate again")
+    route.policies.breach("r", route.policies.of("r").named, "9 of 50 were wrong: calibrate again")
     assert route.words == "9 of 50 were wrong: calibrate again"
     assert (route.small.threshold, route.small.rule, route.small.keeps) == (NEVER, None, False)
     assert route.small.guarantee == "9 of 50 were wrong: calibrate again"

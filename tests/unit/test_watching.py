@@ -58,7 +58,7 @@ class House:
         ruled = Ruled(path=self.file, landings=wired, fingerprint=MADE_OF, otherwise_climbs=False)
         self.policies = Policies({"support": ruled}, lambda route, standing, landings: self._climb(landings))
         self.policies.look()
-        self.watch = Watch(audits, self.policies)
+        self.watch = Watch(audits, self.policies, {"support": "person"})
 
     def write(self, made: Policy) -> None:
         self.policy = made
@@ -144,8 +144,50 @@ async def test_a_breach_is_remembered_after_a_restart(house: House, tmp_path: Pa
     assert not again.landings[0].keeps
 
 
+async def test_a_touched_file_of_a_broken_policy_is_still_broken(house: House) -> None:
+    for n in range(30):
+        await house.judged(f"t{n}", right=False)
+    await house.watch.look()
+    house.write(house.policy)
+    house.policies.look()
+    assert not house.landings[0].keeps
+
+
+async def test_a_policy_that_came_meanwhile_is_not_broken(house: House) -> None:
+    old = policies.identity(house.policy)
+    house.write(policy(fitted="2026-12-01"))
+    house.policies.look()
+    house.policies.breach("support", old, "it broke")
+    assert house.landings[0].keeps
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        ({}, "not watched: the policy's labels are by `person`, and its audits are none: [routes.NAME] audit"),
+        (
+            {"support": "judge"},
+            "not watched: the policy's labels are by `person`, and its audits are judged by `judge`",
+        ),
+    ],
+)
+async def test_a_policy_that_no_audit_can_watch_says_so(house: House, sources: dict[str, str], words: str) -> None:
+    watch = Watch(house.audits, house.policies, sources)
+    await watch.look()
+    assert watch.words == {"support": words}
+
+
+async def test_one_route_that_cannot_be_watched_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(route: str, source: str, limit: int) -> list[Audit]:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(house.audits, "unwatched", fails)
+    await house.watch.look()
+    assert house.watch.words["support"].startswith("not watched: unforeseen")
+
+
 async def test_state_of_another_method_begins_anew(house: House) -> None:
-    await house.audits.count_watched("support", policies.identity(house.policy), b'{"alpha": 2}', [])
+    await house.audits.count_watched("support", policies.identity(house.policy), b'{"alpha": 2', [])
     await house.judged("a", right=True)
     await house.watch.look()
     assert "1 audited kept answer" in house.watch.words["support"]

@@ -5,6 +5,6 @@ from __future__ import annotations
 from palier.calibrate.policies import Outcome, calibrate
 from palier.calibrate.questions import vectors
 from palier.calibrate.reading import Reading, read
-from palier.calibrate.replay import Replayed, replay
+from palier.calibrate.replay import Replayed, needs_questions, replay
 
-__all__ = ["Outcome", "Reading", "Replayed", "calibrate", "read", "replay", "vectors"]
+__all__ = ["Outcome", "Reading", "Replayed", "calibrate", "needs_questions", "read", "replay", "vectors"]

@@ -46,6 +46,9 @@ def read(lines: Iterable[bytes], *, label_source: str = "", skip_bad: bool = Fal
         notes.append(f"{len(drawn) - len(chosen)} records of another label source were left out")
     if vouched := sum(record.sampled is None for record in chosen):
         notes.append(f"{vouched} records do not say `sampled`: taken as a suite that you chose before you saw answers")
+    unmarked = sum(not record.fingerprint for record in chosen)
+    if unmarked:
+        notes.append(f"{unmarked} records do not say what they were made under: you vouch that it is as it is now")
     return Reading(tuple(chosen), source, _one_fingerprint(chosen), tuple(notes))
 
 

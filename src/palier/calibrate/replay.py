@@ -10,10 +10,10 @@ from palier.errors import InvalidRequest
 from palier.interfaces import Vectors
 from palier.metrics import curves
 from palier.routing import bounds
-from palier.routing.ahead import EARLY, QUESTION
 from palier.routing.cascade import decide
 from palier.routing.policy import Policy, PolicyTier, digest
 from palier.routing.records import Record, TierRecord, check_together
+from palier.routing.table import QUESTION
 from palier.types import Data, Features
 
 CONFIDENCE = 0.95
@@ -78,7 +78,7 @@ def _probability(policy: Policy, rule: PolicyTier, tier: TierRecord, asked: Feat
 
 def _in_vain(rule: PolicyTier, tier: TierRecord, asked: Features) -> bool:
     """Whether the gateway would not have asked the tier, or cut its draft short."""
-    return bool(rule.passes_over(asked) or (EARLY in tier.features and rule.cuts(tier.features[EARLY])))
+    return bool(rule.in_vain({**tier.features, **asked}))
 
 
 def replay(

@@ -88,7 +88,9 @@ def calibrate(
         if svg is not None:
             _write(svg, drawing.svg(outcome.report).encode())
         if outcome.policy is not None:
-            _write(output, policies.dump(outcome.policy))
+            _write(output, policies.dump(outcome.policy), private=calibration.needs_questions(outcome.policy))
+            if calibration.needs_questions(outcome.policy):
+                terminal.note(f"{output} holds what is left of the questions' vectors: as confidential as they are")
         if as_json:
             terminal.json_line(outcome.report)
         else:
@@ -116,7 +118,6 @@ def replay(
 
     def main() -> None:
         from palier import calibrate as calibration
-        from palier.calibrate.replay import needs_questions
         from palier.routing import policy as policies
 
         limits = _range(cost_range)
@@ -126,7 +127,7 @@ def replay(
         found = calibration.replay(
             reading.records,
             made,
-            questions=_embedded(reading.records) if needs_questions(made) else None,
+            questions=_embedded(reading.records) if calibration.needs_questions(made) else None,
             cost_range=limits,
             fingerprint=reading.fingerprint,
         )
@@ -162,16 +163,26 @@ def _check_folders(*paths: Path | None) -> None:
             raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: a gateway may be reading it. It stands beside, then takes the name."""
+def _write(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Whole or not at all: a gateway may be reading it. It stands beside, then takes the name.
+
+    `private`: for its owner alone; else as the umask has it. What is no file (`/dev/null`) is written to as it is.
+    """
+    path = path.resolve()
+    mask = os.umask(0)
+    os.umask(mask)
+    mode = 0o600 if private else 0o666 & ~mask
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
         descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(beside).chmod(0o644)
+            Path(beside).chmod(mode)
             Path(beside).rename(path)
         except OSError:
             Path(beside).unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def locate(weights: str, resolve: Callable[[str], Path], *, sha256: str = "") ->
         hint = "`weights` is a name of `palier models` or the path of a GGUF file"
     if not file.is_file():
         raise ConfigurationError(f"the weights are not there: {file}", hint=hint)
-    if sha256 and _hash_once(file) != sha256.lower():
+    if sha256 and hash_once(file) != sha256.lower():
         raise ConfigurationError(f"{file} is not what it should be: its SHA-256 is not {sha256}", hint=hint)
     return file
 
@@ -105,7 +105,7 @@ def pull(
     expected = (sha256 or (known.sha256 if known else "")).lower()
     if not _SHA256.fullmatch(expected):
         raise ConfigurationError(f"the SHA-256 of `{name}` is not known", hint="give it with --sha256")
-    is_there = target.is_file() and _hash_once(target) == expected
+    is_there = target.is_file() and hash_once(target) == expected
     if is_there and (file is None or (file.is_file() and _hash(file) == expected)):
         report(f"{target} is already there")
         return target
@@ -204,7 +204,7 @@ def _hash(file: Path) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
-def _hash_once(file: Path) -> str:
+def hash_once(file: Path) -> str:
     """The SHA-256 of `file`, computed when its size or time of change is not that of the last time."""
     stamp = _stamps().get(str(file))
     status = file.stat()

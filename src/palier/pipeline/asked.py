@@ -33,10 +33,17 @@ def ahead(journey: Journey, parts: Judges, landing: Landing) -> Decision | None:
     if landing.rule is None or landing.threshold <= 0:
         return None
     signals = landing.rule.asked(journey.vector)
+    promise = landing.promise(journey.label)
     if landing.ahead:
-        return parts.decide(landing.rule.probability(signals), landing.threshold, guarantee=landing.guarantee)
+        probability = landing.rule.probability(signals) if landing.covers(journey.request) else None
+        return parts.decide(probability, landing.threshold, guarantee=promise)
     why = landing.rule.passes_over(signals)
-    return Decision(action="climb", reason=why, threshold=landing.threshold, calibrated=True) if why else None
+    return in_vain(landing, why, promise) if why else None
+
+
+def in_vain(landing: Landing, why: str, promise: str) -> Decision:
+    """A draft that would not be kept, or was not, whatever its probability."""
+    return Decision(action="climb", reason=why, threshold=landing.threshold, calibrated=bool(promise))
 
 
 class Asked:
@@ -114,16 +121,19 @@ class Asked:
     def _judge(self, parts: Judges, draft: Draft) -> tuple[Draft, Decision]:
         """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
         landing = self._landing
+        promise = landing.promise(self._admission.label)
         if self.hopeless:
             self._journey.cut.add(landing.name)
-            return draft, Decision(
-                action="climb", reason=self.hopeless, threshold=landing.threshold, calibrated=bool(landing.guarantee)
-            )
+            return draft, in_vain(landing, self.hopeless, promise)
         if not landing.model.card.generates and not draft.text:
             return draft, Decision(action="climb", reason="nothing to quote", threshold=landing.threshold)
         decided = ahead(self._journey, parts, landing) if landing.ahead else None
         probability, draft = self._believed(parts, draft)
-        return draft, decided or parts.decide(probability, landing.threshold, guarantee=landing.guarantee)
+        if decided is None and landing.rule is not None and landing.threshold > 0:
+            if why := landing.rule.in_vain(draft.features):
+                return draft, in_vain(landing, why, promise)
+            probability = probability if landing.covers(self._journey.request) else None
+        return draft, decided or parts.decide(probability, landing.threshold, guarantee=promise)
 
     def _believed(self, parts: Judges, draft: Draft) -> tuple[float | None, Draft]:
         """The probability that the draft is good, by the policy where one holds, and the draft with its signals."""

@@ -44,9 +44,26 @@ class Landing:
     ahead: bool = False
     """It is chosen by the question alone, before it answers; what it then says is served as it comes."""
 
-    def under(self, rule: Rule, guarantee: str, *, ahead: bool = False) -> Landing:
+    judged: Label | None = None
+    """The most confidential prompts that were judged: of others nothing is promised. None: all."""
+
+    def under(self, rule: Rule, guarantee: str, *, ahead: bool = False, judged: Label | None = None) -> Landing:
         """The same with what a policy says of it."""
-        return replace(self, rule=rule, threshold=rule.threshold, guarantee=guarantee, ahead=ahead)
+        return replace(self, rule=rule, threshold=rule.threshold, guarantee=guarantee, ahead=ahead, judged=judged)
+
+    def covers(self, request: Request) -> bool:
+        """Whether a request is one of those that the policy was fitted on: a question, one answer, this adapter."""
+        asked = request.parameters
+        return (
+            request.text is None
+            and not asked.tools
+            and asked.n == 1
+            and (asked.adapter is None or asked.adapter == self.adapter)
+        )
+
+    def promise(self, label: Label) -> str:
+        """What is promised of a prompt that carries `label`."""
+        return self.guarantee if self.judged is None or self.judged.allows(label) else ""
 
     def asked_alone(self) -> Landing:
         """The same for a client that named this tier: its threshold is not applied, and nothing is promised."""

@@ -15,7 +15,7 @@ from palier.audits import Audit, AuditTier, AuditWords
 from palier.interfaces import Audits
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
-from palier.routing.ahead import QUESTION
+from palier.routing.table import QUESTION
 from palier.types import Request, Step, Trace
 
 _ASKED = frozenset({"answered", "climbed", "failed"})

@@ -16,11 +16,9 @@ from palier.errors import InvalidRequest
 from palier.interfaces import Vectors
 from palier.routing.bounds import Floats
 from palier.routing.questions import MIN_ROWS, QuestionModel, cross_fit_questions
-from palier.routing.table import Signals, Table
+from palier.routing.table import QUESTION, Signals, Table
 from palier.types import Data
 
-QUESTION = "question"
-"""The signal that a question gives: the log-odds of its model."""
 EARLY = "early_logprob"
 """The signal of how a draft began: the mean log-probability of its first 16 tokens, in nats."""
 MOST_QUESTIONS = 4_000

@@ -18,7 +18,7 @@ from palier.interfaces import Vectors
 from palier.routing.ahead import Limits, left_out, limits, with_questions
 from palier.routing.bounds import Floats
 from palier.routing.calibration import MINIMUM_ROWS, Calibrator, cross_fitted, fit_calibrator
-from palier.routing.policy import ODDS, PolicyTier, log_odds
+from palier.routing.policy import LEAST, ODDS, PolicyTier, log_odds
 from palier.routing.questions import QuestionModel
 from palier.routing.risk import Certificate, Judged, Path, Target, certify, walk_path
 from palier.routing.table import Signals, Table
@@ -49,10 +49,12 @@ class Aim:
     abstain_loss: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.risk < 1.0:
+        if not LEAST <= self.risk < 1.0:
             raise InvalidRequest(f"the risk is {self.risk}, and must be between 0 and 1", param="risk")
-        if not 0.5 <= self.confidence < 1.0:
-            raise InvalidRequest(f"the confidence is {self.confidence}, and must be in [0.5, 1)", param="confidence")
+        if not 0.5 <= self.confidence <= 1.0 - LEAST:
+            raise InvalidRequest(
+                f"the confidence is {self.confidence}, and must be from 0.5 to {1.0 - LEAST}", param="confidence"
+            )
         if not 0.0 <= self.abstain_loss <= 1.0:
             raise InvalidRequest(f"an abstention's loss is {self.abstain_loss}, not in [0, 1]", param="abstain_loss")
 

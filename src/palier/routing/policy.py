@@ -13,21 +13,25 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from palier.errors import ConfigurationError
 from palier.interfaces import Vectors
-from palier.routing.ahead import QUESTION, Limits
+from palier.routing.ahead import EARLY, Limits
 from palier.routing.calibrator import Calibrator
 from palier.routing.questions import QuestionModel
 from palier.routing.risk import Target
+from palier.routing.table import QUESTION
 from palier.types import Data, Features
 
 VERSION = 1
 ODDS = "odds"
 """The one feature of `PolicyTier.truer`."""
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 16 * 2**20
 
 
+LEAST = 1e-6
+"""Of a risk, and of what a confidence may lack: less can be neither proved nor watched."""
 _WHAT: dict[Target, str] = {
     "kept": "wrong",
     "regret": "worse than by always climbing",
@@ -53,6 +57,16 @@ class Guarantee(Data, frozen=True, kw_only=True):
     fitted: str
     label_source: str = ""
     abstain_loss: float = 1.0
+
+    def __post_init__(self) -> None:
+        fits = (
+            LEAST <= self.risk < 1.0
+            and 0.5 <= self.confidence <= 1.0 - LEAST
+            and 0 < self.kept <= self.certified <= self.labels
+            and 0.0 <= self.abstain_loss <= 1.0
+        )
+        if not fits:  # NaN too
+            raise ValueError("guarantee: a risk, a confidence and numbers of rows that belong together")
 
     @property
     def coverage(self) -> float:
@@ -103,9 +117,18 @@ class PolicyTier(Data, frozen=True, kw_only=True):
         """Why it need not be asked, in words; empty where it may."""
         return _below(features.get(QUESTION), self.limits.question, "its draft would be thrown away, by the question")
 
-    def cuts(self, early: float) -> str:
+    def cuts(self, early: float | None) -> str:
         """Why a draft that began with this mean log-probability need not go on; empty where it may."""
         return _below(early, self.limits.early, "cut short, by its beginning")
+
+    def in_vain(self, features: Features) -> str:
+        """Why a draft with these signals is not kept, whatever its probability: it lies below a limit of the path."""
+        return self.passes_over(features) or self.cuts(features.get(EARLY))
+
+    def warm(self) -> None:
+        """Unpack what the first question would wait for."""
+        if self.question is not None:
+            self.question.probability(np.zeros((1, self.question.dimension), np.float32))
 
 
 def _below(value: float | None, least: float | None, what: str) -> str:
@@ -203,8 +226,8 @@ def parse(text: bytes, *, where: str) -> Policy:
             f"{where} is a policy of version {policy.palier_policy}, and this palier reads {VERSION}",
             hint="calibrate again with this palier",
         )
-    if not policy.tiers or any(not 0.0 <= tier.threshold <= 1.0 for tier in policy.tiers):
-        raise ConfigurationError(f"{where} is no policy: it needs tiers, with thresholds between 0 and 1")
+    if not policy.tiers or any(not 0.0 < tier.threshold <= 1.0 for tier in policy.tiers[:-1]):
+        raise ConfigurationError(f"{where} is no policy: tiers below the top need thresholds above 0, up to 1")
     if any(tier.calibrator is None for tier in policy.tiers[:-1]):
         raise ConfigurationError(f"{where} is no policy: a tier below the top has no calibrator")
     if any(tier.truer is not None and tier.truer.names != (ODDS,) for tier in policy.tiers):

@@ -98,6 +98,8 @@ def _explain(error: Exception) -> str:
 def _check_numbers(tier: TierRecord, number: int) -> None:
     """JSON has no NaN, but 1e999 is read as infinite."""
     where = f"line {number}, tier `{tier.name}`"
+    if tier.score is not None and tier.correct is not None:
+        raise InvalidRequest(f"{where}: `correct` and `score` say the same thing twice; give one", param="score")
     if tier.score is not None and not 0.0 <= tier.score <= 1.0:
         raise InvalidRequest(f"{where}: `score` is {tier.score}, and must be in [0, 1]", param="score")
     for name in ("cost", "latency_ms", "energy_wh"):

@@ -192,6 +192,8 @@ def certify(judged: Judged, *, alpha: float, delta: float, target: Target = "kep
     begins = starts(path, target, alpha, delta)
     if not begins:
         return None
+    if target != "kept" and not _climbing_passes(path, target, alpha, delta):
+        return None
     p = tails(path, target, alpha, floor=min(level for _, level in begins), ceiling=delta)
     step, level = _walk(p, dict(begins))
     if step < 0 or path.kept[step] == 0:
@@ -207,6 +209,15 @@ def certify(judged: Judged, *, alpha: float, delta: float, target: Target = "kep
         risk=risk,
         level=level,
     )
+
+
+def _climbing_passes(path: Path, target: Target, alpha: float, delta: float) -> bool:
+    """The first step of `total` and `regret`: a threshold above every score, under which nothing is kept."""
+    if target == "regret":  # it is 0, and the bets say how sure that makes so many rows
+        return bool(bounds.betting_tail(path.rows * np.log1p(bounds.bets(alpha) * alpha)) <= delta)
+    if path.binary:
+        return bool(bounds.binomial_tail(round(path.climbing), path.rows, alpha) <= delta)
+    return bool(bounds.hoeffding_bentkus(path.climbing / path.rows, path.rows, alpha) <= delta)
 
 
 def _walk(p: Floats, begins: dict[int, float]) -> tuple[int, float]:

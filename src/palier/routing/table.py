@@ -12,6 +12,9 @@ from palier.errors import InvalidRequest
 from palier.routing.bounds import Floats
 from palier.routing.records import Record, TierRecord, check_together
 
+QUESTION = "question"
+"""The signal that a question's vector gives: the log-odds of its model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -96,6 +99,12 @@ def _signals(records: Sequence[Record], column: Sequence[TierRecord]) -> Signals
             param="features",
         )
     names = sorted(column[rows[0]].features)
+    if QUESTION in names:
+        raise InvalidRequest(
+            f"tier `{column[0].name}` has a feature `{QUESTION}`: that name is for what a policy makes of the text",
+            hint="give it another name",
+            param="features",
+        )
     known = set(names)
     for row in rows:
         if (found := column[row].features.keys()) != known:

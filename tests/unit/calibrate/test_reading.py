@@ -37,7 +37,7 @@ def test_traffic_that_nobody_drew_is_left_out_and_counted() -> None:
     reading = read(lines([*rows(3, sampled="audit"), *rows(2, seed=1, sampled=False)]))
     assert len(reading.records) == 3
     assert "2 records of traffic that nobody drew were left out" in reading.notes
-    assert not [note for note in reading.notes if "do not say" in note]
+    assert not [note for note in reading.notes if "do not say `sampled`" in note]
     error = refused(rows(5, sampled=False))
     assert (error.param, "no record was drawn" in str(error)) == ("sampled", True)
 

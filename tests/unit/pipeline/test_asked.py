@@ -31,6 +31,7 @@ from palier.types import (
     Hit,
     Label,
     Message,
+    Parameters,
     Principal,
     Prompt,
     Request,
@@ -255,3 +256,45 @@ async def test_events_of_a_cut_draft_never_reach_the_client(traces: SqliteTraces
     built = parts(traces, landing("t1", Tokens(-3.0), rule), landing("top", Fake(Script(answer="z"))))
     events: list[Event | Completed] = [event async for event in stream(request(), built)]
     assert "".join(event.text for event in events if isinstance(event, Delta)) == "z"
+
+
+def learned() -> PolicyTier:
+    return PolicyTier(name="t1", threshold=0.8, calibrator=calibrator("said"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"parameters": Parameters(n=2)},
+        {"parameters": Parameters(tools=({"type": "function", "function": {"name": "f"}},))},
+        {"parameters": Parameters(adapter="another")},
+    ],
+)
+async def test_what_the_records_did_not_hold_climbs(traces: SqliteTraces, asked: dict[str, Any]) -> None:
+    built = parts(
+        traces,
+        landing("t1", Fake(Script(answer="sure")), learned()),
+        landing("top", Fake(Script(answer="z"))),
+    )
+    result = await answer(request(**asked), built)
+    assert result.tier == "top"
+
+
+async def test_a_raw_completion_is_not_chosen_ahead(traces: SqliteTraces) -> None:
+    built = parts(traces, landing("t1", Fake(), by_question(), ahead=True), landing("top", Fake(Script(answer="z"))))
+    raw = Request(id="r-1", route="support", text="an easy one")
+    assert (await answer(raw, built)).tier == "top"
+
+
+async def test_nothing_is_promised_of_what_the_judge_may_not_see(traces: SqliteTraces) -> None:
+    """Agreement with the top never judged a confidential prompt: it is decided alike, and not calibrated."""
+    home = landing("t1", Fake(Script(answer="sure")), learned(), judged=Label.PUBLIC)
+    result = await answer(request(label=Label.CONFIDENTIAL), parts(traces, home, landing("top", Fake())))
+    assert (result.tier, result.decision.reason) == ("t1", "0.88 >= 0.80, not calibrated")
+
+
+async def test_a_short_draft_below_a_limit_is_not_kept(traces: SqliteTraces) -> None:
+    """It is over before it could be cut; the path that was certified leaves it out all the same."""
+    rule = PolicyTier(name="t1", threshold=0.1, calibrator=calibrator("mean_logprob", 0.1), limits=Limits(early=-1.0))
+    built = parts(traces, landing("t1", Tokens(-3.0, count=5), rule), landing("top", Fake(Script(answer="z"))))
+    assert (await answer(request(), built)).tier == "top"

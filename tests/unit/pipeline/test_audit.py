@@ -278,8 +278,11 @@ class Hasty:
     def passes_over(self, features: Features) -> str:
         return self.over
 
-    def cuts(self, early: float) -> str:
-        return self.cut
+    def cuts(self, early: float | None) -> str:
+        return self.cut if early is not None else ""
+
+    def in_vain(self, features: Features) -> str:
+        return self.over
 
 
 async def test_what_a_policy_passed_over_or_cut_short_is_heard_to_its_end(traces: SqliteTraces) -> None:
