@@ -28,11 +28,12 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """`words` says, by route, what was found so far."""
+    """`words` says, by route, what was found so far; `monitors` are those of the routes that can be watched."""
 
     def __init__(self, audits: Watched, policies: Policies, sources: Mapping[str, str]) -> None:
         """`sources` are those that judge each route's audits; a route without one has no audit."""
         self.words: dict[str, str] = {}
+        self.monitors: dict[str, Monitor] = {}
         self._sources = sources
         self._audits = audits
         self._policies = policies
@@ -48,6 +49,7 @@ class Watch:
         held = self._policies.held()
         for route in [name for name in self.words if name not in held]:
             del self.words[route]
+        self.monitors = {route: monitor for route, monitor in self.monitors.items() if route in held}
         for route, standing in held.items():
             assert standing.policy is not None
             try:
@@ -62,6 +64,7 @@ class Watch:
     async def _count(self, route: str, policy: Policy, named: str) -> None:
         source, judging = policy.guarantee.label_source, self._sources.get(route)
         if judging != source:
+            self.monitors.pop(route, None)
             whose = f"judged by `{judging}`" if judging else "none: [routes.NAME] audit"
             self.words[route] = f"not watched: the policy's labels are by `{source}`, and its audits are {whose}"
             return
@@ -74,7 +77,7 @@ class Watch:
                 route, named, msgspec.json.encode(monitor), [audit.trace for audit in page]
             )
             await asyncio.sleep(0)
-        self.words[route] = str(monitor)
+        self.words[route], self.monitors[route] = str(monitor), monitor
         if monitor.alarm and not self._policies.of(route).broken:
             log.error("route `%s`: the guarantee broke, %s", route, monitor)
             self._policies.breach(route, named, f"the guarantee broke, calibrate again: {monitor}")

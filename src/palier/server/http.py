@@ -22,6 +22,7 @@ from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
 from palier.server.limits import Places
+from palier.server.metrics import metrics
 from palier.server.openapi import document
 from palier.server.probes import Probes
 from palier.server.watch import Patrol
@@ -73,6 +74,7 @@ def _routes(gateway: Gateway) -> list[Route]:
             GET=read(palier_api.get_document),
             DELETE=read(palier_api.delete_document),
         ),
+        at("/metrics", GET=read(metrics, bounded=False)),
         Route("/healthz", Resource({"GET": probes.healthz})),
         Route("/readyz", Resource({"GET": probes.readyz})),
         Route("/openapi.json", Resource({"GET": probes.openapi})),

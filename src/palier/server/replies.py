@@ -22,7 +22,7 @@ _EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer, as JSON."""
+    """A whole answer: JSON, unless its headers say another content type."""
 
     content: bytes
     status: int = 200
@@ -72,7 +72,8 @@ class Answer:
     async def give(self, reply: Reply | Stream) -> None:
         """Send all of it."""
         if isinstance(reply, Reply):
-            await self._start(reply.status, [_JSON, (b"content-length", b"%d" % len(reply.content)), *reply.headers])
+            kind = [] if any(name == b"content-type" for name, _ in reply.headers) else [_JSON]
+            await self._start(reply.status, [*kind, (b"content-length", b"%d" % len(reply.content)), *reply.headers])
             await self._send({"type": "http.response.body", "body": reply.content})
             return
         async with aclosing(reply.chunks) as chunks:

@@ -1,0 +1,50 @@
+"""`GET /metrics`: what each route promises and whether it is still true, in the text format of Prometheus (0.0.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from palier.routing.monitor import Monitor
+from palier.server.endpoint import Call
+from palier.server.replies import Reply
+
+_TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+
+Sample = tuple[str, float]
+"""A route and its value."""
+
+
+async def metrics(call: Call) -> Reply:
+    """Gauges and counters by route; those of the watch where a policy is watched."""
+    return Reply(text(await _standings(call), call.palier.watch.monitors).encode(), headers=[_TEXT])
+
+
+async def _standings(call: Call) -> list[tuple[str, bool, bool]]:
+    """Each route, whether its threshold is calibrated, and whether its guarantee broke."""
+    policies = call.palier.policies
+    return [(s.route, s.calibrated, bool(policies.of(s.route).broken)) for s in await call.palier.status()]
+
+
+def text(standings: Iterable[tuple[str, bool, bool]], monitors: Mapping[str, Monitor]) -> str:
+    """The whole page."""
+    standings = list(standings)
+    families = (
+        (
+            "palier_calibrated",
+            "gauge",
+            "1 where a policy decides.",
+            [(r, float(c)) for r, c, _ in standings],
+        ),
+        ("palier_guarantee_broken", "gauge", "1 where the promise broke.", [(r, float(b)) for r, _, b in standings]),
+        ("palier_promised_risk", "gauge", "The risk that is promised.", [(r, m.alpha) for r, m in monitors.items()]),
+        ("palier_watched_answers_total", "counter", "Audited answers.", [(r, m.n) for r, m in monitors.items()]),
+        ("palier_watched_losses_total", "counter", "Their losses.", [(r, m.total) for r, m in monitors.items()]),
+        ("palier_watch_evidence", "gauge", "Against the promise.", [(r, m.evidence) for r, m in monitors.items()]),
+    )
+    return "".join(line for family in families for line in _family(*family))
+
+
+def _family(name: str, kind: str, meaning: str, samples: Iterable[Sample]) -> Iterator[str]:
+    yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
+    for route, value in samples:
+        yield f'{name}{{route="{route}"}} {value:g}\n'  # a route's name has no character to escape (config._NAME)
