@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from palier.calibrate.reading import Reading
 from palier.calibrate.report import Report, ReportTier, Segment, Shortfall, curve_of
@@ -21,6 +21,9 @@ from palier.routing.policy import Guarantee, Policy, digest
 from palier.routing.risk import upper_bound
 from palier.routing.shortfall import abstention_at_least, labels_needed
 from palier.routing.table import Table, tabulate
+
+Served = NDArray[np.intp]
+"""Which tier serves each row (n,); the number of tiers below the top where none of them does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def _report(
     )
 
 
-def _spent(table: Table, served: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bounds.Floats:
+def _spent(table: Table, served: Served) -> bounds.Floats:
     """What each row cost (n,): every tier that was asked, up to the one that served; NaN where one is unknown."""
     asked = (np.arange(len(table.tiers)) <= served[:, None]) & table.present
     return np.asarray(np.where(asked, table.costs, 0.0).sum(axis=1), dtype=np.float64)
@@ -133,7 +136,7 @@ def _mean(values: bounds.Floats) -> float | None:
 def _tier(
     table: Table,
     fitted: Fitted,
-    served: np.ndarray[tuple[int], np.dtype[np.intp]],
+    served: Served,
     tier: int,
     policy: Policy | None,
 ) -> ReportTier:
@@ -158,7 +161,7 @@ def _segments(
     table: Table,
     fitted: Fitted,
     aim: Aim,
-    served: np.ndarray[tuple[int], np.dtype[np.intp]],
+    served: Served,
     losses: bounds.Floats,
 ) -> list[Segment]:
     """The kept error of each segment, bounded all together: each bound at 1 - delta / (number of segments)."""
@@ -196,9 +199,3 @@ def _shortfall(fitted: Fitted, aim: Aim) -> Shortfall:
         abstention_at_least=abstention_at_least(mean, aim.risk),
         labels_needed=needed,
     )
-
-
-def summary(report: Report) -> dict[str, object]:
-    """The report as one JSON object."""
-    found: dict[str, object] = msgspec.to_builtins(report)
-    return found
