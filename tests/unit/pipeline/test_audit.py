@@ -375,6 +375,19 @@ async def test_a_passage_that_was_taken_away_is_shown_to_nobody(traces: SqliteTr
     assert (await house.audits.count()).lost == 1
 
 
+async def test_a_passage_that_goes_while_a_tier_writes_is_not_shown_to_the_next(traces: SqliteTraces) -> None:
+    def deletes(prompt: Prompt) -> str:
+        house.shelf.now["fibre.md"] = None
+        return "It is 29.99"
+
+    last = tier("tier-3", Rule(answer="29.99"))
+    house = House(traces, tier("tier-1", Rule(answer="29.99 surely")), tier("tier-2", deletes), last)
+    await house.ask()
+    assert await house.auditor.complete() == 0
+    assert calls(last) == 0
+    assert (await house.audits.count()).lost == 1
+
+
 async def test_what_a_tier_cannot_honour_is_skipped(traces: SqliteTraces) -> None:
     narrow = tier("tier-3", capabilities=frozenset({"chat"}))
     house = House(traces, tier("tier-1", Rule(answer="29.99 surely")), narrow)
