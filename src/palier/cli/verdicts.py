@@ -20,7 +20,8 @@ PAGE = 8
 """Audits read at once, with their words: a request may be long."""
 MAX_VERDICTS = 100_000
 """Verdicts of one import: they are kept in one commit."""
-MAX_SOURCE = 200
+MAX_NAME = 200
+"""Characters of a source's name, or of who judges."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,11 @@ async def read(audits: Judgements, file: Path, source: str, user: str) -> int:
     return 0
 
 
+def nameable(name: str) -> bool:
+    """Whether it can stand for a source or a person: what can be shown, and so no halves of surrogate pairs."""
+    return len(name) <= MAX_NAME and name.isprintable()
+
+
 def _judgement(item: dict[str, Any], number: int, source: str, user: str) -> Judgement:
     try:
         line = msgspec.convert(item, Verdict)
@@ -84,8 +90,8 @@ def _judgement(item: dict[str, Any], number: int, source: str, user: str) -> Jud
         raise InvalidRequest(f"line {number}: give `correct` or `score`, and not both")
     if line.score is not None and not 0 <= line.score <= 1:
         raise InvalidRequest(f"line {number}: `score` is {line.score}, and must be in [0, 1]")
-    if len(by) > MAX_SOURCE or not by.isprintable():
-        raise InvalidRequest(f"line {number}: `label_source` is at most {MAX_SOURCE} printable characters")
+    if not nameable(by):
+        raise InvalidRequest(f"line {number}: `label_source` is at most {MAX_NAME} printable characters")
     if by.startswith("agreement"):
         raise InvalidRequest(f"line {number}: `{by}` is computed by palier", hint="name the source that judged")
     return Judgement(

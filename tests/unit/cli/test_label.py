@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from palier.audits import Audit
-from palier.cli import label, records, verdicts
+from palier.cli import app, label, records, verdicts
 from palier.cli.label import PERSON
 from palier.routing.records import Record, parse
 from palier.stores.audits import SqliteAudits
@@ -152,6 +153,7 @@ async def test_an_exported_line_with_its_verdict_is_a_line_to_import(
         ('{"id": "a", "tier": "tier-9", "correct": true}', "tier-9"),
         ('{"id": "zzz", "tier": "tier-1", "correct": true}', "zzz"),
         ('["no object"]', "line 3: the line is not a JSON object"),
+        ('{"id": ' + "[" * 100_000, "line 3: the line is nested too deeply"),
         ("{", "line 3: the line is not a JSON object"),
     ],
 )
@@ -164,6 +166,25 @@ async def test_a_bad_line_and_nothing_is_kept(
     assert await verdicts.read(audits, file, "judge", "Ann") == 2
     assert words in capsys.readouterr().err
     assert (await audits.done())[0].judgements == ()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label", "--export", "--label-source", "\udce9"),
+        ("label", "--export", "--label-source", "a\nb"),
+        ("label", "--as", "\udce9"),
+    ],
+)
+def test_bytes_of_the_command_line_that_are_no_text(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route = '[models.fake]\nkind = "fake"\n[routes.support]\ntiers = [{model = "fake"}]\n'
+    (tmp_path / "palier.toml").write_text(route)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PALIER_CONFIG", raising=False)
+    shown = CliRunner().invoke(app, list(arguments))
+    assert (shown.exit_code, type(shown.exception)) == (2, SystemExit)
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
