@@ -41,7 +41,7 @@ from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.traces import SqliteTraces
-from palier.types import Completed, Document, Event, Hit, Label, Message, Parameters, Principal, Request, Result
+from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
 from palier.watching import Watch
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class Palier:
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), self._label_now)
+        self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -186,10 +186,6 @@ class Palier:
         if not share:
             return None
         return Sample(share, self.folder.audit_key(), self._drawn, stairs_of(landings), self.auditor.wake)
-
-    async def _label_now(self, hit: Hit, principal: Principal) -> Label | None:
-        document = await self._knowledge.get(hit.collection, hit.document, principal)
-        return document.label if document else None
 
     def _landing(self, route: Route, index: int) -> Landing:
         tier = route.tiers[index]

@@ -87,7 +87,9 @@ class Audit(Data, frozen=True, kw_only=True):
     policy: str = ""
     """Names the policy that decided of the request; empty where none did."""
     served: str = ""
-    """The tier that served the request; empty for an abstention."""
+    """The tier that served the request, be it not to the end; empty for an abstention."""
+    undecided: bool = False
+    """The client left before it was decided who serves it: nobody did, and it is no abstention either."""
     judgements: tuple[Judgement, ...] = ()
     words: AuditWords | None = None
 

@@ -273,6 +273,10 @@ class Judgements(Protocol):
         """
         ...
 
+    async def undrafted(self, drafts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of `drafts` (trace, tier) that no audit has, in their order: `judge` would raise for them."""
+        ...
+
     async def judge(self, judgements: Sequence[Judgement]) -> None:
         """Keep all, or none; a later one replaces that of its trace, tier and source.
 

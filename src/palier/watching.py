@@ -98,13 +98,14 @@ def _restored(state: bytes | None, policy: Policy) -> Monitor:
 
 
 def loss_of(audit: Audit, policy: Policy) -> float | None:
-    """What the request lost, in the sense of the policy's target, in [0, 1]; None where it does not count.
+    """What the request lost, in the sense of the policy's target, in [0, 1]; None where it does not count:
+    one that was left undecided tells nothing of the policy's decisions.
 
     A regret in [-1, 1] is told as its distance from -1, halved: `_restored` promises the same of it.
     """
     promise = policy.guarantee
     record = record_of(audit, promise.label_source)
-    if record is None:
+    if record is None or audit.undecided:
         return None
     losses = {tier.name: tier.loss for tier in record.tiers if not tier.skipped}
     loss = losses.get(audit.served) if audit.served else promise.abstain_loss

@@ -30,7 +30,7 @@ from palier.testing.upstream import Upstream, answers, refuses, stalls
 from palier.types import Document, Label
 
 BELL = "The bell of the chapel rings at noon every day."
-ROUTES = tuple(f"route-{n}" for n in range(5))
+ROUTES = tuple(f"route-{n}" for n in range(6))
 TREASURE = "The treasure of the chapel is below the altar."
 
 
@@ -148,6 +148,21 @@ async def test_what_may_not_leave_does_not_leave_for_an_audit(house: House) -> N
     await house.until(done=4)
     assert len(house.cloud.calls) == 1
     assert b"altar" not in house.cloud.calls[0].body
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_old_words_of_a_document_that_was_replaced_do_not_leave(house: House) -> None:
+    note = Document(id="well.md", collection="notes", text="The well holds 40,000 euros.", label=Label.PUBLIC)
+    await house.palier.put_documents([note])
+    load, house.palier.auditor.load = house.palier.auditor.load, lambda: 1.0  # it waits
+    try:
+        assert (await house.ask("What does the well hold?"))["palier"]["tier"] == "tier-1"
+        await house.palier.put_documents([msgspec.structs.replace(note, text="The well holds water.")])
+    finally:
+        house.palier.auditor.load = load
+    await house.until(lost=1)
+    assert house.cloud.calls == []
+    await house.palier.delete_documents("notes", ["well.md"])
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -216,3 +216,9 @@ def judged(served: str, first: bool, top: bool) -> Audit:
 )
 def test_what_a_request_lost(target: str, served: str, first: bool, top: bool, loss: float | None) -> None:
     assert loss_of(judged(served, first, top), policy(target=target, abstain_loss=0.5)) == loss
+
+
+@pytest.mark.parametrize("target", ["kept", "total", "regret"])
+def test_one_that_was_left_undecided_is_no_abstention(target: str) -> None:
+    left = msgspec.structs.replace(judged("", False, False), undecided=True)
+    assert loss_of(left, policy(target=target, abstain_loss=0.5)) is None

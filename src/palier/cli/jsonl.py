@@ -86,6 +86,8 @@ def _decoded(text: bytes) -> JSON:
         return msgspec.json.decode(text, type=JSON)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the line is not a JSON object: {error}") from None
+    except RecursionError:
+        raise InvalidRequest("the line is nested too deeply") from None
 
 
 def text_field(item: JSON, name: str) -> str:

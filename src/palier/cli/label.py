@@ -55,6 +55,9 @@ def label(
     async def main() -> int:
         if export and source_file:
             raise ConfigurationError("say one of --export and --import")
+        for option, given in (("--label-source", source), ("--as", user)):
+            if not verdicts.nameable(given):
+                raise ConfigurationError(f"{option} is at most {verdicts.MAX_NAME} printable characters")
         settings = load(config)
         name = route_name(settings, route)
         kind, declared = settings.routes[name].label_source, label_source(settings.routes[name])

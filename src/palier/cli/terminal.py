@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from palier.errors import InvalidRequest, PalierError
+from palier.errors import ConfigurationError, InvalidRequest, PalierError
 from palier.types import Quantity
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ _INERT = re.compile(
     "\u200b\u2028\u2029\u2060-\u2064\ufeff\ufff9-\ufffb"  # invisible, or a line break to some terminals
     "\ud800-\udfff\U000e0000-\U000e0fff]"  # lone surrogates, tags
 )
+
+
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""What Python makes of bytes of the command line that are no text."""
 
 
 def inert(text: str) -> str:
@@ -103,6 +107,11 @@ def run(
     except PalierError as error:
         complain(error)
         status = wrong_input if isinstance(error, InvalidRequest) else error.exit_status
+    except UnicodeEncodeError as error:
+        if not _UNDECODED.search(error.object[error.start : error.end]):
+            raise
+        complain(ConfigurationError("the command line holds what is no text: bytes that are not UTF-8"))
+        status = ConfigurationError.exit_status
     except KeyboardInterrupt:
         status = 130
     except BrokenPipeError:  # whoever read the output had enough, as `head` does

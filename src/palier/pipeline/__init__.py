@@ -105,7 +105,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
-        if parts.sample and place is not None and journey.result and not journey.error:
+        if parts.sample and place is not None and journey.auditable:
             await parts.sample.keep(journey, place)
         else:
             await parts.traces.record(journey.trace())

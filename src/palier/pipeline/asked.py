@@ -98,7 +98,7 @@ class Asked:
                 self.failed = True
                 self._journey.fail(self._landing, self._admission, error, self._collector.draft())
             case GeneratorExit() | asyncio.CancelledError():
-                self._journey.left(self._landing, self._admission, self._collector.draft())
+                self._journey.left(self._landing, self._admission, self._collector.draft(), serves=self._serves)
                 return False
         if not isinstance(error, PalierError) or self._released:
             return False

@@ -49,8 +49,10 @@ MANY = 0.25
 TIER_S = 300.0
 """Longest a tier may take to draft."""
 
+GONE = "a passage it stood on was taken away, or has other words now"
+
 Evidence = Callable[[Hit, Principal], Awaitable[Label | None]]
-"""The label that a passage has now, for whoever asked; None where it is not there any more."""
+"""The label that a passage has now, for whoever asked; None where it stands there no more as it was found."""
 
 
 class Auditor:
@@ -125,21 +127,24 @@ class Auditor:
         parts = self._parts_of(audit.route)
         if parts is None or (stairs_of(parts.landings), parts.fingerprint) != (audit.stairs, audit.fingerprint):
             return await self._lose(audit, "the route is another now")
-        words = await self._as_of_now(audit)
-        if words is None:
-            return await self._lose(audit, "a passage it stood on is not there any more")
-        audit = msgspec.structs.replace(audit, words=words, label=Label.highest(audit.label, words.request.label))
         known = {tier.name for tier in audit.tiers}
         for landing in parts.landings:
             if landing.name in known:
                 continue
             await self._make_way()
+            words = await self._as_of_now(audit)  # the wait, and the tier before, may have been long
+            if words is None:
+                return await self._lose(audit, GONE)
+            audit = msgspec.structs.replace(audit, words=words)
             asked = await self._asked(audit, parts, landing)
             await self._audits.keep(asked)
             if asked.due > audit.due:
                 return False
             audit = asked
-        done = _done(audit)
+        words = await self._as_of_now(audit)
+        if words is None:
+            return await self._lose(audit, GONE)
+        done = _done(msgspec.structs.replace(audit, words=words))
         await self._audits.keep(done, self._agreements(done))
         return True
 

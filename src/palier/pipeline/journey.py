@@ -63,6 +63,8 @@ class Journey:
     written: Label = Label.PUBLIC
     """What the client wrote, as it says."""
     error: str = ""
+    serving: str = ""
+    """Where the client left: the tier at work, if it was to serve whatever it says."""
     result: Result | None = None
 
     def __post_init__(self) -> None:
@@ -78,6 +80,11 @@ class Journey:
     def elapsed_ms(self) -> float:
         """Milliseconds since the request came in."""
         return (time.perf_counter() - self.started) * 1000
+
+    @property
+    def auditable(self) -> bool:
+        """Whether it came to an answer, or was left on the way to one: that must not depend on what a tier said."""
+        return bool(self.steps) and self.error in ("", "abandoned")
 
     # --- the steps -------------------------------------------------------------------------------------------------
 
@@ -142,8 +149,9 @@ class Journey:
             features=draft.features,
         )
 
-    def left(self, landing: Landing, admission: Admission, draft: Draft) -> None:
+    def left(self, landing: Landing, admission: Admission, draft: Draft, *, serves: bool) -> None:
         """A tier that was at work when the client left: what it wrote so far was paid for."""
+        self.serving = landing.name if serves else ""
         self.drafted(landing, admission, draft, Decision(action="stay", reason="the client left"), "abandoned")
 
     def _hear(self, landing: Landing, error: PalierError) -> None:

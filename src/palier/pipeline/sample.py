@@ -2,7 +2,8 @@
 
 A keyed hash of the request's id (BLAKE2b, a quarter of an HMAC's time) draws: nobody who asks can foresee it, and it
 knows nothing of what is asked. A tier asked by name and a raw completion are not drawn (nothing is decided of them),
-nor one that failed or was left (there is no answer to judge).
+nor one that failed (there is no answer to judge) or was left before any tier was asked. One that was left later is:
+who leaves may do so for what is said, and the sample must not depend on that.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Sample:
         return drawn / self.share if drawn < self.share else None
 
     async def keep(self, journey: Journey, place: float) -> None:
-        """Keep an answered request with its trace, what it asked already, and what the audit needs to go on."""
+        """Keep a request with its trace, what it asked already, and what the audit needs to go on."""
         trace = journey.trace()
         await self.audits.draw(trace, _audit(journey, trace, place, self.stairs))
         self.wake()
@@ -68,7 +69,8 @@ def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]
         due=trace.created,
         fingerprint=trace.fingerprint,
         policy=trace.policy,
-        served=trace.tier or "",
+        served=trace.tier or journey.serving,
+        undecided=journey.result is None and not journey.serving,
         tiers=tuple(_reused(step) for step in steps),
         words=AuditWords(
             label=content.label,

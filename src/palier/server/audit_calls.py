@@ -35,6 +35,10 @@ class AuditQueue(AuditCall, frozen=True, kw_only=True, tag="audits.queue"):
     limit: int = 8
 
 
+class Undrafted(AuditCall, frozen=True, kw_only=True, tag="audits.undrafted"):
+    drafts: tuple[tuple[str, str], ...]
+
+
 class Judge(AuditCall, frozen=True, kw_only=True, tag="audits.judge"):
     judgements: tuple[Judgement, ...]
 
@@ -60,7 +64,7 @@ class CountFeedback(AuditCall, frozen=True, kw_only=True, tag="feedback.count"):
     route: str = ""
 
 
-AnyAuditCall = AuditsDone | AuditQueue | Judge | CountAudits | Rate | FeedbackOn | CountFeedback
+AnyAuditCall = AuditsDone | AuditQueue | Undrafted | Judge | CountAudits | Rate | FeedbackOn | CountFeedback
 
 
 async def value(palier: Palier, call: AuditCall) -> Any:
@@ -80,6 +84,8 @@ async def value(palier: Palier, call: AuditCall) -> Any:
             return await audits.queue(
                 route=call.route, sources=call.sources, after=call.after, after_id=call.after_id, limit=call.limit
             )
+        case Undrafted():
+            return await audits.undrafted(call.drafts)
         case Judge():
             return await audits.judge(call.judgements)
         case CountAudits():
@@ -124,6 +130,10 @@ class RemoteAudits:
     ) -> list[Audit]:
         call = AuditQueue(route=route, sources=tuple(sources), after=after, after_id=after_id, limit=limit)
         found: list[Audit] = await self._ask(call, list[Audit])
+        return found
+
+    async def undrafted(self, drafts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = await self._ask(Undrafted(drafts=tuple(drafts)), list[tuple[str, str]])
         return found
 
     async def judge(self, judgements: Sequence[Judgement]) -> None:

@@ -74,6 +74,12 @@ class SqliteAudits:
         values["sources"] = _texts(sources)
         return await self._database.read(lambda connection: _page(connection, "queue", values, ""))
 
+    async def undrafted(self, drafts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those that cannot be judged; see `interfaces.Judgements`."""
+        return await self._database.read(
+            lambda connection: [draft for draft in drafts if not _is_draft(connection, *draft)]
+        )
+
     async def judge(self, judgements: Sequence[Judgement]) -> None:
         """Keep them all, or none; see `interfaces.Judgements`."""
         await self._database.write(lambda connection: _judge(connection, judgements))
@@ -152,10 +158,14 @@ def _keep(connection: apsw.Connection, audit: Audit) -> None:
         connection.execute(sql["keep_content"], values)
 
 
+def _is_draft(connection: apsw.Connection, trace: str, tier: str) -> bool:
+    return connection.execute(statements("audits")["is_draft"], (trace, tier)).fetchone() is not None
+
+
 def _judge(connection: apsw.Connection, judgements: Sequence[Judgement]) -> None:
     sql = statements("audits")
     for j in judgements:
-        if connection.execute(sql["is_draft"], (j.trace, j.tier)).fetchone() is None:
+        if not _is_draft(connection, j.trace, j.tier):
             raise NotFound(
                 f"no audit has a draft of tier `{j.tier}` on `{j.trace}`", hint="palier label --export lists them"
             )

@@ -13,11 +13,11 @@ import numpy as np
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.interfaces import Vectors, Workers
 from palier.stores.documents import Prepared, delete_documents, get_document, list_documents, put_documents
-from palier.stores.passages import best_passages, nearest_passages, readable_collections
+from palier.stores.passages import best_passages, label_of, nearest_passages, readable_collections
 from palier.stores.schema import Schema
 from palier.stores.sqlite import Database
 from palier.stores.vectors import VectorMemory
-from palier.types import Document, Hit, Passage, Principal
+from palier.types import Document, Hit, Label, Passage, Principal
 
 KNOWLEDGE = Schema(name="knowledge", application_id=0x706C6B6E, page_size=16_384, vectors=True)
 """Pages of 16 KiB hold seven vectors of 512 dimensions; of 4 KiB one, and the file is twice the size."""
@@ -125,6 +125,14 @@ class SqliteKnowledge:
     async def collections(self, principal: Principal) -> list[dict[str, Any]]:
         """One {name, documents, passages, encoder, dimension} a collection, counting what `principal` may read."""
         return await self._database.read(lambda connection: readable_collections(connection, principal))
+
+    async def label_of(self, hit: Hit, principal: Principal) -> Label | None:
+        """The label that a passage has now.
+
+        None where its document is gone, or has other words, another heading there or another title by now, or where
+        `principal` may not read it any more.
+        """
+        return await self._database.read(lambda connection: label_of(connection, hit, principal))
 
     async def _terms(self, texts: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
         if self._workers is None:

@@ -93,6 +93,20 @@ def readable_collections(connection: apsw.Connection, principal: Principal) -> l
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def label_of(connection: apsw.Connection, hit: Hit, principal: Principal) -> Label | None:
+    """The label that what was found has now; None where it stands there no more in the same words."""
+    values = {
+        "collection": hit.collection,
+        "name": hit.document,
+        "title": hit.title,
+        "heading": hit.heading,
+        "text": hit.text,
+        "readable": as_json(readable(connection, principal)),
+    }
+    label = connection.execute(statements("knowledge")["standing"], values).get
+    return None if label is None else Label(label)
+
+
 def _is_unicode(term: str) -> bool:
     """Half of a surrogate pair stands in no text that is kept."""
     return not any("\ud800" <= character <= "\udfff" for character in term)

@@ -198,6 +198,12 @@ class AuditsSuite:
             await audits.judge([judgement_of(), judgement_of(trace, tier)])
         assert (await audits.done())[0].judgements == (), "all or none"
 
+    async def test_drafts_that_nobody_wrote_are_told_in_their_order(self, audits: Store) -> None:
+        await drawn(audits, done_of(tiers=(tier_of("tier-1"), tier_of("skipped", outcome="skipped"))))
+        absent = [("t", "skipped"), ("absent", "tier-1")]
+        assert await audits.undrafted([absent[0], ("t", "tier-1"), absent[1]]) == absent
+        assert await audits.undrafted([]) == []
+
     async def test_the_queue_holds_what_none_of_the_sources_judged_in_the_order_of_the_draw(
         self, audits: Store
     ) -> None:

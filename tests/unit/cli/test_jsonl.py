@@ -62,6 +62,21 @@ async def test_a_bad_line_gives_its_error_in_place(tmp_path: Path, capsys: pytes
     assert "`text`" in out[3]["error"]["message"]
 
 
+async def test_a_line_nested_too_deeply_is_an_error_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it is only just too deep to be read, or to be written again."""
+    source = tmp_path / "in.jsonl"
+    depths = [*range(900, 1100), 100_000]
+    lines = ['{"text": "a", "id": ' + "[" * depth + "]" * depth + "}" for depth in depths]
+    source.write_text("\n".join([*lines, '{"id": 2, "text": "b"}']))
+    assert await jsonl.each_line(source, echo) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == len(depths) + 1
+    assert "nested too deeply" in out[-2]
+    assert json.loads(out[-1]) == {"id": 2, "said": "b"}
+
+
 async def test_any_error_of_palier_stays_on_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "in.jsonl"
     source.write_text('{"id": 1}\n{"id": 2, "text": "x"}\n')

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from palier.audits import Audit
-from palier.cli import label, records, verdicts
+from palier.audits import Audit, Judgement
+from palier.cli import app, label, records, verdicts
 from palier.cli.label import PERSON
 from palier.routing.records import Record, parse
 from palier.stores.audits import SqliteAudits
@@ -149,9 +150,15 @@ async def test_an_exported_line_with_its_verdict_is_a_line_to_import(
         ('{"id": "a", "tier": "tier-1", "correct": "yes"}', "line 3: Expected `bool | null`, got `str`"),
         ('{"id": "a", "correct": true}', "line 3: Object missing required field `tier`"),
         ('{"id": "a", "tier": "tier-1", "correct": true, "label_source": "agreement x"}', "computed by palier"),
-        ('{"id": "a", "tier": "tier-9", "correct": true}', "tier-9"),
-        ('{"id": "zzz", "tier": "tier-1", "correct": true}', "zzz"),
+        ('{"id": "a", "tier": "tier-9", "correct": true}', "line 3: no audit has a draft of tier `tier-9` on `a`"),
+        ('{"id": "zzz", "tier": "tier-1", "correct": true}', "line 3: no audit has a draft of tier `tier-1` on `zzz`"),
+        (
+            '{"id": "a", "tier": "tier-1", "correct": false}',
+            "line 3: `judge` says otherwise of tier `tier-1` on `a` in line 1",
+        ),
+        ('{"id": "a", "tier": "tier-1", "score": 1}', "in line 1"),
         ('["no object"]', "line 3: the line is not a JSON object"),
+        ('{"id": ' + "[" * 100_000, "line 3: the line is nested too deeply"),
         ("{", "line 3: the line is not a JSON object"),
     ],
 )
@@ -164,6 +171,58 @@ async def test_a_bad_line_and_nothing_is_kept(
     assert await verdicts.read(audits, file, "judge", "Ann") == 2
     assert words in capsys.readouterr().err
     assert (await audits.done())[0].judgements == ()
+
+
+async def test_a_verdict_said_twice_or_by_two_sources_is_no_contradiction(audits: SqliteAudits, tmp_path: Path) -> None:
+    await drawn(audits, done("a", 0.1, tier_1="alpha"))
+    said = '{"id": "a", "tier": "tier-1", "correct": true}\n'
+    other = '{"id": "a", "tier": "tier-1", "correct": false, "label_source": "Bob"}\n'
+    (tmp_path / "verdicts.jsonl").write_text(said + other + said)
+    assert await verdicts.read(audits, tmp_path / "verdicts.jsonl", "judge", "Ann") == 0
+    assert {j.source: j.correct for j in (await audits.done())[0].judgements} == {"judge": True, "Bob": False}
+
+
+async def test_many_verdicts_are_sent_in_chunks_once_all_are_known_to_be_right(
+    audits: SqliteAudits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verdicts, "CHUNK", 2)
+    await drawn(audits, *(done(f"t{n}", n / 10, tier_1="alpha") for n in range(5)))
+    sent: list[int] = []
+    judge = audits.judge
+
+    async def counted(judgements: Sequence[Judgement]) -> None:
+        sent.append(len(judgements))
+        await judge(judgements)
+
+    monkeypatch.setattr(audits, "judge", counted)
+    lines = [f'{{"id": "t{n}", "tier": "tier-1", "correct": true}}' for n in range(5)]
+    file = tmp_path / "verdicts.jsonl"
+    file.write_text("\n".join([*lines, '{"id": "t5", "tier": "tier-1", "correct": true}']))
+    assert await verdicts.read(audits, file, "judge", "Ann") == 2
+    assert (sent, "line 6" in capsys.readouterr().err) == ([], True)
+    file.write_text("\n".join(lines))
+    assert await verdicts.read(audits, file, "judge", "Ann") == 0
+    assert sent == [2, 2, 1]
+    assert all(audit.judgements for audit in await audits.done())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label", "--export", "--label-source", "\udce9"),
+        ("label", "--export", "--label-source", "a\nb"),
+        ("label", "--as", "\udce9"),
+    ],
+)
+def test_bytes_of_the_command_line_that_are_no_text(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route = '[models.fake]\nkind = "fake"\n[routes.support]\ntiers = [{model = "fake"}]\n'
+    (tmp_path / "palier.toml").write_text(route)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PALIER_CONFIG", raising=False)
+    shown = CliRunner().invoke(app, list(arguments))
+    assert (shown.exit_code, type(shown.exception)) == (2, SystemExit)
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import unicodedata
 
+import msgspec
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +92,13 @@ def test_a_threshold_says_that_it_is_not_calibrated() -> None:
 def test_one_line_is_one_line() -> None:
     assert terminal.one_line("a\n b\t c") == "a b c"
     assert terminal.one_line("abcdef", 4) == "abc…"
+
+
+@pytest.mark.parametrize("text", ["\udce9", "caf\udce9"])
+def test_bytes_of_the_command_line_that_are_no_text_are_an_error(text: str) -> None:
+    def main() -> None:
+        msgspec.json.encode({"source": text})
+
+    with pytest.raises(typer.Exit) as left:
+        terminal.run(main)
+    assert left.value.exit_code == 2

@@ -378,6 +378,19 @@ async def test_a_passage_that_was_taken_away_is_shown_to_nobody(traces: SqliteTr
     assert (await house.audits.count()).lost == 1
 
 
+async def test_a_passage_that_goes_while_a_tier_writes_is_not_shown_to_the_next(traces: SqliteTraces) -> None:
+    def deletes(prompt: Prompt) -> str:
+        house.shelf.now["fibre.md"] = None
+        return "It is 29.99"
+
+    last = tier("tier-3", Rule(answer="29.99"))
+    house = House(traces, tier("tier-1", Rule(answer="29.99 surely")), tier("tier-2", deletes), last)
+    await house.ask()
+    assert await house.auditor.complete() == 0
+    assert calls(last) == 0
+    assert (await house.audits.count()).lost == 1
+
+
 async def test_what_a_tier_cannot_honour_is_skipped(traces: SqliteTraces) -> None:
     narrow = tier("tier-3", capabilities=frozenset({"chat"}))
     house = House(traces, tier("tier-1", Rule(answer="29.99 surely")), narrow)
@@ -389,16 +402,91 @@ async def test_what_a_tier_cannot_honour_is_skipped(traces: SqliteTraces) -> Non
 # --- who is not drawn -------------------------------------------------------------------------------------------------
 
 
-async def test_failed_and_abandoned_requests_are_not_audited(traces: SqliteTraces) -> None:
+async def test_failed_requests_are_not_audited(traces: SqliteTraces) -> None:
     house = House(traces, tier("tier-3", Rule(answer="x", fail="unavailable"), threshold=0.0))
     with pytest.raises(Exception, match="scripted failure"):
         await house.ask()
-    slow = House(traces, tier("tier-3", Rule(answer="one two three", delay_s=0.01), threshold=0.0))
-    assert slow.parts is not None
-    async with aclosing(stream(request(), slow.parts)) as events:
-        await anext(events)
     assert await house.drawn() == []
-    assert {trace.status for trace in await traces.list()} == {"failed", "abandoned"}
+    assert [trace.status for trace in await traces.list()] == ["failed"]
+
+
+async def test_one_that_is_left_before_a_tier_was_asked_is_not_audited(traces: SqliteTraces) -> None:
+    house = House(traces, tier("tier-3", threshold=0.0))
+
+    async def never(*_: Any, **__: Any) -> list[Hit]:
+        await asyncio.sleep(30)
+        return []
+
+    house.shelf.search = never  # type: ignore[method-assign]
+    await leave(house, after_s=0.05)
+    assert await house.drawn() == []
+    assert [trace.status for trace in await traces.list()] == ["abandoned"]
+
+
+# --- who leaves -------------------------------------------------------------------------------------------------------
+
+
+async def leave(house: House, *, events: int = 0, after_s: float = 0.0) -> None:
+    """Ask, and hang up after so many events, or so long."""
+    assert house.parts is not None
+    if events:
+        async with aclosing(stream(request(), house.parts)) as served:
+            for _ in range(events):
+                await anext(served)
+        return
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(after_s):
+            await house.ask()
+
+
+async def test_who_hangs_up_on_what_is_served_does_not_escape_the_audit(traces: SqliteTraces) -> None:
+    landings = (
+        tier("tier-1", Rule(answer="no never")),
+        tier("tier-3", Rule(answer="one two three", delay_s=0.01), threshold=0.0),
+    )
+    house = House(traces, *landings)
+    await leave(house, events=1)
+    assert [trace.status for trace in await traces.list()] == ["abandoned"]
+    assert await house.auditor.complete() == 1
+    done = await house.only()
+    assert (done.served, done.undecided) == ("tier-3", False)
+    assert [(t.name, t.outcome, t.reused) for t in done.tiers] == [
+        ("tier-1", "drafted", True),
+        ("tier-3", "drafted", False),
+    ]
+    assert done.words is not None
+    assert done.words.drafts["tier-3"] == "one two three", "it is judged by all it says"
+
+
+async def test_who_waits_for_a_tier_that_serves_whatever_it_says_was_served_by_it(traces: SqliteTraces) -> None:
+    house = House(traces, tier("tier-3", lambda _: Rule(answer="29.99", first_s=0.3), threshold=0.0))
+    await leave(house, after_s=0.1)
+    assert await house.auditor.complete() == 1
+    assert ((await house.only()).served, (await house.only()).undecided) == ("tier-3", False)
+
+
+async def test_who_leaves_while_a_draft_is_held_was_served_nothing(traces: SqliteTraces) -> None:
+    slow = tier("tier-1", Rule(answer="29.99 surely", first_s=0.3))
+    house = House(traces, slow, tier("tier-3", Rule(answer="29.99"), threshold=0.0))
+    await leave(house, after_s=0.1)
+    assert await house.auditor.complete() == 1
+    done = await house.only()
+    assert (done.served, done.undecided) == ("", True)
+    assert [(t.outcome, t.reused) for t in done.tiers] == [("drafted", False), ("drafted", False)]
+
+
+async def test_who_leaves_a_draft_that_was_held_and_stays_was_served_by_its_tier(traces: SqliteTraces) -> None:
+    house = House(traces, tier("tier-1", Rule(answer="29.99 surely")), tier("tier-3", threshold=0.0))
+    await leave(house, events=1)
+    (audit,) = await house.drawn()
+    assert (audit.served, audit.undecided, [t.reused for t in audit.tiers]) == ("tier-1", False, [True])
+
+
+async def test_who_leaves_an_abstention_was_served_one(traces: SqliteTraces) -> None:
+    house = House(traces, tier("tier-1", Rule(answer="x never")), tier("tier-3", Rule(answer="y never")))
+    await leave(house, events=1)
+    (audit,) = await house.drawn()
+    assert (audit.served, audit.undecided) == ("", False)
 
 
 # --- when something fails ---------------------------------------------------------------------------------------------

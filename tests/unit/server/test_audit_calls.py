@@ -47,6 +47,8 @@ async def test_audits_and_judgements(gateway: RemotePalier, palier: Palier) -> N
     count = await gateway.audits.count(route="support", sources=["person"])
     assert count == await palier.audits.count(route="support", sources=["person"])
     assert (count.judged, count.unjudged) == (1, 1)
+    drafts = [("a", "tier-1"), ("a", "tier-9")]
+    assert await gateway.audits.undrafted(drafts) == await palier.audits.undrafted(drafts) == drafts[1:]
     with pytest.raises(NotFound, match="tier-9"):
         await gateway.audits.judge([judgement_of("a", "tier-9")])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from palier.jobs.pool import ProcessWorkers
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.passages import MAX_QUERY_TERMS
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
-from palier.types import Document, Passage, Principal
+from palier.types import Document, Hit, Label, Passage, Principal
 
 
 @pytest.fixture
@@ -151,3 +152,37 @@ async def test_everything_is_there_after_reopening(tmp_path):
     assert len(await store.by_vector(["c"], vectors_of([1.0])[0], 5, hr)) == 1
     assert len(await store.by_terms(["c"], ["fibre"], 5, hr)) == 1
     await store.close()
+
+
+async def _found(store, principal: Principal = ADMIN) -> Hit:
+    (hit,) = await store.by_terms(["c"], ["fibre"], 1, principal)
+    return hit
+
+
+async def test_a_passage_that_was_found_has_the_label_of_now_while_it_stands(store):
+    await store.put([entry("a", "c", ["la fibre", "le reste"], [[1.0], [1.0]])])
+    hit = await _found(store)
+    assert await store.label_of(hit, ADMIN) is hit.label
+    document, passages, vectors = entry("a", "c", ["devant", "la fibre", "le reste"], [[1.0]] * 3)
+    raised = msgspec.structs.replace(document, label=Label.RESTRICTED)
+    await store.put([(raised, passages, vectors)])
+    assert await store.label_of(hit, ADMIN) is Label.RESTRICTED, "wherever it stands"
+
+
+@pytest.mark.parametrize("changed", ["text", "title", "heading", "deleted", "groups"])
+async def test_a_passage_that_was_rewritten_or_taken_away_stands_no_more(store, changed):
+    await store.put([entry("a", "c", ["la fibre"]), entry("b", "c", ["autre"])])
+    hit, ann = await _found(store, NOBODY), NOBODY
+    assert await store.label_of(hit, ann) is not None
+    document, passages, vectors = entry("a", "c", ["la fibre neuve" if changed == "text" else "la fibre"])
+    if changed == "title":
+        document = msgspec.structs.replace(document, title="Other")
+    if changed == "heading":
+        passages = [msgspec.structs.replace(passage, heading="Other") for passage in passages]
+    if changed == "groups":
+        document = msgspec.structs.replace(document, groups=("hr",))
+    if changed == "deleted":
+        await store.delete("c", ["a"])
+    else:
+        await store.put([(document, passages, vectors)])
+    assert await store.label_of(hit, ann) is None

@@ -135,6 +135,13 @@ ON posting.collection = searched.collection AND posting.block = searched.block A
 WHERE audience IN (SELECT value FROM json_each(:readable))
 GROUP BY passage ORDER BY bm25 DESC, passage LIMIT :limit
 
+-- :name standing
+-- All that a prompt says of a passage is as it was; where it stands among the others may be another now.
+SELECT label FROM passage JOIN document ON document.id = passage.document
+WHERE collection = (SELECT id FROM collection WHERE name = :collection) AND name = :name
+AND document.audience IN (SELECT value FROM json_each(:readable))
+AND title = :title AND heading = :heading AND passage.text = :text LIMIT 1
+
 -- :name hit
 SELECT collection.name, document.name, position, passage.text, label, title, url, heading, language
 FROM passage JOIN document ON document.id = passage.document JOIN collection ON collection.id = document.collection
