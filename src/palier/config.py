@@ -9,7 +9,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -275,9 +275,17 @@ def _explain(error: msgspec.ValidationError) -> str:
         .replace(" - at `$`", "")
     )
     text = text.replace("Object missing required field", "missing setting").replace("[...]", ".NAME")
-    if "enum value" in text and "label" in text:
-        return f"{text}; one of {', '.join(Label)}"
+    if "enum value" in text and (options := _options(str(error))):
+        return f"{text}; one of {', '.join(options)}"
     return text.replace("`float | null`, got `str`", "a number, got a text (write it without quotes)")
+
+
+def _options(error: str) -> list[str]:
+    """The words that the setting of an error may be, from its type."""
+    section, _, name = _path(error).rpartition(".")
+    hint = get_type_hints(_SECTIONS.get(_place(section), Settings)).get(name)
+    kinds = (hint, *get_args(hint))
+    return [*Label] if Label in kinds else [word for word in kinds if isinstance(word, str)]
 
 
 def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
@@ -285,7 +293,7 @@ def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
     if not unknown:
         return ""
     name = unknown.group(1)
-    here = _section(str(error))
+    here = _place(_path(str(error)))
     known = [field for field in _SECTIONS.get(here, Settings).__struct_fields__ if field != "root"]
     if elsewhere := [place for place, section in _SECTIONS.items() if name in section.__struct_fields__]:
         return f"`{name}` belongs in {' or '.join(elsewhere)}"
@@ -304,15 +312,18 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 
 
-def _section(error: str) -> str:
-    """Where msgspec's path leads to: `$.routes[...].tiers[...]` is a tier."""
-    path = re.search(r"at `\$\.([^`]*)`", error)
-    if path is None:
-        return ""
-    parts = path.group(1).split(".")
-    if parts[0].startswith("routes"):
+def _path(error: str) -> str:
+    """What msgspec's path leads to, without its brackets: `$.routes[...].tiers[...]` is `routes.tiers`."""
+    found = re.search(r"at `\$\.([^`]*)`", error)
+    return found.group(1).replace("[...]", "") if found else ""
+
+
+def _place(path: str) -> str:
+    """The section that a path lies in."""
+    parts = path.split(".")
+    if parts[0] == "routes":
         return "[[routes.NAME.tiers]]" if len(parts) > 1 else "[routes.NAME]"
-    return "[models.NAME]" if parts[0].startswith("models") else f"[{parts[0]}]"
+    return "[models.NAME]" if parts[0] == "models" else f"[{parts[0]}]"
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -62,3 +62,17 @@ def test_by_default_nothing_is_audited_where_nothing_can_be() -> None:
 def test_an_audit_that_cannot_be_is_refused(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         route(**fields)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("label_source", "agrement", "one of agreement, person, judge"),
+        ("without_policy", "climbs", "one of threshold, climb"),
+        ("message_label", "secret", "one of public, internal, confidential, restricted"),
+    ],
+)
+def test_a_word_that_is_none_of_a_settings_own_is_told_which_there_are(setting: str, value: str, words: str) -> None:
+    tree = {"models": {"m": {"kind": "fake"}}, "routes": {"r": {"tiers": [{"model": "m"}], setting: value}}}
+    with pytest.raises(ConfigurationError, match=words):
+        parse(tree)

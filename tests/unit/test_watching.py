@@ -126,7 +126,7 @@ async def test_a_breach_keeps_nothing_until_another_policy_is_loaded(house: Hous
     assert [landing.keeps for landing in house.landings] == [False, True]
     status = house.policies.status(house.watch.words)[0]
     assert not status.calibrated
-    assert status.words.startswith("the guarantee broke, calibrate again: breached after")
+    assert status.words.startswith("the guarantee broke, calibrate again: breached, seen after")
     house.write(policy(fitted="2026-12-01"))
     house.policies.look()
     await house.watch.look()

@@ -16,7 +16,7 @@ from palier.errors import InvalidRequest
 from palier.interfaces import Vectors
 from palier.metrics import reliability
 from palier.routing import bounds
-from palier.routing.fitting import Aim, Fitted, Mode, fit
+from palier.routing.fitting import Aim, Fitted, Mode, fit, hopeless
 from palier.routing.policy import Guarantee, Policy, digest
 from palier.routing.risk import upper_bound
 from palier.routing.shortfall import abstention_at_least, labels_needed
@@ -97,6 +97,8 @@ def _report(
         kept, np.take_along_axis(fitted.judged.losses, np.minimum(served, table.below - 1)[:, None], 1)[:, 0], np.nan
     )
     notes = list(reading.notes)
+    never = [name for j, name in enumerate(table.tiers[:-1]) if hopeless(table, j)]
+    notes += [f"tier `{name}` is wrong in every record, and keeps nothing" for name in never]
     for tier, signals, calibrator in zip(table.tiers, table.signals, fitted.calibrators, strict=False):
         if not set(signals.names) <= set(calibrator.names) and policy is not None and policy.mode == "cascade":
             notes.append(f"tier `{tier}`: with {len(signals.rows)} records it goes by its confidence alone")
@@ -114,7 +116,7 @@ def _report(
         upper=policy.guarantee.upper if policy else None,
         cost=_mean(spent[rows]),
         cost_top=_mean(table.costs[rows, -1]),
-        tiers=[_tier(table, fitted, served, j, policy) for j in range(table.below)],
+        tiers=[_tier(table, fitted, served, j, policy) for j in range(table.below) if table.tiers[j] not in never],
         curve=curve_of(table, fitted),
         segments=_segments(table, fitted, aim, served, losses) if segments else [],
         shortfall=None if policy else _shortfall(fitted, aim),

@@ -74,6 +74,8 @@ def calibrate(
         _check_folders(output, svg)
         with _lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
+        if not reading.records:
+            raise InvalidRequest("there are no records", hint="palier audits says what was drawn and judged so far")
         in_project = bool(route) or config.exists()
         status = await _status(config, route, reading) if in_project else None
         outcome = calibration.calibrate(
@@ -135,6 +137,11 @@ def replay(
             terminal.json_line(found)
         else:
             _show_replay(found, str(made.guarantee))
+        if reading.label_source != (source := made.guarantee.label_source):
+            terminal.note(
+                f"these records are judged by `{reading.label_source}`, the policy by `{source}`: of those it promises"
+                " nothing"
+            )
         for note in reading.notes:
             terminal.note(note)
 
@@ -195,7 +202,7 @@ async def _status(config: Path, route: str, reading: Reading) -> RouteStatus | N
     """The route a policy is for. None where none is named and not just one has the records' tiers."""
     async with session(config) as p:
         found = {status.route: status for status in await p.status()}
-    tiers = reading.records[0].named if reading.records else ()
+    tiers = reading.records[0].named
     if not route:
         alike = [status for status in found.values() if status.tiers == tiers]
         return alike[0] if len(alike) == 1 else None
@@ -293,17 +300,15 @@ def _show_shortfall(report: Report) -> None:
     out.print(
         terminal.styled(("not certifiable: ", "bold red"), asked, f" from {report.records} records"), soft_wrap=True
     )
-    out.print(
-        terminal.styled(
-            f"drafts are wrong {shortfall.mean_risk:.1%} of the time: whatever the confidence, at least"
-            f" {shortfall.abstention_at_least:.1%} may not be kept"
-        ),
-        soft_wrap=True,
-    )
+    most = 1.0 - shortfall.abstention_at_least
+    words = f"of all drafts {shortfall.mean_risk:.1%} are wrong"
+    if most < 1.0:
+        words += f"; no threshold whatsoever could keep more than {most:.1%} at this risk"
+    out.print(terminal.styled(words), soft_wrap=True)
     labels = shortfall.labels_needed
-    told = (
-        f"about {labels} labels would do (an estimate)" if labels else "no threshold looks good enough: a better tier"
-    )
+    told = "no threshold of these records comes near: a better tier, more risk, or --target regret"
+    if labels:
+        told = f"about {labels} labels would do (an estimate)"
     out.print(terminal.styled(told), soft_wrap=True)
     until = (
         'until then nothing is promised; without_policy = "climb" keeps nothing, and abstains where it may not climb'

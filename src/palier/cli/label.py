@@ -81,6 +81,8 @@ async def _judge(audits: Judgements, route: str, sources: tuple[str, ...], sampl
     left = min(left, waiting.unjudged - waiting.forgotten)
     if not left:
         terminal.note(f"nothing to judge: {count.judged} of {sample} are done, {waiting.drawn} wait to be run")
+        if len(sources) > 1 and waiting.done:
+            terminal.note("what the route's own source has judged, --all judges by hand too")
         return
     judged = 0
     async for audit in verdicts.queue(audits, route, sources):
@@ -89,6 +91,7 @@ async def _judge(audits: Judgements, route: str, sources: tuple[str, ...], sampl
         _show(audit, left - judged)
         said = await _ask(audit)
         if said is None:
+            terminal.note("the request you left half way is not kept: it comes again")
             break
         if said:
             await audits.judge(_judgements(audit, said, user))

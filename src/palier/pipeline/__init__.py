@@ -185,7 +185,7 @@ def _raise_if_hopeless(journey: Journey) -> None:
         refused = next(step for step in journey.steps if step.outcome == "refused")
         parameters[-1].hint = f"{refused.tier} might, and is not asked: {refused.reason}"
         raise parameters[-1]
-    if "failed" in outcomes and outcomes <= {"failed", "skipped", "refused"}:
+    if "failed" in outcomes and outcomes <= {"failed", "skipped", "refused"} and not journey.passed_over:
         raise journey.failures[-1]
 
 

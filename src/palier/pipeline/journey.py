@@ -56,6 +56,8 @@ class Journey:
     """Of the question, shape (1, d), where a policy goes by it."""
     cut: set[str] = field(default_factory=set)
     """Tiers whose draft was not heard to its end."""
+    passed_over: bool = False
+    """Whether a tier was not asked that might have answered, by its policy."""
     needed: frozenset[str] = frozenset()
     """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
     label: Label = Label.PUBLIC
@@ -96,6 +98,7 @@ class Journey:
 
     def pass_over(self, landing: Landing, decision: Decision) -> None:
         """A tier whose draft would not be served, whatever it says: it is not asked."""
+        self.passed_over = True
         self._step(
             landing,
             "skipped",

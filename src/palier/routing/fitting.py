@@ -18,6 +18,7 @@ from palier.interfaces import Vectors
 from palier.routing.ahead import Limits, left_out, limits, with_questions
 from palier.routing.bounds import Floats
 from palier.routing.calibration import MINIMUM_ROWS, Calibrator, cross_fitted, fit_calibrator
+from palier.routing.calibrator import Feature
 from palier.routing.policy import LEAST, ODDS, PolicyTier, log_odds
 from palier.routing.questions import QuestionModel
 from palier.routing.risk import Certificate, Judged, Path, Target, certify, walk_path
@@ -190,12 +191,15 @@ def _check_labels(table: Table, aim: Aim, mode: Mode) -> None:
         rows = np.flatnonzero(table.present[:, j]) if mode == "route" else signals.rows
         losses = table.losses[rows, j]
         _check_judged(table, losses, rows, j)
-        if np.ptp(losses) == 0:
+        if np.ptp(losses) == 0 and (losses[0] < 0.5 or table.below == 1):
             raise InvalidRequest(
                 f"tier `{table.tiers[j]}` is {'right' if losses[0] < 0.5 else 'wrong'} in every record",
-                hint="with one class only nothing can be told apart: label more, or ask harder questions",
+                hint="with one class only nothing can be told apart: label more"
+                + (", or ask harder questions" if losses[0] < 0.5 else ", or take a better tier"),
                 param="correct",
             )
+    if all(hopeless(table, j) for j in range(table.below)):
+        raise InvalidRequest("no tier below the top is right in any record", hint="take a better tier", param="correct")
     if aim.target != "kept":
         asked = np.flatnonzero(table.present[:, -1])
         _check_judged(table, table.losses[asked, -1], asked, len(table.tiers) - 1)
@@ -251,7 +255,9 @@ def _on_fold(table: Table, vectors: Vectors | None, mode: Mode) -> _Learnt:
             questions: tuple[QuestionModel, ...] = ()
             if vectors is not None:
                 asked, questions = with_questions(table, vectors, fold, alone=mode == "route")
-            fitted = tuple(_fit(s.among(fold), table.losses[:, j]) for j, s in enumerate(asked.signals))
+            fitted = tuple(
+                _fit(s.among(fold), table.losses[:, j], never=hopeless(table, j)) for j, s in enumerate(asked.signals)
+            )
             return _Learnt(fold, asked, fitted, questions)
         except InvalidRequest:
             if rows >= MOST_FIT * len(table):
@@ -259,13 +265,27 @@ def _on_fold(table: Table, vectors: Vectors | None, mode: Mode) -> _Learnt:
         rows = min(rows * 1.5, MOST_FIT * len(table))
 
 
-def _fit(signals: Signals, losses: Floats) -> Calibrator:
+def hopeless(table: Table, tier: int) -> bool:
+    """Whether a tier is wrong in every record: it keeps nothing, and the others are fitted without it."""
+    return bool((table.losses[table.signals[tier].rows, tier] == 1.0).all())
+
+
+_NEVER_RIGHT = -20.0
+"""Log-odds of a tier that never was."""
+
+
+def _fit(signals: Signals, losses: Floats, *, never: bool = False) -> Calibrator:
+    if never:
+        still = Feature(name=signals.names[0], mean=0.0, scale=1.0, coefficient=0.0)
+        return Calibrator(features=(still,), intercept=_NEVER_RIGHT)
     return fit_calibrator(signals.names, signals.matrix, 1.0 - losses[signals.rows])
 
 
 def _scores(table: Table, tier: int, calibrator: Calibrator) -> Floats:
     signals = table.signals[tier]
     out = np.full(len(table), -1.0)
+    if calibrator.intercept == _NEVER_RIGHT:
+        return out
     out[signals.rows] = calibrator.probabilities(signals.matrix)
     return out
 

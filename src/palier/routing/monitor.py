@@ -172,8 +172,8 @@ class Monitor(Data, frozen=True, kw_only=True):
         limit = f"limit {100 * self.alpha:g} %"
         if self.alarmed_at is not None:
             since, wrong = self.n - self.onset, self.total - self.onset_total
-            recent = f"{100 * wrong / max(since, 1):.1f} % wrong of the last {since}"
-            return f"breached after {self.alarmed_at} audited kept answers: {recent}, {limit}"
+            recent = f"{100 * wrong / max(since, 1):.1f} % of the {since} since about then were wrong"
+            return f"breached, seen after {self.alarmed_at} audited kept answers: {recent}, {limit}"
         if not self.n:
             return f"watching: no audited kept answer yet, {limit}"
         low, high = self.interval

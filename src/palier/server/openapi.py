@@ -101,6 +101,8 @@ class _Operation(msgspec.Struct, frozen=True):
     parameters: tuple[JSON, ...] = ()
     streams: bool = False
     open: bool = False
+    text: bool = False
+    """It gives plain text."""
 
 
 _OPERATIONS: dict[str, dict[str, _Operation]] = {
@@ -128,6 +130,7 @@ _OPERATIONS: dict[str, dict[str, _Operation]] = {
         "get": _Operation("getDocument", "A document with its text", DocumentFacts, parameters=(_COLLECTION, _ID)),
         "delete": _Operation("deleteDocument", "Delete", DocumentDeleted, parameters=(_COLLECTION, _ID)),
     },
+    "/metrics": {"get": _Operation("metrics", "What routes promise, for Prometheus", None, text=True)},
     "/healthz": {"get": _Operation("alive", "The process answers", Alive, open=True)},
     "/readyz": {"get": _Operation("ready", "Every route could be answered (else 503)", Readiness, open=True)},
     "/openapi.json": {"get": _Operation("document", "This document", None, open=True)},
@@ -164,6 +167,8 @@ def document() -> JSON:
 
 def _operation(operation: _Operation) -> JSON:
     content: JSON = {"application/json": {"schema": _reference(operation.gives)}}
+    if operation.text:
+        content = {"text/plain": {"schema": {"type": "string"}}}
     if operation.streams:
         content["text/event-stream"] = {"schema": _EVENT}
     out: JSON = {

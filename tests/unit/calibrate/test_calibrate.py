@@ -140,3 +140,25 @@ def test_a_picture_without_costs_has_the_reliability_alone() -> None:
     for tree in trees:
         del tree["tiers"][0]["cost"]
     assert "polyline" not in svg(outcome(trees).report)
+
+
+def test_a_tier_that_is_never_right_keeps_nothing_and_the_others_are_fitted_without_it() -> None:
+    trees = rows(400, tiers=3)
+    for tree in trees:
+        tree["tiers"][0]["correct"] = False
+    found = outcome(trees)
+    assert found.policy is not None
+    assert "tier `t1` is wrong in every record, and keeps nothing" in found.report.notes
+    assert [tier.name for tier in found.report.tiers] == ["t2"]
+    again = replay(read(lines(trees)).records, found.policy)
+    assert again.shares["t1"] == 0
+    assert again.shares["t2"] > 0
+
+
+def test_nothing_can_be_told_of_tiers_that_are_all_wrong() -> None:
+    trees = rows(100, tiers=3)
+    for tree in trees:
+        for tier in tree["tiers"][:2]:
+            tier["correct"] = False
+    with pytest.raises(InvalidRequest, match="no tier below the top is right in any record"):
+        outcome(trees)

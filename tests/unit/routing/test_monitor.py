@@ -77,8 +77,8 @@ def test_an_alarm_stays_raised_and_says_since_when():
     assert 1000 < monitor.alarmed_at < 1100
     assert monitor.alarm
     assert abs(monitor.onset - 1000) < 20
-    assert str(monitor).startswith(f"breached after {monitor.alarmed_at} audited kept answers: ")
-    assert str(monitor).endswith(f"of the last {3100 - monitor.onset}, limit 10 %")
+    assert str(monitor).startswith(f"breached, seen after {monitor.alarmed_at} audited kept answers: ")
+    assert str(monitor).endswith(f"of the {3100 - monitor.onset} since about then were wrong, limit 10 %")
 
 
 def test_says_what_it_knows():

@@ -293,7 +293,7 @@ def test_a_policy_that_is_not_there_or_of_other_tiers_is_told(tmp_path: Path) ->
     missing = policy(made, "support", made.routes["support"])
     assert (missing.status, missing.advice) == ("warn", "palier calibrate -o writes one")
     written = (
-        b'{"tiers": [{"name": "home", "calibrator": {"features": [{"name": "c", "mean": 0, "scale": 1,'
+        b'{"tiers": [{"name": "home", "threshold": 0.7, "calibrator": {"features": [{"name": "c", "mean": 0, "scale": 1,'
         b' "coefficient": 1}], "intercept": 0}}, {"name": "tier-2"}], "guarantee": {"target": "kept", "risk": 0.1,'
         b' "confidence": 0.9, "labels": 30, "certified": 30, "kept": 9, "observed": 0, "upper": 0.1,'
         b' "fitted": "2026-11-26"}}'

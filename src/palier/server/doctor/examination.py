@@ -102,7 +102,7 @@ def policy(settings: Settings, name: str, route: Route) -> Finding:
             detail=f"the policy {path} was made for the tiers {', '.join(made.names)}, and not {names}",
             advice="calibrate again: palier calibrate",
         )
-    return Finding(check=f"route {name}", detail=f"policy: {made.guarantee}")
+    return Finding(check=f"route {name}", detail=f"policy: {made.guarantee}; palier status says whether it still holds")
 
 
 def exit_status(findings: list[Finding]) -> int:
