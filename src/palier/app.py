@@ -152,7 +152,7 @@ class Palier:
                 models=models,
             )
             stack.push_async_callback(palier.auditor.stop)
-            await palier.watch.look()  # a breach that was found before is one from the first answer on
+            await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
             for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
                 stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
             yield palier

@@ -24,6 +24,8 @@ LOOK_EVERY_S = 5.0
 PAGE = 50
 """Audits counted in one go: about two milliseconds."""
 
+MANY_PAGES = 1_000
+
 log = logging.getLogger(__name__)
 
 
@@ -44,8 +46,9 @@ class Watch:
             await self.look()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self) -> None:
-        """Count what was judged meanwhile. What goes wrong with one route is logged, told, and tried again."""
+    async def look(self, *, pages: int = MANY_PAGES) -> None:
+        """Count what was judged meanwhile, `pages` of it a route at most. What goes wrong with one route is logged,
+        told, and tried again."""
         held = self._policies.held()
         for route in [name for name in self.words if name not in held]:
             del self.words[route]
@@ -53,7 +56,7 @@ class Watch:
         for route, standing in held.items():
             assert standing.policy is not None
             try:
-                await self._count(route, standing.policy, standing.named)
+                await self._count(route, standing.policy, standing.named, pages)
             except PalierError as error:
                 log.warning("route `%s` is not watched: %s", route, error)
                 self.words[route] = f"not watched: {error}"
@@ -61,7 +64,7 @@ class Watch:
                 log.exception("route `%s` is not watched", route)
                 self.words[route] = "not watched: unforeseen, and the log has more"
 
-    async def _count(self, route: str, policy: Policy, named: str) -> None:
+    async def _count(self, route: str, policy: Policy, named: str, pages: int) -> None:
         source, judging = policy.guarantee.label_source, self._sources.get(route)
         if judging != source:
             self.monitors.pop(route, None)
@@ -69,13 +72,16 @@ class Watch:
             self.words[route] = f"not watched: the policy's labels are by `{source}`, and its audits are {whose}"
             return
         monitor = _restored(await self._audits.watch_state(route, named), policy)
-        while page := await self._audits.unwatched(route, source, PAGE):
+        for _ in range(pages):
+            page = await self._audits.unwatched(route, source, PAGE)
             for audit in page:
                 loss = loss_of(audit, policy) if audit.policy == named else None
                 monitor = monitor if loss is None else monitor.update(loss)
-            await self._audits.count_watched(
-                route, named, msgspec.json.encode(monitor), [audit.trace for audit in page]
-            )
+            if page:
+                traces = [audit.trace for audit in page]
+                await self._audits.count_watched(route, named, msgspec.json.encode(monitor), traces)
+            if len(page) < PAGE:
+                break
             await asyncio.sleep(0)
         self.words[route], self.monitors[route] = str(monitor), monitor
         if monitor.alarm and not self._policies.of(route).broken:
