@@ -9,7 +9,7 @@ import typer
 
 from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, session
-from palier.config import Settings, label_source, load
+from palier.config import Settings, audit_share, label_source, load
 from palier.errors import ConfigurationError, NotFound
 
 if TYPE_CHECKING:
@@ -50,11 +50,14 @@ def export(
         by = source or label_source(settings.routes[name])
         async with session(settings) as p:
             newest = None if everything else (await p.audits.count(route=name)).fingerprint
-            unjudged, before = await _write(p.audits, name, by, newest, with_text=with_text)
+            written, unjudged, before = await _write(p.audits, name, by, newest, with_text=with_text)
             waiting = len(await p.audits.queue(route=name, sources=(by, "person"), limit=1)) if unjudged else 0
         if unjudged:
             hint = f"; palier label --route {name} lets a person judge" if waiting else ""
             terminal.note(f"{unjudged} audited requests are left out, not watched: not judged by `{by}`{hint}")
+        if not written + unjudged + before:
+            share = audit_share(settings, settings.routes[name])
+            terminal.note(f"no audited request of `{name}` yet: `audit` draws {share:.3g} of them (palier audits)")
         if before:
             terminal.note(f"{before} recorded before the route changed are left out; --all writes them too")
 
@@ -73,14 +76,14 @@ def route_name(settings: Settings, route: str) -> str:
 
 async def _write(
     audits: Judgements, route: str, source: str, fingerprint: str | None, *, with_text: bool
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Print the records of `fingerprint` (None: of every one), a page at a time.
 
-    How many audits were left out: not judged whole by `source`, and of another fingerprint.
+    How many were printed, and left out: not judged whole by `source`, and of another fingerprint.
     """
     from palier.routing.audited import record_of
 
-    unjudged = before = 0
+    written = unjudged = before = 0
     after, after_id = 0.0, ""
     limit = PAGE_WITH_WORDS if with_text else PAGE
     while page := await audits.done(
@@ -91,10 +94,11 @@ async def _write(
                 before += 1
             elif record := record_of(audit, source, with_text=with_text):
                 terminal.json_line(_plain(record))
+                written += 1
             elif audit.drafted:
                 unjudged += 1
         after, after_id = page[-1].created, page[-1].trace
-    return unjudged, before
+    return written, unjudged, before
 
 
 def _plain(record: Record) -> dict[str, Any]:
