@@ -91,6 +91,8 @@ class Message(Data, frozen=True, kw_only=True):
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    label: Label | None = None
+    """What the client says of this one; it raises the conversation's label, and never lowers it."""
 
 
 class Parameters(Data, frozen=True, kw_only=True):
@@ -142,6 +144,8 @@ class Request(Data, frozen=True, kw_only=True):
     passages: tuple[Hit, ...] = ()
     created: float = 0.0
     stream: bool = False
+    local_only: bool = False
+    """Whoever asks wants nothing of it to leave."""
 
     @property
     def question(self) -> str:
@@ -215,6 +219,31 @@ class Hit(Data, frozen=True, kw_only=True):
 # --- what a tier is given and gives back --------------------------------------------------------------------------
 
 
+Verdict = Literal["allow", "withhold", "redact", "abstain", "refuse"]
+"""What the gate says of a prompt for one destination: all of it goes, some passages are kept back, personal data is
+replaced; or nothing goes, since the evidence may not (abstain) or what was asked may not (refuse)."""
+
+
+class Clearance(Data, frozen=True, kw_only=True):
+    """What lets bytes out to a destination that is not on premises, and what the ledger says of them."""
+
+    purpose: Literal["draft", "audit", "probe", "download", "head"]
+    destination: str
+    """The model's name, or what else is called."""
+    region: str = ""
+    request: str = ""
+    route: str = ""
+    tier: str = ""
+    principal: str = ""
+    label: Label = Label.PUBLIC
+    verdict: Verdict = "allow"
+    reason: str = ""
+    withheld: int = 0
+    """Passages kept back."""
+    redacted: dict[str, int] = {}
+    """How many values of each type were replaced."""
+
+
 class Prompt(Data, frozen=True, kw_only=True):
     """What one destination receives: assembled from the passages it may see, judged by the gate.
 
@@ -229,6 +258,8 @@ class Prompt(Data, frozen=True, kw_only=True):
     parameters: Parameters = Parameters()
     label: Label = Label.PUBLIC
     language: str = ""
+    clearance: Clearance | None = None
+    """Without one, nothing of it leaves the premises."""
 
 
 class TokenLogprob(Data, frozen=True, kw_only=True):
@@ -330,7 +361,11 @@ class Step(Data, frozen=True, kw_only=True):
     threshold: float | None = None
     calibrated: bool = False
     label: Label = Label.PUBLIC
+    verdict: Verdict | None = None
+    """What the gate said; None where it was not asked."""
     withheld: int = 0
+    redacted: int = 0
+    """Values that were replaced in what the tier received."""
     usage: Usage | None = None
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN

@@ -1,20 +1,13 @@
-"""`palier.toml`: every setting, its default and its meaning. Unknown settings are errors that suggest the right name.
-
-The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
-"""
+"""The sections of `palier.toml`: every setting, its default and its meaning."""
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Literal
 
 import msgspec
 
 from palier.cards import Price
-from palier.errors import ConfigurationError
 from palier.types import Label
 
 
@@ -76,6 +69,57 @@ class Networks(Section, frozen=True, kw_only=True):
     """Networks (CIDR) in which a model may say that it is `on_premises`."""
 
 
+class Collection(Section, frozen=True, kw_only=True):
+    """`[collections.NAME]`: what holds for all documents of a collection."""
+
+    label: Label | None = None
+    """The least label of its documents, whatever they say; and that of those that say nothing, instead of confidential.
+    """
+
+
+class Privacy(Section, frozen=True, kw_only=True):
+    """`[privacy]`: what may leave, and what is kept sealed."""
+
+    local_only: bool = False
+    """Nothing leaves: no socket to anything but loopback and the networks on premises is opened."""
+    links: tuple[str, ...] = ()
+    """Hosts that links and images in answers may lead to, beside those that stand in the evidence."""
+    key_env: str = ""
+    """The environment variable that holds the key of what is kept sealed."""
+    key_file: str = ""
+    """The file of that key, of mode 0600; by default `vault.key` of the data folder, made at first start."""
+
+
+class Redaction(Section, frozen=True, kw_only=True):
+    """`[redaction]`: which personal data is replaced in what leaves (`redact` of a tier)."""
+
+    names: Literal["auto", "off", "required"] = "auto"
+    """Names by the models of the extra `pii`: where it is installed, never, or not without it."""
+    languages: tuple[str, ...] = ("fr", "en")
+    """Languages of telephones, addresses and names; the first is taken where a text's is not known."""
+    entities: tuple[str, ...] = ()
+    """Types that are replaced; none: all."""
+    patterns: dict[str, str] = {}
+    """Your own numbers: a type's name and its regular expression, `{ CUSTOMER = "C-[0-9]{8}" }`."""
+    presidio: bool = False
+    """Whether presidio's recognisers (extra `presidio`) look too."""
+
+
+class Ledger(Section, frozen=True, kw_only=True):
+    """`[ledger]`: what is written down of all that leaves."""
+
+    payload_days: float = 0.0
+    """How long the bytes themselves are kept, sealed; 0: not at all, only their digest."""
+    heads_every_s: float = 3600.0
+    """How often the head of the chain is exported, when it moved."""
+    heads_file: str = ""
+    """A file that heads are appended to; keep it on another machine's disk."""
+    heads_syslog: bool = False
+    """Whether heads go to this machine's syslog."""
+    heads_webhook: str = ""
+    """A URL that heads are posted to."""
+
+
 class Model(Section, frozen=True, kw_only=True):
     """`[models.NAME]`: one source of answers.
 
@@ -101,6 +145,8 @@ class Model(Section, frozen=True, kw_only=True):
     """US dollars per million tokens: `{ input = 0.15, output = 0.60 }`."""
     watts: float | None = None
     """Declared power while it generates, from which energy is estimated."""
+    highest_label: Label | None = None
+    """The most confidential text it may ever receive, whatever a tier says."""
     may_train_on_outputs: bool | None = None
     """Whether its terms let you train a model on what it writes."""
     # engine
@@ -161,6 +207,9 @@ class Tier(Section, frozen=True, kw_only=True):
     """Confidence from which its answer is served: by default 0 (always) for the last tier if it generates, else 0.5."""
     highest_label: Label | None = None
     """The most confidential text it may receive: restricted by default for what runs inside palier, else public."""
+    redact: bool | None = None
+    """Whether personal data is replaced in what it receives, and put back in what it answers: by default where it does
+    not run on premises."""
     system: str | None = None
     """Its own system prompt, instead of the route's."""
     adapter: str = ""
@@ -184,6 +233,14 @@ class Route(Section, frozen=True, kw_only=True):
     """Passages a prompt holds at most."""
     message_label: Label = Label.INTERNAL
     """How confidential what clients write is; a tier that may not receive it is not asked."""
+    tool_label: Label = Label.CONFIDENTIAL
+    """How confidential the results of tools are that clients send back."""
+    local_only: bool = False
+    """Nothing of this route leaves, whatever its tiers may receive."""
+    sticky: bool = False
+    """A conversation keeps the label of the evidence it saw, also where it is told in other words."""
+    regions: tuple[str, ...] = ()
+    """Regions its prompts may go to, of those that are not on premises; none: any."""
     policy: str = ""
     """The policy that `palier calibrate` wrote, a file; it is loaded again whenever it changes."""
     without_policy: Literal["threshold", "climb"] = "threshold"
@@ -219,6 +276,14 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[workers]`."""
     networks: Networks = Networks()
     """See `[networks]`."""
+    privacy: Privacy = Privacy()
+    """See `[privacy]`."""
+    redaction: Redaction = Redaction()
+    """See `[redaction]`."""
+    ledger: Ledger = Ledger()
+    """See `[ledger]`."""
+    collections: dict[str, Collection] = {}
+    """See `[collections.NAME]`."""
     models: dict[str, Model] = {}
     """See `[models.NAME]`."""
     routes: dict[str, Route] = {}
@@ -234,174 +299,3 @@ class Settings(Section, frozen=True, kw_only=True):
     def folder(self) -> Path:
         """The data folder, absolute."""
         return self.path(self.data)
-
-
-def load(path: str | Path) -> Settings:
-    """Read and check a `palier.toml`. Raises `ConfigurationError` naming the file, the setting and what to do."""
-    file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"{file} does not exist", hint="--config or PALIER_CONFIG names another; palier init writes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} cannot be read: {error}") from None
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None
-    return parse(tree, root=file.resolve().parent, where=str(file))
-
-
-def parse(tree: dict[str, Any], *, root: str | Path = ".", where: str = "settings") -> Settings:
-    """Settings from a mapping, checked. `where` is named in errors."""
-    if "root" in tree:
-        raise ConfigurationError(f"{where}: unknown setting `root`")
-    try:
-        settings = msgspec.convert({**tree, "root": str(root)}, Settings)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{where}: {_explain(error)}", hint=_suggest(error, tree)) from None
-    _check(settings, where)
-    return settings
-
-
-def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec's words, with its `$.routes[...]` path as TOML."""
-    text = (
-        str(error)
-        .replace("Object contains unknown field", "unknown setting")
-        .replace("`$.", "`")
-        .replace(" - at `$`", "")
-    )
-    text = text.replace("Object missing required field", "missing setting").replace("[...]", ".NAME")
-    if "enum value" in text and (options := _options(str(error))):
-        return f"{text}; one of {', '.join(options)}"
-    return text.replace("`float | null`, got `str`", "a number, got a text (write it without quotes)")
-
-
-def _options(error: str) -> list[str]:
-    """The words that the setting of an error may be, from its type."""
-    section, _, name = _path(error).rpartition(".")
-    hint = get_type_hints(_SECTIONS.get(_place(section), Settings)).get(name)
-    kinds = (hint, *get_args(hint))
-    return [*Label] if Label in kinds else [word for word in kinds if isinstance(word, str)]
-
-
-def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
-    unknown = re.search(r"unknown field `([^`]+)`", str(error))
-    if not unknown:
-        return ""
-    name = unknown.group(1)
-    here = _place(_path(str(error)))
-    known = [field for field in _SECTIONS.get(here, Settings).__struct_fields__ if field != "root"]
-    if elsewhere := [place for place, section in _SECTIONS.items() if name in section.__struct_fields__]:
-        return f"`{name}` belongs in {' or '.join(elsewhere)}"
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else "docs/reference/settings.md lists every setting"
-
-
-_SECTIONS: dict[str, type[Section]] = {
-    "[server]": Server,
-    "[store]": Store,
-    "[workers]": Workers,
-    "[networks]": Networks,
-    "[models.NAME]": Model,
-    "[[routes.NAME.tiers]]": Tier,
-    "[routes.NAME]": Route,
-}
-
-
-def _path(error: str) -> str:
-    """What msgspec's path leads to, without its brackets: `$.routes[...].tiers[...]` is `routes.tiers`."""
-    found = re.search(r"at `\$\.([^`]*)`", error)
-    return found.group(1).replace("[...]", "") if found else ""
-
-
-def _place(path: str) -> str:
-    """The section that a path lies in."""
-    parts = path.split(".")
-    if parts[0] == "routes":
-        return "[[routes.NAME.tiers]]" if len(parts) > 1 else "[routes.NAME]"
-    return "[models.NAME]" if parts[0] == "models" else f"[{parts[0]}]"
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-def _check(settings: Settings, where: str) -> None:
-    for name in (*settings.models, *settings.routes):
-        if not _NAME.fullmatch(name):
-            raise ConfigurationError(f"{where}: `{name}` is no name", hint="letters, digits, '.', '_', '-'; 64 at most")
-    for name, route in settings.routes.items():
-        _check_route(settings, name, route, where)
-
-
-def _check_route(settings: Settings, name: str, route: Route, where: str) -> None:
-    if not route.tiers:
-        raise ConfigurationError(f"{where}: route `{name}` has no tier", hint="add [[routes.NAME.tiers]]")
-    names = [tier_name(route, i) for i in range(len(route.tiers))]
-    if len(set(names)) < len(names):
-        raise ConfigurationError(f"{where}: route `{name}` has two tiers of one name: {', '.join(names)}")
-    for tier in route.tiers:
-        if tier.model not in settings.models:
-            close = difflib.get_close_matches(tier.model, settings.models, n=1, cutoff=0.4)
-            hint = f"did you mean `{close[0]}`?" if close else "add [models.NAME]"
-            raise ConfigurationError(
-                f"{where}: route `{name}` names model `{tier.model}`, which is not there", hint=hint
-            )
-        if tier.threshold is not None and not 0 <= tier.threshold <= 1:
-            raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
-    _check_audit(settings, name, route, where)
-
-
-def _check_audit(settings: Settings, name: str, route: Route, where: str) -> None:
-    """What was not asked for in so many words is left out where it cannot be (`audit_share`)."""
-    if not 0 < route.agreement_at <= 1:
-        raise ConfigurationError(f"{where}: route `{name}`: agreement_at {route.agreement_at} is not in (0, 1]")
-    if route.audit is None:
-        return
-    if not 0 <= route.audit <= 1:
-        raise ConfigurationError(f"{where}: route `{name}`: audit {route.audit} is not between 0 and 1")
-    if route.audit and not settings.store.record_content:
-        raise ConfigurationError(
-            f"{where}: route `{name}`: an audit keeps what it draws until it ran, and [store] record_content is false",
-            hint="audit = 0, or record_content = true",
-        )
-    if route.audit and len(route.tiers) == 1 and route.label_source == "agreement":
-        raise ConfigurationError(
-            f"{where}: route `{name}` has one tier, and no tier above it to agree with",
-            hint='label_source = "person" or "judge", or audit = 0',
-        )
-
-
-def tier_name(route: Route, index: int) -> str:
-    """The tier's own name, or `tier-N` counted from 1."""
-    return route.tiers[index].name or f"tier-{index + 1}"
-
-
-AUDIT_SHARE = 0.02
-
-
-def audit_share(settings: Settings, route: Route) -> float:
-    """The share of the route's requests that is drawn for the audit."""
-    if route.audit is not None:
-        return route.audit
-    return AUDIT_SHARE if settings.store.record_content and len(route.tiers) > 1 else 0.0
-
-
-def label_source(route: Route) -> str:
-    """The full name of who judges the route's audits, with all that its verdicts depend on."""
-    if route.label_source != "agreement":
-        return route.label_source
-    return f"agreement f1>={route.agreement_at:g} with {tier_name(route, len(route.tiers) - 1)}"
-
-
-INSIDE = frozenset({"extract", "head", "engine"})
-"""Kinds that run inside palier: what they receive goes nowhere."""
-
-
-def highest_label(settings: Settings, tier: Tier) -> Label:
-    """The most confidential text a tier may receive, as it says or by default."""
-    inside = settings.models[tier.model].kind in INSIDE
-    return tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC)

@@ -1,0 +1,46 @@
+"""`palier.toml`: every setting, its default and its meaning. Unknown settings are errors that suggest the right name.
+
+The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
+"""
+
+from palier.config.derived import AUDIT_SHARE, INSIDE, audit_share, highest_label, label_source, tier_name
+from palier.config.reading import load, parse
+from palier.config.sections import (
+    Collection,
+    Ledger,
+    Model,
+    Networks,
+    Privacy,
+    Redaction,
+    Route,
+    Section,
+    Server,
+    Settings,
+    Store,
+    Tier,
+    Workers,
+)
+
+__all__ = [
+    "AUDIT_SHARE",
+    "INSIDE",
+    "Collection",
+    "Ledger",
+    "Model",
+    "Networks",
+    "Privacy",
+    "Redaction",
+    "Route",
+    "Section",
+    "Server",
+    "Settings",
+    "Store",
+    "Tier",
+    "Workers",
+    "audit_share",
+    "highest_label",
+    "label_source",
+    "load",
+    "parse",
+    "tier_name",
+]

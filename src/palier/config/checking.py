@@ -1,0 +1,59 @@
+"""What the types of settings cannot say: names that must exist, ranges of numbers, settings that exclude others."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from palier.config.derived import tier_name
+from palier.config.sections import Route, Settings
+from palier.errors import ConfigurationError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check(settings: Settings, where: str) -> None:
+    """Raise `ConfigurationError` for the first thing that is wrong; `where` is named in it."""
+    for name in (*settings.models, *settings.routes, *settings.collections):
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"{where}: `{name}` is no name", hint="letters, digits, '.', '_', '-'; 64 at most")
+    for name, route in settings.routes.items():
+        _check_route(settings, name, route, where)
+
+
+def _check_route(settings: Settings, name: str, route: Route, where: str) -> None:
+    if not route.tiers:
+        raise ConfigurationError(f"{where}: route `{name}` has no tier", hint="add [[routes.NAME.tiers]]")
+    names = [tier_name(route, i) for i in range(len(route.tiers))]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"{where}: route `{name}` has two tiers of one name: {', '.join(names)}")
+    for tier in route.tiers:
+        if tier.model not in settings.models:
+            close = difflib.get_close_matches(tier.model, settings.models, n=1, cutoff=0.4)
+            hint = f"did you mean `{close[0]}`?" if close else "add [models.NAME]"
+            raise ConfigurationError(
+                f"{where}: route `{name}` names model `{tier.model}`, which is not there", hint=hint
+            )
+        if tier.threshold is not None and not 0 <= tier.threshold <= 1:
+            raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
+    _check_audit(settings, name, route, where)
+
+
+def _check_audit(settings: Settings, name: str, route: Route, where: str) -> None:
+    """What was not asked for in so many words is left out where it cannot be (`audit_share`)."""
+    if not 0 < route.agreement_at <= 1:
+        raise ConfigurationError(f"{where}: route `{name}`: agreement_at {route.agreement_at} is not in (0, 1]")
+    if route.audit is None:
+        return
+    if not 0 <= route.audit <= 1:
+        raise ConfigurationError(f"{where}: route `{name}`: audit {route.audit} is not between 0 and 1")
+    if route.audit and not settings.store.record_content:
+        raise ConfigurationError(
+            f"{where}: route `{name}`: an audit keeps what it draws until it ran, and [store] record_content is false",
+            hint="audit = 0, or record_content = true",
+        )
+    if route.audit and len(route.tiers) == 1 and route.label_source == "agreement":
+        raise ConfigurationError(
+            f"{where}: route `{name}` has one tier, and no tier above it to agree with",
+            hint='label_source = "person" or "judge", or audit = 0',
+        )

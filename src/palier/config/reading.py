@@ -1,0 +1,125 @@
+"""A file to settings. What is wrong is named, with what to do: the right name of a setting, the words allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from palier.config.checking import check
+from palier.config.sections import (
+    Collection,
+    Ledger,
+    Model,
+    Networks,
+    Privacy,
+    Redaction,
+    Route,
+    Section,
+    Server,
+    Settings,
+    Store,
+    Tier,
+    Workers,
+)
+from palier.errors import ConfigurationError
+from palier.types import Label
+
+
+def load(path: str | Path) -> Settings:
+    """Read and check a `palier.toml`. Raises `ConfigurationError` naming the file, the setting and what to do."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{file} does not exist", hint="--config or PALIER_CONFIG names another; palier init writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read: {error}") from None
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None
+    return parse(tree, root=file.resolve().parent, where=str(file))
+
+
+def parse(tree: dict[str, Any], *, root: str | Path = ".", where: str = "settings") -> Settings:
+    """Settings from a mapping, checked. `where` is named in errors."""
+    if "root" in tree:
+        raise ConfigurationError(f"{where}: unknown setting `root`")
+    try:
+        settings = msgspec.convert({**tree, "root": str(root)}, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where}: {_explain(error)}", hint=_suggest(error, tree)) from None
+    check(settings, where)
+    return settings
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """msgspec's words, with its `$.routes[...]` path as TOML."""
+    text = (
+        str(error)
+        .replace("Object contains unknown field", "unknown setting")
+        .replace("`$.", "`")
+        .replace(" - at `$`", "")
+    )
+    text = text.replace("Object missing required field", "missing setting").replace("[...]", ".NAME")
+    if "enum value" in text and (options := _options(str(error))):
+        return f"{text}; one of {', '.join(options)}"
+    return text.replace("`float | null`, got `str`", "a number, got a text (write it without quotes)")
+
+
+def _options(error: str) -> list[str]:
+    """The words that the setting of an error may be, from its type."""
+    section, _, name = _path(error).rpartition(".")
+    hint = get_type_hints(_SECTIONS.get(_place(section), Settings)).get(name)
+    kinds = (hint, *get_args(hint))
+    return [*Label] if Label in kinds else [word for word in kinds if isinstance(word, str)]
+
+
+def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
+    unknown = re.search(r"unknown field `([^`]+)`", str(error))
+    if not unknown:
+        return ""
+    name = unknown.group(1)
+    here = _place(_path(str(error)))
+    known = [field for field in _SECTIONS.get(here, Settings).__struct_fields__ if field != "root"]
+    if elsewhere := [place for place, section in _SECTIONS.items() if name in section.__struct_fields__]:
+        return f"`{name}` belongs in {' or '.join(elsewhere)}"
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else "docs/reference/settings.md lists every setting"
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "[server]": Server,
+    "[store]": Store,
+    "[workers]": Workers,
+    "[networks]": Networks,
+    "[privacy]": Privacy,
+    "[redaction]": Redaction,
+    "[ledger]": Ledger,
+    "[collections.NAME]": Collection,
+    "[models.NAME]": Model,
+    "[[routes.NAME.tiers]]": Tier,
+    "[routes.NAME]": Route,
+}
+
+
+def _path(error: str) -> str:
+    """What msgspec's path leads to, without its brackets: `$.routes[...].tiers[...]` is `routes.tiers`."""
+    found = re.search(r"at `\$\.([^`]*)`", error)
+    return found.group(1).replace("[...]", "") if found else ""
+
+
+def _place(path: str) -> str:
+    """The section that a path lies in."""
+    parts = path.split(".")
+    if parts[0] == "routes":
+        return "[[routes.NAME.tiers]]" if len(parts) > 1 else "[routes.NAME]"
+    named = parts[0] in ("models", "collections")
+    return f"[{parts[0]}.NAME]" if named else f"[{parts[0]}]"
