@@ -38,8 +38,8 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
     for landing in landings:
         declared = settings.models[landing.model_name]
         found[f"{landing.name}.model"] = _model(settings, declared, landing)
-        found[f"{landing.name}.prompt"] = short_digest(landing.system.encode())
-        found[f"{landing.name}.receives"] = f"{landing.highest}, {landing.passages} passages"
+        found[f"{landing.name}.prompt"] = short_digest(landing.to.system.encode())
+        found[f"{landing.name}.receives"] = f"{landing.to.highest}, {landing.passages} passages"
         found[f"{landing.name}.writes"] = f"{landing.max_tokens} tokens"
         if landing is landings[-1]:  # below it the policy's own thresholds count
             found[f"{landing.name}.threshold"] = f"{landing.threshold:g}"

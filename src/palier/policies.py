@@ -186,7 +186,7 @@ def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:
         return ruled.landings
     promise = str(standing.policy.guarantee)
     # Agreement with the top says nothing of what the top may not receive: there nothing is promised.
-    judged = top.highest if standing.policy.guarantee.label_source.startswith("agreement") else None
+    judged = top.to.highest if standing.policy.guarantee.label_source.startswith("agreement") else None
     ruled_tiers = zip(lower, standing.policy.tiers, strict=False)
     ahead = standing.policy.mode == "route"
     if standing.policy.guarantee.target != "kept":

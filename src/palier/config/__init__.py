@@ -3,7 +3,16 @@
 The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
 """
 
-from palier.config.derived import AUDIT_SHARE, INSIDE, audit_share, highest_label, label_source, tier_name
+from palier.config.derived import (
+    AUDIT_SHARE,
+    INSIDE,
+    audit_share,
+    barred,
+    highest_label,
+    label_source,
+    leaves,
+    tier_name,
+)
 from palier.config.reading import load, parse
 from palier.config.sections import (
     Collection,
@@ -38,8 +47,10 @@ __all__ = [
     "Tier",
     "Workers",
     "audit_share",
+    "barred",
     "highest_label",
     "label_source",
+    "leaves",
     "load",
     "parse",
     "tier_name",

@@ -34,6 +34,12 @@ def _check_route(settings: Settings, name: str, route: Route, where: str) -> Non
             raise ConfigurationError(
                 f"{where}: route `{name}` names model `{tier.model}`, which is not there", hint=hint
             )
+        most = settings.models[tier.model].highest_label
+        if most is not None and tier.highest_label is not None and not most.allows(tier.highest_label):
+            raise ConfigurationError(
+                f"{where}: route `{name}`: model `{tier.model}` may receive at most {most}, not {tier.highest_label}",
+                hint="a tier narrows what its model may receive, and never widens it",
+            )
         if tier.threshold is not None and not 0 <= tier.threshold <= 1:
             raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
     _check_audit(settings, name, route, where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from palier.config.sections import Route, Settings, Tier
+from palier.config.sections import Model, Route, Settings, Tier
 from palier.types import Label
 
 
@@ -32,7 +32,30 @@ INSIDE = frozenset({"extract", "head", "engine"})
 """Kinds that run inside palier: what they receive goes nowhere."""
 
 
+PLAYED = frozenset({"recorded", "fake"})
+"""Kinds that say what a file says: nothing of what they receive goes anywhere either."""
+
+
 def highest_label(settings: Settings, tier: Tier) -> Label:
-    """The most confidential text a tier may receive, as it says or by default."""
-    inside = settings.models[tier.model].kind in INSIDE
-    return tier.highest_label or (Label.RESTRICTED if inside else Label.PUBLIC)
+    """The most confidential text a tier may receive, as it says or by default, and never more than its model may."""
+    model = settings.models[tier.model]
+    said = tier.highest_label or (Label.RESTRICTED if model.kind in INSIDE else Label.PUBLIC)
+    return said if model.highest_label is None or model.highest_label.allows(said) else model.highest_label
+
+
+def leaves(model: Model) -> bool:
+    """Whether what a model receives leaves the premises."""
+    return model.kind not in INSIDE | PLAYED and not model.on_premises
+
+
+def barred(settings: Settings, route: Route, tier: Tier) -> str:
+    """Why nothing of a route may go to a tier, whatever its label; empty where it may."""
+    model = settings.models[tier.model]
+    if not leaves(model):
+        return ""
+    if settings.privacy.local_only or route.local_only:
+        return "local only: nothing leaves"
+    if route.regions and model.region not in route.regions:
+        where = f"in {model.region}" if model.region else "in a region it does not say"
+        return f"it runs {where}, and the route goes to {', '.join(route.regions)}"
+    return ""

@@ -5,7 +5,7 @@ each seam is in `palier.testing`.
 """
 
 from palier.interfaces.deciding import Confidence, Decide, Rule
-from palier.interfaces.door import Admission, Gate, Ledger
+from palier.interfaces.door import Admission, Destination, Gate, Ledger, Links, Redactions, Redactor, Restoring, Vault
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
@@ -17,20 +17,26 @@ __all__ = [
     "Confidence",
     "Connector",
     "Decide",
+    "Destination",
     "Documents",
     "Encoder",
     "Gate",
     "Judgements",
     "Ledger",
+    "Links",
     "Model",
     "PassageIndex",
     "Ratings",
+    "Redactions",
+    "Redactor",
     "Reply",
     "Resources",
+    "Restoring",
     "Retriever",
     "Rule",
     "Startable",
     "Traces",
+    "Vault",
     "Vectors",
     "Watched",
     "Workers",

@@ -2,20 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from palier.types import Clearance, Data, Label, Prompt, Request
+from palier.types import Clearance, Data, Label, Prompt, Request, Verdict
 
 
-class Admission(Data, frozen=True):
+class Restoring(Protocol):
+    """Puts values back into text that comes in pieces."""
+
+    def feed(self, piece: str) -> str:
+        """What of it can be told already: the end of a piece may be half a placeholder, and is held back."""
+        ...
+
+    def end(self) -> str:
+        """What was held back."""
+        ...
+
+
+class Redactions(Protocol):
+    """What was replaced in one prompt."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many different values of each type."""
+        ...
+
+    def restoring(self, *, json: bool = False) -> Restoring:
+        """For one text of the answer; `json`: for values inside JSON, such as the arguments of a tool."""
+        ...
+
+    def sealable(self) -> bytes:
+        """The map from placeholders to values, to be kept sealed."""
+        ...
+
+
+class Redactor(Protocol):
+    """Personal data in texts, replaced so that it can be put back."""
+
+    async def redact(
+        self, texts: Sequence[str], public: Sequence[str], language: str
+    ) -> tuple[Sequence[str], Redactions]:
+        """`texts` with placeholders, one value the same in all of them. What stands in `public` is no secret."""
+        ...
+
+
+Links = Callable[[Sequence[str]], Callable[[], Restoring]]
+"""Evidence to what makes, for each text of an answer, the links inert that do not stand in it."""
+
+
+class Vault(Protocol):
+    """What placeholders stood for, sealed."""
+
+    async def keep_map(self, trace: str, expires: float, content: bytes) -> None:
+        """Keep the map of one request until `expires`."""
+        ...
+
+
+class Destination(Data, frozen=True, kw_only=True):
+    """What the gate knows of a tier."""
+
+    model: str
+    tier: str
+    highest: Label
+    leaves: bool
+    """Whether it does not run on premises."""
+    region: str = ""
+    barred: str = ""
+    """Why nothing of its route may go there, whatever its label; empty where it may."""
+    redact: bool = False
+    system: str = ""
+
+
+class Admission(Data, frozen=True, kw_only=True):
     """What the gate says of one destination: `prompt` is None when it gets nothing, and `reason` says why.
 
     `label` is what the prompt carries (or would have carried); `withheld` counts the passages that were kept back.
     """
 
-    prompt: Prompt | None
+    verdict: Verdict
     label: Label
+    prompt: Prompt | None = None
+    """As it is judged here, with all that was not kept back."""
+    sent: Prompt | None = None
+    """As it goes: the same, or with placeholders in the place of personal data."""
+    redactions: Redactions | None = None
     reason: str = ""
     withheld: int = 0
 
@@ -23,7 +94,9 @@ class Admission(Data, frozen=True):
 class Gate(Protocol):
     """The door: assembles the prompt for one destination from what it may receive, then judges it."""
 
-    def admit(self, request: Request, *, highest: Label, system: str, needed: Collection[str]) -> Admission:
+    async def admit(
+        self, request: Request, to: Destination, *, needed: Collection[str], audit: bool = False
+    ) -> Admission:
         """`needed` are the keys of the passages without which the destination could not answer."""
         ...
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.cards import ModelCard
-from palier.types import Event, Prompt
+from palier.types import Clearance, Event, Prompt
 
 T = TypeVar("T")
 Vectors = NDArray[np.float32]
@@ -63,16 +63,26 @@ class Connector(Protocol):
         connect_s: float,
         first_byte_s: float,
         total_s: float,
+        clearance: Clearance | None = None,
     ) -> AbstractAsyncContextManager[Reply]:
         """POST `body`. Redirects are returned as they are, never followed; no proxy is read from the environment.
 
-        `on_premises` raises `ConfigurationError` where the address is neither loopback nor in a declared network.
-        Leaving the context closes the connection. Raises `UpstreamTimeout` and `Unavailable` (cannot connect).
+        What is not `on_premises` leaves only with a `clearance` (`Prompt.clearance`; else `Forbidden`), and is in the
+        ledger before it does. `on_premises` raises `ConfigurationError` where the address is neither loopback nor in a
+        declared network. Leaving the context closes the connection. Raises `UpstreamTimeout` and
+        `Unavailable` (cannot connect).
         """
         ...
 
     def get(
-        self, url: str, *, headers: Mapping[str, str], on_premises: bool, connect_s: float, total_s: float
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        on_premises: bool,
+        connect_s: float,
+        total_s: float,
+        clearance: Clearance | None = None,
     ) -> AbstractAsyncContextManager[Reply]: ...
 
     async def close(self) -> None: ...

@@ -136,6 +136,7 @@ class Endpoint:
             connect_s=self._settings.connect_timeout_s,
             first_byte_s=self._settings.first_token_timeout_s,
             total_s=max(deadline - time.monotonic(), 0.001),
+            clearance=prompt.clearance,
         )
 
     async def _check(self, reply: Reply, prompt: Prompt, limit_field: str) -> None:

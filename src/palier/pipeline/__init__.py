@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import msgspec
 
 from palier.errors import PalierError
-from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Retriever, Traces
+from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Links, Retriever, Traces, Vault
 from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
 from palier.pipeline.journey import Journey, digest
@@ -54,6 +54,12 @@ class Parts:
     """Names what the answers depend on; a trace says it."""
     policy: str = ""
     """Names the policy that decides; empty where none holds."""
+    tool_label: Label = Label.CONFIDENTIAL
+    """Of the results of tools that clients send back."""
+    links: Links | None = None
+    """What makes links in answers inert; None: they stay as they are."""
+    vault: Vault | None = None
+    """Where what was replaced in prompts is kept."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -71,22 +77,26 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     Raises `InvalidRequest` when no tier can honour the request, and the last tier's error when every tier that was
     asked failed. A request that is left, cancelled or failed is recorded too.
     """
-    journey = Journey(request, parts.retention_s, parts.keep_content, parts.fingerprint, parts.policy)
+    journey = Journey(
+        _labelled(request, parts.tool_label), parts.retention_s, parts.keep_content, parts.fingerprint, parts.policy
+    )
     place = parts.sample.draw(request) if parts.sample else None  # before anything is known of the request
     try:
         await _prepare(journey, parts)
         for landing in _ways(journey.request, parts):
-            admission = _admit(journey, parts, landing)
+            admission = await _admit(journey, parts, landing)
             if admission is None:
                 continue
-            asked = Asked(journey, landing, admission)
+            asked = Asked(journey, landing, admission, parts.links)
             with asked:
-                async with aclosing(landing.model.stream(asked.prompt)) as events:
-                    async for event in events:
-                        if asked.releases(event):
+                async with aclosing(landing.model.stream(asked.sent)) as events:
+                    async for came in events:
+                        for event in asked.take(came):
                             yield event
-                        elif asked.hopeless:
+                        if asked.hopeless:
                             break
+                for event in asked.rest():
+                    yield event
             held = asked.settle(parts) if asked.answered else None
             for event in replay(held) if held else ():
                 yield event
@@ -105,6 +115,8 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
+        if journey.replaced and parts.vault and parts.keep_content:
+            await parts.vault.keep_map(request.id, journey.expires, journey.replacements())
         if parts.sample and place is not None and journey.auditable:
             await parts.sample.keep(journey, place)
         else:
@@ -133,6 +145,14 @@ async def _prepare(journey: Journey, parts: Parts) -> None:
     journey.needed = frozenset(hit.key for hit in passages[:1])
 
 
+def _labelled(request: Request, tool_label: Label) -> Request:
+    """With the most restrictive label of what the client wrote: a message may say its own, tools have theirs."""
+    said = [message.label for message in request.messages if message.label is not None]
+    tools = [tool_label] if any(message.role == "tool" for message in request.messages) else []
+    label = Label.highest(request.label, *said, *tools)
+    return request if label is request.label else msgspec.structs.replace(request, label=label)
+
+
 def _minds_language(request: Request, parts: Parts) -> bool:
     """Whether anything depends on the language: what is looked up, or who may be asked."""
     return bool(parts.collections) or any(landing.model.card.languages for landing in parts.landings)
@@ -156,7 +176,7 @@ def _ways(request: Request, parts: Parts) -> Sequence[Landing]:
     return [landing.asked_alone() for landing in parts.landings if landing.name == request.tier]
 
 
-def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None:
+async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None:
     """The prompt for this tier, or None when it cannot honour the request or may not receive it."""
     request = journey.request
     if obstacle := landing.obstacle(request):
@@ -165,10 +185,11 @@ def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
         return None
-    admission = landing.admit(request, parts.gate, journey.needed)
+    admission = await landing.admit(request, parts.gate, journey.needed)
     if admission.prompt is None:
         journey.refuse(landing, admission)
         return None
+    journey.redact(landing, admission)
     return admission
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
 
 from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission, Confidence, Decide
+from palier.interfaces import Admission, Confidence, Decide, Links
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
+from palier.pipeline.outgoing import Outgoing, evidence
 from palier.routing.cascade import NEVER
 from palier.types import Cited, Decision, Draft, Event
 
@@ -53,9 +55,14 @@ class Asked:
     it as it comes; the words of any other are held until they are judged.
     """
 
-    def __init__(self, journey: Journey, landing: Landing, admission: Admission) -> None:
+    def __init__(self, journey: Journey, landing: Landing, admission: Admission, links: Links | None = None) -> None:
         assert admission.prompt is not None
+        assert admission.sent is not None
         self.prompt = admission.prompt
+        """What its answer is judged by."""
+        self.sent = admission.sent
+        """What it receives."""
+        self._outgoing = Outgoing(admission.redactions, links(evidence(admission.prompt)) if links else None)
         self.answered = self.failed = False
         self.hopeless = ""
         """Why its draft need not go on."""
@@ -70,8 +77,15 @@ class Asked:
     def __enter__(self) -> None:
         pass
 
-    def releases(self, event: Event) -> bool:
-        """Take the next event; whether the client gets it at once."""
+    def take(self, came: Event) -> Iterator[Event]:
+        """Take what the tier said next; what of it the client gets at once."""
+        return filter(self._releases, self._outgoing.take(came))
+
+    def rest(self) -> Iterator[Event]:
+        """What was held back of a tier's words, once it has said all."""
+        return filter(self._releases, self._outgoing.rest())
+
+    def _releases(self, event: Event) -> bool:
         self._collector.add(event)
         if self._cuts:
             self._look_early()

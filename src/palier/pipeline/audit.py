@@ -19,13 +19,14 @@ import msgspec
 from palier.audits import Audit, AuditTier, AuditWords, Judgement
 from palier.config import Route, label_source
 from palier.errors import Busy, InvalidRequest, PalierError, StoreError, UpstreamTimeout
-from palier.interfaces import Audits
+from palier.interfaces import Admission, Audits, Links
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
 from palier.pipeline.journey import cited
 from palier.pipeline.landing import Landing
+from palier.pipeline.outgoing import Outgoing, evidence
 from palier.pipeline.sample import stairs_of
 from palier.types import Draft, Features, Hit, Label, Principal, Prompt
 
@@ -182,11 +183,11 @@ class Auditor:
         request, needed = audit.words.request, frozenset(audit.words.needed)
         if obstacle := landing.obstacle(request):
             return _with(audit, landing, "skipped", obstacle.message)
-        admission = landing.admit(request, parts.gate, needed)
+        admission = await landing.admit(request, parts.gate, needed, audit=True)
         if admission.prompt is None:
             return _with(audit, landing, "skipped", admission.reason)
         try:
-            draft, early = await _draft(landing, admission.prompt)
+            draft, early = await _draft(landing, admission, parts.links)
         except InvalidRequest as error:
             return _with(audit, landing, "skipped", error.message)
         except PalierError as error:
@@ -216,12 +217,18 @@ class Auditor:
         )
 
 
-async def _draft(landing: Landing, prompt: Prompt) -> tuple[Draft, float | None]:
-    """What it writes, to the end, and how it began."""
+async def _draft(landing: Landing, admission: Admission, links: Links | None) -> tuple[Draft, float | None]:
+    """What it writes, to the end and as a client would read it, and how it began."""
+    assert admission.prompt is not None
+    assert admission.sent is not None
     collector = Collector()
+    outgoing = Outgoing(admission.redactions, links(evidence(admission.prompt)) if links else None)
     try:
-        async with asyncio.timeout(TIER_S), aclosing(landing.model.stream(prompt)) as events:
-            async for event in events:
+        async with asyncio.timeout(TIER_S), aclosing(landing.model.stream(admission.sent)) as events:
+            async for came in events:
+                for event in outgoing.take(came):
+                    collector.add(event)
+            for event in outgoing.rest():
                 collector.add(event)
     except TimeoutError:
         raise UpstreamTimeout(f"{landing.model_name} took more than {TIER_S:g} s to draft") from None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission, Vectors
+from palier.interfaces import Admission, Redactions, Vectors
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.pipeline.landing import Landing
@@ -51,6 +51,8 @@ class Journey:
     failures: list[PalierError] = field(default_factory=list)
     heard: dict[str, str] = field(default_factory=dict)
     """Upstreams' own words, by tier."""
+    replaced: dict[str, Redactions] = field(default_factory=dict)
+    """What was replaced in prompts, by tier."""
     timings: dict[str, float] = field(default_factory=dict)
     vector: Vectors | None = None
     """Of the question, shape (1, d), where a policy goes by it."""
@@ -84,6 +86,11 @@ class Journey:
         return (time.perf_counter() - self.started) * 1000
 
     @property
+    def expires(self) -> float:
+        """When its words are forgotten."""
+        return (self.request.created or time.time()) + self.retention_s
+
+    @property
     def auditable(self) -> bool:
         """Whether it came to an answer, or was left on the way to one: that must not depend on what a tier said."""
         return bool(self.steps) and self.error in ("", "abandoned")
@@ -110,7 +117,16 @@ class Journey:
 
     def refuse(self, landing: Landing, admission: Admission) -> None:
         """A tier that may not receive it."""
-        self._step(landing, "refused", admission.reason, label=admission.label, withheld=admission.withheld)
+        self._step(landing, "refused", admission.reason, **_judged(admission))
+
+    def redact(self, landing: Landing, admission: Admission) -> None:
+        """What was replaced in the prompt that a tier is about to receive."""
+        if admission.redactions is not None:
+            self.replaced[landing.name] = admission.redactions
+
+    def replacements(self) -> bytes:
+        """What every placeholder stood for, by tier, as JSON."""
+        return msgspec.json.encode({tier: msgspec.Raw(kept.sealable()) for tier, kept in self.replaced.items()})
 
     def fail(self, landing: Landing, admission: Admission, error: PalierError, draft: Draft) -> None:
         """A tier that did not answer, or not to the end: `draft` is what it wrote until then."""
@@ -122,8 +138,7 @@ class Journey:
             landing,
             "failed",
             error.message,
-            label=admission.label,
-            withheld=admission.withheld,
+            **_judged(admission),
             usage=draft.usage,
             latency_ms=draft.latency_ms,
             energy=energy(landing.model.card, draft.latency_ms),
@@ -143,8 +158,7 @@ class Journey:
             confidence=decision.confidence,
             threshold=decision.threshold,
             calibrated=decision.calibrated,
-            label=admission.label,
-            withheld=admission.withheld,
+            **_judged(admission),
             usage=draft.usage,
             cost=cost(card, draft.usage),
             energy=energy(card, draft.latency_ms),
@@ -267,6 +281,17 @@ class Journey:
             drafts={tier: draft.text for tier, draft in self.drafts.items()},
             text=self.request.text,
         )
+
+
+def _judged(admission: Admission) -> dict[str, Any]:
+    """What the gate said, as figures of a step."""
+    replaced = sum(admission.redactions.counts.values()) if admission.redactions else 0
+    return {
+        "label": admission.label,
+        "verdict": admission.verdict,
+        "withheld": admission.withheld,
+        "redacted": replaced,
+    }
 
 
 def cited(draft: Draft) -> set[int]:

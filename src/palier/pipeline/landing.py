@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from palier.errors import InvalidRequest
-from palier.interfaces import Admission, Gate, Model, Rule
+from palier.interfaces import Admission, Destination, Gate, Model, Rule
 from palier.types import Label, Parameters, Request
 
 _SIMPLE = (
@@ -31,11 +31,10 @@ class Landing:
     name: str
     model_name: str
     model: Model
+    to: Destination
     threshold: float
-    highest: Label
     passages: int
     max_tokens: int
-    system: str = ""
     adapter: str = ""
     rule: Rule | None = None
     """Of a policy: its probability counts instead of the packaged one, and its threshold instead of the settings'."""
@@ -83,7 +82,7 @@ class Landing:
         passages = request.passages and tuple(
             hit
             for rank, hit in enumerate(request.passages)
-            if rank < self.passages or (hit.key in needed and not self.highest.allows(hit.label))
+            if rank < self.passages or (hit.key in needed and not self.to.highest.allows(hit.label))
         )
         parameters = request.parameters
         if parameters.max_tokens is None and self.model.card.generates:
@@ -92,9 +91,9 @@ class Landing:
             parameters = msgspec.structs.replace(parameters, adapter=self.adapter)
         return msgspec.structs.replace(request, passages=passages, parameters=parameters)
 
-    def admit(self, request: Request, gate: Gate, needed: Collection[str]) -> Admission:
+    async def admit(self, request: Request, gate: Gate, needed: Collection[str], *, audit: bool = False) -> Admission:
         """What the gate lets through to this tier. There is no other way to it, for an answer or for an audit."""
-        return gate.admit(self.within(request, needed), highest=self.highest, system=self.system, needed=needed)
+        return await gate.admit(self.within(request, needed), self.to, needed=needed, audit=audit)
 
     def obstacle(self, request: Request) -> InvalidRequest | None:
         """Why this tier cannot honour the request as it is, or None. `param` names the field of the wire."""

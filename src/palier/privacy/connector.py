@@ -5,6 +5,9 @@ the check that it is on premises and the connection; TLS still verifies the name
 connection are looked up again, and judged again. Redirects are handed back, never followed; no proxy, cookie or
 netrc is taken from the environment.
 
+What leaves the premises needs a clearance of the gate, and stands in the ledger before its first byte goes: where it
+cannot be written down, no connection is opened.
+
 Connections are kept and used again. One that the other end closed in the meantime fails before the first byte of a
 reply; the call is then made once more on a new connection, which is safe because nothing was answered.
 """
@@ -17,9 +20,9 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,13 +33,17 @@ from aiohttp.tracing import Trace
 from palier.errors import (
     ConfigurationError,
     ConnectTimeout,
+    Forbidden,
     PalierError,
     Unavailable,
     UpstreamGarbage,
     UpstreamRefused,
     UpstreamTimeout,
 )
+from palier.interfaces import Ledger
+from palier.types import Clearance
 
+Departure = Callable[[], Awaitable[None]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -52,16 +59,22 @@ class HttpConnector:
     """`interfaces.Connector` over aiohttp.
 
     `on_premises` are networks in CIDR notation that count as on premises beside loopback. `connections` bounds those
-    open at once, to all hosts together; `max_stream` the bytes of one reply.
+    open at once, to all hosts together; `max_stream` the bytes of one reply. Without a `ledger` nothing leaves.
     """
 
     def __init__(
-        self, on_premises: Sequence[str] = (), *, connections: int = 256, max_stream: int = MAX_STREAM_BYTES
+        self,
+        on_premises: Sequence[str] = (),
+        *,
+        ledger: Ledger | None = None,
+        connections: int = 256,
+        max_stream: int = MAX_STREAM_BYTES,
     ) -> None:
         # Two doors that share nothing: a call that must stay on premises can neither meet an address that was looked
         # up for another, nor go over a connection that another opened.
         self._inside = _Door(Pins(_networks(on_premises)), connections)
         self._outside = _Door(Pins(None), connections)
+        self._ledger = ledger
         self._max_stream = max_stream
         self._closed = False
 
@@ -75,6 +88,7 @@ class HttpConnector:
         connect_s: float,
         first_byte_s: float,
         total_s: float,
+        clearance: Clearance | None = None,
     ) -> Call:
         """POST `body`; see `interfaces.Connector`. `first_byte_s` bounds every silence, not only the first.
 
@@ -82,12 +96,21 @@ class HttpConnector:
         `UpstreamRefused`, a connection closed without an answer `UpstreamGarbage`.
         """
         limits = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=first_byte_s)
-        return self._call("POST", url, headers, on_premises, limits, body)
+        return self._call("POST", url, headers, on_premises, limits, clearance, body)
 
-    def get(self, url: str, *, headers: Mapping[str, str], on_premises: bool, connect_s: float, total_s: float) -> Call:
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        on_premises: bool,
+        connect_s: float,
+        total_s: float,
+        clearance: Clearance | None = None,
+    ) -> Call:
         """GET; see `interfaces.Connector`."""
         limits = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=total_s)
-        return self._call("GET", url, headers, on_premises, limits)
+        return self._call("GET", url, headers, on_premises, limits, clearance)
 
     def _call(
         self,
@@ -96,14 +119,22 @@ class HttpConnector:
         headers: Mapping[str, str],
         on_premises: bool,
         limits: aiohttp.ClientTimeout,
+        clearance: Clearance | None,
         body: bytes | None = None,
     ) -> Call:
         host, port = _target(url)
         if self._closed:
             raise Unavailable(f"no connection to {host}: palier is closing")
+        departure = None if on_premises else self._departing(host, clearance, body or b"")
         door = self._inside if on_premises else self._outside
         options = {"data": body, "headers": headers, "timeout": limits, "allow_redirects": False}
-        return Call(door, method, url, host, port, options, self._max_stream)
+        return Call(door, method, url, host, port, options, self._max_stream, departure)
+
+    def _departing(self, host: str, clearance: Clearance | None, body: bytes) -> Departure:
+        """What writes into the ledger that `body` goes to `host`."""
+        if clearance is None or self._ledger is None:
+            raise Forbidden(f"nothing may leave to {host}: the gate did not clear it")
+        return partial(self._ledger.enter, clearance, host, body)
 
     async def close(self) -> None:
         """Close every connection. Further calls raise `Unavailable`."""
@@ -116,7 +147,15 @@ class Call:
     """One outbound call: entering sends it and gives the reply's head, leaving closes what is left of it."""
 
     def __init__(
-        self, door: _Door, method: str, url: str, host: str, port: int, options: dict[str, Any], max_stream: int
+        self,
+        door: _Door,
+        method: str,
+        url: str,
+        host: str,
+        port: int,
+        options: dict[str, Any],
+        max_stream: int,
+        departure: Departure | None,
     ) -> None:
         self._door = door
         self._method = method
@@ -125,6 +164,7 @@ class Call:
         self._port = port
         self._options = options
         self._max_stream = max_stream
+        self._departure = departure
         self._reply: HttpReply | None = None
 
     async def __aenter__(self) -> HttpReply:
@@ -132,6 +172,8 @@ class Call:
         pins = self._door.pins
         if not pins.has(self._host):
             await pins.pin(self._host, self._port, limits.sock_connect or CONNECT_S)
+        if self._departure is not None:
+            await self._departure()
         try:
             response = await self._door.request(self._method, self._url, self._options)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -3,14 +3,20 @@
 A prompt is never cut down from a larger one. It is built for each destination from the passages whose label that
 destination may receive, so that nothing has to be taken out again. Default deny: a label above the destination's
 highest keeps the text back, and where the kept-back text is what the answer stands on, nothing is sent at all.
+
+What leaves the premises carries a clearance: the connector opens no connection to the outside without one, and writes
+it into the ledger with what goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from palier.interfaces import Admission
-from palier.types import Hit, Label, Message, Prompt, Request
+import msgspec
+
+from palier.interfaces import Admission, Destination, Redactions, Redactor
+from palier.privacy.words import Words
+from palier.types import Clearance, Hit, Label, Message, Prompt, Request, Verdict
 
 DEFAULT_SYSTEM = (
     "Answer the question from the numbered documents, in the language of the question, in a few sentences, and cite "
@@ -20,25 +26,99 @@ DEFAULT_SYSTEM = (
 
 
 class EgressGate:
-    """Judges by labels. Stateless: the same request and destination always give the same prompt."""
+    """Judges by labels, and has personal data replaced by `redactor`. Keeps nothing of what it judged."""
 
-    def admit(self, request: Request, *, highest: Label, system: str, needed: Collection[str]) -> Admission:
-        """Assemble what a destination with `highest` may receive; `needed` are passages that must be among it."""
-        if not highest.allows(request.label):
-            what = "question" if len(request.messages) < 2 else "conversation"
-            reason = f"the {what} is {request.label}, and this tier may receive at most {highest}"
-            return Admission(None, request.label, reason, len(request.passages))
-        if not request.passages:
-            return Admission(assemble(request, (), request.label, system), request.label, "", 0)
-        sent = tuple(hit for hit in request.passages if highest.allows(hit.label))
-        kept_back = [hit for hit in request.passages if not highest.allows(hit.label)]
-        label = Label.highest(request.label, *(hit.label for hit in sent))
-        missing = [hit for hit in kept_back if hit.key in needed]
-        if missing:
-            barred = Label.highest(*(hit.label for hit in missing))
-            reason = f"its evidence is {barred}, and this tier may receive at most {highest}"
-            return Admission(None, Label.highest(label, barred), reason, len(kept_back))
-        return Admission(assemble(request, sent, label, system), label, "", len(kept_back))
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        self._redactor = redactor
+
+    async def admit(
+        self, request: Request, to: Destination, *, needed: Collection[str], audit: bool = False
+    ) -> Admission:
+        """Assemble what `to` may receive; `needed` are passages that must be among it.
+
+        Raises `ConfigurationError` where it is to be redacted and there is nothing to redact with.
+        """
+        admission = judge(request, to, needed)
+        if admission.prompt is None or not to.leaves:
+            return admission
+        if to.redact:
+            admission = await self._redacted(request, admission, to)
+        assert admission.sent is not None
+        cleared = msgspec.structs.replace(admission.sent, clearance=_clearance(request, to, admission, audit))
+        return msgspec.structs.replace(admission, sent=cleared)
+
+    async def _redacted(self, request: Request, admission: Admission, to: Destination) -> Admission:
+        """Without a redactor nothing goes where it is to be redacted."""
+        if self._redactor is None:
+            return _refusal(request, "personal data is to be replaced in it, and nothing here can")
+        assert admission.prompt is not None
+        sent, redactions = await redacted(request, admission.prompt, to, self._redactor)
+        if redactions is None:
+            return admission
+        return msgspec.structs.replace(admission, verdict="redact", sent=sent, redactions=redactions)
+
+
+def judge(request: Request, to: Destination, needed: Collection[str]) -> Admission:
+    """By labels alone. Pure: the same request and destination always give the same prompt."""
+    highest = to.highest
+    if to.leaves and (reason := to.barred or ("nothing of this request may leave" if request.local_only else "")):
+        return _refusal(request, reason)
+    if not highest.allows(request.label):
+        what = "question" if len(request.messages) < 2 else "conversation"
+        return _refusal(request, f"the {what} is {request.label}, and this tier may receive at most {highest}")
+    sent = tuple(hit for hit in request.passages if highest.allows(hit.label))
+    kept_back = [hit for hit in request.passages if not highest.allows(hit.label)]
+    label = Label.highest(request.label, *(hit.label for hit in sent))
+    missing = [hit for hit in kept_back if hit.key in needed]
+    if missing:
+        barred = Label.highest(*(hit.label for hit in missing))
+        return Admission(
+            verdict="abstain",
+            label=Label.highest(label, barred),
+            reason=f"its evidence is {barred}, and this tier may receive at most {highest}",
+            withheld=len(kept_back),
+        )
+    prompt = assemble(request, sent, label, to.system)
+    verdict: Verdict = "withhold" if kept_back else "allow"
+    return Admission(verdict=verdict, label=label, prompt=prompt, sent=prompt, withheld=len(kept_back))
+
+
+def _refusal(request: Request, reason: str) -> Admission:
+    return Admission(verdict="refuse", label=request.label, reason=reason, withheld=len(request.passages))
+
+
+def _clearance(request: Request, to: Destination, admission: Admission, audit: bool) -> Clearance:
+    return Clearance(
+        purpose="audit" if audit else "draft",
+        destination=to.model,
+        region=to.region,
+        request=request.id,
+        route=request.route,
+        tier=to.tier,
+        principal=request.principal.name,
+        label=admission.label,
+        verdict=admission.verdict,
+        withheld=admission.withheld,
+        redacted=dict(admission.redactions.counts) if admission.redactions else {},
+    )
+
+
+async def redacted(
+    request: Request, prompt: Prompt, to: Destination, redactor: Redactor
+) -> tuple[Prompt, Redactions | None]:
+    """`prompt` with placeholders in all that may hold personal data, and what they stand for; None where there is none.
+
+    The route's own system prompt is the operator's; a public passage holds nothing to hide.
+    """
+    hidden = [hit for hit in prompt.passages if hit.label is not Label.PUBLIC]
+    words = Words(request, hidden)
+    public = [hit.text for hit in prompt.passages if hit.label is Label.PUBLIC]
+    texts, redactions = await redactor.redact(words.texts, public, request.language)
+    if not redactions.counts and list(texts) == words.texts:
+        return prompt, None
+    told, replaced = words.with_texts(texts)
+    passages = tuple(replaced.get(hit.key, hit) for hit in prompt.passages)
+    return assemble(told, passages, prompt.label, to.system), redactions
 
 
 def assemble(request: Request, passages: tuple[Hit, ...], label: Label, system: str) -> Prompt:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,13 +14,29 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier import ingest, pipeline, registry, text
+from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
-from palier.config import Route, Settings, audit_share, highest_label, label_source, load, tier_name
+from palier.config import (
+    Route,
+    Settings,
+    audit_share,
+    label_source,
+    load,
+)
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.fingerprint import fingerprint
 from palier.ids import new_id
-from palier.interfaces import Answers, Encoder, Judgements, Model, Ratings, Resources, Retriever, Startable, Traces
+from palier.interfaces import (
+    Encoder,
+    Judgements,
+    Model,
+    Ratings,
+    Resources,
+    Retriever,
+    Startable,
+    Traces,
+)
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline import feedback
 from palier.pipeline.audit import Auditor
@@ -33,9 +48,6 @@ from palier.privacy.egress import EgressGate
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
-from palier.routing.cascade import DEFAULT_THRESHOLD, decide
-from palier.routing.confidence import FittedConfidence
-from palier.routing.policy import digest
 from palier.stores.audits import SqliteAudits
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
@@ -47,7 +59,6 @@ from palier.watching import Watch
 T = TypeVar("T")
 
 LOCAL = Principal(name="local", admin=True)
-DAY_S = 86_400.0
 EXPIRE_EVERY_S = 3_600.0
 
 log = logging.getLogger("palier")
@@ -92,7 +103,6 @@ class Palier:
         self.settings = settings
         self.folder = folder
         self.traces = traces
-        self._answers: Answers = traces
         self.encoder = encoder
         self.models = models
         self.key = folder.access_key()
@@ -102,7 +112,8 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        self._parts = {name: self._wire(route) for name, route in settings.routes.items()}
+        shared = Shared(retriever, encoder, EgressGate(), traces, traces)
+        self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
@@ -157,53 +168,15 @@ class Palier:
                 stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
             yield palier
 
-    def _wire(self, route: Route) -> pipeline.Parts:
-        landings = tuple(self._landing(route, index) for index in range(len(route.tiers)))
-        made_of = fingerprint(self.settings, route, landings, self.encoder.name)
-        return pipeline.Parts(
-            landings=landings,
-            collections=route.collections,
-            retriever=self._retriever,
-            encoder=self.encoder,
-            gate=EgressGate(),
-            confidence=FittedConfidence(),
-            decide=decide,
-            traces=self.traces,
-            answers=self._answers,
-            detect=lambda words: text.detect(words, route.languages[0] if route.languages else ""),
-            abstention=route.abstention,
-            languages=route.languages,
-            passages=route.passages,
-            climb_on_failure=route.on_failure == "climb",
-            retention_s=self.settings.store.retention_days * DAY_S,
-            keep_content=self.settings.store.record_content,
-            sample=self._sample(route, landings),
-            fingerprint=digest(made_of),
-        )
+    def _wire(self, route: Route, shared: Shared) -> pipeline.Parts:
+        landings = landings_of(self.settings, route, self.models)
+        return parts_of(self.settings, route, landings, shared, self._sample(route, landings))
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
         share = audit_share(self.settings, route)
         if not share:
             return None
         return Sample(share, self.folder.audit_key(), self._drawn, stairs_of(landings), self.auditor.wake)
-
-    def _landing(self, route: Route, index: int) -> Landing:
-        tier = route.tiers[index]
-        last = index == len(route.tiers) - 1
-        model = self.models[tier.model]
-        # The last tier serves what it says, unless it quotes: the nearest sentence to nonsense is no answer.
-        default = 0.0 if last and model.card.generates else DEFAULT_THRESHOLD
-        return Landing(
-            name=tier_name(route, index),
-            model_name=tier.model,
-            model=model,
-            threshold=default if tier.threshold is None else tier.threshold,
-            highest=highest_label(self.settings, tier),
-            system=tier.system if tier.system is not None else route.system,
-            adapter=tier.adapter,
-            passages=route.passages if tier.passages is None else tier.passages,
-            max_tokens=tier.max_tokens or route.max_tokens,
-        )
 
     def _ruled(self, name: str) -> Ruled:
         route, landings = self.settings.routes[name], self._parts[name].landings
@@ -405,50 +378,3 @@ def _workers(settings: Settings) -> ProcessWorkers:
         batch_memory_mb=settings.workers.parse_memory_mb,
         warm=(sentence_model.embed, (["warm"],)),
     )
-
-
-class SyncPalier:
-    """The same for notebooks and scripts: `Palier` on an event loop of its own thread.
-
-    with SyncPalier.open("palier.toml") as p:
-        print(p.ask("When will the fibre be repaired?").text)
-    """
-
-    def __init__(self, palier: Palier, loop: asyncio.AbstractEventLoop) -> None:
-        """Use `open`."""
-        self._palier = palier
-        self._loop = loop
-
-    @classmethod
-    @contextmanager
-    def open(cls, source: str | Path | Settings = "palier.toml") -> Iterator[SyncPalier]:
-        """As `Palier.open`."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="palier", daemon=True)
-        thread.start()
-        opened = Palier.open(source)
-        try:
-            palier = asyncio.run_coroutine_threadsafe(opened.__aenter__(), loop).result()
-            try:
-                yield cls(palier, loop)
-            finally:
-                asyncio.run_coroutine_threadsafe(opened.__aexit__(None, None, None), loop).result()
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def ask(self, question: str | Sequence[Message], **asked: Any) -> Result:
-        """As `Palier.ask`."""
-        return self._run(self._palier.ask(question, **asked))
-
-    def search(self, query: str, collections: Sequence[str] = (), limit: int = 10) -> list[Hit]:
-        """As `Palier.search`."""
-        return self._run(self._palier.search(query, collections, limit))
-
-    def put_documents(self, documents: Sequence[Document]) -> None:
-        """As `Palier.put_documents`."""
-        self._run(self._palier.put_documents(documents))

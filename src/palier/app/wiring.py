@@ -1,0 +1,97 @@
+"""A route of the settings to the parts its requests pass through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from palier import pipeline, text
+from palier.config import Route, Settings, Tier, barred, highest_label, leaves, tier_name
+from palier.fingerprint import fingerprint
+from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Retriever, Traces, Vault
+from palier.pipeline.landing import Landing
+from palier.pipeline.sample import Sample
+from palier.routing.cascade import DEFAULT_THRESHOLD, decide
+from palier.routing.confidence import FittedConfidence
+from palier.routing.policy import digest
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the routes of an installation have in common."""
+
+    retriever: Retriever
+    encoder: Encoder
+    gate: Gate
+    traces: Traces
+    answers: Answers
+    links: Links | None = None
+    vault: Vault | None = None
+
+
+def landings_of(settings: Settings, route: Route, models: Mapping[str, Model]) -> tuple[Landing, ...]:
+    """The tiers of a route, lowest first."""
+    return tuple(_landing(settings, route, index, models) for index in range(len(route.tiers)))
+
+
+def parts_of(
+    settings: Settings, route: Route, landings: tuple[Landing, ...], shared: Shared, sample: Sample | None
+) -> pipeline.Parts:
+    """All that the requests of a route pass through."""
+    return pipeline.Parts(
+        landings=landings,
+        collections=route.collections,
+        retriever=shared.retriever,
+        encoder=shared.encoder,
+        gate=shared.gate,
+        confidence=FittedConfidence(),
+        decide=decide,
+        traces=shared.traces,
+        answers=shared.answers,
+        detect=lambda words: text.detect(words, route.languages[0] if route.languages else ""),
+        abstention=route.abstention,
+        languages=route.languages,
+        passages=route.passages,
+        climb_on_failure=route.on_failure == "climb",
+        retention_s=settings.store.retention_days * DAY_S,
+        keep_content=settings.store.record_content,
+        sample=sample,
+        fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
+        tool_label=route.tool_label,
+        links=shared.links,
+        vault=shared.vault,
+    )
+
+
+def _landing(settings: Settings, route: Route, index: int, models: Mapping[str, Model]) -> Landing:
+    tier = route.tiers[index]
+    last = index == len(route.tiers) - 1
+    model = models[tier.model]
+    # The last tier serves what it says, unless it quotes: the nearest sentence to nonsense is no answer.
+    default = 0.0 if last and model.card.generates else DEFAULT_THRESHOLD
+    return Landing(
+        name=tier_name(route, index),
+        model_name=tier.model,
+        model=model,
+        to=_destination(settings, route, tier, tier_name(route, index)),
+        threshold=default if tier.threshold is None else tier.threshold,
+        adapter=tier.adapter,
+        passages=route.passages if tier.passages is None else tier.passages,
+        max_tokens=tier.max_tokens or route.max_tokens,
+    )
+
+
+def _destination(settings: Settings, route: Route, tier: Tier, name: str) -> Destination:
+    model = settings.models[tier.model]
+    return Destination(
+        model=tier.model,
+        tier=name,
+        highest=highest_label(settings, tier),
+        leaves=leaves(model),
+        region=model.region,
+        barred=barred(settings, route, tier),
+        redact=bool(tier.redact),
+        system=tier.system if tier.system is not None else route.system,
+    )

@@ -1,0 +1,90 @@
+"""What a tier says, as the client may read it: values back in the place of placeholders, foreign links inert.
+
+A piece of a stream may end in half a placeholder or half a link: that is held back, and comes with the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from palier.interfaces import Redactions, Restoring
+from palier.types import Delta, Event, Finish, Prompt, ToolDelta
+
+
+def evidence(prompt: Prompt) -> list[str]:
+    """The texts that an answer to `prompt` may take links from."""
+    return [text for hit in prompt.passages for text in (hit.text, hit.url)]
+
+
+class Outgoing:
+    """The events of one generation, on their way out."""
+
+    def __init__(self, redactions: Redactions | None, links: Callable[[], Restoring] | None) -> None:
+        self._redactions = redactions
+        self._links = links
+        self._texts: dict[int, _Chain] = {}
+        self._arguments: dict[tuple[int, int], Restoring] = {}
+
+    def take(self, event: Event) -> Iterable[Event]:
+        """What can be told after `event`."""
+        match event:
+            case Delta() if self._redactions or self._links:
+                return self._text(event)
+            case ToolDelta() if self._redactions:
+                return (self._argument(event, self._redactions),)
+            case Finish():
+                return (*self._ends(event.choice), event)
+        return (event,)
+
+    def rest(self) -> Iterator[Event]:
+        """What is held back of choices that did not finish."""
+        for choice in sorted({*self._texts, *(choice for choice, _ in self._arguments)}):
+            yield from self._ends(choice)
+
+    def _text(self, event: Delta) -> tuple[Delta, ...]:
+        chain = self._texts.get(event.choice)
+        if chain is None:
+            chain = self._texts[event.choice] = _Chain(self._redactions, self._links)
+        told = chain.feed(event.text)
+        if told == event.text:
+            return (event,)
+        return (msgspec.structs.replace(event, text=told),) if told or event.logprobs else ()
+
+    def _argument(self, event: ToolDelta, redactions: Redactions) -> ToolDelta:
+        place = (event.choice, event.index)
+        restoring = self._arguments.get(place)
+        if restoring is None:
+            restoring = self._arguments[place] = redactions.restoring(json=True)
+        return msgspec.structs.replace(event, arguments=restoring.feed(event.arguments))
+
+    def _ends(self, choice: int) -> Iterator[Event]:
+        chain = self._texts.pop(choice, None)
+        if chain is not None and (text := chain.end()):
+            yield Delta(text=text, choice=choice)
+        for place in [place for place in self._arguments if place[0] == choice]:
+            if rest := self._arguments.pop(place).end():
+                yield ToolDelta(index=place[1], choice=choice, arguments=rest)
+
+
+class _Chain:
+    """Restored first, so that a link is judged with its values in it."""
+
+    def __init__(self, redactions: Redactions | None, links: Callable[[], Restoring] | None) -> None:
+        self._parts: list[Restoring] = []
+        if redactions:
+            self._parts.append(redactions.restoring())
+        if links:
+            self._parts.append(links())
+
+    def feed(self, text: str) -> str:
+        for part in self._parts:
+            text = part.feed(text)
+        return text
+
+    def end(self) -> str:
+        text = ""
+        for part in self._parts:
+            text = (part.feed(text) if text else "") + part.end()
+        return text
