@@ -20,7 +20,8 @@ from palier.models import endpoint, engine, weights
 from palier.models.fake import Fake, Rule
 from palier.models.recorded import Recorded, Recording
 from palier.privacy.connector import HttpConnector
-from palier.testing.models import ModelsSuite
+from palier.testing.departures import Departures
+from palier.testing.models import CLEARED, ModelsSuite
 from palier.testing.player import plays
 from palier.testing.upstream import Upstream
 from palier.types import Event, Message, Parameters, Prompt, ToolCall
@@ -50,7 +51,7 @@ class TestRecorded(ModelsSuite):
 class TestEndpoint(ModelsSuite):
     @pytest.fixture
     async def model(self) -> AsyncIterator[Model]:
-        connector = HttpConnector()
+        connector = HttpConnector(ledger=Departures())
         async with Upstream(default=plays(Fake(Rule(answer=ANSWER)))) as upstream:
             given = Settings(kind="endpoint", base_url=upstream.url, model="big")
             yield endpoint.build("cloud", given, resources(connector))
@@ -64,7 +65,7 @@ async def embedded() -> AsyncIterator[Model]:
         weights.pull("smollm2-135m")
     except PalierError as error:
         pytest.skip(f"no weights: {error}")
-    connector = HttpConnector()
+    connector = HttpConnector(ledger=Departures())
     given = Settings(kind="engine", weights="smollm2-135m", parallel=2, context=512)
     model = engine.build("small", given, resources(connector))
     yield model
@@ -113,9 +114,9 @@ async def test_what_goes_over_the_wire_comes_back_the_same(
         tools=({"type": "function"},) if tools and chat else (),
         echo=echo and not chat,
     )
-    prompt = Prompt(id="1", parameters=parameters, **given)
+    prompt = Prompt(id="1", clearance=CLEARED, parameters=parameters, **given)
     fake = Fake(Rule(answer=answer, tools=tools))
-    connector = HttpConnector()
+    connector = HttpConnector(ledger=Departures())
     async with Upstream(default=plays(fake)) as upstream:
         behind = endpoint.build(
             "cloud", Settings(kind="endpoint", base_url=upstream.url, model="big"), resources(connector)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.stairs import wired
 
 from palier import policies as module
 from palier.models.fake import Fake
@@ -18,7 +19,6 @@ from palier.routing import policy as files
 from palier.routing.calibrator import Calibrator, Feature
 from palier.routing.cascade import NEVER
 from palier.routing.policy import Guarantee, Policy, PolicyTier
-from palier.types import Label
 
 PLAIN = Calibrator(features=(Feature(name="confidence", mean=0.0, scale=1.0, coefficient=1.0),), intercept=0.0)
 MADE_FOR = {"encoder": "e", "small.model": "fake"}
@@ -34,10 +34,7 @@ def policy(threshold: float = 0.7, fitted: str = "2026-11-03") -> Policy:
 
 
 def landing(name: str) -> Landing:
-    return Landing(
-        name=name, model_name=name, model=Fake(), threshold=0.5 if name == "small" else 0.0, highest=Label.RESTRICTED,
-        passages=3, max_tokens=10,
-    )  # fmt: skip
+    return wired(name, name, Fake(), 0.5 if name == "small" else 0.0)
 
 
 class Route:

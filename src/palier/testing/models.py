@@ -25,10 +25,17 @@ import pytest
 from palier.cards import CAPABILITIES
 from palier.errors import InvalidRequest
 from palier.interfaces import Model
-from palier.types import Cited, Delta, Event, Finish, Message, Metered, Parameters, Prompt
+from palier.types import Cited, Clearance, Delta, Event, Finish, Message, Metered, Parameters, Prompt
 
+CLEARED = Clearance(purpose="draft", destination="suite", route="suite")
+"""What the suite asks, a model may receive wherever it runs."""
 LEAVE_S = 5.0
 """How soon leaving a stream must be over."""
+
+
+def cleared(**fields: Any) -> Prompt:
+    """A prompt that may go to any model."""
+    return Prompt(id="suite", clearance=CLEARED, **fields)
 
 
 def needs(model: Model, *capabilities: str) -> None:
@@ -48,7 +55,9 @@ class ModelsSuite:
         """The question as a chat. Greedy, and short, so far as the model can be told."""
         wanted = {"max_tokens": self.max_tokens, "temperature": 0.0, **parameters}
         message = Message(role="user", content=self.question)
-        return Prompt(id="suite", messages=(message,), question=self.question, parameters=Parameters(**wanted))
+        return Prompt(
+            id="suite", clearance=CLEARED, messages=(message,), question=self.question, parameters=Parameters(**wanted)
+        )
 
     async def ask(self, model: Model, prompt: Prompt | None = None) -> list[Event]:
         return [event async for event in model.stream(prompt or self.prompt())]
@@ -141,14 +150,14 @@ class ModelsSuite:
     async def test_a_completion(self, model: Model) -> None:
         needs(model, "completions")
         parameters = Parameters(max_tokens=self.max_tokens, temperature=0.0)
-        events = await self.ask(model, Prompt(id="suite", text="The capital of France is", parameters=parameters))
+        events = await self.ask(model, cleared(text="The capital of France is", parameters=parameters))
         assert text(events).strip()
         assert len(kinds(events, Finish)) == 1
 
     async def test_an_echo_begins_with_the_prompt(self, model: Model) -> None:
         needs(model, "completions", "echo", "logprobs")
         parameters = Parameters(max_tokens=2, echo=True, logprobs=True, top_logprobs=1)
-        events = await self.ask(model, Prompt(id="suite", text="The capital of France is", parameters=parameters))
+        events = await self.ask(model, cleared(text="The capital of France is", parameters=parameters))
         assert text(events).startswith("The capital of France is")
         tokens = [token for event in events if isinstance(event, Delta) for token in event.logprobs]
         assert "".join(token.token for token in tokens) == text(events)
@@ -160,7 +169,7 @@ class ModelsSuite:
         message = Message(role="user", content="word " * (model.card.context * 2))
         parameters = Parameters(max_tokens=1)
         with pytest.raises(InvalidRequest, match=rf"\d+.*\b{model.card.context}\b"):
-            await self.ask(model, Prompt(id="suite", messages=(message,), parameters=parameters))
+            await self.ask(model, cleared(messages=(message,), parameters=parameters))
 
     async def test_health_has_a_word_for_people(self, model: Model) -> None:
         await self.ask(model)

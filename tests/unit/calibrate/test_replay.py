@@ -109,7 +109,7 @@ def test_the_area_under_the_curve_by_hand() -> None:
 def test_it_is_the_decision_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from palier.app import decide as gateway
+    from palier.app.wiring import decide as gateway
     from palier.routing import cascade
 
     module = sys.modules[module_replay.__module__]

@@ -27,11 +27,13 @@ from palier.models.breaker import Breaker
 from palier.models.endpoint import Endpoint
 from palier.privacy.connector import HttpConnector
 from palier.testing import upstream as scripted
+from palier.testing.departures import Departures
+from palier.testing.models import CLEARED
 from palier.testing.upstream import Upstream
 from palier.types import Delta, Event, Finish, Message, Metered, Parameters, Prompt, Usage
 
 KEY = "sk-not-to-be-seen"
-PROMPT = Prompt(id="1", messages=(Message(role="user", content="Bonjour ?"),), question="Bonjour ?")
+PROMPT = Prompt(id="1", clearance=CLEARED, messages=(Message(role="user", content="Bonjour ?"),), question="Bonjour ?")
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 async def connector() -> AsyncIterator[HttpConnector]:
-    connector = HttpConnector()
+    connector = HttpConnector(ledger=Departures())
     yield connector
     await connector.close()
 
@@ -108,7 +110,7 @@ async def test_a_connection_serves_one_stream_after_the_other(upstream: Upstream
 
 
 async def test_completions(upstream: Upstream, connector: HttpConnector) -> None:
-    prompt = Prompt(id="1", text="Once", parameters=Parameters(n=2))
+    prompt = Prompt(id="1", clearance=CLEARED, text="Once", parameters=Parameters(n=2))
     events = await ask(model(upstream, connector), prompt)
     assert upstream.calls[0].path == "/v1/completions"
     assert [e.choice for e in events if isinstance(e, Finish)] == [0, 1]
@@ -298,7 +300,7 @@ async def test_the_newer_name_of_the_limit_is_learnt(upstream: Upstream, connect
     """OpenAI's reasoning models refuse `max_tokens`."""
     said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     cloud = model(upstream, connector, retries=0)
-    prompt = Prompt(id="1", messages=PROMPT.messages, parameters=Parameters(max_tokens=5))
+    prompt = Prompt(id="1", clearance=CLEARED, messages=PROMPT.messages, parameters=Parameters(max_tokens=5))
     upstream.script = [scripted.refuses(400, said, param="max_tokens")]
     for _ in range(2):
         await ask(cloud, prompt)
@@ -316,7 +318,7 @@ async def test_calls_made_at_once_all_learn_the_newer_name(upstream: Upstream, c
 
     upstream.script = [newer] * 20
     cloud = model(upstream, connector, retries=0)
-    prompt = Prompt(id="1", messages=PROMPT.messages, parameters=Parameters(max_tokens=5))
+    prompt = Prompt(id="1", clearance=CLEARED, messages=PROMPT.messages, parameters=Parameters(max_tokens=5))
     answers = await asyncio.gather(*[ask(cloud, prompt) for _ in range(10)])
     assert all(Delta(text="ok") in events for events in answers)
 

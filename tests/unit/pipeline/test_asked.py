@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.stairs import wired
 
 from palier.interfaces import Vectors
 from palier.models.fake import Fake
@@ -106,7 +107,7 @@ def by_question() -> PolicyTier:
 
 
 def landing(name: str, model: Any, rule: PolicyTier | None = None, **changed: Any) -> Landing:
-    made = Landing(name, f"model-{name}", model, 0.0, Label.RESTRICTED, 6, 64)
+    made = wired(name, f"model-{name}", model)
     made = made.under(rule, PROMISE, ahead=changed.pop("ahead", False)) if rule else made
     return dataclasses.replace(made, **changed)
 

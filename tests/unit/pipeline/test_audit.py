@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.stairs import wired
 
 from palier.audits import Audit
 from palier.cards import ModelCard
@@ -72,7 +73,7 @@ def tier(name: str, *script: Any, threshold: float = 0.5, highest: Label = Label
     model = Fake(*script)
     if card:
         model.card = ModelCard(name=name, kind="fake", **{"capabilities": model.card.capabilities, **card})
-    return Landing(name, f"model-{name}", model, threshold, highest, 6, 64)
+    return wired(name, f"model-{name}", model, threshold, highest)
 
 
 def calls(landing: Landing) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
+from tests.stairs import wired
 
 from palier.cards import ModelCard
 from palier.pipeline.landing import Landing, wanted
@@ -20,7 +23,7 @@ class Silent:
 
 
 def landing(**fields: object) -> Landing:
-    return Landing("tier-1", "m", Silent(**fields), 0.5, Label.PUBLIC, 6, 64)  # type: ignore[arg-type]
+    return wired("tier-1", "m", Silent(**fields), 0.5, Label.PUBLIC)
 
 
 def request(language: str = "", **parameters: object) -> Request:
@@ -86,7 +89,7 @@ def test_a_tier_asked_by_name_serves_whatever_it_says() -> None:
 
 
 def test_a_tiers_own_limits_hold_where_the_request_does_not_say() -> None:
-    tier = Landing("t", "m", Silent(), 0.5, Label.PUBLIC, 1, 64, adapter="billing")  # type: ignore[arg-type]
+    tier = dataclasses.replace(wired("t", "m", Silent(), 0.5, Label.PUBLIC), passages=1, adapter="billing")
     hits = tuple(
         Hit(collection="c", document="d", passage=i, text="x", score=1.0, label=Label.PUBLIC) for i in range(3)
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.stairs import wired
 
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, UpstreamError, UpstreamGarbage
@@ -71,7 +72,7 @@ def tier(name: str, *script: Any, threshold: float = 0.0, highest: Label = Label
     model = Fake(*script)
     if card:
         model.card = ModelCard(name=name, kind="fake", **{"capabilities": model.card.capabilities, **card})
-    return Landing(name, f"model-{name}", model, threshold, highest, 6, 64)
+    return wired(name, f"model-{name}", model, threshold, highest)
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ async def test_what_a_lower_tier_quoted_must_be_seen_by_the_upper_one(traces: Sq
             yield Finish(reason="stop")
 
     cloud = tier("cloud", Rule(answer="!"), highest=Label.PUBLIC)
-    home = Landing("home", "quote", Quoting(), 0.5, Label.RESTRICTED, 6, 64)
+    home = wired("home", "quote", Quoting(), 0.5)
     built = parts(traces, home, cloud, hits=[hit(), hit("secret", Label.CONFIDENTIAL, "b.md")])
     assert (await answer(request(label=Label.PUBLIC), built)).status == "abstained"
 
@@ -429,9 +430,9 @@ async def test_what_an_upstream_said_is_kept_among_the_words_only(traces: Sqlite
             raise UpstreamGarbage("it failed", said="the prompt was: secret")
             yield
 
-    landing = Landing("a", "m", Indiscreet(), 0.0, Label.RESTRICTED, 6, 64)
+    indiscreet = wired("a", "m", Indiscreet())
     with pytest.raises(UpstreamGarbage) as raised:
-        await answer(request(), parts(traces, landing))
+        await answer(request(), parts(traces, indiscreet))
     assert "secret" in str(raised.value)
     trace = await traces.get("r-1")
     assert trace is not None

@@ -20,9 +20,12 @@ from palier.errors import (
 )
 from palier.privacy.connector import HttpConnector
 from palier.testing import upstream as scripted
+from palier.testing.departures import Departures
 from palier.testing.upstream import Upstream
+from palier.types import Clearance
 
 SECRET = "sk-not-to-be-seen"
+CLEARED = Clearance(purpose="draft", destination="cloud")
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 async def connector() -> AsyncIterator[HttpConnector]:
-    connector = HttpConnector()
+    connector = HttpConnector(ledger=Departures())
     yield connector
     await connector.close()
 
@@ -51,6 +54,7 @@ async def post(
         "connect_s": 2.0,
         "first_byte_s": 2.0,
         "total_s": 5.0,
+        "clearance": CLEARED,
     }
     async with connector.post(url, body, **{**options, **changes}) as reply:
         return reply.status, await reply.read(1_000_000)
@@ -95,12 +99,12 @@ async def test_neither_proxy_nor_netrc_nor_cookies(
 
 
 async def test_on_premises_holds_for_loopback_and_declared_networks_only(upstream: Upstream) -> None:
-    connector = HttpConnector()
+    connector = HttpConnector(ledger=Departures())
     for address in ("192.0.2.7", "[2001:db8::1]"):
         with pytest.raises(ConfigurationError, match="neither loopback nor in a declared network"):
             await post(connector, f"http://{address}:1/v1", on_premises=True, connect_s=0.2)
     assert (await post(connector, url(upstream), on_premises=True))[0] == 200
-    declared = HttpConnector(["192.0.2.0/24"])
+    declared = HttpConnector(["192.0.2.0/24"], ledger=Departures())
     with pytest.raises((ConnectTimeout, Unavailable)):  # let through by the check; nobody is there
         await post(declared, "http://192.0.2.7:1/v1", on_premises=True, connect_s=0.2)
     await connector.close()
@@ -239,7 +243,7 @@ async def test_the_total_time_bounds_a_reply_that_never_ends(connector: HttpConn
 
 
 async def test_a_stream_is_bounded(upstream: Upstream) -> None:
-    connector = HttpConnector(max_stream=200_000)
+    connector = HttpConnector(ledger=Departures(), max_stream=200_000)
     upstream.script = [scripted.floods()]
     with pytest.raises(UpstreamGarbage, match="answered more than 200000 bytes"):
         await post(connector, url(upstream))
@@ -284,7 +288,7 @@ def self_signed(folder: Any) -> Any:
 
 
 async def test_after_closing_nothing_leaves(upstream: Upstream) -> None:
-    connector = HttpConnector()
+    connector = HttpConnector(ledger=Departures())
     await connector.close()
     with pytest.raises(Unavailable, match="closing"):
         await post(connector, url(upstream))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palier.privacy.egress import EgressGate
+from palier.interfaces import Admission, Destination
+from palier.privacy.egress import judge
 from palier.types import Hit, Label, Message, Request
 
 LABELS = st.sampled_from(list(Label))
@@ -28,8 +31,12 @@ def request(labels: list[Label], label: Label = Label.PUBLIC, **fields: object) 
     return Request(id="r", route="support", messages=messages, label=label, passages=passages, **fields)  # type: ignore[arg-type]
 
 
-def admit(asked: Request, highest: Label, needed: frozenset[str] = frozenset(), system: str = ""):
-    return EgressGate().admit(asked, highest=highest, system=system, needed=needed)
+def to(highest: Label, **fields: Any) -> Destination:
+    return Destination(**{"model": "cloud", "tier": "tier-2", "highest": highest, "leaves": False, **fields})
+
+
+def admit(asked: Request, highest: Label, needed: frozenset[str] = frozenset(), system: str = "") -> Admission:
+    return judge(asked, to(highest, system=system), needed)
 
 
 @given(st.lists(LABELS, max_size=6), LABELS, LABELS)
