@@ -34,16 +34,14 @@ class EgressGate:
     async def admit(
         self, request: Request, to: Destination, *, needed: Collection[str], audit: bool = False
     ) -> Admission:
-        """Assemble what `to` may receive; `needed` are passages that must be among it.
-
-        Raises `ConfigurationError` where it is to be redacted and there is nothing to redact with.
-        """
+        """Assemble what `to` may receive; `needed` are passages that must be among it."""
         admission = judge(request, to, needed)
         if admission.prompt is None or not to.leaves:
             return admission
         if to.redact:
             admission = await self._redacted(request, admission, to)
-        assert admission.sent is not None
+        if admission.sent is None:
+            return admission
         cleared = msgspec.structs.replace(admission.sent, clearance=_clearance(request, to, admission, audit))
         return msgspec.structs.replace(admission, sent=cleared)
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from palier.errors import InvalidRequest
 from palier.server.wire import Wire, check_depth, decode, object_of
 from palier.server.wire_parameters import Generation, MaxTokens, ShortText, sampling
-from palier.types import JSON, Message, Parameters, ToolCall
+from palier.types import JSON, Label, Message, Parameters, ToolCall
 
 FunctionName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -42,7 +42,13 @@ class RefusalPart(Wire, frozen=True, kw_only=True, tag_field="type", tag="refusa
 Content = str | Annotated[list[TextPart], Meta(min_length=1, max_length=1000)]
 
 
-class SystemMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="system"):
+class Turn(Wire, frozen=True, kw_only=True):
+    """What every message may have: `label` is palier's own, and says how confidential this one is. It only raises."""
+
+    label: Label | None = None
+
+
+class SystemMessage(Turn, frozen=True, kw_only=True, tag_field="role", tag="system"):
     content: Content
     name: ShortText | None = None
 
@@ -51,7 +57,7 @@ class DeveloperMessage(SystemMessage, frozen=True, kw_only=True, tag_field="role
     """What OpenAI's newer models call a system message."""
 
 
-class UserMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="user"):
+class UserMessage(Turn, frozen=True, kw_only=True, tag_field="role", tag="user"):
     content: Content
     name: ShortText | None = None
 
@@ -72,7 +78,7 @@ class FunctionCall(Wire, frozen=True, kw_only=True, tag_field="type", tag="funct
     index: int | None = None
 
 
-class AssistantMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="assistant"):
+class AssistantMessage(Turn, frozen=True, kw_only=True, tag_field="role", tag="assistant"):
     """An earlier answer, as it came: what is only ever null or empty in one is taken so, and what clients add to it."""
 
     content: str | list[TextPart | RefusalPart] | None = None
@@ -85,7 +91,7 @@ class AssistantMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="a
     parsed: Any = None
 
 
-class ToolMessage(Wire, frozen=True, kw_only=True, tag_field="role", tag="tool"):
+class ToolMessage(Turn, frozen=True, kw_only=True, tag_field="role", tag="tool"):
     content: Content
     tool_call_id: ShortText
     name: ShortText | None = None
@@ -190,6 +196,8 @@ def messages(wire: ChatRequest) -> tuple[Message, ...]:
     turns = []
     for index, message in enumerate(wire.messages):
         turn = _message(message, f"messages[{index}]")
+        if message.label is not None:
+            turn = msgspec.structs.replace(turn, label=message.label)
         called.update(call.id for call in turn.tool_calls)
         if turn.tool_call_id is not None and turn.tool_call_id not in called:
             param = f"messages[{index}].tool_call_id"

@@ -12,7 +12,9 @@ import pytest
 from palier.errors import (
     ConfigurationError,
     ConnectTimeout,
+    Forbidden,
     PalierError,
+    StoreError,
     Unavailable,
     UpstreamGarbage,
     UpstreamRefused,
@@ -293,3 +295,54 @@ async def test_after_closing_nothing_leaves(upstream: Upstream) -> None:
     with pytest.raises(Unavailable, match="closing"):
         await post(connector, url(upstream))
     assert not upstream.calls
+
+
+async def test_nothing_leaves_without_a_clearance(upstream: Upstream) -> None:
+    ledger = Departures()
+    connector = HttpConnector(ledger=ledger)
+    with pytest.raises(Forbidden, match=r"nothing may leave to 127\.0\.0\.1"):
+        await post(connector, url(upstream), clearance=None)
+    with pytest.raises(Forbidden):
+        connector.get(upstream.url, headers={}, on_premises=False, connect_s=1, total_s=1)
+    await connector.close()
+    assert (upstream.calls, ledger.all) == ([], [])
+
+
+async def test_nothing_leaves_without_a_ledger(upstream: Upstream) -> None:
+    connector = HttpConnector()
+    with pytest.raises(Forbidden):
+        await post(connector, url(upstream))
+    await connector.close()
+    assert upstream.calls == []
+
+
+async def test_what_leaves_is_in_the_ledger_before_it_does(upstream: Upstream) -> None:
+    ledger = Departures()
+    connector = HttpConnector(ledger=ledger)
+    upstream.script = [scripted.replies(200, {})] * 2
+    for body in (b'{"stream": false}', b'{"stream": false, "n": 2}'):
+        await post(connector, url(upstream), body)
+    await connector.close()
+    assert [(d.clearance, d.host, d.content) for d in ledger.all] == [
+        (CLEARED, "127.0.0.1", b'{"stream": false}'),
+        (CLEARED, "127.0.0.1", b'{"stream": false, "n": 2}'),
+    ]
+
+
+async def test_nothing_leaves_where_it_cannot_be_written_down(upstream: Upstream) -> None:
+    ledger = Departures()
+    ledger.full = True
+    connector = HttpConnector(ledger=ledger)
+    with pytest.raises(StoreError):
+        await post(connector, url(upstream))
+    await connector.close()
+    assert upstream.calls == []
+
+
+async def test_what_stays_on_premises_is_not_in_the_ledger(upstream: Upstream) -> None:
+    ledger = Departures()
+    connector = HttpConnector(ledger=ledger)
+    upstream.script = [scripted.replies(200, {})]
+    await post(connector, url(upstream), on_premises=True, clearance=None)
+    await connector.close()
+    assert (len(upstream.calls), ledger.all) == (1, [])

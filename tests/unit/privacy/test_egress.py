@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.interfaces import Admission, Destination
-from palier.privacy.egress import judge
-from palier.types import Hit, Label, Message, Request
+from palier.privacy.egress import EgressGate, judge
+from palier.types import Clearance, Hit, Label, Message, Principal, Request
 
 LABELS = st.sampled_from(list(Label))
 
@@ -96,3 +96,62 @@ def test_a_raw_prompt_is_passed_as_it_is() -> None:
     assert admission.prompt is not None
     assert admission.prompt.text == "Once upon"
     assert admission.prompt.messages == ()
+
+
+async def test_what_leaves_carries_a_clearance() -> None:
+    asked = request([Label.PUBLIC, Label.RESTRICTED], principal=Principal(name="ada"))
+    admission = await EgressGate().admit(asked, to(Label.INTERNAL, leaves=True, region="eu"), needed=())
+    assert admission.sent is not None
+    assert admission.sent.clearance == Clearance(
+        purpose="draft",
+        destination="cloud",
+        region="eu",
+        request="r",
+        route="support",
+        tier="tier-2",
+        principal="ada",
+        label=Label.PUBLIC,
+        verdict="withhold",
+        withheld=1,
+    )
+    assert admission.prompt is not None
+    assert admission.prompt.clearance is None
+
+
+async def test_what_stays_on_premises_needs_none() -> None:
+    admission = await EgressGate().admit(request([Label.PUBLIC]), to(Label.INTERNAL), needed=())
+    assert admission.sent is admission.prompt
+    assert admission.sent is not None
+    assert admission.sent.clearance is None
+
+
+async def test_an_audit_says_that_it_is_one() -> None:
+    admission = await EgressGate().admit(request([]), to(Label.INTERNAL, leaves=True), needed=(), audit=True)
+    assert admission.sent is not None
+    assert admission.sent.clearance is not None
+    assert admission.sent.clearance.purpose == "audit"
+
+
+def test_a_barred_destination_receives_nothing_whatever_the_label() -> None:
+    admission = judge(request([Label.PUBLIC]), to(Label.RESTRICTED, leaves=True, barred="local only"), ())
+    assert (admission.verdict, admission.prompt, admission.reason) == ("refuse", None, "local only")
+
+
+def test_a_request_that_may_not_leave_goes_to_what_is_on_premises() -> None:
+    asked = request([Label.PUBLIC], local_only=True)
+    assert judge(asked, to(Label.RESTRICTED, leaves=True), ()).verdict == "refuse"
+    assert judge(asked, to(Label.RESTRICTED), ()).verdict == "allow"
+
+
+async def test_without_a_redactor_nothing_goes_where_it_is_to_be_redacted() -> None:
+    admission = await EgressGate().admit(request([]), to(Label.PUBLIC, leaves=True, redact=True), needed=())
+    assert (admission.verdict, admission.sent, admission.prompt) == ("refuse", None, None)
+
+
+def test_verdicts() -> None:
+    asked = request([Label.PUBLIC, Label.RESTRICTED])
+    first, second = (hit.key for hit in asked.passages)
+    assert judge(asked, to(Label.RESTRICTED), (second,)).verdict == "allow"
+    assert judge(asked, to(Label.INTERNAL), (first,)).verdict == "withhold"
+    assert judge(asked, to(Label.INTERNAL), (second,)).verdict == "abstain"
+    assert judge(request([], Label.CONFIDENTIAL), to(Label.INTERNAL), ()).verdict == "refuse"
