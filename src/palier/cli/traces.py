@@ -13,7 +13,7 @@ from palier.cli import records, terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
-from palier.types import Trace, TraceStatus
+from palier.types import Step, Trace, TraceStatus
 
 app = typer.Typer(help="What was asked, who answered and why.", invoke_without_command=True)
 
