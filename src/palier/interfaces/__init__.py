@@ -7,6 +7,7 @@ each seam is in `palier.testing`.
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Gate, Ledger
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
+from palier.interfaces.ledger import Chaining, Entry, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
@@ -14,14 +15,19 @@ __all__ = [
     "Admission",
     "Answers",
     "Audits",
+    "Chaining",
     "Confidence",
     "Connector",
     "Decide",
     "Documents",
     "Encoder",
+    "Entry",
     "Gate",
+    "Head",
+    "Headed",
     "Judgements",
     "Ledger",
+    "Link",
     "Model",
     "PassageIndex",
     "Ratings",
@@ -29,6 +35,7 @@ __all__ = [
     "Resources",
     "Retriever",
     "Rule",
+    "Sealing",
     "Startable",
     "Traces",
     "Vectors",
