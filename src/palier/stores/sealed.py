@@ -1,7 +1,8 @@
 """The keys that things in `ledger.db` were sealed with: proved when it is opened, and sealing anew with another.
 
-For every key there is a row that holds, sealed, what digests were keyed with. It is the proof that the right key is
-there, so that no row of the others must be tried; and old digests can be checked when their key has long been dropped.
+For every key there is a row that holds what digests were keyed with, sealed with that key until nothing else is. It is
+the proof that the key is there, so that none of the rest must be tried; and old digests can be checked when their key
+has long been dropped.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def _settle(connection: apsw.Connection, path: Path, sealer: Sealing, *, without
     for key in lost:
         connection.execute(sql["give_up_key"], (now, key))
     for use in uses:
-        if use.given_up is not None and (secret := kept[use.key]) is not None:  # it was found again
-            connection.execute(sql["keep_key"], (use.key, use.since, sealer.seal(secret, f"digest key:{use.key}")))
+        if use.given_up is not None and use.key not in lost:
+            connection.execute(sql["take_back_key"], (use.key,))
     if sealer.key not in kept:
         secret = sealer.seal(sealer.digest_secret(), f"digest key:{sealer.key}")
         connection.execute(sql["keep_key"], (sealer.key, now, secret))

@@ -55,7 +55,10 @@ SELECT id, since, given_up, sealed FROM key ORDER BY since
 
 -- :name keep_key
 INSERT INTO key (id, since, sealed) VALUES (?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, given_up = NULL
+ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed
+
+-- :name take_back_key
+UPDATE key SET given_up = NULL WHERE id = ?
 
 -- :name give_up_key
 UPDATE key SET given_up = coalesce(given_up, ?) WHERE id = ?
