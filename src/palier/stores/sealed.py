@@ -77,7 +77,12 @@ def _settle(connection: apsw.Connection, path: Path, sealer: Sealing, *, without
     lost = [key for key, secret in kept.items() if secret is None]
     uses = key_uses(connection, sealer)
     if lost and not without_lost_key and any(use.given_up is None for use in uses if use.key in lost):
-        raise _lost(path, [use for use in uses if use.key in lost and use.given_up is None])
+        rows = list(connection.execute(sql["keys"]))
+        raise _lost(
+            path,
+            {sealer.key_of(sealed) or key for key, _, given_up, sealed in rows if key in lost and given_up is None},
+            [use for use in uses if use.key in lost and use.given_up is None],
+        )
     for key in lost:
         connection.execute(sql["give_up_key"], (now, key))
     for use in uses:
@@ -89,11 +94,11 @@ def _settle(connection: apsw.Connection, path: Path, sealer: Sealing, *, without
     return str(installation)
 
 
-def _lost(path: Path, uses: list[KeyUse]) -> ConfigurationError:
+def _lost(path: Path, missing: set[str], uses: list[KeyUse]) -> ConfigurationError:
     payloads, maps = sum(use.payloads for use in uses), sum(use.maps for use in uses)
     times = [when for use in uses for when in (use.oldest, use.newest) if when is not None]
     of = f" of {_day(min(times))} to {_day(max(times))}" if times else ""
-    names = ", ".join(use.key for use in uses)
+    names = ", ".join(sorted(missing))
     return ConfigurationError(
         f"the key of what is kept sealed in {path} is not there ({names}): {payloads} payloads and {maps} vault maps"
         f"{of} can no longer be read",
