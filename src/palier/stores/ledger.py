@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,8 +77,10 @@ class SqliteLedger:
         return cls(Database.open(path, LEDGER), installation, sealer, chain, payload_days)
 
     async def close(self) -> None:
-        """Finish what is queued, then close."""
+        """Finish what is queued, then close; the file then holds all by itself, and may be copied alone."""
         await self._database.close()
+        with suppress(StoreError):  # of a full disk: the log beside the file keeps it
+            await self._database.truncate_log()
 
     # --- what leaves -----------------------------------------------------------------------------------------------
 

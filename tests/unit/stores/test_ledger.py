@@ -100,6 +100,14 @@ async def test_what_expired_is_nowhere_on_the_disk(path: Path) -> None:
         assert not [blob for blob in sealed if blob[21:40] in kept]
 
 
+async def test_a_closed_ledger_is_whole_without_its_log(path: Path, tmp_path: Path) -> None:
+    async with opened(path) as ledger:
+        await fill(ledger)
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    assert verified(copy).entries == 5
+
+
 async def test_the_installation_keeps_its_name(path: Path, tmp_path: Path) -> None:
     names = []
     for file in (path, path, tmp_path / "another.db"):
