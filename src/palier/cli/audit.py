@@ -11,21 +11,19 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from palier.cli import terminal
+from palier.cli import departures, terminal
 from palier.cli.session import CONFIG, Config, Json
 from palier.config import load
 from palier.errors import ConfigurationError, InvalidRequest, NotFound, StoreError
-from palier.ids import SHORT_ID
-from palier.interfaces import Entry, Head, Link
+from palier.interfaces import Entry, EntryFilter, Head, Link
 from palier.types import Label
 
 if TYPE_CHECKING:
-    from palier.privacy.ledger import Verdict
     from palier.privacy.sealing import Sealer
     from palier.stores.ledger_file import LedgerFile
 
@@ -71,9 +69,8 @@ def audit(
         return
 
     def main() -> None:
-        from palier.stores.ledger_file import Asked
 
-        asked = Asked(
+        asked = EntryFilter(
             limit=limit,
             since_ms=_milliseconds(since) if since else None,
             destination=destination,
@@ -84,9 +81,9 @@ def audit(
         links = ledger.entries(asked) if ledger else []
         if as_json:
             for link in links:
-                terminal.json_line(_plain(link))
+                terminal.json_line(departures.plain(link))
         elif links:
-            terminal.columns(_HEADER, [_row(_entry(link)) for link in links])
+            terminal.columns(departures.HEADER, [departures.row(departures.entry_of(link)) for link in links])
         else:
             terminal.note("nothing has left" if since or destination or label or trace else "nothing has left yet")
 
@@ -114,11 +111,11 @@ def show(
         if payload:
             return _payload(ledger, sequence, _sealer(chosen))
         if compare is not None:
-            return _compare(ledger, _entry(link), _sealer(chosen), compare)
+            return _compare(ledger, departures.entry_of(link), _sealer(chosen), compare)
         if as_json:
-            terminal.json_line(_plain(link))
+            terminal.json_line(departures.plain(link))
         else:
-            _show(link)
+            departures.show(link)
         return 0
 
     terminal.run(main)
@@ -146,7 +143,7 @@ def verify(
         if as_json:
             terminal.json_line({**msgspec.to_builtins(verdict), "intact": not problems, "problems": problems})
         else:
-            _say(verdict, problems)
+            departures.say(verdict, problems)
         return NOT_PASSED if problems else 0
 
     terminal.run(main)
@@ -219,70 +216,7 @@ def _milliseconds(when: str) -> int:
         raise InvalidRequest(f"--since {when} is no time", hint="2026-11-20, 2026-11-20T08:30, 30m, 12h, 7d") from None
 
 
-def _entry(link: Link) -> Entry:
-    try:
-        return link.entry
-    except msgspec.MsgspecError:
-        raise StoreError(
-            f"entry {link.sequence} of the ledger cannot be read", hint="palier audit verify says what was changed"
-        ) from None
-
-
-# --- what is said ------------------------------------------------------------------------------------------------
-
-_HEADER = ("entry", "when", "to", "for", "label", "verdict", "withheld", "redacted", "bytes", "request")
-
-
-def _row(entry: Entry) -> tuple[str, ...]:
-    c = entry.clearance
-    return (
-        str(entry.sequence),
-        _time(entry.at_ms),
-        c.destination,
-        c.purpose,
-        c.label.value,
-        c.verdict,
-        str(c.withheld) if c.withheld else "",
-        str(sum(c.redacted.values())) if c.redacted else "",
-        str(entry.size),
-        c.request[-SHORT_ID:],
-    )
-
-
-def _time(at_ms: int) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
-    except (OverflowError, ValueError, OSError):
-        return str(at_ms)
-
-
-def _plain(link: Link) -> dict[str, Any]:
-    """The entry as it was chained, no more and no less, and its hash."""
-    _entry(link)
-    return {**msgspec.json.decode(link.body), "hash": link.hash.hex()}
-
-
-def _show(link: Link) -> None:
-    entry = _entry(link)
-    c = entry.clearance
-    redacted = ", ".join(f"{count} {kind}" for kind, count in sorted(c.redacted.items()))
-    rows = (
-        ("when", f"{_time(entry.at_ms)}"),
-        ("to", f"{c.destination} at {entry.host}" + (f", in {c.region}" if c.region else "")),
-        ("for", f"{c.purpose}" + (f" of {c.route}/{c.tier}" if c.route else "")),
-        ("request", c.request),
-        ("asked by", c.principal),
-        ("label", c.label.value),
-        ("verdict", f"{c.verdict}: {c.reason}" if c.reason else c.verdict),
-        ("withheld", f"{c.withheld} passages" if c.withheld else ""),
-        ("redacted", redacted),
-        ("bytes", str(entry.size)),
-        ("digest", f"{entry.digest} (key {entry.digest_key})"),
-        ("hash", link.hash.hex()),
-    )
-    for name, value in rows:
-        if value:
-            terminal.out().print(terminal.styled((f"{name:<9} ", "bold"), terminal.one_line(value)), soft_wrap=True)
+# --- what is compared, and written out -------------------------------------------------------------------------
 
 
 def _payload(ledger: LedgerFile, sequence: int, sealer: Sealer) -> int:
@@ -315,21 +249,3 @@ def _compare(ledger: LedgerFile, entry: Entry, sealer: Sealer, file: Path) -> in
     words = "are what left" if same else "are not what left"
     terminal.out().print(terminal.styled(f"the bytes of {file} {words} with entry {entry.sequence}"), soft_wrap=True)
     return 0 if same else NOT_PASSED
-
-
-def _say(verdict: Verdict, problems: list[str]) -> None:
-    out = terminal.out()
-    if not problems:
-        agree = f", {verdict.heads} exported heads agree" if verdict.heads else ""
-        out.print(terminal.styled(f"{verdict.entries} entries, intact, head {verdict.head}{agree}"), soft_wrap=True)
-        return
-    for reason in problems:
-        out.print(terminal.styled(("✗ ", "bold red"), reason), soft_wrap=True)
-    if verdict.found > len(verdict.faults):
-        out.print(f"and {verdict.found - len(verdict.faults)} more")
-    if verdict.trusted_at_ms is None:
-        words = "none of it is to be trusted"
-    else:
-        when = _time(verdict.trusted_at_ms)
-        words = f"to be trusted up to entry {verdict.trusted}, of {when}; not what is said of later times"
-    out.print(terminal.styled(f"{verdict.entries} entries, NOT intact: {words}"), soft_wrap=True)

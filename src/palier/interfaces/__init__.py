@@ -7,7 +7,7 @@ each seam is in `palier.testing`.
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Gate, Ledger
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
-from palier.interfaces.ledger import Chaining, Entry, Head, Headed, Link, Sealing
+from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
@@ -22,6 +22,7 @@ __all__ = [
     "Documents",
     "Encoder",
     "Entry",
+    "EntryFilter",
     "Gate",
     "Head",
     "Headed",

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from palier.types import Clearance, Data
+from palier.types import Clearance, Data, Label
 
 
 class Entry(Data, frozen=True, kw_only=True):
@@ -38,6 +38,18 @@ class Link(Data, frozen=True, kw_only=True):
     def entry(self) -> Entry:
         """Raises `msgspec.MsgspecError` where the body is none."""
         return msgspec.json.decode(self.body, type=Entry)
+
+
+class EntryFilter(Data, frozen=True, kw_only=True):
+    """Which entries, newest first: of those before the number `before` (0: all), at most `limit`."""
+
+    before: int = 0
+    limit: int = 50
+    since_ms: int | None = None
+    destination: str = ""
+    label: Label | None = None
+    trace: str = ""
+    """A request's id, or its last `ids.SHORT_ID` digits."""
 
 
 class Head(Data, frozen=True, kw_only=True):

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
+import msgspec
 
 from palier.errors import PalierError, StoreError
-from palier.interfaces import Chaining, Entry, Head, Link, Sealing
+from palier.interfaces import Chaining, Entry, EntryFilter, Head, Link, Sealing
 from palier.stores import ledger_file, sealed
-from palier.stores.ledger_file import Asked
 from palier.stores.schema import statements
 from palier.stores.sealed import LEDGER, KeyUse, Resealed
 from palier.stores.sqlite import Database
@@ -134,7 +134,7 @@ class SqliteLedger:
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    async def entries(self, asked: Asked) -> list[Link]:
+    async def entries(self, asked: EntryFilter) -> list[Link]:
         """Entries, newest first."""
         return await self._database.read(lambda connection: ledger_file.listed(connection, asked))
 
@@ -183,10 +183,27 @@ class SqliteLedger:
         while count := await self._database.write(lambda connection: _expire(connection, now)):
             deleted += count
         if deleted:
-            while await self._database.write(_vacuum):
-                pass
-            await self._database.truncate_log()
+            await self.scrub()
         return deleted
+
+    async def forget(self, requests: Sequence[str], *, dry_run: bool = False) -> dict[str, int]:
+        """Delete the payloads and the maps of `requests`, or only count them; how many of each.
+
+        Their entries stay, with who asked: without them the chain would be broken. `scrub` then clears the disk.
+        """
+        found = {"payloads": 0, "maps": 0}
+        for start in range(0, len(requests), SLICE):
+            some = msgspec.json.encode(list(requests[start : start + SLICE])).decode()
+            run = partial(_count_of if dry_run else _forget, some)
+            payloads, maps = await (self._database.read(run) if dry_run else self._database.write(run))
+            found = {"payloads": found["payloads"] + payloads, "maps": found["maps"] + maps}
+        return found
+
+    async def scrub(self) -> None:
+        """Give back the space of what was deleted, so that nothing of it stays in the file or its log."""
+        while await self._database.write(_vacuum):
+            pass
+        await self._database.truncate_log()
 
     async def reseal(self) -> Resealed:
         """Seal everything with the first key. In steps: killed in between, the next call does the rest."""
@@ -226,6 +243,19 @@ def _expire(connection: apsw.Connection, now: float) -> int:
         connection.execute(sql[name], {"now": now, "limit": SLICE})
         deleted += connection.changes()
     return deleted
+
+
+def _forget(requests: str, connection: apsw.Connection) -> tuple[int, int]:
+    sql = statements("ledger")
+    connection.execute(sql["forget_payloads"], (requests,))
+    payloads = connection.changes()
+    connection.execute(sql["forget_maps"], (requests,))
+    return payloads, connection.changes()
+
+
+def _count_of(requests: str, connection: apsw.Connection) -> tuple[int, int]:
+    payloads, maps = connection.execute(statements("ledger")["count_of"], {"requests": requests}).get
+    return int(payloads), int(maps)
 
 
 def _vacuum(connection: apsw.Connection) -> int:

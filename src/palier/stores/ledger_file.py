@@ -10,27 +10,12 @@ import apsw
 
 from palier.errors import ConfigurationError
 from palier.ids import SHORT_ID
-from palier.interfaces import Link, Sealing
+from palier.interfaces import EntryFilter, Link, Sealing
 from palier.stores.schema import BUSY_TIMEOUT_MS, statements, store_error
 from palier.stores.sealed import LEDGER, KeyUse, key_secrets, key_uses
-from palier.types import Data, Label
 
 PAGE = 1_000
 """Entries read at once when all of them are."""
-
-
-class Asked(Data, frozen=True, kw_only=True):
-    """Which entries, newest first: of those before the number `before` (0: all), at most `limit`.
-
-    `trace` is a request's id, or its last `ids.SHORT_ID` digits.
-    """
-
-    before: int = 0
-    limit: int = 50
-    since_ms: int | None = None
-    destination: str = ""
-    label: Label | None = None
-    trace: str = ""
 
 
 class LedgerFile:
@@ -80,7 +65,7 @@ class LedgerFile:
                 return
             after = rows[-1][0]
 
-    def entries(self, asked: Asked) -> list[Link]:
+    def entries(self, asked: EntryFilter) -> list[Link]:
         """Entries, newest first. Raises `StoreError`."""
         try:
             return listed(self._connection, asked)
@@ -116,7 +101,7 @@ class LedgerFile:
             raise store_error(self.path, error) from error
 
 
-def listed(connection: apsw.Connection, asked: Asked) -> list[Link]:
+def listed(connection: apsw.Connection, asked: EntryFilter) -> list[Link]:
     """Entries, newest first."""
     conditions = {
         "sequence < :before": asked.before > 0,

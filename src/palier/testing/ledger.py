@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import pytest
 
 from palier.errors import StoreError
-from palier.interfaces import Head, Headed, Ledger, Link
+from palier.interfaces import EntryFilter, Head, Headed, Ledger, Link
 from palier.privacy.ledger import verify
-from palier.stores.ledger_file import Asked
 from palier.types import Clearance, Label
 
 PAYLOAD_DAYS = 2.0
@@ -34,7 +34,7 @@ class Kept(Ledger, Headed, Protocol):
 
     installation: str
 
-    async def entries(self, asked: Asked) -> list[Link]: ...
+    async def entries(self, asked: EntryFilter) -> list[Link]: ...
 
     async def get(self, sequence: int) -> Link | None: ...
 
@@ -45,6 +45,8 @@ class Kept(Ledger, Headed, Protocol):
     async def map_of(self, trace: str) -> bytes | None: ...
 
     async def expire(self, now: float) -> int: ...
+
+    async def forget(self, requests: Sequence[str], *, dry_run: bool = False) -> dict[str, int]: ...
 
 
 def clearance_of(
@@ -69,7 +71,7 @@ def clearance_of(
 
 async def chain_of(ledger: Kept) -> list[Link]:
     """Every entry, oldest first."""
-    return (await ledger.entries(Asked(limit=100_000)))[::-1]
+    return (await ledger.entries(EntryFilter(limit=100_000)))[::-1]
 
 
 class LedgerSuite:
@@ -134,7 +136,7 @@ class LedgerSuite:
             )
 
         async def found(**asked: object) -> str:
-            return "".join(str(link.sequence) for link in await ledger.entries(Asked(**asked)))  # type: ignore[arg-type]
+            return "".join(str(link.sequence) for link in await ledger.entries(EntryFilter(**asked)))  # type: ignore[arg-type]
 
         assert await found() == "654321"
         assert await found(limit=2) == "65"
@@ -201,3 +203,19 @@ class LedgerSuite:
     async def test_maps_of_many_at_once(self, ledger: Kept, count: int) -> None:
         await asyncio.gather(*(ledger.keep_map(f"t{i}", 1e12, b"%d" % i) for i in range(count)))
         assert [await ledger.map_of(f"t{i}") for i in range(count)] == [b"%d" % i for i in range(count)]
+
+    async def test_what_is_forgotten_leaves_its_entries(self, ledger: Kept) -> None:
+        for request in ("a", "b", "a", "c"):
+            await ledger.enter(clearance_of(request), "h", request.encode())
+        for request in ("a", "b"):
+            await ledger.keep_map(request, 1e12, request.encode())
+        asked = ["a", "c", "absent", *(f"x{i}" for i in range(1_200))]
+        assert await ledger.forget(asked, dry_run=True) == {"payloads": 3, "maps": 1}
+        assert await ledger.payload(1) == b"a"
+        assert await ledger.forget(asked) == {"payloads": 3, "maps": 1}
+        assert await ledger.forget(asked) == await ledger.forget([]) == {"payloads": 0, "maps": 0}
+        assert [await ledger.payload(n) for n in (1, 2, 3, 4)] == [None, b"b", None, None]
+        assert [await ledger.map_of(request) for request in ("a", "b")] == [None, b"b"]
+        links = await chain_of(ledger)
+        assert len(links) == 4
+        assert verify(links, ledger.installation).intact

@@ -348,3 +348,18 @@ def test_a_lost_key_is_given_up(capsys: pytest.CaptureFixture[str]) -> None:
     with Path("data/vault.key").open("a") as file:
         file.write(kept)
     assert palier("audit", "show", "1", "--payload").stdout == "content 0"
+
+
+def test_the_gateway_starts_without_a_lost_key_when_told_so() -> None:
+    keep_payloads()
+    some(2)
+    Path("data/vault.key").unlink()
+    command = [sys.executable, "-m", "palier", "serve", "--port", "0", "--until-eof", "--without-lost-key"]
+    for words in ("2 payloads and 0 vault maps of", "2 payloads and 0 vault maps of"):
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert words in done.stderr
+    some(1)
+    assert palier("audit", "show", "3", "--payload").stdout == "content 0"

@@ -17,11 +17,11 @@ import apsw
 import pytest
 
 from palier.errors import ConfigurationError, StoreError
-from palier.interfaces import Link
+from palier.interfaces import EntryFilter, Link
 from palier.privacy.ledger import Chain, Verdict, verify
 from palier.privacy.sealing import Sealer, keyed_digest
 from palier.stores.ledger import SqliteLedger
-from palier.stores.ledger_file import Asked, LedgerFile
+from palier.stores.ledger_file import LedgerFile
 from palier.stores.schema import statements
 from palier.testing.ledger import chain_of, clearance_of
 
@@ -333,8 +333,8 @@ async def test_a_tampered_ledger_still_takes_entries(path: Path) -> None:
     tamper(path, "UPDATE entry SET body = 'x', hash = x'00' WHERE sequence = 5")
     async with opened(path, days=0) as ledger:
         await ledger.enter(clearance_of("after"), "h", b"")
-        assert [link.sequence for link in await ledger.entries(Asked())] == [6, 5, 4, 3, 2, 1]
-        assert [link.sequence for link in await ledger.entries(Asked(destination="cloud"))] == [6, 4, 3, 2, 1]
+        assert [link.sequence for link in await ledger.entries(EntryFilter())] == [6, 5, 4, 3, 2, 1]
+        assert [link.sequence for link in await ledger.entries(EntryFilter(destination="cloud"))] == [6, 4, 3, 2, 1]
     assert [fault.sequence for fault in verified(path).faults] == [5]
 
 
@@ -400,6 +400,24 @@ async def test_a_payload_opens_only_beside_its_own_digest(path: Path) -> None:
         with pytest.raises(StoreError, match="something else"):
             await ledger.map_of("t1")
         assert await ledger.payload(2) == SECRET + b" 1"
+
+
+@pytest.mark.parametrize("value", ["5", "'text'", "x''", "1.5"])
+async def test_what_is_nothing_sealed_is_an_error(path: Path, value: str) -> None:
+    async with opened(path) as ledger:
+        await fill(ledger, 1)
+        await ledger.keep_map("t", 1e12, b"map")
+    tamper(path, f"UPDATE payload SET sealed = {value}")
+    tamper(path, f"UPDATE map SET sealed = {value}")
+    async with opened(path, NEW, OLD) as ledger:
+        with pytest.raises(StoreError, match="not there"):
+            await ledger.payload(1)
+        with pytest.raises(StoreError, match="not there"):
+            await ledger.map_of("t")
+        assert (await ledger.reseal()).unreadable == 2
+    tamper(path, f"UPDATE key SET sealed = {value}")
+    with pytest.raises(ConfigurationError, match="can no longer be read"):
+        SqliteLedger.open(path, Sealer([NEW, OLD]), Chain())
 
 
 async def test_a_lost_key_is_found_at_the_start_and_says_what_it_costs(path: Path) -> None:

@@ -22,7 +22,7 @@ ON CONFLICT (trace) DO UPDATE SET
     key = excluded.key, kept = excluded.kept, expires = excluded.expires, sealed = excluded.sealed
 
 -- :name map_of
-SELECT sealed FROM map WHERE trace = ?
+SELECT CAST(sealed AS BLOB) FROM map WHERE trace = ?
 
 -- :name chain
 -- Cast, since who tampers may put anything there.
@@ -36,13 +36,27 @@ SELECT sequence, CAST(body AS BLOB), CAST(hash AS BLOB) FROM entry WHERE filters
 SELECT sequence, CAST(body AS BLOB), CAST(hash AS BLOB) FROM entry WHERE sequence = ?
 
 -- :name payload
-SELECT sealed, digest FROM payload JOIN entry USING (sequence) WHERE sequence = ?
+SELECT CAST(sealed AS BLOB), digest FROM payload JOIN entry USING (sequence) WHERE sequence = ?
 
 -- :name expire_payloads
 DELETE FROM payload WHERE sequence IN (SELECT sequence FROM payload WHERE expires <= :now LIMIT :limit)
 
 -- :name expire_maps
 DELETE FROM map WHERE trace IN (SELECT trace FROM map WHERE expires <= :now LIMIT :limit)
+
+-- :name forget_payloads
+DELETE FROM payload WHERE sequence IN (
+    SELECT sequence FROM entry WHERE request IN (SELECT value FROM json_each(?))
+)
+
+-- :name forget_maps
+DELETE FROM map WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name count_of
+SELECT
+    (SELECT count(*) FROM payload JOIN entry USING (sequence)
+     WHERE request IN (SELECT value FROM json_each(:requests))),
+    (SELECT count(*) FROM map WHERE trace IN (SELECT value FROM json_each(:requests)))
 
 -- :name vacuum
 PRAGMA incremental_vacuum(1024)
@@ -51,7 +65,7 @@ PRAGMA incremental_vacuum(1024)
 PRAGMA freelist_count
 
 -- :name keys
-SELECT id, since, given_up, sealed FROM key ORDER BY since
+SELECT id, since, given_up, CAST(sealed AS BLOB) FROM key ORDER BY since
 
 -- :name keep_key
 INSERT INTO key (id, since, sealed) VALUES (?, ?, ?)
@@ -71,11 +85,11 @@ SELECT
     (SELECT max(kept) FROM (SELECT kept FROM payload WHERE key = :key UNION ALL SELECT kept FROM map WHERE key = :key))
 
 -- :name payloads_to_reseal
-SELECT payload.sequence, payload.sealed, entry.digest FROM payload JOIN entry USING (sequence)
+SELECT payload.sequence, CAST(payload.sealed AS BLOB), entry.digest FROM payload JOIN entry USING (sequence)
 WHERE payload.key <> :key AND payload.sequence > :after ORDER BY payload.sequence LIMIT :limit
 
 -- :name maps_to_reseal
-SELECT trace, sealed FROM map WHERE key <> :key AND trace > :after ORDER BY trace LIMIT :limit
+SELECT trace, CAST(sealed AS BLOB) FROM map WHERE key <> :key AND trace > :after ORDER BY trace LIMIT :limit
 
 -- :name reseal_payload
 UPDATE payload SET key = ?, sealed = ? WHERE sequence = ?
