@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import apsw
+import msgspec
 
 from palier.errors import ConfigurationError, StoreError
 from palier.interfaces import Sealing
@@ -74,34 +75,35 @@ def _settle(connection: apsw.Connection, path: Path, sealer: Sealing, *, without
         installation = secrets.token_hex(8)
         connection.execute(sql["make"], (installation, now))
     kept = key_secrets(connection, sealer)
-    lost = [key for key, secret in kept.items() if secret is None]
-    uses = key_uses(connection, sealer)
-    if lost and not without_lost_key and any(use.given_up is None for use in uses if use.key in lost):
-        rows = list(connection.execute(sql["keys"]))
-        raise _lost(
-            path,
-            {sealer.key_of(sealed) or key for key, _, given_up, sealed in rows if key in lost and given_up is None},
-            [use for use in uses if use.key in lost and use.given_up is None],
-        )
+    rows = list(connection.execute(sql["keys"]))
+    lost = {key for key, secret in kept.items() if secret is None}
+    newly = {key: sealer.key_of(sealed) or key for key, _, given_up, sealed in rows if key in lost and given_up is None}
+    if newly and not without_lost_key and (error := _cost(connection, path, sealer, newly)):
+        raise error
     for key in lost:
         connection.execute(sql["give_up_key"], (now, key))
-    for use in uses:
-        if use.given_up is not None and use.key not in lost:
-            connection.execute(sql["take_back_key"], (use.key,))
+    for key, _, given_up, _ in rows:
+        if given_up is not None and key not in lost:
+            connection.execute(sql["take_back_key"], (key,))
     if sealer.key not in kept:
         secret = sealer.seal(sealer.digest_secret(), f"digest key:{sealer.key}")
         connection.execute(sql["keep_key"], (sealer.key, now, secret))
     return str(installation)
 
 
-def _lost(path: Path, missing: set[str], uses: list[KeyUse]) -> ConfigurationError:
+def _cost(connection: apsw.Connection, path: Path, sealer: Sealing, lost: dict[str, str]) -> ConfigurationError | None:
+    """What is lost with the keys `lost`, each with the one that would open it; None where nothing is."""
+    uses = [use for use in key_uses(connection, sealer) if use.key in lost]
     payloads, maps = sum(use.payloads for use in uses), sum(use.maps for use in uses)
+    names = msgspec.json.encode(list(lost)).decode()
+    digests = int(connection.execute(statements("ledger")["digests_of"], (names,)).get)
+    if not payloads + maps + digests:
+        return None
     times = [when for use in uses for when in (use.oldest, use.newest) if when is not None]
     of = f" of {_day(min(times))} to {_day(max(times))}" if times else ""
-    names = ", ".join(sorted(missing))
     return ConfigurationError(
-        f"the key of what is kept sealed in {path} is not there ({names}): {payloads} payloads and {maps} vault maps"
-        f"{of} can no longer be read",
+        f"the key of what is kept sealed in {path} is not there ({', '.join(sorted(set(lost.values())))}): {payloads} "
+        f"payloads and {maps} vault maps{of} can no longer be read, nor {digests} digests be compared",
         hint="put the key back where [privacy] says, or start without it on a new one: palier serve --without-lost-key",
     )
 

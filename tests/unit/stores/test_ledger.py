@@ -430,7 +430,8 @@ async def test_a_lost_key_is_found_at_the_start_and_says_what_it_costs(path: Pat
             SqliteLedger.open(path, Sealer([OTHER]), Chain())
         words = str(caught.value)
         assert Sealer([OLD]).key in words
-        assert f"3 payloads and 1 vault maps of {today} to {today}" in words
+        assert f"3 payloads and 1 vault maps of {today} to {today} can no longer be read" in words
+        assert "nor 3 digests be compared" in words
         assert "--without-lost-key" in words
     async with opened(path, OLD) as ledger:
         assert await ledger.payload(1) == SECRET + b" 0"
@@ -458,6 +459,31 @@ async def test_a_lost_key_is_done_without_when_told_so(path: Path) -> None:
         assert [use.given_up for use in await ledger.keys()] == [None, None]
     with pytest.raises(ConfigurationError, match="not there"):
         SqliteLedger.open(path, Sealer([NEW]), Chain())
+
+
+async def test_a_key_that_costs_nothing_is_no_loss(path: Path) -> None:
+    async with opened(path, OLD):
+        pass
+    async with opened(path, NEW, days=0) as ledger:
+        await ledger.enter(clearance_of(), "h", b"")
+    with pytest.raises(ConfigurationError, match=r"0 payloads and 0 vault maps.*, nor 1 digests"):
+        SqliteLedger.open(path, Sealer([OTHER]), Chain())
+
+
+async def test_opening_tries_none_of_what_is_sealed(path: Path) -> None:
+    """However much of it there is: the start must not read all payloads."""
+    async with opened(path, OLD) as ledger:
+        await fill(ledger, 50)
+    tried: list[str] = []
+
+    class Told(Sealer):
+        def open(self, sealed: bytes, belongs: str) -> bytes:
+            tried.append(belongs)
+            return super().open(sealed, belongs)
+
+    ledger = SqliteLedger.open(path, Told([OLD]), Chain())
+    await ledger.close()
+    assert tried == [f"digest key:{Sealer([OLD]).key}"]
 
 
 async def test_a_second_loss_is_told_again(path: Path) -> None:

@@ -84,6 +84,10 @@ SELECT
     (SELECT min(kept) FROM (SELECT kept FROM payload WHERE key = :key UNION ALL SELECT kept FROM map WHERE key = :key)),
     (SELECT max(kept) FROM (SELECT kept FROM payload WHERE key = :key UNION ALL SELECT kept FROM map WHERE key = :key))
 
+-- :name digests_of
+SELECT count(*) FROM entry
+WHERE CASE WHEN json_valid(body) THEN body ->> '$.digest_key' END IN (SELECT value FROM json_each(?))
+
 -- :name payloads_to_reseal
 SELECT payload.sequence, CAST(payload.sealed AS BLOB), entry.digest FROM payload JOIN entry USING (sequence)
 WHERE payload.key <> :key AND payload.sequence > :after ORDER BY payload.sequence LIMIT :limit

@@ -25,9 +25,11 @@ CREATE TABLE payload (
     key TEXT NOT NULL, kept REAL NOT NULL, expires REAL NOT NULL, sealed BLOB NOT NULL
 );
 CREATE INDEX payload_expires ON payload (expires);
+CREATE INDEX payload_key ON payload (key, kept);
 
 CREATE TABLE map (
     trace TEXT PRIMARY KEY,
     key TEXT NOT NULL, kept REAL NOT NULL, expires REAL NOT NULL, sealed BLOB NOT NULL
 );
 CREATE INDEX map_expires ON map (expires);
+CREATE INDEX map_key ON map (key, kept);
