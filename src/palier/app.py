@@ -15,15 +15,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier import ingest, pipeline, registry, text
+from palier.access import OWNER, Readers
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import Route, Settings, audit_share, highest_label, label_source, load, tier_name
-from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.errors import InvalidRequest, NotFound
 from palier.fingerprint import fingerprint
 from palier.ids import new_id
 from palier.interfaces import Answers, Encoder, Judgements, Model, Ratings, Resources, Retriever, Startable, Traces
 from palier.jobs.pool import ProcessWorkers
-from palier.pipeline import feedback
+from palier.pipeline import feedback, reading
 from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
@@ -36,19 +37,20 @@ from palier.retrieval.hybrid import HybridRetriever
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
+from palier.stores.access import SqliteAccess
 from palier.stores.audits import SqliteAudits
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.traces import SqliteTraces
-from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
+from palier.stores.upkeep import expire, keep_spent
+from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result, Trace
 from palier.watching import Watch
 
 T = TypeVar("T")
 
-LOCAL = Principal(name="local", admin=True)
+LOCAL = OWNER
 DAY_S = 86_400.0
-EXPIRE_EVERY_S = 3_600.0
 
 log = logging.getLogger("palier")
 
@@ -64,6 +66,8 @@ class Palier:
     settings: Settings
     folder: DataFolder
     encoder: Encoder
+    access: SqliteAccess
+    """Keys, groups, and what keys spent."""
     traces: Traces
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
@@ -81,6 +85,7 @@ class Palier:
         settings: Settings,
         *,
         folder: DataFolder,
+        access: SqliteAccess,
         knowledge: SqliteKnowledge,
         traces: SqliteTraces,
         encoder: Encoder,
@@ -91,6 +96,7 @@ class Palier:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self.folder = folder
+        self.access = access
         self.traces = traces
         self._answers: Answers = traces
         self.encoder = encoder
@@ -122,6 +128,9 @@ class Palier:
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
+            access = await SqliteAccess.open(folder.access)
+            stack.push_async_callback(access.close)
+            stack.push_async_callback(_cancel, asyncio.create_task(keep_spent(access.purse), name="palier-spent"))
             knowledge = SqliteKnowledge.open(
                 folder.knowledge,
                 encoder.name,
@@ -129,6 +138,7 @@ class Palier:
                 text.terms,
                 workers=workers.batch,
                 vector_memory=settings.store.vector_memory_mb * 2**20,
+                resolve=access.directory.resolve,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
@@ -136,7 +146,7 @@ class Palier:
             connector = HttpConnector(settings.networks.on_premises)
             stack.push_async_callback(connector.close)
             resources = Resources(connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces), name="palier-expire"))
+            stack.push_async_callback(_cancel, asyncio.create_task(expire(traces), name="palier-expire"))
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -144,6 +154,7 @@ class Palier:
             palier = cls(
                 settings,
                 folder=folder,
+                access=access,
                 knowledge=knowledge,
                 traces=traces,
                 encoder=encoder,
@@ -179,6 +190,7 @@ class Palier:
             keep_content=self.settings.store.record_content,
             sample=self._sample(route, landings),
             fingerprint=digest(made_of),
+            purse=self.access.purse,
         )
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
@@ -294,7 +306,10 @@ class Palier:
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
 
     async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`."""
+        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`.
+
+        Raises `NotFound` also for an answer that is not this principal's to judge.
+        """
         store = self.settings.store
         return await feedback.rate(
             id,
@@ -302,8 +317,17 @@ class Palier:
             traces=self.traces,
             ratings=self.feedback,
             keep_s=store.retention_days * DAY_S if store.record_content else None,
+            reviews=lambda trace: reading.reviews(trace, principal, self._knowledge.standing),
             **said,
         )
+
+    async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
+        """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""
+        return await reading.read_trace(id, principal, self.traces, self._knowledge.standing)
+
+    async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
+        """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
+        return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
 
     # --- knowing ---------------------------------------------------------------------------------------------------
 
@@ -318,17 +342,29 @@ class Palier:
         """One {name, documents, passages, encoder, dimension} a collection."""
         return await self._knowledge.collections(principal)
 
-    async def put_documents(self, documents: Sequence[Document]) -> None:
-        """Cut, embed and store; visible to the next search."""
-        await ingest.index_documents(documents, self.encoder, self._knowledge, workers=self.workers.batch)
+    async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
+        """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
+        await ingest.index_documents(
+            documents, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch
+        )
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
         """A document with its text, or None."""
         return await self._knowledge.get(collection, document, principal)
 
-    async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
-        """Delete those that exist; how many there were."""
-        return await self._knowledge.delete(collection, documents)
+    async def delete_documents(self, collection: str, documents: Sequence[str], writer: Principal = LOCAL) -> int:
+        """Delete those that exist and that `writer` may read; how many there were."""
+        return await self._knowledge.delete(collection, documents, writer)
+
+    async def readers(self) -> list[Readers]:
+        """Who reads each collection for which that was said; every other is everybody's."""
+        return await self._knowledge.readers()
+
+    async def change_readers(
+        self, collection: str, *, allow: Sequence[str] = (), remove: Sequence[str] = (), everyone: bool | None = None
+    ) -> Readers:
+        """Who reads `collection` from the next query on; see `interfaces.Access`."""
+        return await self._knowledge.change_readers(collection, allow=allow, remove=remove, everyone=everyone)
 
     async def list_documents(
         self, collection: str, principal: Principal = LOCAL, after: str = "", limit: int = 1000
@@ -380,16 +416,6 @@ def _check_readable(messages: Sequence[Message]) -> None:
         raise InvalidRequest(
             "a message holds half of a surrogate pair, which is no Unicode", param="messages"
         ) from None
-
-
-async def _expire(traces: Traces) -> None:
-    """Forget what is past its retention, now and every hour. A store that fails is logged and tried again."""
-    while True:
-        try:
-            await traces.expire(time.time())
-        except PalierError as error:
-            log.warning("what is past its retention could not be deleted: %s", error)
-        await asyncio.sleep(EXPIRE_EVERY_S)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -4,26 +4,32 @@ Each is one to four methods. The parts never import one another: `app` hands eac
 each seam is in `palier.testing`.
 """
 
+from palier.interfaces.access import Directory, KeyFinder, Keys, Purse
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Gate, Ledger
-from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
+from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
 __all__ = [
+    "Access",
     "Admission",
     "Answers",
     "Audits",
     "Confidence",
     "Connector",
     "Decide",
+    "Directory",
     "Documents",
     "Encoder",
     "Gate",
     "Judgements",
+    "KeyFinder",
+    "Keys",
     "Ledger",
     "Model",
     "PassageIndex",
+    "Purse",
     "Ratings",
     "Reply",
     "Resources",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import msgspec
 
 from palier.errors import PalierError
-from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Retriever, Traces
+from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Purse, Retriever, Traces
 from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
 from palier.pipeline.journey import Journey, digest
@@ -54,6 +54,8 @@ class Parts:
     """Names what the answers depend on; a trace says it."""
     policy: str = ""
     """Names the policy that decides; empty where none holds."""
+    purse: Purse | None = None
+    """Where what a key's requests cost is counted."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -105,12 +107,21 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
+        _pay(journey, parts)
         if parts.sample and place is not None and journey.auditable:
             await parts.sample.keep(journey, place)
         else:
             await parts.traces.record(journey.trace())
     assert journey.result is not None
     yield Completed(result=journey.result)
+
+
+def _pay(journey: Journey, parts: Parts) -> None:
+    """Count what was spent on a key's request, however it ended. A cost that is not known counts as nothing."""
+    if parts.purse is not None and (key := journey.request.principal.key):
+        cost = sum(step.cost.value or 0.0 for step in journey.steps)
+        used = [step.usage for step in journey.steps if step.usage is not None]
+        parts.purse.spend(key, cost, sum(usage.prompt + usage.completion for usage in used))
 
 
 async def _prepare(journey: Journey, parts: Parts) -> None:

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from palier import __version__, errors
+from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
 from palier.server import audit_calls
 from palier.server.audit_calls import AnyAuditCall, AuditCall
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Document, Message, Parameters, Principal
 
 if TYPE_CHECKING:

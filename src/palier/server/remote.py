@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from palier.access import OWNER
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
@@ -33,7 +34,7 @@ from palier.server.admin import (
     line,
 )
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 T = TypeVar("T")

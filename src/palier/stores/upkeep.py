@@ -1,0 +1,35 @@
+"""What is done again and again while palier is open. A store that fails is logged, and tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from palier.errors import PalierError
+from palier.interfaces import Purse, Traces
+from palier.stores.purse import KEEP_EVERY_S
+
+EXPIRE_EVERY_S = 3_600.0
+
+log = logging.getLogger("palier")
+
+
+async def expire(traces: Traces) -> None:
+    """Forget what is past its retention, now and every hour."""
+    while True:
+        try:
+            await traces.expire(time.time())
+        except PalierError as error:
+            log.warning("what is past its retention could not be deleted: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def keep_spent(purse: Purse) -> None:
+    """Write what keys spent, every few seconds."""
+    while True:
+        await asyncio.sleep(KEEP_EVERY_S)
+        try:
+            await purse.keep()
+        except PalierError as error:
+            log.warning("what keys spent could not be written: %s", error)
