@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier import ingest, pipeline, registry, text
-from palier.access import OWNER, Readers
+from palier.access import OWNER, Readers, Spending
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import Route, Settings, audit_share, highest_label, label_source, load, tier_name
@@ -371,6 +371,10 @@ class Palier:
     ) -> list[Document]:
         """Documents in order of id, without their text."""
         return await self._knowledge.list(collection, principal, after=after, limit=limit)
+
+    async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
+        """What each of `keys` has spent so far."""
+        return {key: self.access.purse.spending(key) for key in keys}
 
     # --- being well ------------------------------------------------------------------------------------------------
 

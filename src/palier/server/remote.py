@@ -15,6 +15,7 @@ from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
 from palier.policies import RouteStatus
+from palier.server.access_calls import RemoteAccess
 from palier.server.admin import (
     MAX_LINE,
     Ask,
@@ -82,6 +83,10 @@ class RemotePalier:
         self.traces = RemoteTraces(self)
         self.audits = RemoteAudits(self.call)
         self.feedback = RemoteFeedback(self.call)
+        self.access = RemoteAccess(self.call)
+        self.spending = self.access.spending
+        self.readers = self.access.readers
+        self.change_readers = self.access.change_readers
 
     @classmethod
     async def connect(cls, path: Path) -> RemotePalier | None:
