@@ -125,7 +125,7 @@ closed = st.lists(st.tuples(st.just("allow"), collections_, readers_), max_size=
 @settings(max_examples=60, deadline=None)
 @given(
     before=st.tuples(shelves, joined, closed).map(lambda parts: [step for part in parts for step in part]),
-    history=st.lists(steps, max_size=8),
+    history=st.lists(steps, min_size=2, max_size=10),
     asked=st.lists(principals, min_size=1, max_size=3),
     names=st.sets(st.sampled_from([*COLLECTIONS, "absent"]), min_size=1).map(sorted),
     wanted=st.sets(st.sampled_from(WORDS), min_size=1),

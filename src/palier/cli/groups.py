@@ -73,15 +73,12 @@ def show(user: Somebody, config: Config = CONFIG, as_json: Json = False) -> None
 
     async def main() -> None:
         async with session(config) as p:
-            ways = await p.access.directory.ways(user)
-            if user.startswith("@"):
-                ways = {name: way[1:] for name, way in ways.items()}
-            own = {group for key in await p.access.keys.list() if key.name == user for group in key.groups}
+            own = [group for key in await p.access.keys.list() if key.name == user for group in key.groups]
+            ways = await p.access.directory.ways(user, own)
         if as_json:
-            terminal.json_line({"name": user, "groups": sorted({*ways, *own}), "ways": ways})
+            terminal.json_line({"name": user, "groups": sorted(ways), "ways": ways})
             return
         rows = [(group, " in ".join(ways[group]) if len(ways[group]) > 1 else "itself") for group in sorted(ways)]
-        rows += [(group, "by its key") for group in sorted(own - set(ways))]
         if rows:
             terminal.columns(("group", "by"), rows)
         else:

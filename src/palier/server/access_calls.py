@@ -57,6 +57,7 @@ class ListGroups(AccessCall, frozen=True, kw_only=True, tag="groups.list"):
 
 class WaysOf(AccessCall, frozen=True, kw_only=True, tag="groups.ways"):
     name: str
+    own: tuple[str, ...] = ()
 
 
 class ListReaders(AccessCall, frozen=True, kw_only=True, tag="readers.list"):
@@ -106,7 +107,7 @@ async def value(palier: Palier, call: AccessCall) -> Any:
         case ListGroups():
             return await directory.list()
         case WaysOf():
-            return await directory.ways(call.name)
+            return await directory.ways(call.name, call.own)
         case ListReaders():
             return await palier.readers()
         case ChangeReaders():
@@ -157,8 +158,9 @@ class RemoteDirectory:
         changed: Group = await self._ask(RemoveMembers(group=group, members=tuple(members)), Group)
         return changed
 
-    async def ways(self, name: str) -> dict[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = await self._ask(WaysOf(name=name), dict[str, tuple[str, ...]])
+    async def ways(self, name: str, own: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+        call = WaysOf(name=name, own=tuple(own))
+        found: dict[str, tuple[str, ...]] = await self._ask(call, dict[str, tuple[str, ...]])
         return found
 
     async def list(self) -> list[Group]:

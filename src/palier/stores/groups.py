@@ -52,9 +52,12 @@ class SqliteDirectory:
         """All groups by name."""
         return [self._group(name) for name in sorted(self._membership.groups)]
 
-    async def ways(self, name: str) -> dict[str, tuple[str, ...]]:
-        """The groups of `name`, each with those that lead there."""
-        return self._membership.ways(name)
+    async def ways(self, name: str, own: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+        """The groups of `name` (or of `@group`), who has the groups `own` besides; each with those that lead there."""
+        if not name.startswith("@"):
+            return self._membership.ways(name, own)
+        above = self._membership.ways("", (name[1:],))
+        return {group: way[1:] for group, way in above.items() if len(way) > 1}
 
     def resolve(self, principal: Principal) -> Principal:
         """`principal` with all its groups, as they are now."""

@@ -39,7 +39,7 @@ class Membership:
 
     def ways(self, name: str, own: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
         """Each of those groups, with those that lead there: a shortest way, which ends with the group itself."""
-        direct = [] if name.startswith("@") else self._in.get(name, [])
+        direct = [] if name.startswith("@") else self._in.get(name, [])  # who is called `@x` is not the group `x`
         return self._reached(dict.fromkeys([*own, *direct]))
 
     def _reached(self, groups: Iterable[str]) -> dict[str, tuple[str, ...]]:
