@@ -14,7 +14,7 @@ from palier.errors import ConfigurationError
 app = typer.Typer(help="Who belongs where: groups of users, keys and other groups.", no_args_is_help=True)
 
 Group = Annotated[str, typer.Argument(help="The group.")]
-Members = Annotated[list[str], typer.Argument(metavar="MEMBER...", help="Users, keys by name, or `@GROUP`.")]
+Members = Annotated[list[str], typer.Argument(metavar="MEMBER", help="Users, keys by name, or `@GROUP`.")]
 Somebody = Annotated[str, typer.Argument(metavar="USER", help="A user, a key by name, or `@GROUP`.")]
 Collection = Annotated[str, typer.Argument(help="The collection, which may hold nothing yet.")]
 Allow = Annotated[

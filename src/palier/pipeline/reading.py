@@ -14,7 +14,8 @@ import msgspec
 from palier.interfaces import Traces
 from palier.types import Data, Principal, Trace
 
-PAGE = 200
+PAGE = 50
+"""Traces that are read at once, so that others have their turn in between."""
 MAX_LOOKED_AT = 5_000
 """Traces that are looked through for one page, at most."""
 
