@@ -30,6 +30,7 @@ from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
+from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
@@ -40,6 +41,7 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
 from palier.watching import Watch
@@ -87,12 +89,14 @@ class Palier:
         retriever: Retriever,
         workers: ProcessWorkers,
         models: Mapping[str, Model],
+        fingerprints: Fingerprints,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self.folder = folder
         self.traces = traces
         self._answers: Answers = traces
+        self._fingerprints = fingerprints
         self.encoder = encoder
         self.models = models
         self.key = folder.access_key()
@@ -121,6 +125,7 @@ class Palier:
             folder = stack.enter_context(DataFolder.claim(settings.folder))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
+            marker = FingerprintMarker(folder.fingerprint_key())
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
             knowledge = SqliteKnowledge.open(
                 folder.knowledge,
@@ -129,10 +134,12 @@ class Palier:
                 text.terms,
                 workers=workers.batch,
                 vector_memory=settings.store.vector_memory_mb * 2**20,
+                marker=marker,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
+            fingerprints = await _known(marker, knowledge, traces, workers)
             connector = HttpConnector(settings.networks.on_premises)
             stack.push_async_callback(connector.close)
             resources = Resources(connector, encoder, workers, folder.path, settings.path)
@@ -150,6 +157,7 @@ class Palier:
                 retriever=HybridRetriever(knowledge, encoder),
                 workers=workers,
                 models=models,
+                fingerprints=fingerprints,
             )
             stack.push_async_callback(palier.auditor.stop)
             await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
@@ -179,6 +187,8 @@ class Palier:
             keep_content=self.settings.store.record_content,
             sample=self._sample(route, landings),
             fingerprint=digest(made_of),
+            fingerprints=self._fingerprints,
+            sticky=route.sticky,
         )
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
@@ -390,6 +400,17 @@ async def _expire(traces: Traces) -> None:
         except PalierError as error:
             log.warning("what is past its retention could not be deleted: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def _known(
+    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
+) -> Fingerprints:
+    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
+    if filled := await knowledge.marks.fill():
+        log.info("%d documents are known again from now on", filled)
+    answers = SqliteAnswerMarks(traces.database)
+    await answers.look()
+    return Fingerprints(marker, knowledge.marks, answers, workers)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

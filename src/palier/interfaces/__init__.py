@@ -5,7 +5,7 @@ each seam is in `palier.testing`.
 """
 
 from palier.interfaces.deciding import Confidence, Decide, Rule
-from palier.interfaces.door import Admission, Gate, Ledger
+from palier.interfaces.door import Admission, Gate, Ledger, Marker, MarkNumbers, Marks, Turns
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
@@ -22,6 +22,9 @@ __all__ = [
     "Gate",
     "Judgements",
     "Ledger",
+    "MarkNumbers",
+    "Marker",
+    "Marks",
     "Model",
     "PassageIndex",
     "Ratings",
@@ -31,6 +34,7 @@ __all__ = [
     "Rule",
     "Startable",
     "Traces",
+    "Turns",
     "Vectors",
     "Watched",
     "Workers",

@@ -15,12 +15,14 @@ from palier.interfaces import Admission, Vectors
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.pipeline.landing import Landing
+from palier.privacy.fingerprints import Seen
 from palier.types import (
     Choice,
     Decision,
     Draft,
     Hit,
     Label,
+    Marked,
     Outcome,
     Parameters,
     Request,
@@ -64,6 +66,10 @@ class Journey:
     """The most restrictive of what was asked and of what a tier received."""
     written: Label = Label.PUBLIC
     """What the client wrote, as it says."""
+    seen: Seen | None = None
+    """What was looked up of what the client wrote."""
+    marked: Marked | None = None
+    """By what its answer is to be known again."""
     error: str = ""
     serving: str = ""
     """Where the client left: the tier at work, if it was to serve whatever it says."""
@@ -249,13 +255,22 @@ class Journey:
             policy=self.policy if request.tier is None else "",
             answers=self._answers(),
             content=self._content(created) if self.keep_content else None,
+            marked=self.marked,
         )
 
-    def _answers(self) -> tuple[str, ...]:
-        """What must be known again: what the client's own label would not keep back if it came as a turn."""
-        if self.result is None or self.written.allows(self.label):
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What must be known again: what the client's own label would not keep back if it came as a turn.
+
+        Where a request ended without an outcome, all that was written: some of it may have been released.
+        """
+        if self.written.allows(self.label):
             return ()
-        return tuple(digest(choice.text) for choice in self.result.draft.choices if choice.text)
+        drafts = [self.result.draft] if self.result is not None else self.drafts.values()
+        return tuple(choice.text for draft in drafts for choice in draft.choices if choice.text)
+
+    def _answers(self) -> tuple[str, ...]:
+        return tuple(digest(text) for text in self.told)
 
     def _content(self, created: float) -> TraceContent:
         return TraceContent(
