@@ -20,6 +20,8 @@ _READABLE = re.compile(
 )
 """Stretches of decoded bytes that are text: the rest is what stood around them, decoded too."""
 _BASE64 = re.compile(r"[\w+/-](?:\s*[\w+/-]){10,}", re.ASCII)
+_CHUNK = 11
+"""Characters of eight bytes in base64."""
 _BETWEEN_HEX = re.compile(r"0[xX]|\\x|[\s:,;._-]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([nrt\"'/\\]))")
@@ -75,14 +77,19 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _from_base64(text: str) -> str:
-    """What may be base64, decoded from each of the four places a group of characters can begin at."""
+    """What may be base64, decoded from each of the four places a group of characters can begin at.
+
+    What stands without white space is decoded by itself too: words before and after it, decoded with it, might leave
+    letters at its ends.
+    """
     stretches = []
     for found in _BASE64.finditer(text):
-        run = "".join(found[0].split()).replace("-", "+").replace("_", "/")
-        for start in range(4):
-            length = len(run) - start
-            length -= length % 4 == 1
-            stretches += _readable(binascii.a2b_base64(run[start : start + length] + "=" * (-length % 4)))
+        chunks = found[0].replace("-", "+").replace("_", "/").split()
+        run = "".join(chunks)
+        alone = (chunk for chunk in chunks if len(chunk) >= _CHUNK and chunk != run)
+        for encoded in (*(run[start:] for start in range(4)), *alone):
+            whole = encoded[:-1] if len(encoded) % 4 == 1 else encoded
+            stretches += _readable(binascii.a2b_base64(whole + "=" * (-len(whole) % 4)))
     return "\n".join(stretches)
 
 
@@ -96,5 +103,8 @@ def _from_hex(text: str) -> str:
 
 
 def _readable(decoded: bytes) -> list[str]:
-    """The text in it; UTF-16 without its zeros is read as well."""
-    return [found.decode("utf-8", "replace") for found in _READABLE.findall(decoded.replace(b"\0", b""))]
+    """The text in it, as UTF-8, and as UTF-16 where there are as many zeros."""
+    if decoded.count(0) * 3 > len(decoded):
+        wide = (decoded[start:].decode("utf-16-le", "replace") for start in range(2))
+        decoded = "\n".join((*wide, "")).encode("utf-8", "replace") + decoded.replace(b"\0", b"")
+    return [found.decode("utf-8", "replace") for found in _READABLE.findall(decoded)]

@@ -31,6 +31,7 @@ _ATOM = re.compile(r"\d+|[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W_]+(?:(?:[-._/·']|(?<=\d) (?=\d))[^\W_]+)*")
 _JOINT = re.compile(r"[-._/·' ]")
+_ELIDED = re.compile(r"(?:[cdjlmnst]|qu)'")
 _SENTENCE = re.compile(r"[\n.!?;:…|]+")
 _LOOK_ALIKES = dict(
     zip(
@@ -42,10 +43,8 @@ _LOOK_ALIKES = dict(
 """Cyrillic and Greek letters that look like Latin ones: the same letter, on both sides."""
 
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
-_DATE = (
-    rf"(?:{_DAY} {_MONTH} (?:{_YEAR}|\d\d)|{_MONTH} {_DAY} {_YEAR}"
-    rf"|{_YEAR} {_MONTH}(?: {_DAY})?|{_MONTH} {_YEAR}|{_YEAR})"
-)
+_DATE = rf"(?:{_DAY} {_MONTH} {_YEAR}|{_MONTH} {_DAY} {_YEAR}|{_YEAR} {_MONTH}(?: {_DAY})?|{_MONTH} {_YEAR}|{_YEAR})"
+"""With the century: six digits are no token, and "01 02 03 04 05" is a telephone number."""
 _TIME = r"[ t]\d{1,2}(?:[ h]\d{0,2}){0,2}z?"
 _CALENDAR = re.compile(rf"{_DATE}(?: {_DATE}){{0,5}}(?:{_TIME})?")
 _MAX_CALENDAR = 64
@@ -97,6 +96,8 @@ def pieces_of(text: str) -> set[str]:
         token = found[0]
         if len(token) >= TOKEN and _DIGITS.search(token):
             pieces.update(_of_token(_JOINT.split(token)))
+            if elided := _ELIDED.match(token):
+                pieces.update(_of_token(_JOINT.split(token[elided.end() :])))
     return pieces
 
 

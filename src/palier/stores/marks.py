@@ -23,6 +23,8 @@ from palier.types import Label
 
 RUN = 1_000_000
 """Marks read from the file at once."""
+SLACK = 1_024
+"""Rows that may be gone and still in memory, whatever the number of those that are there."""
 FILL, FILL_CHARACTERS = 64, 2_000_000
 """Documents marked in one step of `fill`, and characters of theirs, at most."""
 Rows = NDArray[np.uint32]
@@ -64,7 +66,7 @@ class MarkMemory:
 
     def _read(self, connection: apsw.Connection) -> None:
         """Take in the rows that are new; all anew where most of what is held is gone."""
-        if self._rows > 2 * int(connection.execute(self._sql["count_marks"]).get) + 1024:
+        if self._rows > 2 * int(connection.execute(self._sql["count_marks"]).get) + SLACK:
             self._runs, self._last, self._rows = (), 0, 0
         runs = list(self._runs)
         for run in self._unread(connection):
