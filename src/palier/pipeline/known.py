@@ -50,17 +50,20 @@ def _matters(request: Request, parts: Knows, highest: Label) -> bool:
 async def remember(journey: Journey, parts: Knows) -> None:
     """By what the answer is known again where it carries more than the client wrote, and the conversation with it.
 
-    Whoever is cancelled meanwhile has more marks than it needs, not fewer.
+    Whoever is cancelled meanwhile has more marks than it needs, not fewer. An abstention is made of palier's own words,
+    and of titles, which are known by their documents.
     """
-    request, prints, told = journey.request, parts.fingerprints, journey.told
-    if prints is None or not told:
+    request, prints = journey.request, parts.fingerprints
+    if prints is None or not journey.raised:
         return
-    turns = tuple(_turns(request, prints, *told)) if parts.sticky else ()
-    marks = await prints.marks_of(told, journey.label, journey.seen)
     expires = (request.created or time.time()) + KEPT_S
-    journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
-    marks = await prints.above_documents(marks, journey.label)
-    journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
+    turns = tuple(_turns(request, prints, *journey.told)) if parts.sticky else ()
+    journey.marked = Marked(turns=turns, expires=expires)
+    if journey.told and not journey.abstained:
+        marks = await prints.marks_of(journey.told, journey.label, journey.seen)
+        journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
+        marks = await prints.above_documents(marks, journey.label)
+        journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
 
 
 def written(request: Request) -> list[str]:
