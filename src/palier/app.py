@@ -349,12 +349,13 @@ class Palier:
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
-        """Start the workers and the embedded engines and load the stemmers: the first question finds them ready.
+        """Start workers and embedded engines, load stemmers and marks: the first question finds them ready.
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
         """
         self.workers.start()
         await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
+        await self._fingerprints.warm()
         starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
         outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):

@@ -38,7 +38,7 @@ async def carried(journey: Journey, parts: Knows) -> None:
         journey.seen = await prints.seen(written(request))
         label = Label.highest(label, journey.seen.label)
     if prints and parts.sticky:
-        label = Label.highest(label, await prints.label_of_turns(_turns(request, prints)))
+        label = Label.highest(label, await prints.label_of_turns(_lookup(request, prints)))
     journey.carry(label)
 
 
@@ -102,5 +102,13 @@ def _leaves(part: object) -> Iterator[str]:
 
 
 def _turns(request: Request, prints: Fingerprints, *told: str) -> list[bytes]:
+    """By what the conversation is to be known again."""
     said = [message.content for message in request.messages if message.role in ("user", "assistant")]
     return prints.turns(request.principal.name, [*said, *told], request.conversation)
+
+
+def _lookup(request: Request, prints: Fingerprints) -> list[bytes]:
+    """By what it may be known: of one that has a name not by what people write, which others may write too."""
+    roles = ("assistant",) if request.conversation else ("user", "assistant")
+    said = [message.content for message in request.messages if message.role in roles]
+    return prints.turns(request.principal.name, said, request.conversation)

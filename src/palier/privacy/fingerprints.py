@@ -99,6 +99,13 @@ class Fingerprints:
         """No text that is looked up can carry more: at or below what a request carries anyway, it need not be."""
         return Label.highest(self._documents.highest, self._answers.highest)
 
+    async def warm(self) -> None:
+        """Have what is looked up in memory before the first request."""
+        if self.highest is not Label.PUBLIC:
+            nothing = np.empty(0, np.int64)
+            await self._documents.ranks_of(nothing)
+            await self._answers.ranks_of(nothing)
+
     async def label_of(self, texts: Sequence[str]) -> Label:
         """The label of `texts`, in the order of the conversation, by what they quote; public where they quote nothing.
 

@@ -236,10 +236,14 @@ async def test_a_sticky_conversation_goes_on_by_its_later_turns(house: House) ->
 
 
 async def test_a_sticky_conversation_is_known_by_its_name(house: House) -> None:
-    await answer(asked("Who is Morel?", conversation="c-1"), house.parts(sticky=True))
+    first = await answer(asked("Hello, who is Morel?", conversation="c-1"), house.parts(sticky=True))
     assert not await house.leaves(asked("Draft a letter", conversation="c-1"), sticky=True)
     assert await house.leaves(asked("Draft a letter", conversation="c-2"), sticky=True)
     assert await house.leaves(asked("Draft a letter", conversation="c-1", name="bob"), sticky=True)
+    same_words = ("Hello, who is Morel?", said("No idea."), "Draft a letter")
+    assert await house.leaves(asked(*same_words, conversation="c-3"), sticky=True), "as others may ask"
+    assert not await house.leaves(asked(*same_words), sticky=True)
+    assert not await house.leaves(asked("Who?", said(first.text), "Draft a letter", conversation="c-4"), sticky=True)
 
 
 def test_everything_written_is_there_and_what_is_said_first() -> None:

@@ -213,3 +213,11 @@ async def test_turns_are_known_by_their_principal_and_their_words(house: House) 
 
 def test_the_name_of_a_marker_changes_with_its_key() -> None:
     assert MARKER.name == FingerprintMarker(b"key of the test").name != FingerprintMarker(b"other").name
+
+
+async def test_warm_loads_what_is_looked_up(house: House) -> None:
+    await house.prints.warm()
+    assert house.knowledge.marks._memory._last == 0, "nothing is labelled"
+    await house.put("key", f"The key is {CODE}.", Label.CONFIDENTIAL)
+    await house.prints.warm()
+    assert house.knowledge.marks._memory._last == 1
