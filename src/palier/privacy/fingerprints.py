@@ -26,6 +26,8 @@ METHOD = "marks/1"
 """Changes whenever the marks of a text do."""
 MAX_PROBES = 1_000_000
 """Marks looked up for one request, at most. A request that needs more counts as the most confidential there is."""
+MAX_READ = 12_000_000
+"""Characters read for one request, at most, all that stands under disguises included (5 s); beyond as above."""
 INLINE = 1_000
 """Characters probed on the event loop (2 ms); more is done in a worker process."""
 LONG = 20_000
@@ -192,15 +194,19 @@ class Fingerprints:
 
 
 def probe(key: bytes, texts: Sequence[str], limit: int) -> list[bytes] | None:
-    """For each text the marks of all it may say, disguised or not: eight bytes each. None for more than `limit` in all.
+    """For each text the marks of all it may say, disguised or not: eight bytes each. A task of a worker process.
 
-    A task of a worker process.
+    None for more than `limit` in all, or where there is too much to read.
     """
-    packed = []
+    packed: list[bytes] = []
+    read = 0
+    if sum(map(len, texts)) > MAX_READ // 4:  # each is read in reverse, too, and in ROT13
+        return None
     for text in texts:
         pieces: set[str] = set()
         for layer in undisguised(text):
-            found = probes_of(layer, limit)
+            read += len(layer)
+            found = probes_of(layer, limit) if read <= MAX_READ else None
             pieces |= found or set()
             if found is None or len(pieces) > limit:
                 return None
