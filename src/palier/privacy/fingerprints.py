@@ -44,6 +44,8 @@ CACHE = 2_000_000
 KEPT_S = 365 * 86_400.0
 """How long an answer is known again by its marks, and a conversation by its turns."""
 MIN_TURN_WORDS = 4
+TURN = 2_000
+"""Characters of a turn that it is known by: the first ones."""
 MAX_TURNS = 200
 """Turns of one conversation by which it is known again: the last ones."""
 
@@ -152,7 +154,7 @@ class Fingerprints:
 
     def turns(self, principal: str, texts: Sequence[str], conversation: str = "") -> list[bytes]:
         """By what a conversation of `principal` is known again: turns of four words or more, and its own name."""
-        said = [" ".join(fold(text).split()) for text in texts[-MAX_TURNS:]]
+        said = [" ".join(fold(text[:TURN]).split()) for text in texts[-MAX_TURNS:]]
         named = [
             b"turn\0" + turn.encode("utf-8", "surrogatepass") for turn in said if turn.count(" ") >= MIN_TURN_WORDS - 1
         ]
