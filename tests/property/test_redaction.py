@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,7 +182,7 @@ SPANS = st.tuples(
 def test_overlaps_are_sorted_out_and_the_surest_is_whole(text: str, spans: list[tuple[int, int, str, float]]) -> None:
     found = [Entity(kind, start, start + size, text[start : start + size], score) for start, size, kind, score in spans]
     kept = disjoint(text, found)
-    assert all(one.end <= other.start for one, other in zip(kept, kept[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(kept))
     if found:
         surest = max(found, key=lambda e: (e.score, e.end - e.start))
         assert any(e.score == surest.score and e.end - e.start == surest.end - surest.start for e in kept)
@@ -203,7 +204,7 @@ NUMBERS = st.sampled_from(
             ("EMAIL", "jean.dupont@exemple.fr"),
             ("IP", "192.168.10.12"),
             ("US_SSN", "536-22-8726"),
-            ("ICCID", "8933150319050000016"),
+            ("ICCID", "8933150319050000013"),
         ),
     ]
 )
