@@ -189,12 +189,6 @@ class Vault:
         self._keys[key(name, digits, variant, nonce)] = value
         return placeholder
 
-    def _value(self, type: str, number: str, variant: str, nonce: str) -> str | None:
-        return self._keys.get(key(type, number, variant, nonce))
-
-    def _is_nonce(self, text: str) -> bool:
-        return text.upper() in self._nonces
-
     def _forms(self) -> Forms:
         return forms(USUAL.union(self._last))
 
@@ -248,30 +242,37 @@ class Restoring:
         position = last = begin
         while (match := self._forms.whole.search(text, position)) is not None and match.start() < until:
             value = self._meaning(match)
-            if value is None:
-                position = match.start() + 1 if match.lastgroup not in ("broken", "alone") else match.end()
+            if value is not None:
+                pieces += (text[last : match.start()], value)
+                last = match.end()
+            elif self._is_ours(match):
+                self._miss(match.group())
+            else:
+                position = match.start() + 1
                 continue
-            pieces += (text[last : match.start()], value)
-            position = last = match.end()
-            until = max(until, last)
+            position = match.end()
+            until = max(until, position)
         pieces.append(text[last:until])
         self._held = text[until:]
         self._before = text[max(0, until - 1) : until]
         return "".join(pieces)
 
     def _meaning(self, match: re.Match[str]) -> str | None:
-        """The value that a match stands for; None where it stays as it is."""
+        """The value that a match stands for; None where there is none."""
         found = match.groupdict()
         for n in "123":
-            nonce = found[f"nonce{n}"]
-            if nonce is not None:
-                value = None
-                if self._vault._is_nonce(nonce):
-                    value = self._vault._value(found[f"type{n}"], found[f"number{n}"], found[f"variant{n}"], nonce)
+            if found[f"nonce{n}"] is not None:
+                parts = (found[f"{part}{n}"] for part in ("type", "number", "variant", "nonce"))
+                value = self._vault._keys.get(key(*parts))
                 return _escaped(value) if self._json and value is not None else value
-        if found["broken"] or self._vault._is_nonce(found["alone"]):
-            self._miss(match.group())
         return None
+
+    def _is_ours(self, match: re.Match[str]) -> bool:
+        """Whether what cannot be restored looks like ours: by its brackets and type, or by the nonce."""
+        found = match.groupdict()
+        if found["broken"] or found["nonce1"]:
+            return True
+        return (found["nonce2"] or found["nonce3"] or found["alone"]).upper() in self._vault._nonces
 
     def _miss(self, text: str) -> None:
         if len(self._missed) < MOST_MISSED:

@@ -30,7 +30,7 @@ _FRENCH_STREET = re.compile(
     r"(?<![\w.,])\d{1,4}(?: ?(?:bis|ter|quater|[a-dA-D])\b)?(?: ?[-/] ?\d{1,4})?,? {1,2}"
     rf"(?i:{_VOIE})(?![\w])(?: {{1,2}}(?i:{_SMALL}){_FRENCH_NAME}| {{1,2}}{_LOWER_NAME})"
 )
-_TOWN = rf"{_CAP}(?:[ \-](?:{_SMALL}){_CAP}){{0,4}}(?: (?i:cedex)(?: \d{{1,2}})?)?"
+_TOWN = rf"{_CAP}(?:[ \-](?:{_SMALL}){_CAP}){{0,4}}(?: (?i:cedex))?(?:(?<=(?i:cedex)) \d{{1,2}})?"
 _FRENCH_TOWN = re.compile(
     rf"(?: *[,;\-–]? *\n?| *\n) *(?:(?:F|FR|B|BE|CH|L|CA)[- ])?(?<![\w])\d{{4,5}}[ ,]{{1,2}}{_SMALL}{_TOWN}"
 )

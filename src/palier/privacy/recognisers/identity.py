@@ -81,7 +81,7 @@ def is_swiss(digits: str) -> bool:
 
 
 def is_canadian(digits: str) -> bool:
-    return digits[0] not in "08" and luhn(digits)
+    return luhn(digits)
 
 
 KINDS = (

@@ -30,8 +30,8 @@ class Network:
 
 
 def _is_v6(text: str) -> bool:
-    if text.count(":") < 2 or not any(character.isalnum() for character in text):
-        return False
+    if text.count(":") < 2 or not (text.count(":") > 3 or any(map(str.isdigit, text))):
+        return False  # `a::b` is a name in a program
     try:
         ipaddress.IPv6Address(text)
     except ValueError:

@@ -44,7 +44,7 @@ _WORDS = words(
 )
 _NOT_ONE = re.compile(
     r"\d{1,2}([/.\-])\d{1,2}\1(?:19|20)\d\d(?!\d)|(?:19|20)\d\d([/.\-])[01]?\d\2[0-3]?\d(?!\d)"  # dates
-    r"|(?:\d{1,3}\.){3}\d{1,3}(?![.\d])"  # addresses of machines
+    r"|(?<![.\d])(?:\d{1,3}\.){3}\d{1,3}(?![.\d])"  # addresses of machines
 )
 _SHAPES_OF_AMERICA = frozenset({(3, 3, 4), (1, 3, 3, 4), (3, 7), (6, 4), (1, 3, 7)})
 _LEAD = re.compile(r"(?:\(?\+|\+\()[ ]?\Z|\(\Z")
