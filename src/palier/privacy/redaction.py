@@ -52,7 +52,7 @@ class Redactor:
     def types(self) -> tuple[str, ...]:
         """What its own recognisers and the names may be found as."""
         found = dict.fromkeys(name for recogniser in self._recognisers for name in recogniser.types)
-        return (*found, "PERSON")
+        return tuple({**found, "PERSON": None})
 
     @property
     def names(self) -> tuple[str, ...]:

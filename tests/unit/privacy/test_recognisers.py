@@ -94,6 +94,10 @@ def found(text: str) -> list[tuple[str, str]]:
         ("ADDRESS", "at [P.O. Box 1234]"),
         ("ADDRESS", "at [221b baker street]"),
         ("CUSTOMER", "client [C-12345678]"),
+        ("PERSON", "voir avec Mme [Le Gall], merci"),
+        ("PERSON", "Dear Mr [Smith],"),
+        ("PERSON", "Je m'appelle [Yann de Kervella] et"),
+        ("PERSON", "Dr. [Jean-Paul Martin] a dit"),
     ],
 )
 def test_found(kind: str, text: str) -> None:
@@ -119,6 +123,7 @@ def test_found(kind: str, text: str) -> None:
         "10 000 rues, 3 places, 2 avenues",
         "l'@ du site, @jean, a@b",
         "C-1234567",
+        "Madame, Monsieur, Madame la Directrice, M. le Maire, Mr Chairman",
         "IMSI 000001234567890",
         "une bonne année 1985, le 12 mars 1985",
         "le 0 800 est gratuit",
