@@ -125,6 +125,21 @@ async def test_names_are_found_in_a_worker_process_and_spacy_stays_there() -> No
     assert "spacy" not in sys.modules
 
 
+async def test_a_long_text_is_read_in_a_worker_process() -> None:
+    workers = ProcessWorkers()
+    redactor = Redactor(
+        Redaction(names="off", entities=("PHONE", "CLIENT"), patterns={"CLIENT": "C-[0-9]{4}"}), workers
+    )
+    text = "Une phrase de plus. " * 1000 + "C-1234, zoe@exemple.fr et le 06 12 34 56 78."
+    redactor._own = lambda text: pytest.fail("read here")  # type: ignore[method-assign]
+    try:
+        found = await redactor.entities(text)
+    finally:
+        await workers.close()
+    assert [(entity.type, entity.text) for entity in found] == [("CLIENT", "C-1234"), ("PHONE", "06 12 34 56 78")]
+    assert all(text[entity.start : entity.end] == entity.text for entity in found)
+
+
 @with_presidio
 async def test_presidio_looks_too() -> None:
     workers = ProcessWorkers()
