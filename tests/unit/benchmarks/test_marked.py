@@ -125,6 +125,14 @@ def test_pieces_of_an_address_are_joined_and_what_may_be_found_is_left_out():
     assert counts["ADDRESS"].tolist() == [[1, 0, 0]]
 
 
+def test_titles_are_taken_off_and_small_pieces_of_addresses_are_only_missed():
+    row = read("x", "Le docteur [[PERSON|Bui]], M. [[PERSON|Ba]], [[ADDRESS|7 rue du Port, 29200 Brest]]")
+    found = [Span("PERSON", 3, 14), Span("PERSON", 16, 21), Span("ADDRESS", 44, 49)]
+    counts = count([row], [found])
+    assert counts["PERSON"].tolist() == [[2, 0, 0]]
+    assert counts["ADDRESS"].tolist() == [[0, 0, 1]]
+
+
 def test_figures():
     rows = [read("a", "[[PERSON|Anne]]"), read("b", "Brest"), read("c", "[[PERSON|Luc]] [[EMAIL|a@b.example]]")]
     counts = count(rows, [[Span("PERSON", 0, 4)], [Span("PERSON", 0, 5)], [Span("PERSON", 0, 3)]])
