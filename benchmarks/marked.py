@@ -33,7 +33,9 @@ PRESIDIO_TYPES = {
     "US_SSN": "US_SSN",
 }
 """Types of `presidio_pii` that are asked for; organisations, places, titles, ages, dates and the like are not."""
-BETWEEN_PARTS = re.compile(r"[\s,]*")
+PLACES = ("GPE", "ZIP_CODE")
+BETWEEN_PARTS = re.compile(r"[\s,>?]*")
+"""What stands between two parts of an address, also where it is quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +85,25 @@ def load(language: str, split: str = "") -> list[Row]:
 
 
 def load_presidio(folder: Path) -> list[Row]:
-    """`folder`/presidio_pii/dev.jsonl.gz, only the types that are asked for; the parts of one address as one span."""
+    """`folder`/presidio_pii/dev.jsonl.gz, only the types that are asked for; an address is one span."""
     with gzip.open(folder / "presidio_pii" / "dev.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     return [Row(f"{row['id']}", row["full_text"], spans_of(row), group=f"{row['template_id']}") for row in rows]
 
 
 def spans_of(row: dict) -> tuple[Span, ...]:
-    spans: list[Span] = []
+    """The parts of an address are joined, with the places that stand between them."""
+    text, spans = row["full_text"], list[Span]()
+    end = 0
     for one in sorted(row["spans"], key=lambda span: span["start_position"]):
-        kind, start, end = PRESIDIO_TYPES.get(one["entity_type"], ""), one["start_position"], one["end_position"]
-        last = spans[-1] if spans else None
-        if last and kind == last.type == "ADDRESS" and BETWEEN_PARTS.fullmatch(row["full_text"][last.end : start]):
-            spans[-1] = Span(kind, last.start, end)
+        kind, start = PRESIDIO_TYPES.get(one["entity_type"], ""), one["start_position"]
+        address = bool(spans) and spans[-1].type == "ADDRESS" and BETWEEN_PARTS.fullmatch(text, end, start)
+        if kind == "ADDRESS" and address:
+            spans[-1] = Span(kind, spans[-1].start, one["end_position"])
         elif kind:
-            spans.append(Span(kind, start, end))
+            spans.append(Span(kind, start, one["end_position"]))
+        if kind or (address and one["entity_type"] in PLACES):
+            end = one["end_position"]
     return tuple(spans)
 
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 import pytest
-from benchmarks.marked import EITHER, PATTERNS, TYPES, Span, load, read
+from benchmarks.marked import EITHER, PATTERNS, TYPES, Span, load, read, spans_of
 from benchmarks.spans import count, figures, matched, total, weights
 from stdnum import iban, luhn
 from stdnum.fr import nir, siren, siret
@@ -145,3 +145,21 @@ def test_figures():
     assert everything["f2"] == 0.667
     low, high = everything["f2_interval"]
     assert low <= 0.667 <= high
+
+
+def test_parts_of_a_public_address_are_one_span():
+    text = "12 Elm Row\n Apt. 3\n Ghent\n Belgium 9000, Ada"
+    parts = [
+        ("STREET_ADDRESS", "12 Elm Row\n Apt. 3"),
+        ("GPE", "Ghent"),
+        ("GPE", "Belgium"),
+        ("STREET_ADDRESS", "9000"),
+    ]
+    row = {
+        "full_text": text,
+        "spans": [
+            {"entity_type": kind, "start_position": text.index(part), "end_position": text.index(part) + len(part)}
+            for kind, part in [*parts, ("PERSON", "Ada")]
+        ],
+    }
+    assert spans_of(row) == (Span("ADDRESS", 0, text.index(", Ada")), Span("PERSON", len(text) - 3, len(text)))
