@@ -19,6 +19,7 @@ from palier.cli import (
     ingest,
     label,
     models,
+    redact,
     search,
     serve,
     setup,
@@ -56,6 +57,8 @@ app.command()(ask.ask)
 app.command()(ingest.ingest)
 app.command()(search.search)
 app.command()(search.collections)
+app.command()(redact.redact)
+app.command()(redact.restore)
 app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
 app.command()(audits.audits)

@@ -8,6 +8,7 @@ from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Gate, Ledger
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
+from palier.interfaces.personal import Entity, Recogniser
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
 __all__ = [
@@ -19,12 +20,14 @@ __all__ = [
     "Decide",
     "Documents",
     "Encoder",
+    "Entity",
     "Gate",
     "Judgements",
     "Ledger",
     "Model",
     "PassageIndex",
     "Ratings",
+    "Recogniser",
     "Reply",
     "Resources",
     "Retriever",
