@@ -117,6 +117,8 @@ def difference(rows: Sequence[Row], one: Found, other: Found, kinds: Sequence[st
     told: dict[str, list[float] | float] = {"f2": round(float(spans.f2(first.sum(0)) - spans.f2(second.sum(0))), 3)}
     groupings = {"by_row": [f"{n}" for n in range(len(rows))], "by_template": [row.group for row in rows]}
     for name, groups in groupings.items():
+        if name == "by_template" and len(set(groups)) == len(rows):
+            continue
         drawn = spans.weights(groups)
         told[name] = spans.interval(spans.f2(drawn @ first) - spans.f2(drawn @ second))
     return told
