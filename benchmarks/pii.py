@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from palier.privacy.redaction import Entity, Redactor
-from palier.privacy.vault import Restoring, Vault
-
 from benchmarks import marked, spans
 from benchmarks.marked import Row, Span
 from benchmarks.results import keep
 from palier import config
+from palier.privacy.redaction import Entity, Redactor
+from palier.privacy.vault import Restoring, Vault
 
 Found = list[list[Span]]
 CHUNKS = range(1, 8)
