@@ -29,6 +29,7 @@ RECOGNISERS = {
     "numbers": "palier.privacy.recognisers.numbers:build",
     "patterns": "palier.privacy.recognisers.patterns:build",
     "telephone": "palier.privacy.recognisers.telephone:build",
+    "title": "palier.privacy.recognisers.title:build",
 }
 
 FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS}

@@ -16,7 +16,7 @@ PIECE = 8000
 """Characters that are given to a model at once."""
 SCORE = 0.85
 
-_NEEDLESS = ("parser", "lemmatizer", "attribute_ruler", "morphologizer", "tagger", "senter")
+_NEEDLESS = ("tok2vec", "parser", "lemmatizer", "attribute_ruler", "morphologizer", "tagger", "senter")
 _PERSON = ("PER", "PERSON")
 _EDGES = " \t\r\n.,;:!?\"'’()[]{}<>«»-–—*_/\\|"
 _TITLE = re.compile(

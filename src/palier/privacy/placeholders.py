@@ -20,9 +20,12 @@ LITERAL = "TEXT"
 """The type of what is no personal data: pieces of the input that look like placeholders of this request."""
 
 MOST_NUMBER = 999_999
+MOST_VARIANTS = 26
+"""Ways to write one value under one number."""
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _DIGITS = "23456789"
 
+TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 NONCE = re.compile(r"[A-Z][0-9][A-Z][0-9]")
 CANONICAL = re.compile(r"<([A-Z][A-Z0-9_]{0,31})_([0-9]{1,6})([A-Z]?)_([A-Z][0-9][A-Z][0-9])>")
 
@@ -38,16 +41,22 @@ def new_nonce() -> str:
 
 def written(type: str, number: int, variant: int, nonce: str) -> str:
     """The placeholder of a value; `variant` 0 is its first way to be written, 1 the second."""
-    return f"<{type}_{number}{chr(ord('a') + variant) if variant else ''}_{nonce}>"
+    return f"<{type}_{number}{letter_of(variant)}_{nonce}>"
 
 
-MOST_VARIANTS = 26
+def letter_of(variant: int) -> str:
+    """Nothing for the first way to write a value, then b, c, d."""
+    return chr(ord("a") + variant) if variant else ""
 
 
 def key(type: str, number: str, variant: str, nonce: str) -> str:
     """What a placeholder is looked up by, however it was written."""
-    plain = "".join(filter(str.isalnum, type)).upper()
-    return f"{plain} {int(number)}{variant.lower()} {nonce.upper()}"
+    return f"{squeezed(type)} {int(number)}{variant.lower()} {nonce.upper()}"
+
+
+def squeezed(type: str) -> str:
+    """A type without its separators, which may come back as others or not at all."""
+    return "".join(filter(str.isalnum, type)).upper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,13 @@ from palier.privacy.placeholders import (
     MOST_NUMBER,
     MOST_VARIANTS,
     NONCE,
+    TYPE,
     Forms,
     forms,
     key,
+    letter_of,
     new_nonce,
+    squeezed,
     written,
 )
 from palier.types import Data
@@ -78,6 +81,7 @@ class Vault:
         self._placeholders: dict[tuple[str, str], str] = {}
         self._numbers: dict[tuple[str, str], tuple[int, int]] = {}
         self._last: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._keys: dict[str, str] = {}
         self._look_alike = re.compile(self.nonce, re.IGNORECASE)
 
@@ -92,7 +96,7 @@ class Vault:
     @property
     def counts(self) -> dict[str, int]:
         """How many different values of each type were replaced."""
-        return {name: count for name, count in sorted(self._last.items()) if name != LITERAL}
+        return {name: count for name, count in sorted(self._counts.items()) if name != LITERAL}
 
     @classmethod
     def from_map(cls, kept: Mapping[str, str]) -> Vault:
@@ -108,11 +112,14 @@ class Vault:
             match = CANONICAL.fullmatch(placeholder.upper()) if isinstance(placeholder, str) else None
             if not match or not isinstance(value, str):
                 raise InvalidRequest("`map` holds what is no placeholder, or no text", param="map")
-            name, number, variant, nonce = match.groups()
-            vault._keep(name, int(number), written(name, int(number), _variant(variant), nonce), value)
+            name, number, letter, nonce = match.groups()
+            variant = ord(letter) - ord("A") if letter else 0
+            vault._keep(name, int(number), variant, nonce, value)
             vault._nonces.add(nonce)
-        if vault._nonces:
+        if len(vault._nonces) == 1:
             vault.nonce = min(vault._nonces)
+        else:  # the numbers of several requests say nothing of each other
+            vault._numbers.clear()
         vault._nonces.add(vault.nonce)
         vault._look_alike = re.compile("|".join(sorted(vault._nonces)), re.IGNORECASE)
         return vault
@@ -135,15 +142,15 @@ class Vault:
         name = type.upper()
         if known := self._placeholders.get((name, value)):
             return known
-        same = name, value if name == LITERAL else _normalised(value)
-        number, variant = self._numbers.get(same, (0, MOST_VARIANTS))
+        if not TYPE.fullmatch(name):
+            raise ValueError("a type is up to 32 letters, digits and underscores")
+        number, variant = self._numbers.get((name, _normalised(name, value)), (0, MOST_VARIANTS))
         variant += 1
         if variant >= MOST_VARIANTS:
-            number, variant = self._last[name] + 1, 0
+            number, variant = self._last[squeezed(name)] + 1, 0
             if len(self._values) >= MOST_VALUES or number > MOST_NUMBER:
                 raise TooLarge(f"more than {MOST_VALUES} values to replace in one request")
-        self._numbers[same] = number, variant
-        return self._keep(name, number, written(name, number, variant, self.nonce), value)
+        return self._keep(name, number, variant, self.nonce, value)
 
     def restore(self, text: str) -> Restored:
         """`text` with the values back. No pass over what was put back: a value is never read as a placeholder."""
@@ -181,16 +188,20 @@ class Vault:
         match = _BACKSLASHES.search(text) if text.endswith("\\") else None
         return text[: match.start()] + self.placeholder(LITERAL, match.group()) if match else text
 
-    def _keep(self, type: str, number: int, placeholder: str, value: str) -> str:
+    def _keep(self, name: str, number: int, variant: int, nonce: str, value: str) -> str:
+        placeholder = written(name, number, variant, nonce)
+        self._counts[name] += variant == 0 and placeholder not in self._values
         self._values[placeholder] = value
-        self._placeholders[type, value] = placeholder
-        self._last[type] = max(self._last[type], number)
-        name, digits, variant, nonce = CANONICAL.fullmatch(placeholder.upper()).groups()  # type: ignore[union-attr]
-        self._keys[key(name, digits, variant, nonce)] = value
+        self._placeholders[name, value] = placeholder
+        self._keys[key(name, str(number), letter_of(variant), nonce)] = value
+        last = squeezed(name)
+        self._last[last] = max(self._last[last], number)
+        same = name, _normalised(name, value)
+        self._numbers[same] = max(self._numbers.get(same, (0, 0)), (number, variant))
         return placeholder
 
     def _forms(self) -> Forms:
-        return forms(USUAL.union(self._last))
+        return forms(USUAL.union(self._counts))
 
 
 class Restoring:
@@ -286,12 +297,10 @@ def _escaped(value: str) -> str:
     return msgspec.json.encode(value).decode()[1:-1]
 
 
-def _variant(letter: str) -> int:
-    return ord(letter.lower()) - ord("a") if letter else 0
-
-
-def _normalised(value: str) -> str:
+def _normalised(name: str, value: str) -> str:
     """What makes two ways to write a value the same: case, spaces, and in numbers any separator, do not count."""
+    if name == LITERAL:
+        return value
     plain = unicodedata.normalize("NFKC", value).casefold()
     letters = "".join(filter(str.isalnum, plain))
     return letters if any(map(str.isdigit, letters)) or not letters else " ".join(plain.split())

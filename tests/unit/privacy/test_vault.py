@@ -143,6 +143,41 @@ def test_maps_of_several_requests_are_restored_together(vault: Vault) -> None:
     assert joined.restore("<PERSON_1_K7Q2> et <PERSON_1_A2B3>").text == "Zoé Le Gall et Maël"
 
 
+def test_a_vault_goes_on_from_its_map(vault: Vault) -> None:
+    again = Vault.from_map(vault.map)
+    assert again.nonce == vault.nonce
+    assert again.counts == vault.counts == {"BIRTH_DATE": 1, "PERSON": 2}
+    assert again.placeholder("PERSON", "Yann") == "<PERSON_2_K7Q2>"
+    assert again.placeholder("PERSON", "YANN") == "<PERSON_2b_K7Q2>"
+    assert again.placeholder("PERSON", "Maël") == "<PERSON_3_K7Q2>"
+
+
+def test_joined_maps_go_on_without_meeting(vault: Vault) -> None:
+    other = Vault("A2B3")
+    other.placeholder("PERSON", "Maël")
+    other.placeholder("PERSON", "MAËL")
+    joined = Vault.from_map({**vault.map, **other.map})
+    before = joined.map
+    assert joined.placeholder("PERSON", "YANN") not in before
+    assert {placeholder: joined.restore(placeholder).text for placeholder in before} == before
+
+
+def test_types_that_differ_by_a_separator_do_not_meet() -> None:
+    vault = Vault("K7Q2")
+    values = {
+        vault.placeholder("CA_SIN", "a"): "a",
+        vault.placeholder("CASIN", "b"): "b",
+        vault.placeholder("C_ASIN", "c"): "c",
+    }
+    assert {placeholder: vault.restore(placeholder).text for placeholder in values} == values
+
+
+@pytest.mark.parametrize("name", ["", "A B", "1A", "É", "A" * 33, "<A>"])
+def test_a_type_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="a type is"):
+        Vault().placeholder(name, "x")
+
+
 def test_an_empty_map_restores_nothing() -> None:
     assert Vault.from_map({}).restore("a <PERSON_1_K7Q2>").text == "a <PERSON_1_K7Q2>"
 

@@ -1,5 +1,7 @@
 """Postal addresses in France and where English is spoken: a number, a street and its kind, then postcode and town.
 
+Those of some neighbours, whose number comes last, are found without their town.
+
 Every part has a most number of words, and a part begins at a number or at a word of a few, so that the time is linear.
 """
 
@@ -67,6 +69,20 @@ _ENGLISH_TOWN = re.compile(
     rf"|{_UNIT}(?: *, {{1,2}}{_CITY})?"
     rf"|, {{1,2}}{_CITY},? [A-Z]{{2}}\b"
 )
+_CONTINENTAL = re.compile(
+    r"(?<![\w.,])(?:\d{1,6} )?"
+    r"(?:(?:(?!(?:de[rmns]?|da[sn]|i[nm]|a[ntm]|the|het|la|on)\b)\w{2,20}[ \-])?"
+    r"\w{3,24}(?:stra(?:ss|ß)e|str\.|gasse|platz|katu|gatan?|v[äa]gen|(?<!bri)gade|vej|straat|laan|weg)"
+    r"|\w{3,24} (?:stra(?:ss|ß)e|utca|u\.|t[ée]r|[úu]t)"
+    r"|(?:rua|via|viale|corso|piazza|calle|avenida|plaza|carrer|ulica|ul\.)(?: \w{2,20}){1,4}?)"
+    r",? \d{1,4}[a-d]?(?![\w])\.?",
+    re.IGNORECASE,
+)
+_PART = re.compile(
+    r"(?<![^\W_])(?:(?:suite|apt\.?|apartment|appartement|appt\.?) {1,2}(?:n° ?)?\d{1,5}[A-D]?"
+    r"|(?:PSC|Unit) \d{2,6},? Box \d{2,6}(?:[ ,\n]{1,2}[AFD]PO A[AEP] \d{5})?)(?![^\W_])",
+    re.IGNORECASE,
+)
 _UK_POSTCODE = re.compile(r"(?<![^\W_])(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2})(?![^\W_])")
 
 
@@ -74,14 +90,14 @@ class Address:
     types = ("ADDRESS",)
 
     def find(self, text: str) -> Iterator[Entity]:
-        for street in (_FRENCH_STREET, _ENGLISH_STREET, _LOWER_STREET):
+        for street in (_FRENCH_STREET, _ENGLISH_STREET, _LOWER_STREET, _CONTINENTAL):
             for match in street.finditer(text):
                 end = match.end()
                 for town in (_FRENCH_TOWN, _ENGLISH_TOWN):
                     if rest := town.match(text, match.end()):
                         end = max(end, rest.end())
                 yield _entity(text, match.start(), end, 0.75 if end == match.end() else 0.85)
-        for pattern in (_BOX, _UK_POSTCODE):
+        for pattern in (_BOX, _PART, _UK_POSTCODE):
             for match in pattern.finditer(text):
                 rest = _FRENCH_TOWN.match(text, match.end())
                 yield _entity(text, match.start(), rest.end() if rest else match.end(), 0.7)

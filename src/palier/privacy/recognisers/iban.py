@@ -9,7 +9,7 @@ from functools import lru_cache
 from palier.config import Redaction
 from palier.interfaces import Entity
 
-_START = re.compile(r"(?<![^\W_])[A-Za-z]{2}[ .\-]?[0-9OoIl]{2}(?=[ .\-]{0,2}[A-Za-z0-9])")
+_START = re.compile(r"(?<![^\W_])[A-Za-z]{2}[ .\-]?[0-9OoIl]{2}(?=[ .\-]{0,2}[A-Za-z0-9]{0,4}[ .\-]{0,2}[0-9])")
 _CHARACTER = re.compile(r"[ .\-_/]{0,2}([A-Za-z0-9])")
 _LENGTH = re.compile(r"([0-9]+)!")
 _AS_DIGITS = str.maketrans("OIL", "011")

@@ -1,6 +1,7 @@
 """Numbers of persons and firms: NIR, SIREN, SIRET, US SSN, and the national ones of Belgium, Switzerland and Canada.
 
-Check digits and the rules of each are python-stdnum's. The NIR of Corsica, with a letter, is read in `corsica`.
+Check digits and the rules of each are python-stdnum's. What has letters in it, as the NIR of Corsica has, is found by
+`Letters`.
 """
 
 from __future__ import annotations
@@ -110,17 +111,20 @@ class Letters:
     types = ("NIR", "UK_NINO")
 
     def find(self, text: str) -> Iterator[Entity]:
-        from stdnum.fr import nir
-
         for match in _CORSICAN.finditer(text):
-            number = re.sub(r"[^0-9A-Za-z]", "", match.group())
-            without_key = len(number) == 13 and named(text, *match.span(), _SECURITY)
-            if without_key or nir.is_valid(number):
+            number = "".join(filter(str.isalnum, match.group()))
+            if _is_corsican(number) or (len(number) == 13 and named(text, *match.span(), _SECURITY)):
                 yield Entity("NIR", *match.span(), match.group(), 0.95)
         for match in _BRITISH.finditer(text):
             strong = match.group()[:2].isupper() or named(text, *match.span(), _NINO)
             if strong and match.group()[:2].upper() not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}:
                 yield Entity("UK_NINO", *match.span(), match.group(), 0.85)
+
+
+def _is_corsican(number: str) -> bool:
+    from stdnum.fr import nir
+
+    return bool(nir.is_valid(number))
 
 
 def build(settings: Redaction) -> Letters:

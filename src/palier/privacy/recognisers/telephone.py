@@ -42,6 +42,20 @@ _WORDS = words(
     "contact",
     "number",
 )
+_CALL = words(
+    r"t[ée]l(?:[ée]phones?)?\.?",
+    "appele[rz]",
+    "rappele[rz]",
+    "joindre",
+    "joignable",
+    "(?:tele)?phones?",
+    "calls?",
+    "cell",
+    "mobile",
+    "fax",
+    "dial",
+    "sms",
+)
 _NOT_ONE = re.compile(
     r"\d{1,2}([/.\-])\d{1,2}\1(?:19|20)\d\d(?!\d)|(?:19|20)\d\d([/.\-])[01]?\d\2[0-3]?\d(?!\d)"  # dates
     r"|(?<![.\d])(?:\d{1,3}\.){3}\d{1,3}(?![.\d])"  # addresses of machines
@@ -78,7 +92,7 @@ class Telephone:
         """How likely the window is a telephone number, cheap reasons against it first."""
         digits, shape, length = window.digits, window.shape, len(window.digits)
         if "+" in text[max(0, window.start - 2) : window.start] and "+" in _lead(text, window.start):
-            return 0.95 if valid("+" + digits) else 0.0
+            return 0.98 if valid("+" + digits) else 0.96 if 9 <= length <= 15 and digits[0] != "0" else 0.0
         if digits.startswith("00"):
             return 0.9 if length > 9 and valid("+" + digits[2:]) else 0.0
         if _NOT_ONE.search(text, window.start, window.end):
@@ -87,11 +101,11 @@ class Telephone:
             if not 9 <= length <= 11 or (max(shape) > 5 and len(shape) > 1 and length < 10):
                 return 0.0
             if not any(valid(digits, region) for region in self._regions):
-                return 0.0
+                return _announced(text, window)
             if length > 9 or len(shape) > 2:
                 return 0.85
             return 0.7 if named(text, window.start, window.end, _WORDS) else 0.0
-        return _american(text, window, valid)
+        return _american(text, window, valid) or _announced(text, window)
 
 
 def _american(text: str, window: Window, valid: _Asked) -> float:
@@ -101,6 +115,12 @@ def _american(text: str, window: Window, valid: _Asked) -> float:
     if window.shape in _SHAPES_OF_AMERICA:
         return 0.8
     return 0.7 if named(text, window.start, window.end, _WORDS) and valid("+1" + digits) else 0.0
+
+
+def _announced(text: str, window: Window) -> float:
+    """A number of another country's form, in groups, right after a word that announces a telephone."""
+    in_groups = 2 <= len(window.shape) <= 5 and 7 <= len(window.digits) <= 12 and max(window.shape) < 8
+    return 0.55 if in_groups and _CALL.search(text, max(0, window.start - 32), window.start) else 0.0
 
 
 def _lead(text: str, start: int) -> str:
