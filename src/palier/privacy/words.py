@@ -50,8 +50,7 @@ class Words:
 
 def _message(message: Message, change: Change) -> Message:
     calls = tuple(
-        ToolCall(id=call.id, name=call.name, arguments=_arguments(call.arguments, change))
-        for call in message.tool_calls
+        msgspec.structs.replace(call, arguments=_arguments(call.arguments, change)) for call in message.tool_calls
     )
     content = change(message.content) if message.content else message.content
     name = None if message.role == "user" else message.name  # who speaks; a placeholder would be no name to the wire
