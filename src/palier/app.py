@@ -30,6 +30,7 @@ from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
+from palier.privacy.lockdown import is_wanted, lockdown_of
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
@@ -118,6 +119,7 @@ class Palier:
         """
         settings = source if isinstance(source, Settings) else load(source)
         async with AsyncExitStack() as stack:
+            stack.enter_context(lockdown_of(settings))
             folder = stack.enter_context(DataFolder.claim(settings.folder))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
@@ -133,7 +135,7 @@ class Palier:
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
-            connector = HttpConnector(settings.networks.on_premises)
+            connector = HttpConnector(settings.networks.on_premises, local_only=is_wanted(settings))
             stack.push_async_callback(connector.close)
             resources = Resources(connector, encoder, workers, folder.path, settings.path)
             stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces), name="palier-expire"))
@@ -228,15 +230,16 @@ class Palier:
         tier: str | None = None,
         language: str = "",
         principal: Principal = LOCAL,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Result:
         """Answer a question or a conversation; `parameters` are those of `palier.types.Parameters`.
 
-        `route` may be left out where there is only one. Raises `NotFound`, `InvalidRequest` and the tiers' errors.
+        `route` may be left out where there is only one; with `local_only` nothing of the question leaves. Raises
+        `NotFound`, `InvalidRequest` and the tiers' errors.
         """
-        return await self.answer(
-            self.request(question, route=route, tier=tier, language=language, principal=principal, **parameters)
-        )
+        asked: dict[str, Any] = {"route": route, "tier": tier, "language": language, "principal": principal}
+        return await self.answer(self.request(question, local_only=local_only, **asked, **parameters))
 
     def request(
         self,
@@ -247,6 +250,7 @@ class Palier:
         language: str = "",
         principal: Principal = LOCAL,
         stream: bool = False,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Request:
         """The request of `ask`, to be given to `answer` or `stream`."""
@@ -264,6 +268,7 @@ class Palier:
             language=language,
             created=time.time(),
             stream=stream,
+            local_only=local_only,
         )
 
     def _route_name(self, route: str | None) -> str:

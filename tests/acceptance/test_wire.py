@@ -244,6 +244,16 @@ def test_a_label_in_the_header_raises_and_never_lowers(client: httpx2.Client) ->
     assert kept["palier"]["status"] == "abstained"
 
 
+def test_the_header_that_keeps_a_request_at_home(client: httpx2.Client) -> None:
+    for said in ("true", "False"):
+        reply = client.post("/v1/chat/completions", json=chat(), headers={"X-Palier-Local-Only": said})
+        assert reply.status_code == 200, reply.text
+    refused = client.post(
+        "/v1/completions", json={"model": "support", "prompt": "x"}, headers={"X-Palier-Local-Only": "1"}
+    )
+    assert "true or false" in error_of(refused, 400)["message"]
+
+
 # --- raw completions -----------------------------------------------------------------------------------------------
 
 

