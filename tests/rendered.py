@@ -15,7 +15,7 @@ LOADS = ("src", "srcset", "data", "poster", "background", "style", "xlink:href",
 _WORDS = r"(?:^|(?<=[\s*_~(\"'|>]))"
 BARE = re.compile(
     rf"{_WORDS}(?:(?:https?|ftp)://[^\s<]+|www\.[^\s<]*\.[^\s<]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
-    rf"|{_WORDS}(?://)?(?:[\w-]+\.)+(?:com|net|org|fr|xyz)\b[/?#:][^\s<]+",
+    rf"|(?:^|(?<=[\s*~(\"'|>]))(?://)?(?:[\w-]+\.)+(?:com|net|org|fr|xyz)\b[/?#:][^\s<]+",
     re.IGNORECASE,
 )
 """What clients make links of by themselves, at the least."""
@@ -68,4 +68,8 @@ def destinations(text: str) -> tuple[list[str], list[str]]:
 def leaves(url: str) -> bool:
     """Whether a browser would go elsewhere, or run something, for `url`: anything but a path of the same page."""
     plain = re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(33))))).replace("\\", "/")
-    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", plain)) or "@" in plain or bool(BARE.search(plain))
+    return (
+        bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", plain))
+        or bool(re.search(r"\w@\w", plain))
+        or bool(BARE.search(plain))
+    )

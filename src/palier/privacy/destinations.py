@@ -92,10 +92,8 @@ class Destinations:
 
     def _stays(self, path: str, image: bool) -> bool:
         """A path of the page's own host: without a query, and none that could be taken for a host."""
-        if image:
-            return any(path in text for text in self._evidence)
         found = _RELATIVE.fullmatch(path)
-        if found is None:
+        if found is None or (image and not any(path in text for text in self._evidence)):
             return False
         first = found["first"] or ""
         if path.startswith(("/", ".")) or "." not in first.strip("."):
@@ -159,10 +157,9 @@ def _is_hidden(letter: str) -> bool:
     return letter != "\n" and unicodedata.category(letter)[0] == "C"
 
 
-CLEAR = frozenset(
-    (
-        "com net org edu gov mil int biz fr de uk be ch ca us eu es pt nl lu se dk cz hu ro bg gr ru ua tr cn jp kr au "
-        "nz br mx ar za ma tn dz sn il ae sa tw hk sg th vn ph pk ir eg xyz icu su tk ga cf gq"
-    ).split()
+_ENDINGS = (
+    "com net org edu gov mil int biz fr de uk be ch ca us eu es pt nl lu se dk cz hu ro bg gr ru ua tr cn jp kr au nz "
+    "br mx ar za ma tn dz sn il ae sa tw hk sg th vn ph pk ir eg xyz icu su tk ga cf gq"
 )
-"""Endings by which two words with a dot between them are a domain, and not a file, a method or the end of a sentence."""
+CLEAR = frozenset(_ENDINGS.split())
+"""Endings by which two words with a dot between them are a domain, and no file, method or end of a sentence."""

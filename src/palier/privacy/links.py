@@ -28,7 +28,7 @@ _BEFORE = 320
 
 _SIGN = re.compile(r"[.:<&\]]")
 _RUN = re.compile(r"[^\s<]*")
-_LABEL = r"[^\s\x00-\x24&-,./:-@\[-^`{-\x7f«»“”‘’‚„…–—·•¡¿‹›]"
+_LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f«»“”‘’‚„…–—·•¡¿‹›]"
 _LABEL_BEFORE = re.compile(rf"{_LABEL}{{1,253}}\Z")
 _LABELS = re.compile(rf"(?:\\?\.{_LABEL}+)+")
 _SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,63}\Z")
@@ -40,10 +40,11 @@ _BARE_END = re.compile(r"\s{0,8}/?>")
 _MAYBE_END = re.compile(r"\s{0,8}/?\Z")
 _POINTED = re.compile(r"<([^\s<>]*)")
 _AUTOLINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:")
-_ACTIVE = frozenset(
+_ELEMENTS = (
     "script style iframe object embed base link meta form svg math xmp plaintext textarea title noscript noembed "
-    "noframes frameset template select".split()
+    "noframes frameset template select"
 )
+_ACTIVE = frozenset(_ELEMENTS.split())
 """Elements that do something without an attribute, or change how what follows is read."""
 _ENTITY = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,7}|[A-Za-z][A-Za-z0-9]{1,31})(;?)")
 _PLAIN_ENTITIES = frozenset("\"'<>&")
@@ -228,11 +229,14 @@ class _Scan:
         rest = _LABELS.match(text)
         if rest is None:
             return _ONE
-        end = rest.end()
+        end = _first_mark(rest.group())
         if seen.waits and text[end:] in ("", "?", "#", ":", ".", "\\", "\\."):
             return None
-        host = (label.group() + rest.group()).replace("\\", "")
-        place = before[: label.start()]
+        begin = label.start() + _last_mark(label.group())
+        place, word = before[:begin], before[begin:]
+        if not word or end < 2:
+            return _ONE
+        host = f"{word}{text[:end]}".replace("\\", "")
         if not self._is_domain(host, place, text[end : end + 2]):
             return _Verdict(end)
         if place.endswith("@"):
@@ -243,10 +247,10 @@ class _Scan:
             run = self._run(seen, 0)
             if run is None:
                 return None
-            length = self._to.length(label.group() + run) - len(label.group())
-            if length > 0:
+            length = self._to.length(word + run) - len(word)
+            if length > 0 and not _goes_on(place):
                 return _Verdict(length)
-        return _Verdict(end, rest.group().replace(".", "[.]"))
+        return _Verdict(end, text[:end].replace(".", "[.]"))
 
     def _is_domain(self, host: str, place: str, after: str) -> bool:
         """Whether clients could make a link of `host` that stands after `place`. A file's name is none, nor is a
@@ -254,11 +258,13 @@ class _Scan:
         """
         place = place.replace("\\/", "/")
         alone = place.endswith(("//", "\\\\", "/\\"))
-        if place.endswith("/") and not alone:
-            return False  # within a path
         labels = host.split(".")
+        web = labels[0].lower() in ("www", labels[0][:-4].lower() + "_www")
+        plain = all(letter.isalnum() or letter in "-_" for letter in labels[0])
+        if place.endswith("/") and plain and not alone and not web:
+            return False  # within a path
         ending = "".join(letter for letter in labels[-1] if unicodedata.category(letter) != "Cf").strip("-_").lower()
-        forced = alone or place.endswith("@") or labels[0].lower() == "www"
+        forced = alone or place.endswith("@") or web
         tail = after[:1] == "/" or (after[:1] in ("?", "#", ":") and after[1:].strip(_NO_TAIL) != "")
         if not any(letter.isalpha() for letter in ending):
             return len(labels) == 4 and (forced or tail) and place[-1:] != "@"
@@ -373,6 +379,32 @@ _JUDGES: dict[str, Callable[[_Scan, _Window], _Verdict | None]] = {
     "<": _Scan._angle,
     "&": _Scan._ampersand,
 }
+
+
+def _goes_on(place: str) -> bool:
+    """Whether `place` ends in a symbol that some renderers take for a letter of the host after it."""
+    last = place[-1:]
+    return last in ("=", "+", "$", "^", "~") or (not last.isascii() and unicodedata.category(last)[0] == "S")
+
+
+def _is_mark(letter: str) -> bool:
+    """Whether a character of a label ends a word for some renderer: punctuation and symbols of all scripts."""
+    return letter not in "-_" and unicodedata.category(letter)[0] in "PSZ"
+
+
+def _last_mark(label: str) -> int:
+    """Where the part of `label` begins that follows its last mark."""
+    if label.isascii():
+        return 0
+    return max((place for place, letter in enumerate(label, 1) if _is_mark(letter)), default=0)
+
+
+def _first_mark(labels: str) -> int:
+    """How far `labels`, with their dots, go before a mark."""
+    if labels.isascii():
+        return len(labels)
+    found = (at for at, letter in enumerate(labels) if letter not in ".\\" and _is_mark(letter))
+    return len(labels[: next(found, len(labels))].rstrip(".\\"))
 
 
 def _end_of_destination(text: str, start: int, *, parentheses: bool) -> int:

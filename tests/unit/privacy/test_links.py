@@ -201,7 +201,6 @@ def inert() -> InertLinks:
 
 @pytest.mark.parametrize("text", TRICKS)
 def test_tricks_lead_nowhere(text: str) -> None:
-    loads, links = destinations(text)
     done, broken = inert().whole(text)
     left, linked = destinations(done)
     assert broken
@@ -259,7 +258,8 @@ def test_what_is_held_back_is_bounded() -> None:
 
 def test_plain_words_are_not_held_back() -> None:
     links = inert()
-    for word in "La fibre est réparée sous 48 heures , sans frais ! ( voir l' offre )\n\n- un\n- deux".split(" "):
+    words = "La fibre est réparée sous 48 heures , sans frais ! ( voir l' offre )\n\n- un\n- deux"
+    for word in words.split(" "):
         assert links.feed(f"{word} ") == f"{word} "
     assert links.end() == ""
     assert links.broken == 0
