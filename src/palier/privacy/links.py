@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from palier.privacy.code_spans import CodeSpans
 from palier.privacy.destinations import CLEAR, Destinations
 
 HOLD = 1024
@@ -32,7 +33,8 @@ _LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f«»“”‘’‚„…–—·•¡¿‹
 _LABEL_BEFORE = re.compile(rf"{_LABEL}{{1,253}}\Z")
 _LABELS = re.compile(rf"(?:\\?\.{_LABEL}+)+")
 _SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,63}\Z")
-_LOCAL_BEFORE = re.compile(r"[\w.+%'-]{1,64}@\Z")
+_LOCAL_BEFORE = re.compile(r"(?:(?<![\w.+%'\-;:&=$,/\\])|(?<=mailto:))([\w.+%'-]{1,64}@)\Z", re.IGNORECASE)
+_OPENING = re.compile(r"[\s()\[\]<>]")
 _SINGLE = frozenset(("http", "https", "ftp", "ftps", "ws", "wss"))
 """Schemes for which browsers take one slash, too."""
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*)")
@@ -50,7 +52,7 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,7}|[A-Za-z][A-Za-z0-9]
 _PLAIN_ENTITIES = frozenset("\"'<>&")
 _SPACE = re.compile(r"\s*")
 _DEFINES = re.compile(r"[:\\&<\x00-\x1f]|^/[/\\]")
-_STATE = re.compile(r"\n|`+|\[|[^\n`\[]+")
+_STATE = re.compile(r"\n|\[|[^\n\[]+")
 
 
 class _Window(NamedTuple):
@@ -119,8 +121,7 @@ class _Scan:
         """Whether an image began in this paragraph: then what looks like a link may be one."""
         self._blank = True
         """Of the line so far: nothing but space and quotation marks."""
-        self._ticks = self._opening = 0
-        self._fenced = False
+        self._code = CodeSpans()
 
     def take(self, chunk: str, *, last: bool = False) -> str:
         text = self._held + chunk if self._held else chunk
@@ -155,7 +156,10 @@ class _Scan:
 
     def _note(self, passed: str) -> None:
         """Remember what matters of what went by: what stands before, code, and whether an image began."""
-        if "`" in passed or "\n" in passed or "[" in passed or self._blank:
+        if not passed:
+            return
+        self._code.read(passed)
+        if "\n" in passed or "[" in passed or self._blank:
             last = self._before[-1:]
             for piece in _STATE.findall(passed):
                 self._step(piece, last)
@@ -164,24 +168,14 @@ class _Scan:
 
     def _step(self, piece: str, last: str) -> None:
         if piece == "\n":
-            if self._blank and not self._opening:
-                self._is_image = False
-            if self._opening >= 3:
-                self._fenced = not self._fenced
-            self._blank, self._ticks, self._opening = True, 0, 0
-        elif piece[0] == "`":
-            self._ticks += len(piece)
             if self._blank:
-                self._opening += len(piece)
-        else:
-            if piece == "[" and last == "!":
-                self._is_image = True
-            if self._blank and piece.strip(" \t\r>"):
-                self._blank = False
-
-    @property
-    def _in_code(self) -> bool:
-        return self._fenced or self._ticks % 2 == 1
+                self._is_image = False
+            self._blank = True
+            return
+        if piece == "[" and last == "!":
+            self._is_image = True
+        if piece.strip(" \t\r>"):
+            self._blank = False
 
     # --- the signs -----------------------------------------------------------------------------------------------
 
@@ -193,7 +187,7 @@ class _Scan:
         slashes = len(text) - len(text[1:].lstrip("/\\")) - 1 if len(text) > 1 else 0
         found = _SCHEME_BEFORE.search(self._before)
         scheme = found.group() if found is not None else ""
-        if not slashes or (slashes < 2 and text[1:2] in "/\\" and not self._one_slash(scheme, seen)):
+        if not slashes or (slashes < 2 and text[1:2] in "/\\" and scheme.lower() not in _SINGLE):
             return _ONE
         if len(scheme) == 1 and text[1] == "\\":
             return _ONE  # a drive of Windows
@@ -204,10 +198,6 @@ class _Scan:
         if scheme.lower() in ("http", "https") and run.startswith("//"):
             length = self._to.length(f"{scheme}:{self._link_text(run, scheme)}") - len(scheme)
         return _Verdict(length) if length > 0 else _Verdict(1, "[:]")
-
-    @staticmethod
-    def _one_slash(scheme: str, seen: _Window) -> bool:
-        return scheme.lower() in _SINGLE
 
     def _link_text(self, run: str, scheme: str) -> str:
         """Of `[https://x](https://x)`, the first: where what follows is the rest of a link that may stay."""
@@ -237,11 +227,13 @@ class _Scan:
         if not word or end < 2:
             return _ONE
         host = f"{word}{text[:end]}".replace("\\", "")
-        if not self._is_domain(host, place, text[end : end + 2]):
+        is_domain = self._is_domain(host, place, seen, end)
+        if is_domain is None:
+            return None
+        if not is_domain:
             return _Verdict(end)
         if place.endswith("@"):
-            local = _LOCAL_BEFORE.search(place)
-            if self._to.allows_address(f"{local.group() if local else '@'}{host}"):
+            if self._is_address(host, place, text[end : end + 2]):
                 return _Verdict(end)
         else:
             run = self._run(seen, 0)
@@ -252,10 +244,18 @@ class _Scan:
                 return _Verdict(length)
         return _Verdict(end, text[:end].replace(".", "[.]"))
 
-    def _is_domain(self, host: str, place: str, after: str) -> bool:
-        """Whether clients could make a link of `host` that stands after `place`. A file's name is none, nor is a
-        number, nor a method in code.
+    def _is_address(self, host: str, place: str, after: str) -> bool:
+        """Whether `place` and `host` are an e-mail address that may stay, with nothing written on to it."""
+        local = _LOCAL_BEFORE.search(place)
+        if local is None or _has_tail(after) or "/" in _OPENING.split(place[: local.start(1)])[-1]:
+            return False
+        return self._to.allows_address(f"{local.group(1)}{host}")
+
+    def _is_domain(self, host: str, place: str, seen: _Window, end: int) -> bool | None:
+        """Whether clients could make a link of `host` that stands after `place` and before `end`. A file's name is
+        none, nor is a number, nor a method in code. None where more must be seen.
         """
+        after = seen.text[end : end + 2]
         place = place.replace("\\/", "/")
         alone = place.endswith(("//", "\\\\", "/\\"))
         labels = host.split(".")
@@ -265,12 +265,16 @@ class _Scan:
             return False  # within a path
         ending = "".join(letter for letter in labels[-1] if unicodedata.category(letter) != "Cf").strip("-_").lower()
         forced = alone or place.endswith("@") or web
-        tail = after[:1] == "/" or (after[:1] in ("?", "#", ":") and after[1:].strip(_NO_TAIL) != "")
+        tail = _has_tail(after)
         if not any(letter.isalpha() for letter in ending):
-            return len(labels) == 4 and (forced or tail) and place[-1:] != "@"
+            is_address = len(labels) >= 4 or any(letter.isalpha() for letter in host)
+            return is_address and (alone or (tail and not place.endswith("@")))
         if forced or ending in CLEAR or ending.startswith("xn--"):
             return True
-        return len(ending) > 1 and not self._in_code and (tail or len(labels) > 2)
+        if len(ending) < 2 or not (tail or len(labels) > 2):
+            return False
+        code = self._code.is_code(seen.text, waits=seen.waits)
+        return None if code is None else not code
 
     def _bracket(self, seen: _Window) -> _Verdict | None:
         """`](` of a link or an image, `]:` of a definition."""
@@ -300,7 +304,9 @@ class _Scan:
     def _looks_led(self, destination: str) -> bool:
         """Whether the word after `]:` could be a host."""
         found = re.match(rf"{_LABEL}+(?:\.{_LABEL}+)+", destination)
-        return found is not None and self._is_domain(found.group(), "", destination[found.end() : found.end() + 2])
+        if found is None:
+            return False
+        return self._is_domain(found.group(), "", _Window(destination, True, False), found.end()) is not False
 
     def _allows(self, destination: str, run: str, *, image: bool) -> bool:
         """Whether a destination may stay one, with what is written on to it, if no renderer takes it for one."""
@@ -381,9 +387,16 @@ _JUDGES: dict[str, Callable[[_Scan, _Window], _Verdict | None]] = {
 }
 
 
+def _has_tail(after: str) -> bool:
+    """Whether two characters after a host begin a path, a query, a part or a port."""
+    return after[:1] == "/" or (after[:1] in ("?", "#", ":") and after[1:].strip(_NO_TAIL) != "")
+
+
 def _goes_on(place: str) -> bool:
     """Whether `place` ends in a symbol that some renderers take for a letter of the host after it."""
     last = place[-1:]
+    if last == "`":
+        return place[-2:-1].isalnum()
     return last in ("=", "+", "$", "^", "~") or (not last.isascii() and unicodedata.category(last)[0] == "S")
 
 

@@ -132,6 +132,15 @@ TRICKS = [
     "[https://docs.example.net/guide/start](SECRET",
     "[a](https://docs.example.net/guide/start)SECRET",
     "SECRET@example.org",
+    "//support@example.org/?q=SECRET",
+    "//SECRET?support@example.org",
+    "support@example.org?body=SECRET",
+    "https://support@example.org/SECRET",
+    "SECRET=support@example.org",
+    "x_www.evil.com/SECRET",
+    "a/b_www.evil.com/SECRET",
+    "evil[.]com/x%evil.com/SECRET",
+    "/\u203bevil.com/SECRET",
     # HTML
     '<img src="https://evil.com/SECRET">',
     "<img src=https://evil.com/SECRET>",
@@ -291,3 +300,39 @@ def test_a_long_text_takes_linear_time() -> None:
         started = time.perf_counter()
         inert().whole(piece * 20_000)
         assert time.perf_counter() - started < 5, piece
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`request.user.id`",
+        "a `request.user.id` b",
+        "``request.user.id ` x``",
+        "```\nrequest.user.id/2\n```",
+        "```python\nrequest.user.id\n```\n",
+    ],
+)
+def test_names_in_code_are_no_domains(text: str) -> None:
+    assert inert().whole(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`s.evil.md",
+        "`s.evil.md\n`",
+        "`s.evil.md ``",
+        "\\`s.evil.md`",
+        "`a` s.evil.md `b`",
+        "`s.evil.md\\`",
+        "```a`b\ns.evil.md",
+        "~~~\n```\n~~~\ns.evil.md",
+        "- ```\n  a\n  ```\ns.evil.md",
+        "1. a\n   ```\ns.evil.md",
+        "> ```\ns.evil.md",
+        "```\na\n ```\ns.evil.md",
+    ],
+)
+def test_what_may_not_be_code_is_not(text: str) -> None:
+    done, broken = inert().whole(text)
+    assert (done.replace("[.]", "."), broken) == (text, 1)
