@@ -34,10 +34,11 @@ _LABEL_BEFORE = re.compile(rf"{_LABEL}{{1,253}}\Z")
 _LABELS = re.compile(rf"(?:\\?\.{_LABEL}+)+")
 _SCHEME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,63}\Z")
 _LOCAL_BEFORE = re.compile(r"(?:(?<![\w.+%'\-;:&=$,/\\])|(?<=mailto:))([\w.+%'-]{1,64}@)\Z", re.IGNORECASE)
-_OPENING = re.compile(r"[\s()\[\]<>]")
+_OPENING = re.compile(r"[\s()\[\]]")
 _SINGLE = frozenset(("http", "https", "ftp", "ftps", "ws", "wss"))
 """Schemes for which browsers take one slash, too."""
-_TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*)")
+_TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
+"""As browsers see it: whatever stands in a name belongs to it."""
 _BARE_END = re.compile(r"\s{0,8}/?>")
 _MAYBE_END = re.compile(r"\s{0,8}/?\Z")
 _POINTED = re.compile(r"<([^\s<>]*)")
@@ -330,30 +331,31 @@ class _Scan:
             could_be = len(text) == 1 or text == "</"
             return None if could_be and seen.waits else _ONE
         end = tag.end()
-        active = tag.group(1).lower() in _ACTIVE
+        active = not _ACTIVE.isdisjoint(tag.group(1).lower().split("<"))
         broken = _Verdict(1, "< ")
         if end == len(text):
             return None if seen.waits else (broken if active or seen.full else _ONE)
-        if text[end].isspace() or text[end] in "/>":
-            if _BARE_END.match(text, end):
-                return broken if active else _ONE
-            return None if seen.waits and _MAYBE_END.match(text, end) else broken
-        return self._pointed(seen, broken)
+        if _AUTOLINK.match(text, 1) or "@" in tag.group(1):
+            return self._pointed(seen, broken)
+        if _BARE_END.match(text, end):
+            return broken if active else _ONE
+        return None if seen.waits and _MAYBE_END.match(text, end) else broken
 
     def _pointed(self, seen: _Window, broken: _Verdict) -> _Verdict | None:
+        """`<https://...>` and `<user@...>`: what goes on after a space or has no end is a tag to some."""
         found = _POINTED.match(seen.text)
         assert found is not None
         if found.end() == len(seen.text):
-            return None if seen.waits else (broken if seen.full else _ONE)
+            return None if seen.waits else broken
         inside = found.group(1)
         if seen.text[found.end()] != ">":
-            return _ONE
+            return broken
         if _AUTOLINK.match(inside):
             run = self._run(seen, 1)
             if run is None:
                 return None
             return _ONE if self._allows(inside, run, image=False) else broken
-        return broken if "@" in inside and not self._to.allows_address(inside) else _ONE
+        return _ONE if self._to.allows_address(inside) else broken
 
     def _ampersand(self, seen: _Window) -> _Verdict | None:
         """`&#58;` and `&colon;`: signs that are written as something else."""
@@ -395,7 +397,7 @@ def _has_tail(after: str) -> bool:
 def _goes_on(place: str) -> bool:
     """Whether `place` ends in a symbol that some renderers take for a letter of the host after it."""
     last = place[-1:]
-    if last == "`":
+    if last in ("`", "|"):
         return place[-2:-1].isalnum()
     return last in ("=", "+", "$", "^", "~") or (not last.isascii() and unicodedata.category(last)[0] == "S")
 
