@@ -1,9 +1,9 @@
 """Links of an answer, made inert where they lead elsewhere: a client that renders `![](https://x/?q=secret)` sends it.
 
 Nothing is taken away. Of what would be a link or an image only the signs are broken by which a renderer knows it:
-`https[:]//x[.]example/?q=...`, `] (`, `] :`, `< img`, `& #58;`. That reads the same in any context, in code and in half
-a construct too, and needs no parser that would have to agree with each client's on where a construct begins. What is
-let through (`Destinations`) is left letter by letter.
+`https[:]//x[.]example/?q=...`, `] (`, `] :`, `< img`, `[&]#58;`. That reads the same in any context, in code and in
+half a construct too, and needs no parser that would have to agree with each client's on where a construct begins. What
+is let through (`Destinations`) is left letter by letter.
 
 One pass from left to right, each sign judged by at most `HOLD` characters from it on: a stream gives what the whole
 text gives, however it is cut.
@@ -146,6 +146,8 @@ class _Scan:
                 self._held = text[start:]
                 return "".join(out)
             passed = seen[: verdict.length]
+            # A bracket that is put after a `!` looks like an image's from now on, so that twice is once.
+            self._is_image |= (verdict.instead or "").startswith("[") and self._before.endswith("!")
             self._note(passed)
             self.broken += verdict.instead is not None
             out.append(passed if verdict.instead is None else verdict.instead)
@@ -269,7 +271,7 @@ class _Scan:
         tail = _has_tail(after)
         if not any(letter.isalpha() for letter in ending):
             is_address = len(labels) >= 4 or any(letter.isalpha() for letter in host)
-            return is_address and (alone or (tail and not place.endswith("@")))
+            return is_address and (alone or tail or (len(labels) == 4 and place.endswith("@")))
         if forced or ending in CLEAR or ending.startswith("xn--"):
             return True
         if len(ending) < 2 or not (tail or len(labels) > 2):
@@ -331,7 +333,7 @@ class _Scan:
             could_be = len(text) == 1 or text == "</"
             return None if could_be and seen.waits else _ONE
         end = tag.end()
-        active = not _ACTIVE.isdisjoint(tag.group(1).lower().split("<"))
+        active = _is_active(tag.group(1).lower())
         broken = _Verdict(1, "< ")
         if end == len(text):
             return None if seen.waits else (broken if active or seen.full else _ONE)
@@ -366,7 +368,7 @@ class _Scan:
         if not found.group(1):
             return None if seen.waits and found.end() == len(text) else _ONE
         meant = html.unescape(found.group())
-        return _Verdict(1, "& ") if meant != found.group() and any(map(_is_sign, meant)) else _ONE
+        return _Verdict(1, "[&]") if meant != found.group() and any(map(_is_sign, meant)) else _ONE
 
     @staticmethod
     def _run(seen: _Window, start: int) -> str | None:
@@ -387,6 +389,12 @@ _JUDGES: dict[str, Callable[[_Scan, _Window], _Verdict | None]] = {
     "<": _Scan._angle,
     "&": _Scan._ampersand,
 }
+
+
+def _is_active(name: str) -> bool:
+    """Whether a tag does something without an attribute, or would be broken within its name."""
+    parts = name.split("<")
+    return not _ACTIVE.isdisjoint(parts) or (len(parts) > 1 and ":" in name) or "](" in name or "]:" in name
 
 
 def _has_tail(after: str) -> bool:
