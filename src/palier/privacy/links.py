@@ -42,6 +42,8 @@ _TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
 _BARE_END = re.compile(r"\s{0,8}/?>")
 _MAYBE_END = re.compile(r"\s{0,8}/?\Z")
 _POINTED = re.compile(r"<([^\s<>]*)")
+_POINTED_DESTINATION = re.compile(r"<(?:(?:https?:)?//[^\s<>]*|[^\s<>/]*)>", re.IGNORECASE)
+"""What stays as it is where it is taken for a tag, too."""
 _AUTOLINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:")
 _ELEMENTS = (
     "script style iframe object embed base link meta form svg math xmp plaintext textarea title noscript noembed "
@@ -314,7 +316,9 @@ class _Scan:
     def _allows(self, destination: str, run: str, *, image: bool) -> bool:
         """Whether a destination may stay one, with what is written on to it, if no renderer takes it for one."""
         if destination.startswith("<"):
-            destination, run = destination[1:].removesuffix(">"), run[1:]
+            if not _POINTED_DESTINATION.fullmatch(destination):
+                return False
+            destination, run = destination[1:-1], run[1:]
         if not self._to.allows(destination, image=image):
             return False
         leads = destination.startswith("//") or destination[:5].lower() in ("http:", "https")
