@@ -14,7 +14,7 @@ LOADS = ("src", "srcset", "data", "poster", "background", "style", "xlink:href",
 
 _WORDS = r"(?:^|(?<=[\s*_~(\"'|>]))"
 BARE = re.compile(
-    rf"{_WORDS}(?:(?:https?|ftp)://[^\s<]+|www\.[^\s<]*\.[^\s<]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    rf"{_WORDS}(?:(?:https?|ftp)://[^\s<]+|www\.[\w-]+\.[^\s<]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
     rf"|(?:^|(?<=[\s*~(\"'|>]))(?://)?(?:[\w-]+\.)+(?:com|net|org|fr|xyz)\b[/?#:][^\s<]+",
     re.IGNORECASE,
 )
