@@ -17,7 +17,7 @@ from palier import ingest, pipeline, registry, text
 from palier.access import OWNER, Readers, Spending
 from palier.app.door import Door, open_door
 from palier.app.probing import Probed, probe
-from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
+from palier.app.wiring import DAY_S, Shared, landings_of, links_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
@@ -48,6 +48,7 @@ from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads
+from palier.privacy.lockdown import closed, lockdown_of
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
@@ -132,7 +133,17 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(retriever, encoder, door.gate, traces, traces, access.purse, fingerprints, vault=door.ledger)
+        shared = Shared(
+            retriever,
+            encoder,
+            door.gate,
+            traces,
+            traces,
+            access.purse,
+            fingerprints,
+            links=links_of(settings),
+            vault=door.ledger,
+        )
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -147,8 +158,9 @@ class Palier:
 
         Raises `ConfigurationError` naming the setting, and `DataFolderBusy` naming who holds the folder.
         """
-        settings = source if isinstance(source, Settings) else load(source)
+        settings = closed(source if isinstance(source, Settings) else load(source))
         async with AsyncExitStack() as stack:
+            stack.enter_context(lockdown_of(settings))
             folder = stack.enter_context(DataFolder.claim(settings.folder))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
@@ -231,15 +243,16 @@ class Palier:
         tier: str | None = None,
         language: str = "",
         principal: Principal = LOCAL,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Result:
         """Answer a question or a conversation; `parameters` are those of `palier.types.Parameters`.
 
-        `route` may be left out where there is only one. Raises `NotFound`, `InvalidRequest` and the tiers' errors.
+        `route` may be left out where there is only one; with `local_only` nothing of the question leaves. Raises
+        `NotFound`, `InvalidRequest` and the tiers' errors.
         """
-        return await self.answer(
-            self.request(question, route=route, tier=tier, language=language, principal=principal, **parameters)
-        )
+        asked: dict[str, Any] = {"route": route, "tier": tier, "language": language, "principal": principal}
+        return await self.answer(self.request(question, local_only=local_only, **asked, **parameters))
 
     def request(
         self,
@@ -250,6 +263,7 @@ class Palier:
         language: str = "",
         principal: Principal = LOCAL,
         stream: bool = False,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Request:
         """The request of `ask`, to be given to `answer` or `stream`."""
@@ -267,6 +281,7 @@ class Palier:
             language=language,
             created=time.time(),
             stream=stream,
+            local_only=local_only,
         )
 
     def _route_name(self, route: str | None) -> str:

@@ -12,6 +12,7 @@ from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model,
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
+from palier.privacy.links import InertLinks
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
@@ -32,6 +33,11 @@ class Shared:
     fingerprints: Fingerprints | None = None
     links: Links | None = None
     vault: Vault | None = None
+
+
+def links_of(settings: Settings) -> Links:
+    """What makes links in answers inert that neither the evidence nor `[privacy] links` has."""
+    return lambda evidence: lambda: InertLinks(settings.privacy.links, evidence)
 
 
 def landings_of(settings: Settings, route: Route, models: Mapping[str, Model]) -> tuple[Landing, ...]:

@@ -69,6 +69,7 @@ class Ask(Call, frozen=True, kw_only=True, tag="ask"):
     language: str = ""
     parameters: Parameters = Parameters()
     principal: Principal = OWNER
+    local_only: bool = False
 
 
 class Search(Call, frozen=True, kw_only=True, tag="search"):
@@ -274,6 +275,7 @@ class AdminServer:
             language=call.language,
             principal=call.principal,
             stream=True,
+            local_only=call.local_only,
             **msgspec.structs.asdict(call.parameters),
         )
         async with contextlib.aclosing(self._palier.stream(request)) as events:

@@ -102,6 +102,7 @@ def _request(
         label=_label(call, route),
         created=time.time(),
         stream=stream,
+        local_only=_local_only(call),
     )
 
 
@@ -118,6 +119,17 @@ def _label(call: Call, route: str) -> Label:
         raise InvalidRequest(
             f"the header X-Palier-Label is `{given.decode('latin-1')[:40]}`", hint=f"one of {', '.join(Label)}"
         ) from None
+
+
+def _local_only(call: Call) -> bool:
+    """Whether the header says that nothing of this request leaves; without it, the route and the settings say."""
+    given = call.headers.get(b"x-palier-local-only")
+    if given is None:
+        return False
+    word = given.decode("latin-1").strip().lower()
+    if word not in ("true", "false"):
+        raise InvalidRequest(f"the header X-Palier-Local-Only is `{word[:40]}`", hint="true or false")
+    return word == "true"
 
 
 async def embeddings(call: Call) -> Reply:

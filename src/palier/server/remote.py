@@ -130,6 +130,7 @@ class RemotePalier:
         tier: str | None = None,
         language: str = "",
         principal: Principal = OWNER,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Ask:
         """A question as `stream` takes it. The gateway checks it when it is asked."""
@@ -138,7 +139,15 @@ class RemotePalier:
             wanted = Parameters(**parameters)
         except TypeError as error:
             raise InvalidRequest(f"unknown parameter: {error}") from None
-        return Ask(messages=messages, route=route, tier=tier, language=language, parameters=wanted, principal=principal)
+        return Ask(
+            messages=messages,
+            route=route,
+            tier=tier,
+            language=language,
+            parameters=wanted,
+            principal=principal,
+            local_only=local_only,
+        )
 
     async def stream(self, request: Ask) -> AsyncGenerator[Event | Completed, None]:
         """The answer as it comes; the last event is `Completed`. Closing the iterator cancels it."""

@@ -128,6 +128,12 @@ async def test_errors_arrive_as_they_were_raised(
     assert str(there.value) == str(here.value)
 
 
+async def test_what_must_stay_at_home_is_told(gateway: RemotePalier, palier: Palier) -> None:
+    assert gateway.request("hello", local_only=True).local_only
+    assert palier.request("hello", local_only=True).local_only
+    assert not palier.request("hello").local_only
+
+
 async def test_an_unknown_parameter_is_refused_before_it_is_sent(gateway: RemotePalier) -> None:
     with pytest.raises(InvalidRequest, match="temprature"):
         await gateway.ask("hello", temprature=0.1)

@@ -223,6 +223,12 @@ async def test_an_upstream_out_of_reach_exits_4(tmp_path: Path) -> None:
     assert exit_status([Finding(check="x", status="warn", detail="")]) == 0
 
 
+async def test_local_only_passes_an_upstream_over_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALIER_LOCAL_ONLY", "1")
+    found = await look(tmp_path, "http://192.0.2.1:9/v1", on_premises=False)
+    assert (found.status, found.detail) == ("warn", "local only: nothing may leave to 192.0.2.1")
+
+
 async def test_the_key_is_sent_and_its_absence_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Upstream(default=lists(200, b'{"data": [{"id": "large"}]}')) as upstream:
         monkeypatch.delenv("CLOUD_KEY", raising=False)
