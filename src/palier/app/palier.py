@@ -26,6 +26,7 @@ from palier.config import (
 )
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.fingerprint import fingerprint
+from palier.forgetting import Forgetting, Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Encoder,
@@ -49,6 +50,7 @@ from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.stores.audits import SqliteAudits
+from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
@@ -112,7 +114,14 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(retriever, encoder, EgressGate(), traces, traces)
+        self._forgetting = Forgetting(
+            ErasableKnowledge(knowledge.database),
+            (),  # every further store that keeps something of a user, a document or a request
+            ErasableTraces(traces.database),
+            {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy},
+        )
+        self._recording = Recording(traces, self._drawn, self._forgetting)
+        shared = Shared(retriever, encoder, EgressGate(), self._recording, traces)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -176,7 +185,7 @@ class Palier:
         share = audit_share(self.settings, route)
         if not share:
             return None
-        return Sample(share, self.folder.audit_key(), self._drawn, stairs_of(landings), self.auditor.wake)
+        return Sample(share, self.folder.audit_key(), self._recording, stairs_of(landings), self.auditor.wake)
 
     def _ruled(self, name: str) -> Ruled:
         route, landings = self.settings.routes[name], self._parts[name].landings
@@ -308,6 +317,14 @@ class Palier:
     ) -> list[Document]:
         """Documents in order of id, without their text."""
         return await self._knowledge.list(collection, principal, after=after, limit=limit)
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        """Erase a user, or a document (`COLLECTION/ID`) with what was answered from it; `dry_run`: only say what.
+
+        Requests on their way are recorded without name and words. Raises `InvalidRequest`, and `StoreError` where
+        something could not be deleted: do it again, and it goes on.
+        """
+        return await self._forgetting.forget(user=user, document=document, dry_run=dry_run)
 
     # --- being well ------------------------------------------------------------------------------------------------
 

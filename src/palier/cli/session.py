@@ -14,6 +14,7 @@ from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
+    from palier.forgetting import Forgotten
     from palier.interfaces import Judgements
     from palier.policies import RouteStatus
 
@@ -62,6 +63,8 @@ class Service(Protocol):
     async def list_documents(
         self, collection: str, principal: Principal = ..., after: str = "", limit: int = 1000
     ) -> list[Document]: ...
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten: ...
 
 
 class TraceReader(Protocol):

@@ -6,6 +6,7 @@ each seam is in `palier.testing`.
 
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Destination, Gate, Ledger, Links, Redactions, Redactor, Restoring, Vault
+from palier.interfaces.erasure import Erasable, Erasure
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
@@ -20,6 +21,8 @@ __all__ = [
     "Destination",
     "Documents",
     "Encoder",
+    "Erasable",
+    "Erasure",
     "Gate",
     "Judgements",
     "Ledger",

@@ -36,7 +36,7 @@ async def rate(
     if len(comment) > MAX_COMMENT:
         raise InvalidRequest(f"a comment is at most {MAX_COMMENT} characters", param="comment")
     trace = await traces.get(id)
-    if trace is None or not (principal.admin or trace.principal == principal.name):
+    if trace is None or trace.forgotten or not (principal.admin or trace.principal == principal.name):
         raise NotFound(f"there is no trace `{id[:80]}`", hint="the `id` of an answer, or `palier traces`", param="id")
     now = time.time()
     feedback = Feedback(

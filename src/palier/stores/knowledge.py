@@ -63,6 +63,11 @@ class SqliteKnowledge:
         """
         return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers, vector_memory)
 
+    @property
+    def database(self) -> Database:
+        """The file."""
+        return self._database
+
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._database.close()

@@ -1,0 +1,60 @@
+-- :name requests_of_user
+SELECT created, id, CAST(figures AS TEXT) ->> '$.principal' = :user FROM trace
+WHERE created <= :before AND (created, id) > (:after, :after_id) ORDER BY created, id LIMIT :limit
+
+-- :name requests_on_document
+-- A passage is named `collection/document#index`: no digit more, no digit less.
+SELECT created, id, EXISTS (
+    SELECT 1 FROM json_each(CAST(figures AS TEXT), '$.evidence')
+    WHERE substr(value, 1, length(:prefix)) = :prefix AND substr(value, length(:prefix) + 1) NOT GLOB '*[^0-9]*'
+), CAST(figures AS TEXT) -> '$.answers', EXISTS (SELECT 1 FROM content WHERE trace = id) FROM trace
+WHERE created <= :before AND (created, id) > (:after, :after_id) ORDER BY created, id LIMIT :limit
+
+-- :name forgotten
+SELECT id FROM trace WHERE CAST(figures AS TEXT) ->> '$.forgotten'
+
+-- :name words
+SELECT trace, words FROM content WHERE trace IN (SELECT value FROM json_each(?)) ORDER BY trace
+
+-- :name figures
+SELECT figures FROM trace WHERE id IN (SELECT value FROM json_each(?))
+
+-- :name keep_figures
+UPDATE trace SET figures = ? WHERE id = ?
+
+-- :name contents
+DELETE FROM content WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name audit_contents
+DELETE FROM audit_content WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name drafts
+-- Their judgements go with them.
+DELETE FROM draft WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name audits
+UPDATE audit SET state = 'lost',
+    figures = CAST(json_set(CAST(figures AS TEXT), '$.state', 'lost', '$.reason', 'forgotten') AS BLOB)
+WHERE trace IN (SELECT value FROM json_each(?)) AND (CAST(figures AS TEXT) ->> '$.reason') <> 'forgotten'
+
+-- :name comments
+DELETE FROM feedback_content WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name comments_of_user
+-- Here and below: those on the user's own requests are counted, and gone, before.
+DELETE FROM feedback_content WHERE (trace, principal) IN (
+    SELECT trace, principal FROM feedback_content
+    WHERE principal = :user AND trace NOT IN (SELECT value FROM json_each(:requests)) LIMIT :limit)
+
+-- :name feedback_of_user
+-- Two users who are forgotten may have rated one answer.
+UPDATE feedback SET principal = CASE
+    WHEN EXISTS (SELECT 1 FROM feedback AS other WHERE other.trace = feedback.trace AND other.principal = 'forgotten')
+    THEN 'forgotten ' || lower(hex(randomblob(4))) ELSE 'forgotten' END
+WHERE (trace, principal) IN (
+    SELECT trace, principal FROM feedback WHERE principal = :user LIMIT :limit)
+
+-- :name judgements_of_user
+UPDATE judgement SET who = 'forgotten' WHERE (trace, tier, source) IN (
+    SELECT trace, tier, source FROM judgement
+    WHERE who = :user AND trace NOT IN (SELECT value FROM json_each(:requests)) LIMIT :limit)
