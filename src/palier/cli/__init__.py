@@ -16,6 +16,7 @@ from palier.cli import (
     audits,
     calibrate,
     feedback,
+    forget,
     ingest,
     label,
     models,
@@ -60,6 +61,7 @@ app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
 app.command()(audits.audits)
 app.command()(label.label)
+app.command()(forget.forget)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
