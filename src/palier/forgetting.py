@@ -108,13 +108,13 @@ class Forgetting:
             if erasure.before < trace.created:
                 return None
             if concerns(erasure, trace):
-                return msgspec.structs.replace(erasure, requests=(trace.id,))
+                return erasure
         return None
 
-    async def forget_late(self, erasure: Erasure) -> None:
-        """What a late request left in other stores before it was recorded."""
+    async def forget_late(self, request: str) -> None:
+        """What a late request, or its audit, left in other stores before it was recorded."""
         for store in self._stores:
-            await store.forget(erasure)
+            await store.forget(Erasure(before=time.time(), requests=(request,)))
 
 
 class Recording:
@@ -133,7 +133,7 @@ class Recording:
             await self._traces.record(trace)
             return
         await self._traces.record(nameless(trace, erasure))
-        await self._forgetting.forget_late(erasure)
+        await self._forgetting.forget_late(trace.id)
 
     async def draw(self, trace: Trace, audit: Audit) -> None:
         """As `interfaces.Audits`."""
@@ -152,7 +152,10 @@ class Recording:
 
     async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> bool:
         """As `interfaces.Audits`."""
-        return await self._audits.keep(audit, judgements)
+        kept = await self._audits.keep(audit, judgements)
+        if not kept:
+            await self._forgetting.forget_late(audit.trace)
+        return kept
 
     async def due(self, now: float, limit: int) -> list[Audit]:
         """As `interfaces.Audits`."""

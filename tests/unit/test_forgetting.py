@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,23 @@ import pytest
 
 from palier import Palier
 from palier.config import parse
-from palier.errors import InvalidRequest, NotFound
+from palier.errors import InvalidRequest, NotFound, StoreError
+from palier.forgetting import Forgetting, Recording
+from palier.privacy.ledger import Chain
+from palier.privacy.sealing import Sealer
 from palier.routing import policy as policies
 from palier.routing.calibrator import Calibrator, Feature
 from palier.routing.policy import Guarantee, Policy, PolicyTier
 from palier.routing.seen import Seen
+from palier.stores.audits import SqliteAudits
+from palier.stores.erasure import ErasableKnowledge, ErasableLedger, ErasableTraces
+from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.ledger import SqliteLedger
+from palier.stores.traces import SqliteTraces
+from palier.testing.audits import audit_of, drawn
+from palier.testing.documents import DIMENSION, ENCODER, analyse
+from palier.testing.ledger import clearance_of
+from palier.testing.traces import content_of, trace_of
 from palier.types import Document, Label, Message, Principal, Trace
 
 MARIE = Principal(name="marie-dupontel")
@@ -148,7 +161,7 @@ async def test_a_document_is_not_taken_for_one_that_begins_as_it_does(palier: Pa
 
 
 @pytest.mark.parametrize("subject", [{"user": "marie-dupontel"}, {"document": "shelf/lamp"}])
-async def test_a_request_on_its_way_does_not_bring_it_back(palier: Palier, subject: dict[str, str]) -> None:
+async def test_a_request_on_its_way_does_not_bring_it_back(palier: Palier, subject: dict[str, Any]) -> None:
     asked = asyncio.create_task(palier.ask("Wait: what does the quokkalamp cost?", principal=MARIE))
     await asyncio.sleep(0.2)
     assert not asked.done()
@@ -176,9 +189,93 @@ async def test_a_lost_audit_is_not_brought_back(palier: Palier) -> None:
 
 
 @pytest.mark.parametrize("subject", [{}, {"user": "a", "document": "b/c"}, {"document": "b"}, {"document": "/c"}])
-async def test_what_names_nothing_is_refused(palier: Palier, subject: dict[str, str]) -> None:
+async def test_what_names_nothing_is_refused(palier: Palier, subject: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         await palier.forget(**subject)
+
+
+# --- what left, and what was replaced in it
+
+
+class House:
+    """The stores and what records into them, without models."""
+
+    def __init__(self, folder: Path) -> None:
+        self.knowledge = SqliteKnowledge.open(folder / "knowledge.db", ENCODER, DIMENSION, analyse)
+        self.traces = SqliteTraces.open(folder / "traces.db")
+        self.ledger = SqliteLedger.open(folder / "ledger.db", Sealer((bytes(32),)), Chain(), payload_days=9.0)
+        self.audits = SqliteAudits(self.traces.database)
+        self.forgetting = Forgetting(
+            ErasableKnowledge(self.knowledge.database),
+            (ErasableLedger(self.ledger),),
+            ErasableTraces(self.traces.database),
+            {},
+        )
+        self.recording = Recording(self.traces, self.audits, self.forgetting)
+
+    async def leave(self, request: str) -> None:
+        """A request sends its words to a cloud, with a placeholder in them."""
+        await self.ledger.keep_map(request, 9e9, b"zebrafinch")
+        await self.ledger.enter(clearance_of(request), "cloud.example", b"zebrafinch")
+
+    async def record(self, request: str, who: str, created: float) -> None:
+        trace = trace_of(request, created, content=content_of("zebrafinch"))
+        await self.recording.record(msgspec.structs.replace(trace, principal=who))
+
+    async def sealed(self) -> dict[str, tuple[bool, bool]]:
+        """Of each entry's request: whether the bytes that left, and the map, are there."""
+        found = {}
+        for sequence in range(1, 9):
+            if (link := await self.ledger.get(sequence)) is not None:
+                name = link.entry.clearance.request
+                payload, kept = await self.ledger.payload(sequence), await self.ledger.map_of(name)
+                found[name] = (payload is not None, kept is not None)
+        return found
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    opened = House(tmp_path)
+    yield opened
+    for store in (opened.knowledge, opened.traces, opened.ledger):
+        await store.close()
+
+
+async def test_what_left_is_forgotten_and_that_it_left_is_not(house: House) -> None:
+    for name, who in (("a", "marie"), ("b", "bob")):
+        await house.leave(name)
+        await house.record(name, who, time.time())
+    await house.leave("late")  # on its way
+    before = await house.forgetting.forget(user="marie", dry_run=True)
+    found = await house.forgetting.forget(user="marie")
+    assert (before.counts, found.counts["payloads"], found.counts["maps"]) == (found.counts, 1, 1)
+    assert await house.sealed() == {"a": (False, False), "b": (True, True), "late": (True, True)}
+    await house.record("late", "marie", found.before - 1.0)
+    assert await house.sealed() == {"a": (False, False), "b": (True, True), "late": (False, False)}
+    trace = await house.traces.get("late")
+    assert trace is not None
+    assert (trace.principal, trace.content, trace.forgotten) == ("forgotten", None, True)
+
+
+async def test_an_audit_on_its_way_leaves_nothing_either(house: House) -> None:
+    await drawn(house.recording, audit_of("a"), audit_of("b"))
+    await house.forgetting.forget(user="local")
+    await house.leave("a")
+    assert not await house.recording.keep(audit_of("a"))
+    assert await house.sealed() == {"a": (False, False)}
+    await house.recording.draw(trace_of("c", content=content_of()), audit_of("c"))  # created long before
+    assert (await house.audits.count()).drawn == 0
+
+
+async def test_a_store_that_fails_leaves_the_traces_to_find_the_rest_by(house: House) -> None:
+    await house.leave("a")
+    await house.record("a", "marie", time.time())
+    await house.ledger.close()
+    with pytest.raises(StoreError):
+        await house.forgetting.forget(user="marie")
+    trace = await house.traces.get("a")
+    assert trace is not None
+    assert trace.principal == "marie"
 
 
 # --- what was fitted on them

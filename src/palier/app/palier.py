@@ -113,7 +113,6 @@ class Palier:
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         self._forgetting = Forgetting(
             ErasableKnowledge(knowledge.database),
             (),  # every further store that keeps something of a user, a document or a request
@@ -121,6 +120,9 @@ class Palier:
             {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy},
         )
         self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.auditor = Auditor(
+            self._recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of
+        )
         shared = Shared(retriever, encoder, EgressGate(), self._recording, traces)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}

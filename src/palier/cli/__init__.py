@@ -13,18 +13,20 @@ import typer
 from palier import __version__
 from palier.cli import (
     ask,
-    audits,
+    audit,
     calibrate,
     feedback,
     forget,
     ingest,
     label,
     models,
+    sample,
     search,
     serve,
     setup,
     status,
     traces,
+    vault,
 )
 
 app = typer.Typer(
@@ -59,7 +61,9 @@ app.command()(search.search)
 app.command()(search.collections)
 app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
-app.command()(audits.audits)
+app.add_typer(audit.app, name="audit")
+app.add_typer(vault.app, name="vault")
+app.command()(sample.sample)
 app.command()(label.label)
 app.command()(forget.forget)
 app.add_typer(models.app, name="models")

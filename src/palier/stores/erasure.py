@@ -16,6 +16,7 @@ import msgspec
 
 from palier.interfaces import Erasure
 from palier.stores.documents import delete_documents, find_collection
+from palier.stores.ledger import SqliteLedger
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
 from palier.types import Trace, TraceContent
@@ -143,6 +144,21 @@ class ErasableKnowledge:
         """See `interfaces.Erasable`."""
         if erasure.document:
             await self._database.rewrite()
+
+
+class ErasableLedger:
+    """`interfaces.Erasable`: payloads that left, and the vault's maps. Entries stay: chained, and without words."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self._ledger = ledger
+
+    async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
+        """See `interfaces.Erasable`."""
+        return await self._ledger.forget(erasure.requests, dry_run=dry_run)
+
+    async def scrub(self, erasure: Erasure) -> None:
+        """See `interfaces.Erasable`. What was there was sealed: overwriting it is enough."""
+        await self._ledger.scrub()
 
 
 def _passages(connection: apsw.Connection, erasure: Erasure) -> int | None:
