@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from palier import ingest, pipeline, registry, text
-from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
+from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
@@ -26,7 +26,7 @@ from palier.config import (
 )
 from palier.errors import InvalidRequest, NotFound, PalierError
 from palier.fingerprint import fingerprint
-from palier.forgetting import Forgetting, Forgotten, Recording
+from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Encoder,
@@ -46,14 +46,15 @@ from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
+from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.stores.audits import SqliteAudits
-from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
 from palier.watching import Watch
@@ -100,12 +101,14 @@ class Palier:
         retriever: Retriever,
         workers: ProcessWorkers,
         models: Mapping[str, Model],
+        fingerprints: Fingerprints,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self.folder = folder
         self.traces = traces
         self.encoder = encoder
+        self._fingerprints = fingerprints
         self.models = models
         self.key = folder.access_key()
         self._knowledge = knowledge
@@ -113,17 +116,12 @@ class Palier:
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self._forgetting = Forgetting(
-            ErasableKnowledge(knowledge.database),
-            (),  # every further store that keeps something of a user, a document or a request
-            ErasableTraces(traces.database),
-            {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy},
-        )
+        self._forgetting = forgetting_of(settings, knowledge, traces)
         self._recording = Recording(traces, self._drawn, self._forgetting)
         self.auditor = Auditor(
             self._recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of
         )
-        shared = Shared(retriever, encoder, EgressGate(), self._recording, traces)
+        shared = Shared(retriever, encoder, EgressGate(), self._recording, traces, fingerprints)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -143,6 +141,7 @@ class Palier:
             folder = stack.enter_context(DataFolder.claim(settings.folder))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
+            marker = FingerprintMarker(folder.fingerprint_key())
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
             knowledge = SqliteKnowledge.open(
                 folder.knowledge,
@@ -151,10 +150,12 @@ class Palier:
                 text.terms,
                 workers=workers.batch,
                 vector_memory=settings.store.vector_memory_mb * 2**20,
+                marker=marker,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
+            fingerprints = await _known(marker, knowledge, traces, workers)
             connector = HttpConnector(settings.networks.on_premises)
             stack.push_async_callback(connector.close)
             resources = Resources(connector, encoder, workers, folder.path, settings.path)
@@ -172,6 +173,7 @@ class Palier:
                 retriever=HybridRetriever(knowledge, encoder),
                 workers=workers,
                 models=models,
+                fingerprints=fingerprints,
             )
             stack.push_async_callback(palier.auditor.stop)
             await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
@@ -331,12 +333,13 @@ class Palier:
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
-        """Start the workers and the embedded engines and load the stemmers: the first question finds them ready.
+        """Start workers and embedded engines, load stemmers and marks: the first question finds them ready.
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
         """
         self.workers.start()
         await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
+        await self._fingerprints.warm()
         starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
         outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):
@@ -382,6 +385,17 @@ async def _expire(traces: Traces) -> None:
         except PalierError as error:
             log.warning("what is past its retention could not be deleted: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def _known(
+    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
+) -> Fingerprints:
+    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
+    if filled := await knowledge.marks.fill():
+        log.info("%d documents are known again from now on", filled)
+    answers = SqliteAnswerMarks(traces.database)
+    await answers.look()
+    return Fingerprints(marker, knowledge.marks, answers, workers)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from palier import pipeline, text
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, tier_name
 from palier.fingerprint import fingerprint
-from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Retriever, Traces, Vault
+from palier.forgetting import Forgetting
+from palier.interfaces import Answers, Destination, Encoder, Erasable, Gate, Links, Model, Retriever, Traces, Vault
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
+from palier.privacy.fingerprints import Fingerprints
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
+from palier.stores.erasure import ErasableKnowledge, ErasableTraces
+from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.traces import SqliteTraces
 
 DAY_S = 86_400.0
 
@@ -27,8 +32,17 @@ class Shared:
     gate: Gate
     traces: Traces
     answers: Answers
+    fingerprints: Fingerprints
     links: Links | None = None
     vault: Vault | None = None
+
+
+def forgetting_of(
+    settings: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, *others: Erasable
+) -> Forgetting:
+    """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
+    named = {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy}
+    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named)
 
 
 def landings_of(settings: Settings, route: Route, models: Mapping[str, Model]) -> tuple[Landing, ...]:
@@ -62,6 +76,8 @@ def parts_of(
         tool_label=route.tool_label,
         links=shared.links,
         vault=shared.vault,
+        fingerprints=shared.fingerprints,
+        sticky=route.sticky,
     )
 
 

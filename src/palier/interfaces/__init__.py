@@ -5,7 +5,21 @@ each seam is in `palier.testing`.
 """
 
 from palier.interfaces.deciding import Confidence, Decide, Rule
-from palier.interfaces.door import Admission, Destination, Gate, Ledger, Links, Redactions, Redactor, Restoring, Vault
+from palier.interfaces.door import (
+    Admission,
+    Destination,
+    Gate,
+    Ledger,
+    Links,
+    Marker,
+    MarkNumbers,
+    Marks,
+    Redactions,
+    Redactor,
+    Restoring,
+    Turns,
+    Vault,
+)
 from palier.interfaces.erasure import Erasable, Erasure
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
@@ -34,6 +48,9 @@ __all__ = [
     "Ledger",
     "Link",
     "Links",
+    "MarkNumbers",
+    "Marker",
+    "Marks",
     "Model",
     "PassageIndex",
     "Ratings",
@@ -47,6 +64,7 @@ __all__ = [
     "Sealing",
     "Startable",
     "Traces",
+    "Turns",
     "Vault",
     "Vectors",
     "Watched",

@@ -20,9 +20,11 @@ from palier.errors import PalierError
 from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Links, Retriever, Traces, Vault
 from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
-from palier.pipeline.journey import Journey, digest
+from palier.pipeline.journey import Journey
+from palier.pipeline.known import carried, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
+from palier.privacy.fingerprints import Fingerprints
 from palier.types import Completed, Event, Hit, Label, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
@@ -60,6 +62,10 @@ class Parts:
     """What makes links in answers inert; None: they stay as they are."""
     vault: Vault | None = None
     """Where what was replaced in prompts is kept."""
+    fingerprints: Fingerprints | None = None
+    """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
+    sticky: bool = False
+    """Whether a conversation keeps the label of the evidence it saw."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -117,17 +123,14 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     finally:
         if journey.replaced and parts.vault and parts.keep_content:
             await parts.vault.keep_map(request.id, journey.expires, journey.replacements())
-        if parts.sample and place is not None and journey.auditable:
-            await parts.sample.keep(journey, place)
-        else:
-            await parts.traces.record(journey.trace())
+        await _record(journey, parts, place)
     assert journey.result is not None
     yield Completed(result=journey.result)
 
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
-    journey.carry(await _carried(journey.request, parts))
+    await carried(journey, parts)
     request = journey.request
     language = request.language or (parts.detect(request.question) if _minds_language(request, parts) else "")
     passages: tuple[Hit, ...] = ()
@@ -158,10 +161,15 @@ def _minds_language(request: Request, parts: Parts) -> bool:
     return bool(parts.collections) or any(landing.model.card.languages for landing in parts.landings)
 
 
-async def _carried(request: Request, parts: Parts) -> Label:
-    """The label of palier's own answers among the turns of the conversation: an answer carries that of its evidence."""
-    said = [digest(message.content) for message in request.messages if message.role == "assistant" and message.content]
-    return await parts.answers.label_of(said) if said else Label.PUBLIC
+async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
+    """Keep what happened, whatever becomes of the rest."""
+    try:
+        await remember(journey, parts)
+    finally:
+        if parts.sample and place is not None and journey.auditable:
+            await parts.sample.keep(journey, place)
+        else:
+            await parts.traces.record(journey.trace())
 
 
 def _before(request: Request) -> str:

@@ -35,12 +35,16 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document ready to be written: for each passage a row of `vectors`, and in `terms` how often each one stands."""
+    """A document ready to be written: for each passage a row of `vectors`, and in `terms` how often each one stands.
+
+    `marks` are those of its text, with the name of who made them; None where nobody does.
+    """
 
     document: Document
     passages: Sequence[Passage]
     vectors: Vectors
     terms: Sequence[Mapping[str, int]]
+    marks: tuple[str, bytes] | None = None
 
 
 def find_collection(connection: apsw.Connection, name: str) -> Collection | None:
@@ -120,6 +124,8 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
         "text": document.text,
     }
     number = connection.execute(sql["insert_document"], row).get
+    if prepared.marks:
+        connection.execute(sql["insert_mark"], (number, *prepared.marks))
     for passage, vector, terms in zip(prepared.passages, prepared.vectors, prepared.terms, strict=True):
         values = (number, audience, passage.index, passage.heading, passage.start, passage.end, passage.text)
         row_id = connection.execute(sql["insert_passage"], values).get
@@ -134,7 +140,7 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
 
 
 def _remove(connection: apsw.Connection, collection: Collection, document: str) -> bool:
-    """Take a document away with its passages, vectors, terms, and its audience if it was the last of it."""
+    """Take a document away with its passages, vectors, terms and marks, and its audience if it was the last of it."""
     sql = statements("knowledge")
     row = connection.execute(sql["find_document"], (collection.id, document)).fetchone()
     if row is None:

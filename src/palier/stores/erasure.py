@@ -38,7 +38,9 @@ def nameless(trace: Trace, erasure: Erasure) -> Trace:
     """Its figures, without what names the user or the document, and without words."""
     prefix = prefix_of(erasure)
     # An error begins with its kind; what comes after may repeat what was asked.
-    kept = msgspec.structs.replace(trace, answers=(), error=trace.error.partition(":")[0], forgotten=True, content=None)
+    kept = msgspec.structs.replace(
+        trace, answers=(), error=trace.error.partition(":")[0], forgotten=True, content=None, marked=None
+    )
     if erasure.user:
         return msgspec.structs.replace(kept, principal=NOBODY, evidence=())
     return msgspec.structs.replace(kept, evidence=tuple(key for key in trace.evidence if not is_of(key, prefix)))
@@ -227,7 +229,7 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
         connection.execute(sql["keep_figures"], (msgspec.json.encode(nameless(trace, erasure)), trace.id))
     changed = {
         name: _changed(connection, sql[name], (named,))
-        for name in ("contents", "comments", "audits", "audit_contents", "drafts")
+        for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns")
     }
     return {"requests": len(traces), **{kind: changed[kind] for kind in ("contents", "comments", "audits")}}
 

@@ -24,7 +24,7 @@ from palier.stores.traces import SqliteTraces
 from palier.testing.audits import done_of, drawn, judgement_of
 from palier.testing.documents import DIMENSION, ENCODER, analyse, entry
 from palier.testing.traces import CREATED, content_of, trace_of
-from palier.types import Label, Message, Trace
+from palier.types import Label, Marked, Message, Trace
 
 USER = Erasure(user="zorglub", before=CREATED + 1e6)
 DOCUMENT = Erasure(collection="docs", document="zorglub.md", before=CREATED + 1e6)
@@ -138,6 +138,22 @@ async def test_what_an_audit_kept_goes_with_its_request(traces, tmp_path):
     assert (await traces.get("a")).evidence == ("docs/b.md#1",)
     assert not await audits.keep(done_of("a"))
     assert (await audits.count()).lost == 1
+
+
+async def test_an_answer_is_no_longer_known_by_its_parts(traces):
+    for name, who in (("a", "zorglub"), ("b", "bob")):
+        marked = Marked(marks=name.encode() * 8, turns=(name.encode() * 16,), expires=9e9)
+        trace = msgspec.structs.replace(asked(name, who, "x"), marked=marked, answers=(name,))
+        await traces.record(trace)
+        late = erasing.nameless(trace, USER)
+        assert (late.marked, late.answers, late.content) == (None, (), None)
+    await forget(traces, USER)
+
+    def left(connection):
+        return [connection.execute(f"SELECT group_concat(trace) FROM {name}").get for name in ("answer_mark", "turn")]
+
+    assert await traces.database.read(left) == ["b", "b"]
+    assert await traces.label_of(["a"]) == trace.label  # as a whole it is: whoever still has it shall not send it out
 
 
 async def test_a_conversation_is_followed_to_its_end(traces):

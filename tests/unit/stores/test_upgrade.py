@@ -8,6 +8,7 @@ import pytest
 from palier.stores.knowledge import KNOWLEDGE, SqliteKnowledge
 from palier.stores.schema import migrations, open_reader
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
+from palier.types import Label
 
 TERMS = ["fibre", "prix", "panne"]
 DOCUMENTS = [
@@ -79,6 +80,13 @@ async def test_a_file_of_version_1_is_found_in_as_one_of_today(stores):
                 expected = {hit.key: hit.bm25 for hit in await new.by_terms(names, terms, 10, principal)}
                 assert {hit.key: hit.bm25 for hit in await old.by_terms(names, terms, 10, principal)} == expected
     assert len(await old.by_vector(["offres"], vectors_of([1.0])[0], 10, ADMIN)) == 3
+
+
+async def test_documents_of_version_1_are_known_again(stores):
+    old, new = stores
+    for store in stores:
+        await store.marks.fill()
+    assert old.marks.highest is new.marks.highest is Label.CONFIDENTIAL
 
 
 async def test_a_file_of_version_1_goes_on_as_one_of_today(stores, tmp_path):

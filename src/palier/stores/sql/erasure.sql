@@ -37,6 +37,12 @@ UPDATE audit SET state = 'lost',
     figures = CAST(json_set(CAST(figures AS TEXT), '$.state', 'lost', '$.reason', 'forgotten') AS BLOB)
 WHERE trace IN (SELECT value FROM json_each(?)) AND (CAST(figures AS TEXT) ->> '$.reason') <> 'forgotten'
 
+-- :name marks
+DELETE FROM answer_mark WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name turns
+DELETE FROM turn WHERE trace IN (SELECT value FROM json_each(?))
+
 -- :name comments
 DELETE FROM feedback_content WHERE trace IN (SELECT value FROM json_each(?))
 
