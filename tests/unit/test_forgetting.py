@@ -103,6 +103,8 @@ async def test_nothing_of_a_user_stays_in_any_file(palier: Palier) -> None:
         "comments": 1,
         "feedback": 1,
         "judgements": 0,
+        "payloads": 0,
+        "maps": 0,
     }
     left = _files(palier.folder.path)
     assert b"zebrafinch" not in left

@@ -9,11 +9,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from palier import ingest, pipeline, registry, text
+from palier.app.door import Door, known_again, open_door
 from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
@@ -44,17 +45,17 @@ from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
-from palier.privacy.connector import HttpConnector
-from palier.privacy.egress import EgressGate
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
+from palier.privacy.heads import Heads
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.stores.audits import SqliteAudits
+from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
-from palier.stores.marks import SqliteAnswerMarks
+from palier.stores.ledger import SqliteLedger
 from palier.stores.traces import SqliteTraces
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
 from palier.watching import Watch
@@ -82,6 +83,9 @@ class Palier:
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
     feedback: Ratings
+    ledger: SqliteLedger
+    """What left."""
+    heads: Heads
     auditor: Auditor
     """Completes what is drawn: `start` it in a process that stays, or `await auditor.complete()`."""
     workers: ProcessWorkers
@@ -102,6 +106,7 @@ class Palier:
         workers: ProcessWorkers,
         models: Mapping[str, Model],
         fingerprints: Fingerprints,
+        door: Door,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
@@ -110,18 +115,20 @@ class Palier:
         self.encoder = encoder
         self._fingerprints = fingerprints
         self.models = models
+        self.ledger = door.ledger
+        self.heads = door.heads
         self.key = folder.access_key()
         self._knowledge = knowledge
         self._retriever = retriever
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self._forgetting = forgetting_of(settings, knowledge, traces)
+        self._forgetting = forgetting_of(settings, knowledge, traces, ErasableLedger(door.ledger))
         self._recording = Recording(traces, self._drawn, self._forgetting)
         self.auditor = Auditor(
             self._recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of
         )
-        shared = Shared(retriever, encoder, EgressGate(), self._recording, traces, fingerprints)
+        shared = Shared(retriever, encoder, door.gate, self._recording, traces, fingerprints, vault=door.ledger)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -155,11 +162,10 @@ class Palier:
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
-            fingerprints = await _known(marker, knowledge, traces, workers)
-            connector = HttpConnector(settings.networks.on_premises)
-            stack.push_async_callback(connector.close)
-            resources = Resources(connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces), name="palier-expire"))
+            fingerprints = await known_again(marker, knowledge, traces, workers)
+            door = await open_door(settings, folder, stack)
+            resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
+            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces, door.ledger), name="palier-expire"))
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -174,7 +180,9 @@ class Palier:
                 workers=workers,
                 models=models,
                 fingerprints=fingerprints,
+                door=door,
             )
+            door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
             await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
             for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
@@ -377,25 +385,21 @@ def _check_readable(messages: Sequence[Message]) -> None:
         ) from None
 
 
-async def _expire(traces: Traces) -> None:
+class Expiring(Protocol):
+    """What holds words for a time."""
+
+    async def expire(self, now: float) -> int: ...
+
+
+async def _expire(*stores: Expiring) -> None:
     """Forget what is past its retention, now and every hour. A store that fails is logged and tried again."""
     while True:
-        try:
-            await traces.expire(time.time())
-        except PalierError as error:
-            log.warning("what is past its retention could not be deleted: %s", error)
+        for store in stores:
+            try:
+                await store.expire(time.time())
+            except PalierError as error:
+                log.warning("what is past its retention could not be deleted: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
-
-
-async def _known(
-    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
-) -> Fingerprints:
-    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
-    if filled := await knowledge.marks.fill():
-        log.info("%d documents are known again from now on", filled)
-    answers = SqliteAnswerMarks(traces.database)
-    await answers.look()
-    return Fingerprints(marker, knowledge.marks, answers, workers)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

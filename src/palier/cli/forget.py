@@ -31,6 +31,8 @@ KINDS = {
     "comments": "comments",
     "feedback": "ratings lose the name; they stay",
     "judgements": "judgements lose the name; they stay",
+    "payloads": "payloads of the ledger; its entries stay",
+    "maps": "maps of what was replaced in prompts",
 }
 
 
