@@ -7,6 +7,7 @@ oldest, a slice a commit: one that quotes an earlier answer is found by that ans
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -62,7 +63,7 @@ def prefix_of(erasure: Erasure) -> str:
 
 def is_of(key: str, prefix: str) -> bool:
     """Whether a passage is of the document of `prefix`; a document may be called as another and `#`."""
-    return key.startswith(prefix) and key[len(prefix) :].isdecimal()
+    return key.startswith(prefix) and re.fullmatch("[0-9]+", key[len(prefix) :]) is not None
 
 
 class ErasableTraces:
@@ -184,18 +185,41 @@ def _page(
 ) -> tuple[tuple[float, str] | None, list[str]]:
     """Where the next page begins (None: this was the last), and the requests of this one, oldest first."""
     values = {"before": erasure.before, "after": after[0], "after_id": after[1], "limit": PAGE}
+    rows = [_Row(*row) for row in connection.execute(statements("erasure")["page"], values)]
     if erasure.user:
-        sql = statements("erasure")["requests_of_user"]
-        rows: list[Any] = connection.execute(sql, {**values, "user": erasure.user}).fetchall()
-        found: list[str] = [row[1] for row in rows if row[2]]
+        found = [row.id for row in rows if row.named.principal == erasure.user]
     else:
-        sql = statements("erasure")["requests_on_document"]
-        rows = connection.execute(sql, {**values, "prefix": prefix_of(erasure)}).fetchall()
-        found = _built_on(connection, rows, answers, digest)
-    return ((rows[-1][0], rows[-1][1]) if len(rows) == PAGE else None), found
+        found = _built_on(connection, rows, prefix_of(erasure), answers, digest)
+    return ((rows[-1].created, rows[-1].id) if len(rows) == PAGE else None), found
 
 
-def _built_on(connection: apsw.Connection, rows: Sequence[Any], answers: set[str], digest: Digest) -> list[str]:
+class _Named(msgspec.Struct, array_like=True):
+    """What of a trace's figures names anything."""
+
+    principal: str
+    evidence: tuple[str, ...]
+    answers: tuple[str, ...] | None
+    """None in one of an earlier version."""
+
+
+class _Row:
+    """A trace as it is looked at; `kept`: with its words."""
+
+    __slots__ = ("created", "id", "kept", "named")
+
+    def __init__(self, created: float, id: str, named: str, kept: int) -> None:
+        self.created = created
+        self.id = id
+        self.named = _named.decode(named)
+        self.kept = bool(kept)
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def _built_on(
+    connection: apsw.Connection, rows: Sequence[_Row], prefix: str, answers: set[str], digest: Digest
+) -> list[str]:
     """Of `rows`, oldest first, those that were found with the document or quote an answer that is among `answers`.
 
     What they answered is added there: a conversation comes back whole with every turn.
@@ -203,16 +227,17 @@ def _built_on(connection: apsw.Connection, rows: Sequence[Any], answers: set[str
     found = []
     for start in range(0, len(rows), WORDS):
         some = rows[start : start + WORDS]
-        some_found = any(hit for _, _, hit, _, _ in some)
-        worth = [name for _, name, _, _, kept in some if kept and (answers or some_found)]
+        hits = {row.id for row in some if any(is_of(key, prefix) for key in row.named.evidence)}
+        worth = [row.id for row in some if row.kept and (answers or hits)]
         words = dict(connection.execute(statements("erasure")["words"], (_json(worth),))) if worth else {}
-        for _, name, hit, told, _ in some:
-            content = msgspec.json.decode(words[name], type=TraceContent) if name in words else None
+        for row in some:
+            content = msgspec.json.decode(words[row.id], type=TraceContent) if row.id in words else None
             turns = content.messages if content and answers else ()
-            if not hit and not any(turn.role == "assistant" and digest(turn.content) in answers for turn in turns):
+            quotes = any(turn.role == "assistant" and digest(turn.content) in answers for turn in turns)
+            if row.id not in hits and not quotes:
                 continue
-            found.append(name)
-            answers.update(msgspec.json.decode(told or b"[]"))
+            found.append(row.id)
+            answers.update(row.named.answers or ())
             if content:
                 answers.update(digest(text) for text in (content.answer, *content.drafts.values()) if text)
     return found
@@ -225,13 +250,14 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
     """Take the words and the names of some requests, all or none."""
     sql, named = statements("erasure"), _json(ids)
     traces = [msgspec.json.decode(figures, type=Trace) for (figures,) in connection.execute(sql["figures"], (named,))]
-    for trace in traces:
+    named_yet = [trace for trace in traces if nameless(trace, erasure) != trace]
+    for trace in named_yet:
         connection.execute(sql["keep_figures"], (msgspec.json.encode(nameless(trace, erasure)), trace.id))
     changed = {
         name: _changed(connection, sql[name], (named,))
         for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns")
     }
-    return {"requests": len(traces), **{kind: changed[kind] for kind in ("contents", "comments", "audits")}}
+    return {"requests": len(named_yet), **{kind: changed[kind] for kind in ("contents", "comments", "audits")}}
 
 
 def _unsay(erasure: Erasure, kind: str, limit: int, connection: apsw.Connection) -> int:

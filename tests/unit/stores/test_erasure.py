@@ -111,6 +111,17 @@ async def test_what_was_asked_later_stays(traces):
     assert (await traces.get("later")).content is not None
 
 
+async def test_a_trace_of_an_earlier_version_is_forgotten_too(traces):
+    await traces.record(asked("old", "zorglub", "x", evidence=("docs/zorglub.md#0",)))
+    older = "json_remove(CAST(figures AS TEXT), '$.answers', '$.forgotten', '$.marked')"
+    await traces.database.write(lambda c: c.execute(f"UPDATE trace SET figures = CAST({older} AS BLOB)"))
+    store = ErasableTraces(traces.database)
+    assert await store.requests(DOCUMENT, digest) == await store.requests(USER, digest) == ("old",)
+    assert await store.forgotten() == ()
+    await forget(traces, USER)
+    assert await store.forgotten() == ("old",)
+
+
 async def test_names_go_wherever_they_stand(traces):
     audits, feedback = SqliteAudits(traces.database), SqliteFeedback(traces.database)
     await drawn(audits, done_of("a"), done_of("b"))

@@ -1,13 +1,8 @@
--- :name requests_of_user
-SELECT created, id, CAST(figures AS TEXT) ->> '$.principal' = :user FROM trace
-WHERE created <= :before AND (created, id) > (:after, :after_id) ORDER BY created, id LIMIT :limit
-
--- :name requests_on_document
--- A passage is named `collection/document#index`: no digit more, no digit less.
-SELECT created, id, EXISTS (
-    SELECT 1 FROM json_each(CAST(figures AS TEXT), '$.evidence')
-    WHERE substr(value, 1, length(:prefix)) = :prefix AND substr(value, length(:prefix) + 1) NOT GLOB '*[^0-9]*'
-), CAST(figures AS TEXT) -> '$.answers', EXISTS (SELECT 1 FROM content WHERE trace = id) FROM trace
+-- :name page
+-- What is looked for is compared in Python: a name may hold any character, and SQLite's functions end at some.
+SELECT created, id, json_array(
+    CAST(figures AS TEXT) -> '$.principal', CAST(figures AS TEXT) -> '$.evidence', CAST(figures AS TEXT) -> '$.answers'
+), EXISTS (SELECT 1 FROM content WHERE trace = id) FROM trace
 WHERE created <= :before AND (created, id) > (:after, :after_id) ORDER BY created, id LIMIT :limit
 
 -- :name forgotten
