@@ -23,16 +23,14 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 KINDS = {
-    "documents": "documents",
-    "passages": "passages, with their vectors and terms",
-    "requests": "requests lose what names {whom}; their figures stay",
-    "contents": "of them still had their words",
-    "audits": "audited requests can no longer be judged, nor fitted on",
-    "comments": "comments",
-    "feedback": "ratings lose the name; they stay",
-    "judgements": "judgements lose the name; they stay",
-    "payloads": "payloads of the ledger; its entries stay",
-    "maps": "maps of what was replaced in prompts",
+    "passages": "with their vectors and terms",
+    "requests": "without what names {whom}; their figures stay",
+    "contents": "the words of those requests",
+    "audits": "no longer judged, nor fitted on",
+    "feedback": "without the name; the ratings stay",
+    "judgements": "without the name; they stay",
+    "payloads": "what left, as it was kept; the ledger's entries stay",
+    "maps": "what was replaced in prompts",
 }
 
 
@@ -80,8 +78,8 @@ def _lines(found: Forgotten) -> Iterator[str]:
         yield f"nothing is kept of {whom}"
     for kind, count in found.counts.items():
         if count:
-            words = KINDS.get(kind, kind.replace("_", " "))
-            yield f"{count:>8} {words.format(whom='the user' if found.user else 'the document')}"
+            meaning = KINDS.get(kind, "").format(whom="the user" if found.user else "the document")
+            yield f"  {kind:<10} {count:>6}  {meaning}".rstrip()
     for artefact in found.artefacts:
         yield _learnt(artefact, found.counts.get("requests", 0))
 
