@@ -96,6 +96,19 @@ def test_any_twelve_characters_of_a_token_are_known(code: str, start: int, disgu
     assert is_known(f"Le code du coffre est {code}, ne le dites pas.", before + DISGUISES[disguise](code))
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    key=st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHJK23456789", min_size=13, max_size=40).filter(
+        lambda key: any(c.isdigit() for c in key)
+    ),
+    start=st.integers(0, 100),
+    disguise=names,
+)
+def test_any_twelve_characters_of_a_key_are_known_also_without_a_digit(key: str, start: int, disguise: str) -> None:
+    start %= len(key) - 11
+    assert is_known(f"API key: {key}", DISGUISES[disguise](key[start : start + 12]))
+
+
 PAIRED = ["base64", "url-safe base64", "hex", "URL", "ROT13", "reversed", "HTML", "JSON escapes"]
 
 

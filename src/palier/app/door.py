@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from palier.config import Settings
-from palier.jobs.pool import ProcessWorkers
 from palier.privacy.connector import HttpConnector
 from palier.privacy.egress import EgressGate
-from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads, sinks
 from palier.privacy.keys import KeySource
 from palier.privacy.ledger import Chain
 from palier.privacy.sealing import Sealer
 from palier.stores.folder import DataFolder
-from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
-from palier.stores.marks import SqliteAnswerMarks
-from palier.stores.traces import SqliteTraces
 from palier.types import Clearance
-
-log = logging.getLogger("palier")
 
 _CONNECT_S, _ANSWER_S, _WEBHOOK_S = 5.0, 10.0, 15.0
 """How long the webhook of heads may take: to connect, to answer, in all."""
@@ -62,14 +54,3 @@ async def open_door(settings: Settings, folder: DataFolder, stack: AsyncExitStac
     heads = Heads(ledger, sinks(settings.ledger, settings.path, post), settings.ledger.heads_every_s)
     stack.push_async_callback(heads.stop)  # before the connector is closed: the last head goes out
     return Door(ledger, connector, EgressGate(), heads)
-
-
-async def known_again(
-    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
-) -> Fingerprints:
-    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
-    if filled := await knowledge.marks.fill():
-        log.info("%d documents are known again from now on", filled)
-    answers = SqliteAnswerMarks(traces.database)
-    await answers.look()
-    return Fingerprints(marker, knowledge.marks, answers, workers)

@@ -9,12 +9,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from palier import ingest, pipeline, registry, text
-from palier.app.door import Door, known_again, open_door
+from palier.access import OWNER, Readers, Spending
+from palier.app.door import Door, open_door
+from palier.app.probing import Probed, probe
 from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
@@ -25,7 +27,7 @@ from palier.config import (
     label_source,
     load,
 )
-from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.errors import InvalidRequest, NotFound
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
@@ -40,7 +42,7 @@ from palier.interfaces import (
     Traces,
 )
 from palier.jobs.pool import ProcessWorkers
-from palier.pipeline import feedback
+from palier.pipeline import feedback, reading
 from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
@@ -50,20 +52,22 @@ from palier.privacy.heads import Heads
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
+from palier.stores.access import SqliteAccess
 from palier.stores.audits import SqliteAudits
 from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
-from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
+from palier.stores.upkeep import expire, keep_spent
+from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result, Trace
 from palier.watching import Watch
 
 T = TypeVar("T")
 
-LOCAL = Principal(name="local", admin=True)
-EXPIRE_EVERY_S = 3_600.0
+LOCAL = OWNER
 
 log = logging.getLogger("palier")
 
@@ -79,6 +83,8 @@ class Palier:
     settings: Settings
     folder: DataFolder
     encoder: Encoder
+    access: SqliteAccess
+    """Keys, groups, and what keys spent."""
     traces: Traces
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
@@ -99,23 +105,26 @@ class Palier:
         settings: Settings,
         *,
         folder: DataFolder,
+        access: SqliteAccess,
         knowledge: SqliteKnowledge,
         traces: SqliteTraces,
         encoder: Encoder,
         retriever: Retriever,
         workers: ProcessWorkers,
         models: Mapping[str, Model],
-        fingerprints: Fingerprints,
         door: Door,
+        fingerprints: Fingerprints,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self.folder = folder
+        self.access = access
         self.traces = traces
-        self.encoder = encoder
         self._fingerprints = fingerprints
+        self.encoder = encoder
         self.models = models
         self.ledger = door.ledger
+        self._connector = door.connector
         self.heads = door.heads
         self.key = folder.access_key()
         self._knowledge = knowledge
@@ -124,11 +133,9 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self._forgetting = forgetting_of(settings, knowledge, traces, ErasableLedger(door.ledger))
-        self._recording = Recording(traces, self._drawn, self._forgetting)
-        self.auditor = Auditor(
-            self._recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of
-        )
-        shared = Shared(retriever, encoder, door.gate, self._recording, traces, fingerprints, vault=door.ledger)
+        recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
+        shared = Shared(retriever, encoder, door.gate, recording, traces, access.purse, fingerprints, vault=door.ledger)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -150,6 +157,9 @@ class Palier:
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
+            access = await SqliteAccess.open(folder.access)
+            stack.push_async_callback(access.close)
+            stack.push_async_callback(_cancel, asyncio.create_task(keep_spent(access.purse), name="palier-spent"))
             knowledge = SqliteKnowledge.open(
                 folder.knowledge,
                 encoder.name,
@@ -157,15 +167,16 @@ class Palier:
                 text.terms,
                 workers=workers.batch,
                 vector_memory=settings.store.vector_memory_mb * 2**20,
+                resolve=access.directory.resolve,
                 marker=marker,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
-            fingerprints = await known_again(marker, knowledge, traces, workers)
+            fingerprints = await _known(marker, knowledge, traces, workers)
             door = await open_door(settings, folder, stack)
             resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces, door.ledger), name="palier-expire"))
+            stack.push_async_callback(_cancel, asyncio.create_task(expire(traces, door.ledger), name="palier-expire"))
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -173,14 +184,15 @@ class Palier:
             palier = cls(
                 settings,
                 folder=folder,
+                access=access,
                 knowledge=knowledge,
                 traces=traces,
                 encoder=encoder,
                 retriever=HybridRetriever(knowledge, encoder),
                 workers=workers,
                 models=models,
-                fingerprints=fingerprints,
                 door=door,
+                fingerprints=fingerprints,
             )
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
@@ -288,7 +300,10 @@ class Palier:
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
 
     async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`."""
+        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`.
+
+        Raises `NotFound` also for an answer that is not this principal's to judge.
+        """
         store = self.settings.store
         return await feedback.rate(
             id,
@@ -296,8 +311,17 @@ class Palier:
             traces=self.traces,
             ratings=self.feedback,
             keep_s=store.retention_days * DAY_S if store.record_content else None,
+            reviews=lambda trace: reading.reviews(trace, principal, self._knowledge.standing),
             **said,
         )
+
+    async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
+        """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""
+        return await reading.read_trace(id, principal, self.traces, self._knowledge.standing)
+
+    async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
+        """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
+        return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
 
     # --- knowing ---------------------------------------------------------------------------------------------------
 
@@ -312,23 +336,39 @@ class Palier:
         """One {name, documents, passages, encoder, dimension} a collection."""
         return await self._knowledge.collections(principal)
 
-    async def put_documents(self, documents: Sequence[Document]) -> None:
-        """Cut, embed and store; visible to the next search."""
-        await ingest.index_documents(documents, self.encoder, self._knowledge, workers=self.workers.batch)
+    async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
+        """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
+        await ingest.index_documents(
+            documents, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch
+        )
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
         """A document with its text, or None."""
         return await self._knowledge.get(collection, document, principal)
 
-    async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
-        """Delete those that exist; how many there were."""
-        return await self._knowledge.delete(collection, documents)
+    async def delete_documents(self, collection: str, documents: Sequence[str], writer: Principal = LOCAL) -> int:
+        """Delete those that exist and that `writer` may read; how many there were."""
+        return await self._knowledge.delete(collection, documents, writer)
+
+    async def readers(self) -> list[Readers]:
+        """Who reads each collection for which that was said; every other is everybody's."""
+        return await self._knowledge.readers()
+
+    async def change_readers(
+        self, collection: str, *, allow: Sequence[str] = (), remove: Sequence[str] = (), everyone: bool | None = None
+    ) -> Readers:
+        """Who reads `collection` from the next query on; see `interfaces.Access`."""
+        return await self._knowledge.change_readers(collection, allow=allow, remove=remove, everyone=everyone)
 
     async def list_documents(
         self, collection: str, principal: Principal = LOCAL, after: str = "", limit: int = 1000
     ) -> list[Document]:
         """Documents in order of id, without their text."""
         return await self._knowledge.list(collection, principal, after=after, limit=limit)
+
+    async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
+        """What each of `keys` has spent so far."""
+        return {key: self.access.purse.spending(key) for key in keys}
 
     async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
         """Erase a user, or a document (`COLLECTION/ID`) with what was answered from it; `dry_run`: only say what.
@@ -358,6 +398,10 @@ class Palier:
         """How each route stands: what its policy promises, or why it is not calibrated."""
         return self.policies.status(self.watch.words)
 
+    async def probe(self, name: str) -> Probed:
+        """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""
+        return await probe(self.settings, name, self._connector)
+
     async def health(self) -> dict[str, dict[str, Any]]:
         """{"ok", "detail"} of each model by name."""
         found = {name: await model.health() for name, model in self.models.items()}
@@ -385,21 +429,15 @@ def _check_readable(messages: Sequence[Message]) -> None:
         ) from None
 
 
-class Expiring(Protocol):
-    """What holds words for a time."""
-
-    async def expire(self, now: float) -> int: ...
-
-
-async def _expire(*stores: Expiring) -> None:
-    """Forget what is past its retention, now and every hour. A store that fails is logged and tried again."""
-    while True:
-        for store in stores:
-            try:
-                await store.expire(time.time())
-            except PalierError as error:
-                log.warning("what is past its retention could not be deleted: %s", error)
-        await asyncio.sleep(EXPIRE_EVERY_S)
+async def _known(
+    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
+) -> Fingerprints:
+    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
+    if filled := await knowledge.marks.fill():
+        log.info("%d documents are known again from now on", filled)
+    answers = SqliteAnswerMarks(traces.database)
+    await answers.look()
+    return Fingerprints(marker, knowledge.marks, answers, workers)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

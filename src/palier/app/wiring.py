@@ -9,7 +9,19 @@ from palier import pipeline, text
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, tier_name
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgetting
-from palier.interfaces import Answers, Destination, Encoder, Erasable, Gate, Links, Model, Retriever, Traces, Vault
+from palier.interfaces import (
+    Answers,
+    Destination,
+    Encoder,
+    Erasable,
+    Gate,
+    Links,
+    Model,
+    Purse,
+    Retriever,
+    Traces,
+    Vault,
+)
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
@@ -32,7 +44,8 @@ class Shared:
     gate: Gate
     traces: Traces
     answers: Answers
-    fingerprints: Fingerprints
+    purse: Purse
+    fingerprints: Fingerprints | None = None
     links: Links | None = None
     vault: Vault | None = None
 
@@ -74,10 +87,11 @@ def parts_of(
         sample=sample,
         fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
         tool_label=route.tool_label,
-        links=shared.links,
-        vault=shared.vault,
+        purse=shared.purse,
         fingerprints=shared.fingerprints,
         sticky=route.sticky,
+        links=shared.links,
+        vault=shared.vault,
     )
 
 

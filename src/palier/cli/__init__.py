@@ -17,7 +17,9 @@ from palier.cli import (
     calibrate,
     feedback,
     forget,
+    groups,
     ingest,
+    keys,
     label,
     models,
     sample,
@@ -59,6 +61,9 @@ app.command()(ask.ask)
 app.command()(ingest.ingest)
 app.command()(search.search)
 app.command()(search.collections)
+app.command()(groups.access)
+app.add_typer(groups.app, name="groups")
+app.add_typer(keys.app, name="keys")
 app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
 app.add_typer(audit.app, name="audit")

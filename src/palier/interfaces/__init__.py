@@ -4,6 +4,7 @@ Each is one to four methods. The parts never import one another: `app` hands eac
 each seam is in `palier.testing`.
 """
 
+from palier.interfaces.access import Directory, KeyFinder, Keys, Purse
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import (
     Admission,
@@ -21,12 +22,13 @@ from palier.interfaces.door import (
     Vault,
 )
 from palier.interfaces.erasure import Erasable, Erasure
-from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
+from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
 __all__ = [
+    "Access",
     "Admission",
     "Answers",
     "Audits",
@@ -35,6 +37,7 @@ __all__ = [
     "Connector",
     "Decide",
     "Destination",
+    "Directory",
     "Documents",
     "Encoder",
     "Entry",
@@ -45,6 +48,8 @@ __all__ = [
     "Head",
     "Headed",
     "Judgements",
+    "KeyFinder",
+    "Keys",
     "Ledger",
     "Link",
     "Links",
@@ -53,6 +58,7 @@ __all__ = [
     "Marks",
     "Model",
     "PassageIndex",
+    "Purse",
     "Ratings",
     "Redactions",
     "Redactor",

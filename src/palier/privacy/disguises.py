@@ -24,6 +24,7 @@ _CHUNK = 11
 """Characters of eight bytes in base64."""
 _BETWEEN_HEX = re.compile(r"0[xX]|\\x|[\s:,;._-]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([nrt\"'/\\]))")
 _ESCAPED = {"n": "\n", "r": "\n", "t": "\t"}
 _LETTER = r"[^\W_]"
@@ -59,7 +60,7 @@ def _layers(text: str) -> Iterator[str]:
     yield text[::-1]
     if "&" in text:
         yield html.unescape(text)
-    if "%" in text:
+    if _PERCENT.search(text):
         yield unquote_plus(text)
     if "\\" in text:
         yield _ESCAPE.sub(_unescaped, text)

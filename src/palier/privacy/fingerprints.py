@@ -7,9 +7,10 @@ Paraphrase is not known again; for that, a conversation that saw more than it wa
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,10 +27,14 @@ METHOD = "marks/1"
 """Changes whenever the marks of a text do."""
 MAX_PROBES = 1_000_000
 """Marks looked up for one request, at most. A request that needs more counts as the most confidential there is."""
+MAX_READ = 12_000_000
+"""Characters read for one request, at most, all that stands under disguises included (5 s); beyond as above."""
 INLINE = 1_000
 """Characters probed on the event loop (2 ms); more is done in a worker process."""
 LONG = 20_000
 """Characters of an answer marked on the event loop (5 ms); more is done in a worker process."""
+SOME = 20_000
+"""Marks put in order on the event loop (2 ms); more are in a thread."""
 SEAM = 120
 """Characters on either side of where two turns meet."""
 BLOCK, OVERLAP = 1_000_000, 1_000
@@ -39,6 +44,8 @@ CACHE = 2_000_000
 KEPT_S = 365 * 86_400.0
 """How long an answer is known again by its marks, and a conversation by its turns."""
 MIN_TURN_WORDS = 4
+TURN = 2_000
+"""Characters of a turn that it is known by: the first ones."""
 MAX_TURNS = 200
 """Turns of one conversation by which it is known again: the last ones."""
 
@@ -123,9 +130,8 @@ class Fingerprints:
         if marks is None:
             return Seen(highest)
         known = await self._documents.ranks_of(marks)
-        rank = max(known.values(), default=0)
-        rest = marks[~np.isin(marks, np.fromiter(known, np.int64, len(known)))] if known else marks
-        rank = max(rank, *(await self._answers.ranks_of(rest)).values(), 0)
+        told = await self._answers.ranks_of(marks)
+        rank = max([0, *known.values(), *(rank for mark, rank in told.items() if mark not in known)])
         return Seen(list(Label)[rank], marks)
 
     async def marks_of(self, answers: Sequence[str], label: Label, seen: Seen | None) -> MarkNumbers:
@@ -136,7 +142,7 @@ class Fingerprints:
             with suppress(PalierError):
                 packed = await self._workers.run(self._marker, answers)
         marks = np.frombuffer(packed or self._marker(answers), "<i8").astype(np.int64, copy=False)
-        return marks if seen is None or seen.marks is None else marks[~np.isin(marks, seen.marks)]
+        return marks if seen is None or seen.marks is None else _without(marks, seen.marks)
 
     async def above_documents(self, marks: MarkNumbers, label: Label) -> MarkNumbers:
         """Those of `marks` that stand in no document of a lower label."""
@@ -144,12 +150,11 @@ class Fingerprints:
             known = await self._documents.ranks_of(marks)
         except PalierError:  # rather too many marks than none
             return marks
-        lower = np.array([mark for mark, rank in known.items() if rank < label.rank], np.int64)
-        return marks[~np.isin(marks, lower)]
+        return _without(marks, np.array(sorted(mark for mark, rank in known.items() if rank < label.rank), np.int64))
 
     def turns(self, principal: str, texts: Sequence[str], conversation: str = "") -> list[bytes]:
         """By what a conversation of `principal` is known again: turns of four words or more, and its own name."""
-        said = [" ".join(fold(text).split()) for text in texts[-MAX_TURNS:]]
+        said = [" ".join(fold(text[:TURN]).split()) for text in texts[-MAX_TURNS:]]
         named = [
             b"turn\0" + turn.encode("utf-8", "surrogatepass") for turn in said if turn.count(" ") >= MIN_TURN_WORDS - 1
         ]
@@ -179,7 +184,9 @@ class Fingerprints:
             return None
         held |= {name: np.frombuffer(packed, "<i8") for name, packed in zip(new, made, strict=True)}
         self._keep(held)
-        return np.unique(np.concatenate([np.empty(0, np.int64), *held.values()]))
+        if sum(map(len, held.values())) <= SOME:
+            return _united(held.values())
+        return await asyncio.to_thread(_united, list(held.values()))
 
     def _keep(self, used: dict[bytes, MarkNumbers]) -> None:
         for name, marks in used.items():
@@ -192,21 +199,38 @@ class Fingerprints:
 
 
 def probe(key: bytes, texts: Sequence[str], limit: int) -> list[bytes] | None:
-    """For each text the marks of all it may say, disguised or not: eight bytes each. None for more than `limit` in all.
+    """For each text the marks of all it may say, disguised or not: eight bytes each. A task of a worker process.
 
-    A task of a worker process.
+    None for more than `limit` in all, or where there is too much to read.
     """
-    packed = []
+    packed: list[bytes] = []
+    read = 0
+    if sum(map(len, texts)) > MAX_READ // 4:  # each is read in reverse, too, and in ROT13
+        return None
     for text in texts:
         pieces: set[str] = set()
         for layer in undisguised(text):
-            found = probes_of(layer, limit)
+            read += len(layer)
+            found = probes_of(layer, limit) if read <= MAX_READ else None
             pieces |= found or set()
             if found is None or len(pieces) > limit:
                 return None
         limit -= len(pieces)
         packed.append(hashed(pieces, key))
     return packed
+
+
+def _united(parts: Iterable[MarkNumbers]) -> MarkNumbers:
+    return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+
+
+def _without(marks: MarkNumbers, others: MarkNumbers) -> MarkNumbers:
+    """Those of `marks` that are not among `others`, both sorted."""
+    if not len(others):
+        return marks
+    places = np.minimum(np.searchsorted(others, marks), len(others) - 1)
+    kept: MarkNumbers = marks[others[places] != marks]
+    return kept
 
 
 def _seams(texts: Sequence[str]) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 Marks of a text are keyed hashes of every eight consecutive words and of every token (a number, a reference, a key:
 eight or more letters and digits, one digit at least); of a longer token every twelve-character window that holds a
-digit. A text of four to seven words is known whole. Case, accents, punctuation and invisible characters do not count.
+digit, or that nothing parts. A text of four to seven words is known whole. Case, accents, punctuation and invisible
+characters do not count.
 
 `pieces_of` is for what is labelled, `probes_of` for what is looked up: it asks for all that the first may have made of
 any part of it, however the parts are joined. Linear in the text, both.
@@ -23,7 +24,7 @@ SHORT = 4
 TOKEN = 8
 """Characters of a token, at least."""
 WINDOW = 12
-"""Characters of a token's part that is known too; one of them is a digit."""
+"""Characters of a token's part that is known too."""
 MARK_BYTES = 8
 
 _WORD = re.compile(r"[^\W_]+")
@@ -114,7 +115,8 @@ def probes_of(text: str, limit: int) -> set[str] | None:
         return None
     pieces = set(_grams(words))
     pieces.update(_short(words, folded))
-    for found in (_windows("".join(atoms)), _joined(atoms)):
+    long = (window for word in words if len(word) >= WINDOW for window in _slices(word))
+    for found in (_windows("".join(atoms)), _joined(atoms), long):
         for piece in found:
             pieces.add(piece)
             if len(pieces) > limit:
@@ -143,8 +145,10 @@ def _of_token(parts: Sequence[str]) -> Iterator[str]:
     """
     if _is_calendar(parts):
         return
-    whole = "".join(parts)
-    yield from _windows(whole)
+    yield from _windows("".join(parts))
+    for part in parts:
+        if len(part) > WINDOW and _DIGITS.search(part):
+            yield from _slices(part)
     numbered: list[str] = []
     for part in (*parts, ""):
         if _DIGITS.search(part):
@@ -175,6 +179,11 @@ def _windows(squeezed: str) -> Iterator[str]:
         while start < digits.end() and start <= last:
             yield squeezed[start : start + WINDOW]
             start += 1
+
+
+def _slices(word: str) -> Iterator[str]:
+    """All windows of a word."""
+    return (word[start : start + WINDOW] for start in range(len(word) - WINDOW + 1))
 
 
 def _joined(atoms: Sequence[str]) -> Iterator[str]:

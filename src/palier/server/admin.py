@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from palier import __version__, errors
+from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
-from palier.server import audit_calls
+from palier.server import access_calls, audit_calls
+from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Document, Message, Parameters, Principal
 
 if TYPE_CHECKING:
@@ -48,6 +50,12 @@ class Status(Call, frozen=True, kw_only=True, tag="status"):
 
 class Health(Call, frozen=True, kw_only=True, tag="health"):
     """Each part, whether it is well."""
+
+
+class ProbeModel(Call, frozen=True, kw_only=True, tag="models.probe"):
+    """Whether the endpoint of a model can be reached."""
+
+    name: str
 
 
 class RouteStanding(Call, frozen=True, kw_only=True, tag="routes.status"):
@@ -118,6 +126,7 @@ class GetTrace(Call, frozen=True, kw_only=True, tag="traces.get"):
 AnyCall = (
     Status
     | Health
+    | ProbeModel
     | RouteStanding
     | Ask
     | Search
@@ -130,6 +139,7 @@ AnyCall = (
     | ListTraces
     | GetTrace
     | AnyAuditCall
+    | AnyAccessCall
 )
 
 
@@ -285,6 +295,8 @@ class AdminServer:
                 return Gateway(pid=os.getpid(), version=__version__, routes=dict(p.routes), cards=cards)
             case Health():
                 return await p.health()
+            case ProbeModel():
+                return await p.probe(call.name)
             case RouteStanding():
                 return await p.status()
             case Search():
@@ -312,6 +324,8 @@ class AdminServer:
                 )
             case GetTrace():
                 return await p.traces.get(call.id)
+            case AccessCall():
+                return await access_calls.value(p, call)
             case AuditCall():
                 return await audit_calls.value(p, call)
         raise InvalidRequest(f"the admin socket has no call {type(call).__name__}")

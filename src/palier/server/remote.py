@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from palier.access import OWNER
+from palier.app.probing import Probed
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
 from palier.forgetting import Forgotten
 from palier.policies import RouteStatus
+from palier.server.access_calls import RemoteAccess
 from palier.server.admin import (
     MAX_LINE,
     Ask,
@@ -27,6 +30,7 @@ from palier.server.admin import (
     ListCollections,
     ListDocuments,
     ListTraces,
+    ProbeModel,
     PutDocuments,
     Reply,
     RouteStanding,
@@ -35,7 +39,7 @@ from palier.server.admin import (
     line,
 )
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 T = TypeVar("T")
@@ -83,6 +87,10 @@ class RemotePalier:
         self.traces = RemoteTraces(self)
         self.audits = RemoteAudits(self.call)
         self.feedback = RemoteFeedback(self.call)
+        self.access = RemoteAccess(self.call)
+        self.spending = self.access.spending
+        self.readers = self.access.readers
+        self.change_readers = self.access.change_readers
 
     @classmethod
     async def connect(cls, path: Path) -> RemotePalier | None:
@@ -106,6 +114,10 @@ class RemotePalier:
 
     async def health(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.call(Health(), dict[str, Any])
+        return found
+
+    async def probe(self, name: str) -> Probed:
+        found: Probed = await self.call(ProbeModel(name=name), Probed)
         return found
 
     async def status(self) -> list[RouteStatus]:

@@ -20,10 +20,12 @@ from palier.stores.documents import delete_documents, find_collection
 from palier.stores.ledger import SqliteLedger
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
-from palier.types import Trace, TraceContent
+from palier.types import Principal, Trace, TraceContent
 
 NOBODY = "forgotten"
 """Stands in the place of a user's name."""
+OWNER = Principal(name="local", admin=True)
+"""Whoever may forget may delete what nobody else reads."""
 PAGE = 2_000
 """Traces looked at by one job."""
 WORDS = 16
@@ -137,7 +139,7 @@ class ErasableKnowledge:
         def run(connection: apsw.Connection) -> int | None:
             passages = _passages(connection, erasure)
             if passages is not None and not dry_run:
-                delete_documents(connection, erasure.collection, [erasure.document])
+                delete_documents(connection, erasure.collection, [erasure.document], OWNER)
             return passages
 
         passages = await self._database.write(run)

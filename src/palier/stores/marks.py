@@ -7,8 +7,10 @@ bytes a mark. A row that is gone, or whose label changed, is not taken out: what
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import apsw
@@ -16,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from palier.errors import Busy, Unavailable
 from palier.interfaces import Marker, MarkNumbers, Workers
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
@@ -183,10 +186,11 @@ class SqliteAnswerMarks:
 
 
 async def marked_by(marker: Marker, texts: Sequence[tuple[str, str]], workers: Workers | None) -> list[bytes]:
-    """The marks of each (title, text), made in the workers where there are any."""
-    if workers is None:
-        return mark_all(marker, texts)
-    return await workers.run(mark_all, marker, texts)
+    """The marks of each (title, text), made in the workers where there are any that can."""
+    if workers is not None:
+        with suppress(Busy, Unavailable):
+            return await workers.run(mark_all, marker, texts)
+    return await asyncio.to_thread(mark_all, marker, texts)
 
 
 def mark_all(marker: Marker, texts: Sequence[tuple[str, str]]) -> list[bytes]:

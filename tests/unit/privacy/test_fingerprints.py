@@ -157,6 +157,10 @@ async def test_beyond_the_limit_a_request_counts_as_the_most_confidential(
     assert await house.prints.label_of([" ".join(f"w{i} x" for i in range(99))]) is Label.CONFIDENTIAL
     many = [f"{i} first second third fourth fifth sixth seventh eighth" for i in range(60)]
     assert await house.prints.label_of(many) is Label.CONFIDENTIAL, "all turns together"
+    monkeypatch.setattr(module, "MAX_PROBES", 1_000_000)
+    monkeypatch.setattr(module, "MAX_READ", 300)
+    assert await house.prints.label_of(["a short text"]) is Label.PUBLIC
+    assert await house.prints.label_of(["the same few words, " * 20]) is Label.CONFIDENTIAL
 
 
 async def test_a_long_text_is_probed_elsewhere(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -187,22 +188,34 @@ async def test_a_conversation_is_followed_to_its_end(traces):
 # --- killed
 
 CHILD = """
-import asyncio, os, pathlib, sys
+import asyncio, os, pathlib, signal, sys
 from palier.forgetting import Forgetting
 from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores import erasure
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.sqlite import Database
 from palier.stores.traces import SqliteTraces
 from palier.testing.documents import DIMENSION, ENCODER, analyse
 
 erasure.SLICE = 5
-folder, subject = pathlib.Path(sys.argv[1]), dict([sys.argv[2].split("=")])
+folder, subject, (what, stop) = pathlib.Path(sys.argv[1]), dict([sys.argv[2].split("=")]), sys.argv[3].split()
+original, calls = getattr(Database, what), 0
+
+async def counted(self, *arguments):
+    global calls
+    calls += 1
+    done = asyncio.ensure_future(original(self, *arguments))
+    if calls == int(stop):  # it is handed over, and may be done, half done, or not begun
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return await done
+
+setattr(Database, what, counted)
 
 async def main():
     traces = SqliteTraces.open(folder / "traces.db")
     store = SqliteKnowledge.open(folder / "knowledge.db", ENCODER, DIMENSION, analyse)
     erasing = Forgetting(ErasableKnowledge(store.database), (), ErasableTraces(traces.database), {})
-    os.write(1, b"begins\\n")
     found = await erasing.forget(**subject)
     os.write(1, f"{sum(found.counts.values())}\\n".encode())
 
@@ -226,32 +239,24 @@ async def _fill(folder: Path, number: int) -> None:
     await store.close()
 
 
-def _child(folder: Path, subject: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(folder), subject], stdout=subprocess.PIPE)
+def _child(folder: Path, subject: str, stop: str = "write 0") -> tuple[int, bytes]:
+    """Its exit status, and how much it says it forgot."""
+    command = [sys.executable, "-c", CHILD, str(folder), subject, stop]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=False)
+    return done.returncode, done.stdout
 
 
 @pytest.mark.parametrize("subject", ["user", "document"])
 async def test_killed_anywhere_it_is_done_again_and_finishes(tmp_path, subject):
-    draw = random.Random(subject)
-    cut = 0
-    for number in range(4):
+    stops = ("write 1", "write 3", "write 20", "rewrite 1")
+    for number, stop in enumerate(stops):
         await _fill(tmp_path, number)
         what = f"user=zorglub{number}" if subject == "user" else f"document=docs/zorglub{number}"
-        with _child(tmp_path, what) as child:
-            assert child.stdout is not None
-            child.stdout.readline()
-            time.sleep(draw.uniform(0.0, 0.12))
-            child.kill()
-            cut += not child.stdout.read()
-        with _child(tmp_path, what) as child:
-            assert child.stdout is not None
-            assert child.wait(60) == 0
-        with _child(tmp_path, what) as child:
-            assert child.stdout is not None
-            assert child.stdout.read().split() == [b"begins", b"0"]
-    assert cut, "each was finished before it was killed"
+        assert _child(tmp_path, what, stop) == (-signal.SIGKILL, b"")
+        assert _child(tmp_path, what)[0] == 0
+        assert _child(tmp_path, what) == (0, b"0\n")
     traces = SqliteTraces.open(tmp_path / "traces.db")
-    for number in range(4):
+    for number in range(len(stops)):
         for n in range(300):
             trace = await traces.get(f"t{number}-{n:03}")
             assert (trace.content is None) == trace.forgotten == (n % 2 == 0)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from palier.jobs.pool import ProcessWorkers
 from palier.privacy.fingerprints import FingerprintMarker
 from palier.stores import marks as module
 from palier.stores import traces as traces_module
@@ -118,6 +119,20 @@ async def test_filling_goes_on_where_it_was_cut(opened):
     store = opened()
     assert await store.marks.fill() == 150 - 64
     await store.close()
+
+
+async def test_a_worker_that_dies_keeps_nothing_from_being_marked(opened, tmp_path):
+    store = opened(marker=None)
+    await store.put([document(number, Label.CONFIDENTIAL) for number in range(3)])
+    await store.close()
+    workers = ProcessWorkers(1, batch_timeout_s=0.001)
+    store = SqliteKnowledge.open(
+        tmp_path / "knowledge.db", ENCODER, DIMENSION, analyse, marker=MARKER, workers=workers.batch
+    )
+    assert await store.marks.fill() == 3
+    assert await store.marks.ranks_of(of(token(1)))
+    await store.close()
+    await workers.close()
 
 
 async def test_with_another_key_marks_are_made_anew(opened):
