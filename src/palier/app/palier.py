@@ -17,7 +17,7 @@ from palier import ingest, pipeline, registry, text
 from palier.access import OWNER, Readers, Spending
 from palier.app.door import Door, open_door
 from palier.app.probing import Probed, probe
-from palier.app.wiring import DAY_S, Shared, landings_of, links_of, parts_of
+from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, links_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
@@ -29,6 +29,7 @@ from palier.config import (
 )
 from palier.errors import InvalidRequest, NotFound
 from palier.fingerprint import fingerprint
+from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Encoder,
@@ -54,6 +55,7 @@ from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.stores.access import SqliteAccess
 from palier.stores.audits import SqliteAudits
+from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
@@ -132,12 +134,14 @@ class Palier:
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
+        self._forgetting = forgetting_of(settings, knowledge, traces, ErasableLedger(door.ledger))
+        recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         shared = Shared(
             retriever,
             encoder,
             door.gate,
-            traces,
+            recording,
             traces,
             access.purse,
             fingerprints,
@@ -218,7 +222,7 @@ class Palier:
         share = audit_share(self.settings, route)
         if not share:
             return None
-        return Sample(share, self.folder.audit_key(), self._drawn, stairs_of(landings), self.auditor.wake)
+        return Sample(share, self.folder.audit_key(), self._recording, stairs_of(landings), self.auditor.wake)
 
     def _ruled(self, name: str) -> Ruled:
         route, landings = self.settings.routes[name], self._parts[name].landings
@@ -381,6 +385,14 @@ class Palier:
     async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
         """What each of `keys` has spent so far."""
         return {key: self.access.purse.spending(key) for key in keys}
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        """Erase a user, or a document (`COLLECTION/ID`) with what was answered from it; `dry_run`: only say what.
+
+        Requests on their way are recorded without name and words. Raises `InvalidRequest`, and `StoreError` where
+        something could not be deleted: do it again, and it goes on.
+        """
+        return await self._forgetting.forget(user=user, document=document, dry_run=dry_run)
 
     # --- being well ------------------------------------------------------------------------------------------------
 

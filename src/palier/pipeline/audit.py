@@ -138,16 +138,14 @@ class Auditor:
                 return await self._lose(audit, GONE)
             audit = msgspec.structs.replace(audit, words=words)
             asked = await self._asked(audit, parts, landing)
-            await self._audits.keep(asked)
-            if asked.due > audit.due:
+            if not await self._audits.keep(asked) or asked.due > audit.due:
                 return False
             audit = asked
         words = await self._as_of_now(audit)
         if words is None:
             return await self._lose(audit, GONE)
         done = _done(msgspec.structs.replace(audit, words=words))
-        await self._audits.keep(done, self._agreements(done))
-        return True
+        return await self._audits.keep(done, self._agreements(done))
 
     async def _lose(self, audit: Audit, reason: str) -> bool:
         log.warning("the audit of %s is lost: %s", audit.trace, reason)

@@ -15,12 +15,14 @@ from palier.app.probing import Probed
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
+from palier.forgetting import Forgotten
 from palier.policies import RouteStatus
 from palier.server.access_calls import RemoteAccess
 from palier.server.admin import (
     MAX_LINE,
     Ask,
     DeleteDocuments,
+    Forget,
     Gateway,
     GetDocument,
     GetTrace,
@@ -193,6 +195,11 @@ class RemotePalier:
     ) -> list[Document]:
         call = ListDocuments(collection=collection, principal=principal, after=after, limit=limit)
         found: list[Document] = await self.call(call, list[Document])
+        return found
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        call = Forget(user=user, document=document, dry_run=dry_run)
+        found: Forgotten = await self.call(call, Forgotten)
         return found
 
     async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:

@@ -84,6 +84,11 @@ class SqliteKnowledge:
         database = Database.open(path, KNOWLEDGE)
         return cls(database, encoder_name, dimension, analyse, workers, vector_memory, resolve, marker)
 
+    @property
+    def database(self) -> Database:
+        """The file."""
+        return self._database
+
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._database.close()
