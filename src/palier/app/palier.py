@@ -25,6 +25,7 @@ from palier.config import (
     Settings,
     audit_share,
     label_source,
+    least_label,
     load,
 )
 from palier.errors import InvalidRequest, NotFound
@@ -184,6 +185,7 @@ class Palier:
                 marker=marker,
             )
             stack.push_async_callback(knowledge.close)
+            await knowledge.raise_labels({name: c.label for name, c in settings.collections.items() if c.label})
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await _known(marker, knowledge, traces, workers)
@@ -354,9 +356,10 @@ class Palier:
 
     async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
         """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
-        await ingest.index_documents(
-            documents, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch
-        )
+        labelled = [
+            msgspec.structs.replace(d, label=least_label(self.settings, d.collection, d.label)) for d in documents
+        ]
+        await ingest.index_documents(labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch)
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
         """A document with its text, or None."""

@@ -77,7 +77,13 @@ _LOCAL_ONLY = {
     "description": "With `true`, nothing of the request leaves the premises.",
     "schema": {"type": "string", "enum": ["true", "false"]},
 }
-_ASKED = (_LABEL, _LOCAL_ONLY)
+_CONVERSATION = {
+    "name": "X-Palier-Conversation",
+    "in": "header",
+    "description": "A name of the conversation, by which a `sticky` route knows it again.",
+    "schema": {"type": "string", "maxLength": 200},
+}
+_ASKED = (_LABEL, _LOCAL_ONLY, _CONVERSATION)
 _COLLECTION = {
     "name": "collection",
     "in": "path",

@@ -8,7 +8,6 @@ import pytest
 
 from palier.cards import CAPABILITIES, ModelCard
 from palier.config import Model as Settings
-from palier.config import Price
 from palier.errors import ConfigurationError
 from palier.models import catalogue
 
