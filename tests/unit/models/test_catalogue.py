@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from palier.cards import CAPABILITIES, ModelCard
+from palier.cards import CAPABILITIES, ModelCard, Price
 from palier.config import Model as Settings
 from palier.errors import ConfigurationError
 from palier.models import catalogue

@@ -13,6 +13,7 @@ from palier.app.door import open_door
 from palier.app.probing import Probed, probe
 from palier.config import Model, Settings
 from palier.errors import ConfigurationError, LocalOnly, PalierError
+from palier.privacy.lockdown import closed
 from palier.server.doctor.finding import Finding
 from palier.server.remote import RemotePalier
 from palier.stores.folder import DataFolder
@@ -22,6 +23,7 @@ Ask = Callable[[str], Awaitable[Probed]]
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
     """A finding for each model of kind `endpoint`, all asked at once."""
+    settings = closed(settings)
     endpoints = {name: model for name, model in settings.models.items() if model.kind == "endpoint"}
     if not endpoints:
         return
