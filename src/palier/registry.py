@@ -30,6 +30,7 @@ RECOGNISERS = {
     "patterns": "palier.privacy.recognisers.patterns:build",
     "telephone": "palier.privacy.recognisers.telephone:build",
     "title": "palier.privacy.recognisers.title:build",
+    "worldwide": "palier.privacy.recognisers.worldwide:build",
 }
 
 FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS}

@@ -111,6 +111,22 @@ def found(text: str) -> list[tuple[str, str]]:
         ("ADDRESS", "in der [Friedrichstraße 44] in Berlin"),
         ("ADDRESS", "in [Via Roma 12], Torino"),
         ("ADDRESS", "it is [Apt. 656]"),
+        ("ADDRESS", "it is [Suite 245]"),
+        ("ADDRESS", "mon adresse [8 r. des Écoles 94200 Ivry]"),
+        ("ADDRESS", "au [9 allée des Mimosas, bâtiment C, appartement 31, 33000 Bordeaux] et"),
+        ("ADDRESS", "chez moi, [résidence Les Pins, 4 rue Tanguy-Prigent, 29600 Morlaix]."),
+        ("ADDRESS", "at [2210 Juniper Ridge Rd, Apt 4B, Boise, ID 83702]"),
+        ("ADDRESS", "in [Boise, ID 83702]"),
+        ("ADDRESS", "the address of Acme is [6750 Lehtikatu 25 Apt. 864\nMercedes\n, CO\n Uruguay 64677]"),
+        ("ADDRESS", "> [935 69 Long Drive\n> Suite 828\n> MILL TOWN\n> United Kingdom 89800]"),
+        ("ADDRESS", "arrived at [17224 Akurbraut 66 Suite 991, Gdynia, Poland 52096] last night"),
+        ("ADDRESS", "it is [808 Szabó Imre u. 12.\n Apt. 762\n Zalaka\n Hungary 06554]"),
+        ("ADDRESS", "address:\n[947 trg slobode 17 apt. 858 begunje slovenia]."),
+        ("ADDRESS", "his address: [329 Arenas 9462]"),
+        ("ADDRESS", "Please return to [72134 Corona 3599\nNimega\n, GE\n Netherlands 62971] if found"),
+        ("ADDRESS", "it is [654 Rua Ana Lopes 1159, Leiria, Portugal] now"),
+        ("ADDRESS", "it is [PSC 0272, Box 1651\nAPO AA 94530]"),
+        ("ADDRESS", "it is [USNV Garcia\nFPO AA 68422]"),
         ("CUSTOMER", "client [C-12345678]"),
         ("PERSON", "voir avec Mme [Le Gall], merci"),
         ("PERSON", "Dear Mr [Smith],"),
@@ -141,6 +157,9 @@ def test_found(kind: str, text: str) -> None:
         "10 000 rues, 3 places, 2 avenues",
         "l'@ du site, @jean, a@b",
         "C-1234567",
+        "chez ma sœur, appartement 4, unit 5 of the course, flat 20 % off",
+        "I arrived at Gate 12, moved to Windows 11 and stopped at Platform 10",
+        "the corner of the room and I, on the other side of 2024",
         "commande 0639982217, facture n° 0245678912",
         "bon de livraison 3530100458",
         "the part number is 417-22-6047-A",
@@ -159,6 +178,18 @@ def test_found(kind: str, text: str) -> None:
 )
 def test_not_found(text: str) -> None:
     assert found(text) == []
+
+
+def test_what_follows_an_address_is_no_part_of_it() -> None:
+    assert found("12 rue Pasteur\nCommande 123456") == [("ADDRESS", "12 rue Pasteur")]
+    assert found("742 Evergreen Terrace\nOrder 12345") == [("ADDRESS", "742 Evergreen Terrace")]
+    assert found("12 rue Pasteur\nMarie Morvan") == [("ADDRESS", "12 rue Pasteur")]
+    assert found("5 Mill Road, Apt. 4\nThanks") == [("ADDRESS", "5 Mill Road, Apt. 4")]
+
+
+def test_the_streets_of_a_corner_are_both_found() -> None:
+    text = "Stop at the corner of Nieuwe Laan 473 St. and Ina Loop St."
+    assert found(text) == [("ADDRESS", "Nieuwe Laan 473 St"), ("ADDRESS", "Ina Loop St")]
 
 
 def test_numbers_that_follow_each_other_are_each_found() -> None:
@@ -240,6 +271,14 @@ def test_a_pattern_gives_up_where_the_text_makes_it_slow(monkeypatch: pytest.Mon
         "1\u200b",
         "д",
         "FR76 ",
+        "Apt. 5 ",
+        "1 Aa Apt 5 ",
+        "Aa ",
+        "Apt 5, Aa\n",
+        "corner of A and ",
+        "address of a ",
+        "12 rue A, bat A ",
+        "commande 0639982217 ",
         "(",
         "+33 ",
         "\\",
