@@ -132,6 +132,36 @@ def found(text: str) -> list[tuple[str, str]]:
         ("PERSON", "Dear Mr [Smith],"),
         ("PERSON", "Je m'appelle [Yann de Kervella] et"),
         ("PERSON", "Dr. [Jean-Paul Martin] a dit"),
+        ("PERSON", "M. [DA SILVA ANTONIO], merci"),
+        ("PERSON", "ask mr. [elliott], please"),
+        ("PERSON", "What's your last name? [Boyle]"),
+        ("PERSON", "my name is [vitoria]"),
+        ("PERSON", "Maybe it's under [Miklós Hajdu]"),
+        ("PERSON", "It's under my partner's name [Shane M Culp]"),
+        ("PERSON", "Call me back, ask for [Rosalind]."),
+        ("PERSON", "Hi, it's [Siobhan O'Leary], my router is dead"),
+        ("PERSON", "a film directed by [Brad L Key] in 2001"),
+        ("PERSON", "[Warrane], can I please speak to your boss?"),
+        ("PERSON", "[Zak] shouted loudly"),
+        ("PERSON", "I am [Daniel]'s daughter"),
+        ("PERSON", "la date n'est pas celle de ma voisine [Germaine], merci"),
+        ("PERSON", "JE M APPELLE [LE BIHAN YVONNE] ET JE N AI PLUS DE TELEPHONE"),
+        ("PERSON", "slt c [kevin] du 3e, le colis est tjs pas la"),
+        ("PERSON", "c moi [lucas] jai recu le sms"),
+        ("PERSON", "Bonjour c'est [Manon], j'ai oublié mon mot de passe"),
+        ("PERSON", "pour le virement, au nom de [nolan briand]"),
+        ("PERSON", "VIREMENT REJETE MOTIF COMPTE CLOS TITULAIRE [OUEDRAOGO SALIF] MERCI"),
+        ("PERSON", "Mon nom de jeune fille est [Sezny]."),
+        ("PERSON", "Nom : [BELKACEM]\nDate de naissance : inconnue"),
+        ("PERSON", "Prénoms : [Awa Louise]"),
+        ("PERSON", "Titulaire : M. ou Mme [LE ROUX]"),
+        ("PERSON", "Bonjour [Nadia], je vous transfère la demande"),
+        ("PERSON", "à traiter vite. Bonne journée, [Pauline]"),
+        ("PERSON", "Best regards,\n[Harpreet Sandhu]\n"),
+        ("PERSON", '[Vsevolod]: "Who are you?"'),
+        ("PERSON", "[Satu Elomo]\n\nAccountant\nhttps://example.com"),
+        ("PERSON", "> \n> [Benito Bianchi]\n> Locavore\n> code 04055"),
+        ("PERSON", "[M'hamed El Ouafi] est passé en agence"),
     ],
 )
 def test_found(kind: str, text: str) -> None:
@@ -157,6 +187,13 @@ def test_found(kind: str, text: str) -> None:
         "10 000 rues, 3 places, 2 avenues",
         "l'@ du site, @jean, a@b",
         "C-1234567",
+        "mon nom est mal orthographié, my name is misspelt, au nom de la société",
+        "mon fils vient de dépasser, my husband passed, let me speak with whoever can help",
+        "LE NOM EST ECRIT EN MAJUSCULES, C'EST URGENT, MERCI",
+        "Bonjour à tous, Merci. Cordialement,\nle secrétariat",
+        "Terms And Conditions\n\nThese are the terms.",
+        "Prénom :\nNom :\nDate de naissance :",
+        "N° abonné : CLI-450077",
         "chez ma sœur, appartement 4, unit 5 of the course, flat 20 % off",
         "I arrived at Gate 12, moved to Windows 11 and stopped at Platform 10",
         "the corner of the room and I, on the other side of 2024",
@@ -190,6 +227,11 @@ def test_what_follows_an_address_is_no_part_of_it() -> None:
 def test_the_streets_of_a_corner_are_both_found() -> None:
     text = "Stop at the corner of Nieuwe Laan 473 St. and Ina Loop St."
     assert found(text) == [("ADDRESS", "Nieuwe Laan 473 St"), ("ADDRESS", "Ina Loop St")]
+
+
+def test_names_that_follow_one_another_are_each_found() -> None:
+    text = "C'est la maman de Noah et d'Inaya (CE1). I'm jealous! said Gladys to Logan"
+    assert [name for kind, name in found(text) if kind == "PERSON"] == ["Noah", "Inaya", "Gladys", "Logan"]
 
 
 def test_numbers_that_follow_each_other_are_each_found() -> None:
@@ -279,6 +321,13 @@ def test_a_pattern_gives_up_where_the_text_makes_it_slow(monkeypatch: pytest.Mon
         "address of a ",
         "12 rue A, bat A ",
         "commande 0639982217 ",
+        "je m'appelle Aa ",
+        "said Aa and Bb and ",
+        "de d' le la Aa ",
+        "Nom : a b ",
+        "Aa Bb\n",
+        "Aa's wife ",
+        "je m'appelle ",
         "(",
         "+33 ",
         "\\",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from palier.config import Redaction
 from palier.interfaces import Entity
+from palier.privacy.recognisers.vocabulary import capitalised
 from palier.privacy.recognisers.worldwide import LABEL, tail
 
 _UPPER = "A-ZÀ-ÖØ-ÞŒ"
@@ -20,8 +21,8 @@ _CAP = rf"[{_UPPER}][\w'’\-]{{0,29}}"
 _SMALL = r"(?:(?:de|du|des|d|la|le|les|l|et|sur|sous|aux?|à|en|lès|saint|sainte|st|ste)[ '’\-]{1,2}|d['’]|l['’]){0,3}"
 
 _VOIE = (
-    r"(?:rue|r\.|avenue|av\.?|ave\.?|boulevard|boul\.?|bd\.?|bld\.?|place|pl\.?|chemin|ch(?:em)?\.|impasse|imp\.|all[ée]es?"
-    r"|all\.|quai|route|rte\.?|cours|square|passage|sentier|villa|r[ée]sidence|r[ée]s\.|lotissement|lot\.|faubourg|fg\.?"
+    r"(?:rue|r\.|avenue|av\.?(?! ?J)|ave\.?|boulevard|boul\.?|bd\.?|bld\.?|place|pl\.?|chemin|ch(?:em)?\.|impasse|imp\."
+    r"|all[ée]es?|all\.|quai|route|rte\.?|cours|square|passage|sentier|villa|r[ée]sidence|r[ée]s\.|lotissement|lot\.|faubourg|fg\.?"
     r"|rond-point|esplanade|promenade|voie|venelle|ruelle|hameau|lieu[- ]dit|cit[ée]|clos|mont[ée]e|parvis|traverse"
     r"|galerie|domaine|rang|côte)"
 )
@@ -41,9 +42,8 @@ _INSIDE = re.compile(
 )
 """Where in the house."""
 _ESTATE = re.compile(
-    r"(?<![^\W_])(?:r[ée]sidence|immeuble|b[âa]timent|zone (?:artisanale|industrielle|commerciale|d['’]activit[ée]s?)"
-    rf"|za|zi|zac|lotissement|domaine|hameau|villa|tour) {_SMALL}{_NAME}(?: {_SMALL}{_NAME}){{0,3}},? \n?\Z",
-    re.IGNORECASE,
+    r"(?<![^\W_])(?i:r[ée]sidence|immeuble|b[âa]timent|zone (?:artisanale|industrielle|commerciale|d['’]activit[ée]s?)"
+    rf"|za|zi|zac|lotissement|domaine|hameau|villa|tour) (?i:{_SMALL}){_NAME}(?: (?i:{_SMALL}){_NAME}){{0,3}},? \n?\Z",
 )
 """What stands before the number."""
 _SECOND_NUMBER = re.compile(r"(?<![\w.,/:\-])\d{1,6} \Z")
@@ -73,7 +73,8 @@ _ENGLISH_STREET = re.compile(
     rf"(?:(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th)) {{1,2}}){{1,5}}?(?i:{_KIND})\b\.?(?: {_SIDE}\b\.?)?"
 )
 _LOWER_STREET = re.compile(
-    r"(?<![\w.,])\d{1,6}[a-d]? (?:[a-z][a-z'\-]{1,20} ){1,3}?"
+    r"(?<![\w.,])\d{1,6}[a-d]? "
+    r"(?:(?!(?:from|of|to|on|in|at|the|and|met(?:er|re)s?|miles?|km)\b)[a-z][a-z'\-]{1,20} ){1,3}?"
     r"(?:street|avenue|road|lane|drive|boulevard|court|crescent|terrace|square)\b"
 )
 _UNIT = r"(?:,? {1,2}(?i:apt|apartment|suite|ste|unit|flat|floor|fl|room|#)\.? {0,2}#?\w{1,6})"
@@ -100,22 +101,28 @@ class Address:
     types = ("ADDRESS",)
 
     def find(self, text: str) -> Iterator[Entity]:
-        for street in (_FRENCH_STREET, _ENGLISH_STREET, _LOWER_STREET, _CONTINENTAL):
-            for match in street.finditer(text):
-                inside = _INSIDE.match(text, match.end())
-                street = inside.end() if inside else match.end()
-                end = max(street, tail(text, street, lines=False))
-                for town in (_FRENCH_TOWN, _ENGLISH_TOWN):
-                    if rest := town.match(text, street):
-                        end = max(end, rest.end())
-                yield _entity(text, _before(text, match.start()), end, 0.75 if end == match.end() else 0.87)
-        for pattern in (_BOX, _UK_POSTCODE):
-            for match in pattern.finditer(text):
-                rest = _FRENCH_TOWN.match(text, match.end())
-                yield _entity(text, match.start(), rest.end() if rest else match.end(), 0.7)
-        for match in _POSTCODE_TOWN.finditer(text):
-            if _LIVES.search(text, max(0, match.start() - 20), match.start()):
-                yield _entity(text, *match.span(), 0.6)
+        seen = capitalised(text) if text.isupper() else text
+        for found in _found(seen):
+            yield Entity("ADDRESS", found.start, found.end, text[found.start : found.end], found.score)
+
+
+def _found(text: str) -> Iterator[Entity]:
+    for street in (_FRENCH_STREET, _ENGLISH_STREET, _LOWER_STREET, _CONTINENTAL):
+        for match in street.finditer(text):
+            inside = _INSIDE.match(text, match.end())
+            place = inside.end() if inside else match.end()
+            end = max(place, tail(text, place, lines=False))
+            for town in (_FRENCH_TOWN, _ENGLISH_TOWN):
+                if rest := town.match(text, place):
+                    end = max(end, rest.end())
+            yield _entity(text, _before(text, match.start()), end, 0.75 if end == match.end() else 0.87)
+    for pattern in (_BOX, _UK_POSTCODE):
+        for match in pattern.finditer(text):
+            rest = _FRENCH_TOWN.match(text, match.end())
+            yield _entity(text, match.start(), rest.end() if rest else match.end(), 0.7)
+    for match in _POSTCODE_TOWN.finditer(text):
+        if _LIVES.search(text, max(0, match.start() - 20), match.start()):
+            yield _entity(text, *match.span(), 0.6)
 
 
 def _before(text: str, start: int) -> int:

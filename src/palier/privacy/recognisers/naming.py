@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
+from palier.interfaces import Entity
 from palier.privacy.recognisers.vocabulary import UPPER, is_common
 from palier.text import fold
 
 MOST_PARTS = 4
 _PART = re.compile(
-    rf"[{UPPER}]\.(?![^\W_])|[{UPPER}]['’]?(?:[^\W\d_]|['’](?!s(?![^\W_]))(?=[^\W\d_])|-(?=[^\W\d_])){{1,30}}|[{UPPER}](?![\w'’])"
+    rf"[{UPPER}]\.(?![^\W_])|[{UPPER}](?![\w'’])"  # an initial
+    rf"|[{UPPER}]['’]?(?:[^\W\d_]|['’](?!s(?![^\W_]))(?=[^\W\d_])|-(?=[^\W\d_])){{1,30}}+(?![\w@]|-\d)"
+)
+_LONGEST = 32
+_PART_BEFORE = re.compile(
+    rf"(?<![\w'’.\-@])(?P<part>[{UPPER}](?:\.|(?:[^\W\d_]|['’](?=[^\W\d_])|-(?=[^\W\d_])){{1,30}}))\Z"
 )
 _SMALL = re.compile(r"(?:d['’]|[^\W\d_]{1,4} {1,2})")
 _LOWER = re.compile(r"[^\W\d_]{2,24}(?:-[^\W\d_]{2,24})?(?![\w'’@])")
@@ -64,3 +71,29 @@ def _after_particles(text: str, position: int) -> int:
             break
         position = match.end()
     return position
+
+
+def name_start(text: str, end: int, most: int = 3) -> int:
+    """The start of the name that ends at `end`, of at most `most` parts; `end` where there is none."""
+    start, position = end, end
+    for _ in range(most + 1):
+        match = _PART_BEFORE.search(text, max(0, position - _LONGEST), position)
+        if match is None:
+            break
+        particle = fold(match["part"]) in _PARTICLES
+        if not particle and is_common(match["part"]):
+            break
+        position = match.start("part")
+        start = start if particle else position
+        if position == 0 or text[position - 1] != " ":
+            break
+        position -= 1
+    return start
+
+
+def entities(text: str, seen: str, spans: Iterable[tuple[int, int]], score: float) -> Iterator[Entity]:
+    """The names of `spans`, found in `seen`: in a text of one case what begins with a small word must be longer."""
+    for start, end in spans:
+        first, *others = seen[start:end].split()
+        if seen is text or len(others) > 1 or (first[0].isupper() and (len(first) > 1 or others)):
+            yield Entity("PERSON", start, end, text[start:end], score)

@@ -71,9 +71,11 @@ class Numbers:
                     said[kind.words] = kind.words.search(text) is not None
                 if not score and not said[kind.words]:
                     continue  # most numbers of most texts end here
+                if not kind.check(window.digits):
+                    continue
                 if said[kind.words] and named(text, window.start, window.end, kind.words):
                     score = kind.named
-                if score and kind.check(window.digits):
+                if score:
                     yield Entity(kind.type, window.start, window.end, text[window.start : window.end], score)
 
 

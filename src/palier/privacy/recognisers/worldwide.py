@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from palier.config import Redaction
 from palier.interfaces import Entity
-from palier.privacy.recognisers.vocabulary import PARTICLES, UPPER, capitalised, is_common
+from palier.privacy.recognisers.vocabulary import PARTICLES, UPPER, capitalised, is_common, lowered
 from palier.text.stopwords import BOTH
 
 BACK = 110
@@ -30,8 +30,8 @@ _STREET_BEFORE = re.compile(
     rf"(?<![\w.,])(?:{_NUMBER} {{1,2}}){{1,2}}(?:[^\W\d_](?:\w|['’.\-/]){{0,29}} {{1,2}}){{0,7}}?"
     rf"(?:[^\W\d_](?:\w|['’.\-/]){{0,29}}|\d{{1,5}}[A-Za-z]?\.?){_GAP}\Z"
 )
-_UNIT = r"(?:apt|apartment|suite|ste|unit|flat|appartement|appt)\.? {0,2}(?:n° ?)?#?\d{1,5}[A-Da-d]?(?![^\W_])"
-_UNITS = re.compile(rf"(?<![^\W_]){_UNIT}(?:{_GAP}{_UNIT}){{0,2}}", re.IGNORECASE)
+_UNIT = r"(?:apt|apartment|suite|ste|unit|flat|appartement|appt)\.? {0,2}(?:n° ?)?#?\d{1,5}[a-d]?(?![^\W_])"
+_UNITS = re.compile(rf"(?<![^\W_]){_UNIT}(?:{_GAP}{_UNIT}){{0,2}}")
 _POSTCODE_TAIL = re.compile(
     rf"(?:{_GAP}(?:{LABEL}{_CAP}|{_SMALL}|\([^()\n]{{1,24}}\))(?![^\W_])){{1,9}}{_GAP}\d{{4,6}}(?![\w.,]\w|\w)"
 )
@@ -55,7 +55,6 @@ _ANNOUNCED = re.compile(
     r"|(?:live[sd]?|living|resid(?:es?|ed|ing)|stay(?:s|ed|ing)?|located|situated|deliver(?:ed|y)?|sent|shipp?(?:ed)?"
     r"|return(?:ed)?|moved?|moving|arrived|stop|habite|adresse) (?:it |them |this |back )?(?:at|to|on|in|au|est)"
     r"|adresse ?:)\s{0,3}(?::\s{1,3}|\s)(?=[^\W_])",
-    re.IGNORECASE,
 )
 _NOT_A_STREET = (
     r"(?i:gate|terminal|room|platform|version|windows|page|chapter|step|level|line|route|unit|floor|box|order|ticket"
@@ -64,7 +63,7 @@ _NOT_A_STREET = (
 _STREET_AFTER = re.compile(
     rf"(?P<first>(?:{_NUMBER} {{1,2}}){{0,2}})(?!{_NOT_A_STREET})(?:{_CAP}|{_SMALL})"
     rf"(?: {{1,2}}(?:{_CAP}|{_SMALL})){{0,5}}"
-    r"(?P<second>,? {1,2}\d{1,5}[a-dA-D]?(?![\w]|[.,:]\d))"
+    r"(?P<second> {1,2}\d{1,5}[a-dA-D]?(?![\w]|[.,:]\d))"
 )
 _PLACE = (
     rf"(?:{_NUMBER} )?(?:{_CAP}|{_SMALL} {_CAP})(?: (?:{_CAP}|{_SMALL}(?= [{UPPER}]))){{0,4}}"
@@ -85,18 +84,19 @@ class Worldwide:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, float]]:
-    for match in _UNITS.finditer(text):
+    small = lowered(text)
+    for match in _UNITS.finditer(small):
         end = tail(text, match.end())
-        street = _street_before(text, match.start())
-        if street < match.start():
-            yield street, end, 0.9
-        elif match.group()[0] not in "uUfF" and "app" not in match.group().lower():
+        start = _street_before(text, match.start())
+        if start < match.start():
+            yield start, end, 0.9
+        elif match.group()[0] not in "uf" and "app" not in match.group():
             yield match.start(), end, 0.6
     for match in _ARMY.finditer(text):
         yield *match.span(), 0.9
     for match in _AMERICAN_TOWN.finditer(text):
         yield *match.span(), 0.75
-    for match in _ANNOUNCED.finditer(text):
+    for match in _ANNOUNCED.finditer(small):
         street = _STREET_AFTER.match(text, match.end())
         if street and (street["first"] or len(street["second"].strip(" ,")) > 1):
             yield match.end(), tail(text, street.end(), lines=False), 0.88
