@@ -284,6 +284,12 @@ def test_the_header_that_keeps_a_request_at_home(client: httpx2.Client) -> None:
     assert "true or false" in error_of(refused, 400)["message"]
 
 
+def test_the_name_of_a_conversation_is_short_and_printable(client: httpx2.Client) -> None:
+    for name, status in (("support-4711", 200), ("x" * 201, 400), ("a\tb", 400)):
+        reply = client.post("/v1/chat/completions", json=chat(), headers={"X-Palier-Conversation": name})
+        assert reply.status_code == status, reply.text
+
+
 # --- raw completions -----------------------------------------------------------------------------------------------
 
 

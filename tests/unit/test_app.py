@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -155,3 +156,20 @@ async def test_a_model_of_no_kind_is_a_configuration_error(tmp_path: Path) -> No
     with pytest.raises(ConfigurationError, match="extract"):
         async with Palier.open(settings(tmp_path, models={"quote": {"kind": "extrct"}, "large": {"kind": "fake"}})):
             pass
+
+
+async def test_a_collection_raises_its_documents(tmp_path: Path) -> None:
+    document = Document(id="a", collection="shelf", text="The fibre costs 29.99 euros.", label=Label.PUBLIC)
+    async with Palier.open(settings(tmp_path)) as opened:
+        await opened.put_documents([document])
+        assert [hit.label for hit in await opened.search("fibre")] == [Label.PUBLIC]
+    closed = settings(tmp_path, collections={"shelf": {"label": "confidential"}})
+    async with Palier.open(closed) as opened:
+        assert [hit.label for hit in await opened.search("fibre")] == [Label.CONFIDENTIAL], "those that were there"
+        for label in (Label.PUBLIC, Label.RESTRICTED):
+            await opened.put_documents([msgspec.structs.replace(document, id=label, label=label)])
+        found = {hit.document: hit.label for hit in await opened.search("fibre")}
+        assert found == {"a": "confidential", "public": "confidential", "restricted": "restricted"}
+        result = await opened.ask("What does the fibre cost?")
+        assert result.status == "abstained"
+        assert [step.verdict for step in result.steps] == ["allow", "abstain"]
