@@ -131,13 +131,18 @@ def _bare(text: str, start: int, end: int) -> list[tuple[int, int]]:
 _MOST_REPEATS = 200
 
 
+def _stands_alone(part: str) -> bool:
+    """Whether a part of a name is one by itself: not the Rue of a Mme Rue."""
+    return len(part) > 2 and part[0].isupper() and part.isalpha() and not is_common(part)
+
+
 def _with_repeats(text: str, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same names wherever else they stand in the text, and their parts that begin with a capital."""
     names: set[str] = set()
     for start, end in found[:_MOST_REPEATS]:
         name = text[start:end]
         names.add(name)
-        names.update(part for part in name.split() if len(part) > 2 and part[0].isupper() and part.isalpha())
+        names.update(part for part in name.split() if _stands_alone(part))
     if not names:
         return []
     listed = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))

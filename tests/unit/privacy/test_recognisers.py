@@ -161,6 +161,9 @@ def found(text: str) -> list[tuple[str, str]]:
         ("PERSON", '[Vsevolod]: "Who are you?"'),
         ("PERSON", "[Satu Elomo]\n\nAccountant\nhttps://example.com"),
         ("PERSON", "> \n> [Benito Bianchi]\n> Locavore\n> code 04055"),
+        ("PERSON", "Bonjour, je suis [Claire Le Goff], cliente"),
+        ("PERSON", "Hello, this is [John Miller] speaking"),
+        ("PERSON", "le 3 avril, [Solène Jézéquel] a écrit :"),
         ("PERSON", "[M'hamed El Ouafi] est passé en agence"),
     ],
 )
@@ -194,6 +197,7 @@ def test_found(kind: str, text: str) -> None:
         "Terms And Conditions\n\nThese are the terms.",
         "Prénom :\nNom :\nDate de naissance :",
         "N° abonné : CLI-450077",
+        "I'm Irish, je suis Breton, this is Customer Support, c'est Noël",
         "chez ma sœur, appartement 4, unit 5 of the course, flat 20 % off",
         "I arrived at Gate 12, moved to Windows 11 and stopped at Platform 10",
         "the corner of the room and I, on the other side of 2024",
@@ -227,6 +231,16 @@ def test_what_follows_an_address_is_no_part_of_it() -> None:
 def test_the_streets_of_a_corner_are_both_found() -> None:
     text = "Stop at the corner of Nieuwe Laan 473 St. and Ina Loop St."
     assert found(text) == [("ADDRESS", "Nieuwe Laan 473 St"), ("ADDRESS", "Ina Loop St")]
+
+
+def test_a_name_before_an_address_of_mail() -> None:
+    text = "De : Solène Jézéquel <s.jezequel@cabinet.example>, copie Paul Roux (paul@cabinet.example)"
+    assert found(text) == [
+        ("PERSON", "Solène Jézéquel"),
+        ("EMAIL", "s.jezequel@cabinet.example"),
+        ("PERSON", "Paul Roux"),
+        ("EMAIL", "paul@cabinet.example"),
+    ]
 
 
 def test_names_that_follow_one_another_are_each_found() -> None:

@@ -97,6 +97,30 @@ async def test_the_language_of_names_is_told_from_the_text(text: str, said: str,
     assert [(ran[0], ran[2]) for ran in workers.ran] == [(names.find, chosen)]
 
 
+NAMES = [
+    ("en", "ACCOUNT CLOSED BY MISTAKE, I AM GERALD FITZWILLIAM AND I AM FURIOUS", ["GERALD FITZWILLIAM"]),
+    ("en", "how do i block my card ? my name is lena andersson.", ["lena andersson"]),
+    ("en", "What time does the branch on Mill Lane close on Saturdays?", []),
+    ("en", 'Tom: "Who are you?"\nAshley:"I\'m Melvin\'s daughter".', ["Tom", "Ashley", "Melvin"]),
+    ("fr", "Nom : Kerdoncuff\nPrénom : Soazig\nDate de naissance : \nMotif : résiliation", ["Kerdoncuff", "Soazig"]),
+    ("fr", "Veuillez trouver mon RIB. Carte refusée, chèque encaissé.", []),
+    ("fr", "La salle Marie-Curie est-elle libre le 22 novembre ?", []),
+    ("fr", "Ici Yann Le Goff. Demain Yann passera.", ["Yann Le Goff", "Yann"]),
+]
+
+
+@with_names
+async def test_names_by_the_models_and_nothing_else() -> None:
+    workers = ProcessWorkers()
+    try:
+        for language, text, wanted in NAMES:
+            found = {text[start:end] for start, end in await workers.run(names.find, text, language)}
+            whole = {name for name in found if not any(name != other and name in other for other in found)}
+            assert whole <= set(wanted) <= found, text
+    finally:
+        await workers.close()
+
+
 @with_names
 async def test_workers_that_fail_let_nothing_pass_as_clean() -> None:
     class Lost(Recorder):

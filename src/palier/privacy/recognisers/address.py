@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from palier.config import Redaction
 from palier.interfaces import Entity
-from palier.privacy.recognisers.vocabulary import capitalised
+from palier.privacy.recognisers.vocabulary import capitalised, lowered
 from palier.privacy.recognisers.worldwide import LABEL, tail
 
 _UPPER = "A-ZÀ-ÖØ-ÞŒ"
@@ -94,6 +94,23 @@ _CONTINENTAL = re.compile(
     r",? \d{1,4}[a-d]?(?![\w])\.?",
     re.IGNORECASE,
 )
+_NUMBER_LAST = re.compile(
+    r"(?:stra(?:ss|ß)e|str\.|gasse|platz|katu|gatan?|v[äa]gen|gade|vej|straat|laan|weg|utca|u\.|t[ée]r|[úu]t),? \d"
+)
+_KIND_FIRST = (
+    "rua ",
+    "via ",
+    "viale ",
+    "corso ",
+    "piazza ",
+    "calle ",
+    "avenida ",
+    "plaza ",
+    "carrer ",
+    "ulica ",
+    "ul.",
+)
+"""One of both stands in each of them, in small letters; most texts hold none, and are spared the rest."""
 _UK_POSTCODE = re.compile(r"(?<![^\W_])(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2})(?![^\W_])")
 
 
@@ -107,7 +124,9 @@ class Address:
 
 
 def _found(text: str) -> Iterator[Entity]:
-    for street in (_FRENCH_STREET, _ENGLISH_STREET, _LOWER_STREET, _CONTINENTAL):
+    small = lowered(text)
+    continental = (_CONTINENTAL,) if any(kind in small for kind in _KIND_FIRST) or _NUMBER_LAST.search(small) else ()
+    for street in (_FRENCH_STREET, _ENGLISH_STREET, _LOWER_STREET, *continental):
         for match in street.finditer(text):
             inside = _INSIDE.match(text, match.end())
             place = inside.end() if inside else match.end()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from palier.config import Redaction
 from palier.interfaces import Entity
+from palier.privacy.recognisers.vocabulary import lowered
 
 _MONTHS = (
     r"(?:janv(?:ier)?|f[ée]vr?(?:ier)?|mars|avr(?:il)?|mai|juin|juil(?:let)?|ao[uû]t|sept(?:embre)?|oct(?:obre)?"
@@ -22,15 +23,13 @@ _DATE = re.compile(
     rf"|{_DAY}(?:er|st|nd|rd|th)?[ \-.]{{0,2}}(?:of )?{_MONTHS}\.?,?[ \-]{{0,2}}(?:{_YEAR}|'?\d\d)"
     rf"|{_MONTHS}\.? {_DAY}(?:st|nd|rd|th)?,? {_YEAR}"
     rf"|{_MONTHS}\.? {_YEAR})(?![\w]|[/.\-]\d)",
-    re.IGNORECASE,
 )
 _BORN = re.compile(
     r"(?<![^\W_])(?:n[ée]{1,2}s?(?: \(?e\)?)?|n[ée]\(e\)|naissance|naquit|birth(?:day|date)?|born|d\.?o\.?b|b-day"
     r"|anniversaire|ddn|date_of_birth|birth_date)(?![^\W_])",
-    re.IGNORECASE,
 )
-_AFTER = re.compile(r"[ ,]{0,2}\(?(?:date de naissance|date of birth|birthday|d\.?o\.?b\.?)", re.IGNORECASE)
-_ENDS = re.compile(r"(?<!o\.b)(?<!O\.B)[.!?;]\s|\n\s*\n")
+_AFTER = re.compile(r"[ ,]{0,2}\(?(?:date de naissance|date of birth|birthday|d\.?o\.?b\.?)")
+_ENDS = re.compile(r"(?<!o\.b)[.!?;]\s|\n\s*\n")
 BEFORE, AFTER = 56, 24
 """Characters before a date, and after it, in which it is said to be of a birth, in the same sentence."""
 
@@ -39,12 +38,13 @@ class Birth:
     types = ("BIRTH_DATE",)
 
     def find(self, text: str) -> Iterator[Entity]:
-        if not _BORN.search(text):
+        small = lowered(text)
+        if not _BORN.search(small):
             return
-        for match in _DATE.finditer(text):
+        for match in _DATE.finditer(small):
             start, end = match.span()
-            if _said_before(text, start) or _said_after(text, end):
-                yield Entity("BIRTH_DATE", start, end, match.group(), 0.9)
+            if _said_before(small, start) or _said_after(small, end):
+                yield Entity("BIRTH_DATE", start, end, text[start:end], 0.9)
 
 
 def _said_before(text: str, start: int) -> bool:

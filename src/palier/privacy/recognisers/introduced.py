@@ -47,8 +47,10 @@ _LIKELY = (
     r"|appelle[rz]?|rappele[rz]|pr[ée]venir"
 )
 """What it follows with a capital."""
+_PERHAPS = r"je suis|i am|i['’]m|this is|it['’]s|c['’]est|ici|voici|here is"
+"""What it follows where it has two words or more."""
 _AFTER_WORDS = re.compile(
-    rf"(?<![\w'’])(?=(?P<words>(?:(?P<surely>{_SURELY})|{_LIKELY})(?:\s{{1,2}}|(?<=['’])))[^\W\d_])"
+    rf"(?<![\w'’])(?=(?P<words>(?:(?P<surely>{_SURELY})|{_LIKELY}|(?P<perhaps>{_PERHAPS}))(?:\s{{1,2}}|(?<=['’])))[^\W\d_])"
 )
 _GREETED = re.compile(
     r"(?<![\w'’])(?:hi|hello|hey|dear|thanks|thank you|cheers|bonjour|bonsoir|salut|ch[èe]re?|merci|coucou),?"
@@ -58,6 +60,7 @@ _GREETING_ENDS = re.compile(r" ?(?:[,!.:;\n]|\Z)")
 _BEFORE_WORDS = re.compile(
     rf"(?<=[^\W_])(?:['’]s (?:{_KIN}|killers?|account|address|name|birthday)(?![^\W_])"
     r"|,? (?:said|shouted|replied|whispered|yelled|muttered|exclaimed|had given)(?![^\W_])"
+    r"| (?:wrote|a [ée]crit)(?= ?:)| ?[<(\[](?=[\w.+\-]{1,64}@)"
     r"|, (?:can|could|may) i (?:please )?(?:speak|talk)|,? [àa] l['’ ]appareil| speaking(?![^\W_]))",
 )
 _DOES = re.compile(
@@ -76,15 +79,17 @@ class Introduced:
 
     def find(self, text: str) -> Iterator[Entity]:
         seen = capitalised(text)
-        yield from entities(text, seen, _spans(seen), 0.75)
+        yield from entities(text, seen, _spans(seen, seen is not text), 0.75)
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+def _spans(text: str, of_one_case: bool) -> Iterator[tuple[int, int]]:
     small = lowered(text)
     for match in _AFTER_WORDS.finditer(small):
         surely = match["surely"] is not None
         start = match.end("words")
         end = name_end(text, start, any_case=surely, most=3)
+        if match["perhaps"] and (of_one_case or " " not in text[start:end]):
+            continue
         for _ in range(MOST_LISTED):
             if end == start:
                 break

@@ -95,5 +95,5 @@ def entities(text: str, seen: str, spans: Iterable[tuple[int, int]], score: floa
     """The names of `spans`, found in `seen`: in a text of one case what begins with a small word must be longer."""
     for start, end in spans:
         first, *others = seen[start:end].split()
-        if seen is text or len(others) > 1 or (first[0].isupper() and (len(first) > 1 or others)):
+        if seen is text or (len(first) > 1 and (first[0].isupper() or len(others) > 1)):
             yield Entity("PERSON", start, end, text[start:end], score)

@@ -95,7 +95,10 @@ def _spans(text: str) -> Iterator[tuple[int, int, float]]:
     for match in _ARMY.finditer(text):
         yield *match.span(), 0.9
     for match in _AMERICAN_TOWN.finditer(text):
-        yield *match.span(), 0.75
+        first, space, _ = match.group().partition(" ")
+        start = match.start() + len(first + space) if is_common(first) else match.start()
+        if text[start].isupper() and "," in text[start : match.end()]:
+            yield start, match.end(), 0.75
     for match in _ANNOUNCED.finditer(small):
         street = _STREET_AFTER.match(text, match.end())
         if street and (street["first"] or len(street["second"].strip(" ,")) > 1):
