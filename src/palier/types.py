@@ -377,6 +377,8 @@ class Step(Data, frozen=True, kw_only=True):
     withheld: int = 0
     redacted: int = 0
     """Values that were replaced in what the tier received."""
+    unrestored: int = 0
+    """Placeholders in what it wrote that could not be told, and stand there as they are."""
     usage: Usage | None = None
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN

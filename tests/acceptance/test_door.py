@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from tests.serving import Served, served
 
@@ -66,6 +67,14 @@ def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 "audit": 0.0,
                 "tiers": [{"model": "cloud", "highest_label": "internal"}],
             },
+            "stairs": {
+                "collections": ["armorique"],
+                "audit": 0.0,
+                "tiers": [
+                    {"model": "cloud", "highest_label": "internal", "threshold": 0.0, "name": "first"},
+                    {"model": "cloud", "highest_label": "internal"},
+                ],
+            },
             "elsewhere": {"regions": ["us"], "audit": 0.0, "tiers": [{"model": "cloud", "highest_label": "internal"}]},
             "home": {"local_only": True, "audit": 0.0, "tiers": [{"model": "cloud", "highest_label": "internal"}]},
             "bare": {"audit": 0.0, "tiers": [{"model": "cloud", "highest_label": "internal", "redact": False}]},
@@ -113,6 +122,7 @@ def test_personal_data_does_not_leave_and_comes_back(
     clearance: Clearance = last_entry(gateway).clearance
     assert clearance.redacted == {"EMAIL": 1, "IBAN": 1, "PERSON": 1, "PHONE": 1}
     assert (clearance.destination, clearance.region, clearance.request) == ("cloud", "eu", answer["id"])
+    assert clearance.reason == "the lowest tier"
 
 
 def test_a_stream_is_restored_as_it_comes(client: httpx2.Client, upstream: Upstream) -> None:
@@ -205,3 +215,61 @@ def test_what_was_replaced_is_kept_sealed(client: httpx2.Client, gateway: Served
     for file in gateway.palier.folder.path.iterdir():
         if file.is_file() and file.name.startswith("ledger"):
             assert MAIL.encode() not in Path(file).read_bytes()
+
+
+async def makes_up(call: Call, wire: Wire) -> None:
+    """Answers with a placeholder that was never sent, beside one that was."""
+    known = json.dumps(call.json)
+    nonce = known[known.index("<EMAIL_1_") + 9 :][:4]
+    text = f"to <EMAIL_1_{nonce}> and <EMAIL_7_{nonce}>"
+    chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
+    await wire.head(200, {"content-type": "text/event-stream"})
+    await wire.chunk(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode())
+    await wire.end()
+
+
+def test_what_cannot_be_put_back_is_said(client: httpx2.Client, upstream: Upstream) -> None:
+    upstream.script = [makes_up]
+    answer = ask(client, f"Write to {MAIL}.")
+    assert answer["choices"][0]["message"]["content"].startswith(f"to {MAIL} and <EMAIL_7_")
+    assert answer["palier"]["steps"][0]["unrestored"] == 1
+
+
+async def repeats_and_fails(call: Call, wire: Wire) -> None:
+    said = {"error": {"message": f"cannot read {call.json['messages'][-1]['content']}"}}
+    await wire.whole(500, json.dumps(said).encode(), {"content-type": "application/json"})
+
+
+def test_an_upstreams_error_is_told_with_the_values_in_it(client: httpx2.Client, upstream: Upstream) -> None:
+    upstream.script = [repeats_and_fails] * 3
+    reply = client.post(
+        "/v1/chat/completions",
+        json={"model": "support", "messages": [{"role": "user", "content": f"Write to {MAIL}."}]},
+    )
+    assert reply.status_code == 502
+    assert f"cannot read Write to {MAIL}" in reply.json()["error"]["message"]
+
+
+def test_a_document_that_became_restricted_meanwhile_stays(
+    gateway: Served, upstream: Upstream, client: httpx2.Client
+) -> None:
+    """The first tier outside takes its time, and fails; meanwhile what was found gets another label."""
+    palier = gateway.palier
+    fact = Document(
+        id="fact", collection="armorique", text="The lighthouse of Ouessant has 55 steps.", label=Label.PUBLIC
+    )
+    gateway.run(palier.put_documents([fact]))
+
+    async def relabels(call: Call, wire: Wire) -> None:
+        again = msgspec.structs.replace(fact, label=Label.RESTRICTED)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(palier.put_documents([again]), gateway.loop))
+        await wire.whole(400, b'{"error": {"message": "no"}}', {"content-type": "application/json"})
+
+    upstream.script = [relabels]
+    try:
+        question = {"role": "user", "content": "How many steps has the lighthouse of Ouessant?"}
+        reply = client.post("/v1/chat/completions", json={"model": "stairs", "messages": [question]})
+        assert "tier-2 might, and is not asked: its evidence is restricted" in reply.json()["error"]["message"]
+        assert len(upstream.calls) == 1
+    finally:
+        gateway.run(palier.delete_documents("armorique", ["fact"]))

@@ -146,6 +146,7 @@ class Palier:
             traces,
             access.purse,
             fingerprints,
+            evidence=knowledge.label_of,
             links=links_of(settings),
             vault=door.ledger,
         )

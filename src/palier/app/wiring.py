@@ -14,6 +14,7 @@ from palier.interfaces import (
     Destination,
     Encoder,
     Erasable,
+    Evidence,
     Gate,
     Links,
     Model,
@@ -47,6 +48,7 @@ class Shared:
     answers: Answers
     purse: Purse
     fingerprints: Fingerprints | None = None
+    evidence: Evidence | None = None
     links: Links | None = None
     vault: Vault | None = None
 
@@ -96,6 +98,7 @@ def parts_of(
         purse=shared.purse,
         fingerprints=shared.fingerprints,
         sticky=route.sticky,
+        evidence=shared.evidence,
         links=shared.links,
         vault=shared.vault,
     )

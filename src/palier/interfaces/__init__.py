@@ -9,6 +9,7 @@ from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import (
     Admission,
     Destination,
+    Filtering,
     Gate,
     Ledger,
     Links,
@@ -22,7 +23,7 @@ from palier.interfaces.door import (
     Vault,
 )
 from palier.interfaces.erasure import Erasable, Erasure
-from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
+from palier.interfaces.knowledge import Access, Documents, Evidence, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
@@ -46,6 +47,8 @@ __all__ = [
     "EntryFilter",
     "Erasable",
     "Erasure",
+    "Evidence",
+    "Filtering",
     "Gate",
     "Head",
     "Headed",

@@ -14,8 +14,8 @@ MarkNumbers = NDArray[np.int64]
 """Marks of a text, sorted, each once (`privacy.marks`)."""
 
 
-class Restoring(Protocol):
-    """Puts values back into text that comes in pieces."""
+class Filtering(Protocol):
+    """Changes text that comes in pieces."""
 
     def feed(self, piece: str) -> str:
         """What of it can be told already: the end of a piece may be half a placeholder, and is held back."""
@@ -23,6 +23,15 @@ class Restoring(Protocol):
 
     def end(self) -> str:
         """What was held back."""
+        ...
+
+
+class Restoring(Filtering, Protocol):
+    """Puts values back."""
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """What looks like a placeholder of this prompt, and is none that could be put back."""
         ...
 
 
@@ -53,7 +62,7 @@ class Redactor(Protocol):
         ...
 
 
-Links = Callable[[Sequence[str]], Callable[[], Restoring]]
+Links = Callable[[Sequence[str]], Callable[[], Filtering]]
 """Evidence to what makes, for each text of an answer, the links inert that do not stand in it."""
 
 
@@ -61,7 +70,11 @@ class Vault(Protocol):
     """What placeholders stood for, sealed."""
 
     async def keep_map(self, trace: str, expires: float, content: bytes) -> None:
-        """Keep the map of one request until `expires`."""
+        """Keep the map of one request until `expires`, in the place of one that is there."""
+        ...
+
+    async def map_of(self, trace: str) -> bytes | None:
+        """The map that is kept; None where there is none (any more)."""
         ...
 
 
@@ -101,9 +114,12 @@ class Gate(Protocol):
     """The door: assembles the prompt for one destination from what it may receive, then judges it."""
 
     async def admit(
-        self, request: Request, to: Destination, *, needed: Collection[str], audit: bool = False
+        self, request: Request, to: Destination, *, needed: Collection[str], why: str = "", audit: bool = False
     ) -> Admission:
-        """`needed` are the keys of the passages without which the destination could not answer."""
+        """`needed` are the keys of the passages without which the destination could not answer.
+
+        `why` it is asked goes into the ledger.
+        """
         ...
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from palier.access import Readers
 from palier.interfaces.models import Vectors
-from palier.types import Document, Hit, Passage, Principal
+from palier.types import Document, Hit, Label, Passage, Principal
+
+Evidence = Callable[[Hit, Principal], Awaitable[Label | None]]
+"""The label that a passage has now, for whoever asked; None where it stands there no more as it was found."""
 
 
 class Documents(Protocol):

@@ -23,6 +23,7 @@ from palier.interfaces import (
     Confidence,
     Decide,
     Encoder,
+    Evidence,
     Gate,
     Links,
     Purse,
@@ -70,6 +71,8 @@ class Parts:
     """Names the policy that decides; empty where none holds."""
     tool_label: Label = Label.CONFIDENTIAL
     """Of the results of tools that clients send back."""
+    evidence: Evidence | None = None
+    """The label that a passage has now."""
     links: Links | None = None
     """What makes links in answers inert; None: they stay as they are."""
     vault: Vault | None = None
@@ -216,12 +219,32 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
         return None
-    admission = await landing.admit(request, parts.gate, journey.needed)
+    if landing.to.leaves:
+        await _look_again(journey, parts)
+    admission = await landing.admit(journey.request, parts.gate, journey.needed, why=journey.why)
     if admission.prompt is None:
         journey.refuse(landing, admission)
         return None
     journey.redact(landing, admission)
     return admission
+
+
+async def _look_again(journey: Journey, parts: Parts) -> None:
+    """Give all that may leave the label it has now: tiers below may have taken their time.
+
+    A passage that is gone by now, or that whoever asked may not read any more, goes nowhere.
+    """
+    if not journey.steps:
+        return
+    await carried(journey, parts)
+    if parts.evidence is None:
+        return
+    hits = []
+    for hit in journey.request.passages:
+        label = await parts.evidence(hit, journey.request.principal)
+        now = Label.RESTRICTED if label is None else Label.highest(hit.label, label)
+        hits.append(hit if now is hit.label else msgspec.structs.replace(hit, label=now))
+    journey.request = msgspec.structs.replace(journey.request, passages=tuple(hits))
 
 
 def _raise_if_hopeless(journey: Journey) -> None:

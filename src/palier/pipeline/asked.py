@@ -15,7 +15,7 @@ from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
 from palier.routing.cascade import NEVER
-from palier.types import Cited, Decision, Draft, Event
+from palier.types import Cited, Decision, Draft, Event, Outcome
 
 
 class Judges(Protocol):
@@ -107,25 +107,37 @@ class Asked:
             case None:
                 self.answered = True
             case InvalidRequest():
+                self._restore(error)
+                self._journey.cut_off(self._landing, self._admission, self._collector.draft())
                 self._journey.skip(self._landing, error)
             case PalierError():
                 self.failed = True
+                self._restore(error)
                 self._journey.fail(self._landing, self._admission, error, self._collector.draft())
             case GeneratorExit() | asyncio.CancelledError():
                 self._journey.left(self._landing, self._admission, self._collector.draft(), serves=self._serves)
                 return False
+            case _:
+                self._journey.cut_off(self._landing, self._admission, self._collector.draft())
         if not isinstance(error, PalierError) or self._released:
             return False
         # Its frames hold the request and, by the journey, the error itself: a cycle that would stay for long.
         error.__traceback__ = error.__context__ = None
         return True
 
+    def _restore(self, error: PalierError) -> None:
+        """An upstream's own words may repeat the prompt, placeholders and all."""
+        if self._admission.redactions is not None and error.said:
+            restoring = self._admission.redactions.restoring()
+            error.said = restoring.feed(error.said) + restoring.end()
+
     def settle(self, parts: Judges) -> Draft | None:
         """Decide of what it said; gives the draft that stays, where it was held."""
         journey, landing, passages = self._journey, self._landing, self.prompt.passages
         draft, decision = self._judge(parts, self._collector.draft())
         stays = self._serves or decision.action == "stay"
-        journey.drafted(landing, self._admission, draft, decision, "answered" if stays else "climbed")
+        outcome: Outcome = "answered" if stays else "climbed"
+        journey.drafted(landing, self._admission, draft, decision, outcome, unrestored=self._outgoing.unrestored)
         if not stays:
             journey.needed |= {passages[n - 1].key for n in cited(draft) if 0 < n <= len(passages)}
             return None

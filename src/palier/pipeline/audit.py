@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -19,16 +19,17 @@ import msgspec
 from palier.audits import Audit, AuditTier, AuditWords, Judgement
 from palier.config import Route, label_source
 from palier.errors import Busy, InvalidRequest, PalierError, StoreError, UpstreamTimeout
-from palier.interfaces import Admission, Audits, Links
+from palier.interfaces import Admission, Audits, Evidence, Links, Redactions, Vault
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
 from palier.pipeline.journey import cited
+from palier.pipeline.known import looked_up
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
 from palier.pipeline.sample import stairs_of
-from palier.types import Draft, Features, Hit, Label, Principal, Prompt
+from palier.types import Draft, Features, Label, Prompt
 
 if TYPE_CHECKING:
     from palier.pipeline import Parts
@@ -51,9 +52,6 @@ TIER_S = 300.0
 """Longest a tier may take to draft."""
 
 GONE = "a passage it stood on was taken away, or has other words now"
-
-Evidence = Callable[[Hit, Principal], Awaitable[Label | None]]
-"""The label that a passage has now, for whoever asked; None where it stands there no more as it was found."""
 
 
 class Auditor:
@@ -133,7 +131,7 @@ class Auditor:
             if landing.name in known:
                 continue
             await self._make_way()
-            words = await self._as_of_now(audit)  # the wait, and the tier before, may have been long
+            words = await self._as_of_now(audit, parts)  # the wait, and the tier before, may have been long
             if words is None:
                 return await self._lose(audit, GONE)
             audit = msgspec.structs.replace(audit, words=words)
@@ -141,7 +139,7 @@ class Auditor:
             if not await self._audits.keep(asked) or asked.due > audit.due:
                 return False
             audit = asked
-        words = await self._as_of_now(audit)
+        words = await self._as_of_now(audit, parts)
         if words is None:
             return await self._lose(audit, GONE)
         done = _done(msgspec.structs.replace(audit, words=words))
@@ -152,10 +150,12 @@ class Auditor:
         await self._audits.keep(msgspec.structs.replace(audit, state="lost", reason=reason, words=None))
         return False
 
-    async def _as_of_now(self, audit: Audit) -> AuditWords | None:
-        """Its words, each passage with the label it has now where that is higher; None where one is gone."""
+    async def _as_of_now(self, audit: Audit, parts: Parts) -> AuditWords | None:
+        """Its words, the request and each passage with the label it has now where higher; None where one is gone."""
         words = audit.words
         assert words is not None  # by the contract of `due`
+        label, _ = await looked_up(words.request, parts)
+        label = Label.highest(label, words.request.label)
         hits = []
         for hit in words.request.passages:
             now = await self._evidence(hit, words.request.principal)
@@ -164,8 +164,8 @@ class Auditor:
             hits.append(msgspec.structs.replace(hit, label=Label.highest(hit.label, now)))
         return msgspec.structs.replace(
             words,
-            label=Label.highest(words.label, *(hit.label for hit in hits)),
-            request=msgspec.structs.replace(words.request, passages=tuple(hits)),
+            label=Label.highest(words.label, label, *(hit.label for hit in hits)),
+            request=msgspec.structs.replace(words.request, label=label, passages=tuple(hits)),
         )
 
     async def _make_way(self) -> None:
@@ -181,9 +181,11 @@ class Auditor:
         request, needed = audit.words.request, frozenset(audit.words.needed)
         if obstacle := landing.obstacle(request):
             return _with(audit, landing, "skipped", obstacle.message)
-        admission = await landing.admit(request, parts.gate, needed, audit=True)
+        admission = await landing.admit(request, parts.gate, needed, why="drawn for the audit", audit=True)
         if admission.prompt is None:
             return _with(audit, landing, "skipped", admission.reason)
+        if admission.redactions is not None and parts.vault is not None:
+            await _keep_map(parts.vault, audit, landing, admission.redactions)
         try:
             draft, early = await _draft(landing, admission, parts.links)
         except InvalidRequest as error:
@@ -213,6 +215,14 @@ class Auditor:
             )
             for tier in audit.drafted
         )
+
+
+async def _keep_map(vault: Vault, audit: Audit, landing: Landing, redactions: Redactions) -> None:
+    """Keep what was replaced for this tier beside what was replaced for those that were asked before."""
+    assert audit.words is not None
+    kept = msgspec.json.decode(await vault.map_of(audit.trace) or b"{}", type=dict[str, msgspec.Raw])
+    kept[landing.name] = msgspec.Raw(redactions.sealable())
+    await vault.keep_map(audit.trace, audit.words.expires, msgspec.json.encode(kept))
 
 
 async def _draft(landing: Landing, admission: Admission, links: Links | None) -> tuple[Draft, float | None]:

@@ -23,6 +23,7 @@ from palier.types import (
     Hit,
     Label,
     Marked,
+    Message,
     Outcome,
     Parameters,
     Request,
@@ -129,6 +130,22 @@ class Journey:
         """A tier that may not receive it."""
         self._step(landing, "refused", admission.reason, **_judged(admission))
 
+    def cut_off(self, landing: Landing, admission: Admission, draft: Draft) -> None:
+        """What a tier wrote before it broke. Some of it may have been read: it carries what the tier received."""
+        if any(choice.text or choice.tool_calls for choice in draft.choices):
+            self.received = Label.highest(self.received, admission.label)
+            self.drafts[landing.name] = draft
+
+    @property
+    def why(self) -> str:
+        """Why the next tier is asked: what became of those below."""
+        if self.request.tier is not None:
+            return "asked by name"
+        if not self.steps:
+            return "the lowest tier"
+        last = self.steps[-1]
+        return f"{last.tier} {last.outcome}: {last.reason}"
+
     def redact(self, landing: Landing, admission: Admission) -> None:
         """What was replaced in the prompt that a tier is about to receive."""
         if admission.redactions is not None:
@@ -142,8 +159,7 @@ class Journey:
         """A tier that did not answer, or not to the end: `draft` is what it wrote until then."""
         self.failures.append(error)
         self._hear(landing, error)
-        if any(choice.text for choice in draft.choices):
-            self.drafts[landing.name] = draft
+        self.cut_off(landing, admission, draft)
         self._step(
             landing,
             "failed",
@@ -155,7 +171,14 @@ class Journey:
         )
 
     def drafted(
-        self, landing: Landing, admission: Admission, draft: Draft, decision: Decision, outcome: Outcome
+        self,
+        landing: Landing,
+        admission: Admission,
+        draft: Draft,
+        decision: Decision,
+        outcome: Outcome,
+        *,
+        unrestored: int = 0,
     ) -> None:
         """A tier that wrote a draft, and what was decided of it."""
         card = landing.model.card
@@ -176,6 +199,7 @@ class Journey:
             energy=energy(card, draft.latency_ms),
             latency_ms=draft.latency_ms,
             features=draft.features,
+            unrestored=unrestored,
         )
 
     def left(self, landing: Landing, admission: Admission, draft: Draft, *, serves: bool) -> None:
@@ -299,7 +323,7 @@ class Journey:
         if not self.raised or (self.abstained and self.written.allows(self.named)):
             return ()
         drafts = [self.result.draft] if self.result is not None else self.drafts.values()
-        return tuple(choice.text for draft in drafts for choice in draft.choices if choice.text)
+        return tuple(text for draft in drafts for choice in draft.choices for text in said(choice) if text)
 
     @property
     def abstained(self) -> bool:
@@ -329,6 +353,12 @@ def _judged(admission: Admission) -> dict[str, Any]:
         "withheld": admission.withheld,
         "redacted": replaced,
     }
+
+
+def said(turn: Choice | Message) -> tuple[str, ...]:
+    """What a model says in a turn: its words, and the arguments it calls tools with."""
+    words = turn.text if isinstance(turn, Choice) else turn.content
+    return (words, *(call.arguments for call in turn.tool_calls))
 
 
 def cited(draft: Draft) -> set[int]:

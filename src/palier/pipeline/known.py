@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from palier.interfaces import Answers
-from palier.pipeline.journey import Journey, digest
+from palier.pipeline.journey import Journey, digest, said
 from palier.pipeline.landing import Landing
-from palier.privacy.fingerprints import KEPT_S, Fingerprints
+from palier.privacy.fingerprints import KEPT_S, Fingerprints, Seen
 from palier.types import Label, Marked, Request
 
 
@@ -31,15 +31,23 @@ class Knows(Protocol):
 
 async def carried(journey: Journey, parts: Knows) -> None:
     """Raise the label of the request to that of what it quotes, and of what its conversation saw."""
-    request, prints = journey.request, parts.fingerprints
-    said = [digest(message.content) for message in request.messages if message.role == "assistant" and message.content]
-    label = await parts.answers.label_of(said) if said else Label.PUBLIC
+    label, seen = await looked_up(journey.request, parts)
+    journey.seen = seen or journey.seen
+    journey.carry(label)
+
+
+async def looked_up(request: Request, parts: Knows) -> tuple[Label, Seen | None]:
+    """The label of what a request quotes and of what its conversation saw, and what was looked up for it."""
+    prints, seen = parts.fingerprints, None
+    turns = [message for message in request.messages if message.role == "assistant"]
+    answers = [digest(text) for turn in turns for text in said(turn) if text]
+    label = await parts.answers.label_of(answers) if answers else Label.PUBLIC
     if prints and _matters(request, parts, prints.highest):
-        journey.seen = await prints.seen(written(request))
-        label = Label.highest(label, journey.seen.label)
+        seen = await prints.seen(written(request))
+        label = Label.highest(label, seen.label)
     if prints and parts.sticky:
         label = Label.highest(label, await prints.label_of_turns(_lookup(request, prints)))
-    journey.carry(label)
+    return label, seen
 
 
 def _matters(request: Request, parts: Knows, highest: Label) -> bool:
@@ -77,13 +85,14 @@ def written(request: Request) -> list[str]:
         named += [message.name or "", message.tool_call_id or ""]
         named += [name for call in message.tool_calls for name in (call.id, call.name)]
     asked = request.parameters
-    given = (asked.tools, asked.tool_choice, asked.response_format)
+    given = (asked.tools, asked.tool_choice, asked.response_format, asked.logit_bias)
+    numbers = (asked.seed, asked.temperature, asked.top_p, asked.presence_penalty, asked.frequency_penalty)
     texts = [
         *said,
         *dict.fromkeys(named),
         *asked.stop,
         asked.suffix or "",
-        *("\n".join(_leaves(part)) for part in given),
+        *("\n".join(_leaves(part)) for part in (*given, numbers)),
     ]
     return [text for text in texts if text]
 

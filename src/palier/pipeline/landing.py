@@ -91,9 +91,11 @@ class Landing:
             parameters = msgspec.structs.replace(parameters, adapter=self.adapter)
         return msgspec.structs.replace(request, passages=passages, parameters=parameters)
 
-    async def admit(self, request: Request, gate: Gate, needed: Collection[str], *, audit: bool = False) -> Admission:
+    async def admit(
+        self, request: Request, gate: Gate, needed: Collection[str], *, why: str = "", audit: bool = False
+    ) -> Admission:
         """What the gate lets through to this tier. There is no other way to it, for an answer or for an audit."""
-        return await gate.admit(self.within(request, needed), self.to, needed=needed, audit=audit)
+        return await gate.admit(self.within(request, needed), self.to, needed=needed, why=why, audit=audit)
 
     def obstacle(self, request: Request) -> InvalidRequest | None:
         """Why this tier cannot honour the request as it is, or None. `param` names the field of the wire."""

@@ -5,11 +5,11 @@ A piece of a stream may end in half a placeholder or half a link: that is held b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from palier.interfaces import Admission, Links, Redactions, Restoring
+from palier.interfaces import Admission, Filtering, Links, Redactions, Restoring
 from palier.types import Delta, Event, Finish, Prompt, ToolDelta
 
 
@@ -31,11 +31,13 @@ def _evidence(prompt: Prompt) -> list[str]:
 class Outgoing:
     """The events of one generation, on their way out."""
 
-    def __init__(self, redactions: Redactions | None, links: Callable[[], Restoring] | None) -> None:
+    def __init__(self, redactions: Redactions | None, links: Callable[[], Filtering] | None) -> None:
         self._redactions = redactions
         self._links = links
         self._texts: dict[int, _Chain] = {}
         self._arguments: dict[tuple[int, int], Restoring] = {}
+        self.unrestored = 0
+        """Placeholders that could not be told, of the texts that have ended."""
 
     def take(self, event: Event) -> Iterable[Event]:
         """What can be told after `event`."""
@@ -71,22 +73,31 @@ class Outgoing:
 
     def _ends(self, choice: int) -> Iterator[Event]:
         chain = self._texts.pop(choice, None)
-        if chain is not None and (text := chain.end()):
-            yield Delta(text=text, choice=choice)
+        if chain is not None:
+            text = chain.end()
+            self.unrestored += len(chain.missed)
+            if text:
+                yield Delta(text=text, choice=choice)
         for place in [place for place in self._arguments if place[0] == choice]:
-            if rest := self._arguments.pop(place).end():
+            restoring = self._arguments.pop(place)
+            rest = restoring.end()
+            self.unrestored += len(restoring.missed)
+            if rest:
                 yield ToolDelta(index=place[1], choice=choice, arguments=rest)
 
 
 class _Chain:
     """Restored first, so that a link is judged with its values in it."""
 
-    def __init__(self, redactions: Redactions | None, links: Callable[[], Restoring] | None) -> None:
-        self._parts: list[Restoring] = []
-        if redactions:
-            self._parts.append(redactions.restoring())
+    def __init__(self, redactions: Redactions | None, links: Callable[[], Filtering] | None) -> None:
+        self._restoring = redactions.restoring() if redactions else None
+        self._parts: list[Filtering] = [self._restoring] if self._restoring else []
         if links:
             self._parts.append(links())
+
+    @property
+    def missed(self) -> Sequence[str]:
+        return self._restoring.missed if self._restoring else ()
 
     def feed(self, text: str) -> str:
         for part in self._parts:

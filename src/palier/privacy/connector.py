@@ -184,7 +184,7 @@ class Call:
         if self._departure is not None:
             await self._departure()
         try:
-            response = await self._door.request(self._method, self._url, self._options)
+            response = await self._door.request(self._method, self._url, self._options, self._departure)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
                 pins.forget(self._host)
@@ -206,8 +206,13 @@ class _Door:
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
 
-    async def request(self, method: str, url: str, options: dict[str, Any]) -> aiohttp.ClientResponse:
-        """The reply's head; a kept connection that proves closed before it is replaced once by a new one."""
+    async def request(
+        self, method: str, url: str, options: dict[str, Any], departure: Departure | None
+    ) -> aiohttp.ClientResponse:
+        """The reply's head; a kept connection that proves closed before it is replaced once by a new one.
+
+        The other end may have read what was sent over the first: the second is a `departure` of its own.
+        """
         if self._kept is None:
             self._kept = self._session(keepalive_timeout=KEEP_ALIVE_S)
         try:
@@ -215,6 +220,8 @@ class _Door:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not _reused.get():
                 raise
+        if departure is not None:
+            await departure()
         if self._fresh is None:
             self._fresh = self._session(force_close=True)
         return await self._fresh.request(method, url, **options)

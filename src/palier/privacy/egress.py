@@ -33,17 +33,15 @@ class EgressGate:
         self._redactor = redactor
 
     async def admit(
-        self, request: Request, to: Destination, *, needed: Collection[str], audit: bool = False
+        self, request: Request, to: Destination, *, needed: Collection[str], why: str = "", audit: bool = False
     ) -> Admission:
         """Assemble what `to` may receive; `needed` are passages that must be among it."""
         admission = judge(request, to, needed)
-        if admission.prompt is None or not to.leaves:
-            return admission
-        if to.redact:
+        if to.redact and admission.prompt is not None:
             admission = await self._redacted(request, admission, to)
-        if admission.sent is None:
+        if admission.sent is None or not to.leaves:
             return admission
-        cleared = msgspec.structs.replace(admission.sent, clearance=_clearance(request, to, admission, audit))
+        cleared = msgspec.structs.replace(admission.sent, clearance=_clearance(request, to, admission, why, audit))
         return msgspec.structs.replace(admission, sent=cleared)
 
     async def _redacted(self, request: Request, admission: Admission, to: Destination) -> Admission:
@@ -89,7 +87,7 @@ def _refusal(request: Request, reason: str) -> Admission:
     return Admission(verdict="refuse", label=request.label, reason=reason, withheld=len(request.passages))
 
 
-def _clearance(request: Request, to: Destination, admission: Admission, audit: bool) -> Clearance:
+def _clearance(request: Request, to: Destination, admission: Admission, why: str, audit: bool) -> Clearance:
     return Clearance(
         purpose="audit" if audit else "draft",
         destination=to.model,
@@ -100,6 +98,7 @@ def _clearance(request: Request, to: Destination, admission: Admission, audit: b
         principal=request.principal.name,
         label=admission.label,
         verdict=admission.verdict,
+        reason=why,
         withheld=admission.withheld,
         redacted=dict(admission.redactions.counts) if admission.redactions else {},
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import multiprocessing.util
 import os
 import socket
 import sys
@@ -164,6 +165,7 @@ def _enter(rules: Rules) -> None:
         _open = (*_open, rules)
         if not _installed:
             sys.addaudithook(_hook)
+            _guard_spawn()
             _installed = True
 
 
@@ -179,6 +181,18 @@ def _leave(rules: Rules) -> None:
             else:
                 os.environ[name] = value
         _before.clear()
+
+
+def _guard_spawn() -> None:
+    """multiprocessing starts its children by a call that is not audited, and they would come without the hook."""
+    spawn = multiprocessing.util.spawnv_passfds
+
+    def guarded(path: Any, args: Any, passfds: Any) -> int:
+        if _open:
+            raise _starts(path)
+        return spawn(path, args, passfds)
+
+    multiprocessing.util.spawnv_passfds = guarded
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

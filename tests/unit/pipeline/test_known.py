@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Sequence
+import dataclasses
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from tests.stairs import wired
 
+from palier.errors import InvalidRequest, UpstreamGarbage
 from palier.jobs.pool import ProcessWorkers
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Parts, answer, stream
@@ -26,7 +28,9 @@ from palier.types import (
     Delta,
     Document,
     Draft,
+    Event,
     Features,
+    Finish,
     Hit,
     Label,
     Message,
@@ -266,3 +270,64 @@ def test_everything_written_is_there_and_what_is_said_first() -> None:
     together = "\n".join(texts)
     for word in ("call-1", "look", "end", "after", "a", "b", "3", "4.5", "auto", "c", "d"):
         assert word in together.split("\n"), word
+
+
+class Broken(Fake):
+    """Says all, and then fails."""
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        async for event in super().stream(prompt):
+            if isinstance(event, Finish):
+                raise self.failure
+            yield event
+
+    failure: Exception = UpstreamGarbage("cut in the middle")
+
+
+PARAPHRASE = "Since the flood in Quimper, the gentleman you name is four hundred euros behind with his payments."
+
+
+@pytest.mark.parametrize("failure", [UpstreamGarbage("cut"), InvalidRequest("too long"), RuntimeError("unforeseen")])
+async def test_what_a_tier_said_before_it_broke_is_known_again(house: House, failure: Exception) -> None:
+    house.small = Broken(Rule(pattern="Morel", answer=PARAPHRASE), Rule(answer=""))
+    house.small.failure = failure
+    parts = dataclasses.replace(house.parts(), landings=(wired("small", "s", house.small),))
+    with pytest.raises(type(failure)):
+        await answer(asked("What does Morel owe?"), parts)
+    house.small = Fake(Rule(answer=""))
+    again = asked("What does he owe?", said(PARAPHRASE), "And in dollars?")
+    assert not await house.leaves(again)
+
+
+async def test_a_sticky_conversation_that_broke_off_stays(house: House) -> None:
+    house.small = Broken(Rule(pattern="Morel", answer=PARAPHRASE), Rule(answer=""))
+    parts = dataclasses.replace(house.parts(sticky=True), landings=(wired("small", "s", house.small),))
+    with pytest.raises(UpstreamGarbage):
+        await answer(asked("What does Morel owe?", conversation="c-1"), parts)
+    house.small = Fake(Rule(answer=""))
+    assert not await house.leaves(asked("Tell me in other words.", conversation="c-1"), sticky=True)
+
+
+async def test_what_was_told_as_a_tools_arguments_is_known_again(house: House) -> None:
+    arguments = '{"note": "the gentleman is four hundred euros behind with his payments since the flood"}'
+    call = ToolCall(id="c1", name="note", arguments=arguments)
+    house.small = Fake(Rule(pattern="Morel", tools=(call,)), Rule(answer=""))
+    tool = {"type": "function", "function": {"name": "note"}}
+    first = asked("Note what Morel owes.", parameters=Parameters(tools=(tool,)))
+    parts = dataclasses.replace(house.parts(), landings=(wired("small", "s", house.small),))
+    assert (await answer(first, parts)).label is Label.RESTRICTED
+    house.small = Fake(Rule(answer=""))
+    again = asked("Note it.", Message(role="assistant", tool_calls=(call,)), "And now?")
+    assert not await house.leaves(again)
+
+
+async def test_numbers_that_are_sent_on_are_looked_up(
+    prints: tuple[SqliteTraces, Fingerprints, SqliteKnowledge],
+) -> None:
+    traces, fingerprints, knowledge = prints
+    code = Document(id="code", collection="c", text="The code of the vault is 40718265.", label=Label.RESTRICTED)
+    await knowledge.put([(code, [], np.empty((0, DIMENSION), np.float32))])
+    house = House(traces, fingerprints)
+    assert await house.leaves(asked("Hello there"))
+    for hidden in (Parameters(seed=40718265), Parameters(logit_bias={"40718265": 1.0}), Parameters(top_p=0.40718265)):
+        assert not await house.leaves(asked("Hello there", parameters=hidden))

@@ -346,3 +346,15 @@ async def test_what_stays_on_premises_is_not_in_the_ledger(upstream: Upstream) -
     await post(connector, url(upstream), on_premises=True, clearance=None)
     await connector.close()
     assert (len(upstream.calls), ledger.all) == (1, [])
+
+
+async def test_what_is_sent_again_on_a_new_connection_has_an_entry_of_its_own(upstream: Upstream) -> None:
+    ledger = Departures()
+    connector = HttpConnector(ledger=ledger)
+    upstream.requests_per_connection = 1  # the second finds the kept connection closed
+    upstream.script = [scripted.replies(200, {})] * 2
+    for _ in range(2):
+        await post(connector, url(upstream))
+    await connector.close()
+    assert len(upstream.calls) == 2
+    assert len(ledger.all) == 3

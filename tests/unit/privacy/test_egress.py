@@ -7,8 +7,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palier.config import Redaction
 from palier.interfaces import Admission, Destination
 from palier.privacy.egress import EgressGate, judge
+from palier.privacy.prompts import PromptRedactor
+from palier.privacy.redaction import Redactor
 from palier.types import Clearance, Hit, Label, Message, Principal, Request
 
 LABELS = st.sampled_from(list(Label))
@@ -155,3 +158,21 @@ def test_verdicts() -> None:
     assert judge(asked, to(Label.INTERNAL), (first,)).verdict == "withhold"
     assert judge(asked, to(Label.INTERNAL), (second,)).verdict == "abstain"
     assert judge(request([], Label.CONFIDENTIAL), to(Label.INTERNAL), ()).verdict == "refuse"
+
+
+async def test_a_tier_on_premises_is_redacted_too_where_it_is_said() -> None:
+    asked = request([], messages=(Message(role="user", content="I am at ada@maison.example."),))
+    gate = EgressGate(PromptRedactor(Redactor(Redaction(names="off"))))
+    admission = await gate.admit(asked, to(Label.PUBLIC, redact=True), needed=())
+    assert admission.verdict == "redact"
+    assert admission.sent is not None
+    assert "maison" not in admission.sent.messages[-1].content
+    assert admission.sent.clearance is None
+
+
+async def test_the_clearance_says_why() -> None:
+    asked = request([])
+    admission = await EgressGate().admit(asked, to(Label.PUBLIC, leaves=True), needed=(), why="tier-1 climbed: 0.1")
+    assert admission.sent is not None
+    assert admission.sent.clearance is not None
+    assert admission.sent.clearance.reason == "tier-1 climbed: 0.1"
