@@ -173,3 +173,20 @@ async def test_a_collection_raises_its_documents(tmp_path: Path) -> None:
         result = await opened.ask("What does the fibre cost?")
         assert result.status == "abstained"
         assert [step.verdict for step in result.steps] == ["allow", "abstain"]
+
+
+async def test_a_lost_key_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    async with Palier.open(settings(tmp_path)) as opened:
+        await opened.ledger.keep_map("a", 2e9, b"{}")
+    key = tmp_path / "data" / "vault.key"
+    kept = key.read_bytes()
+    key.unlink()
+    with pytest.raises(ConfigurationError, match="is not there") as raised:
+        async with Palier.open(settings(tmp_path)):
+            pass
+    assert "--without-lost-key" in raised.value.hint
+    assert not key.exists()
+    key.write_bytes(kept)
+    key.chmod(0o600)
+    async with Palier.open(settings(tmp_path)) as opened:
+        assert await opened.ledger.map_of("a") == b"{}"

@@ -39,7 +39,9 @@ class Door:
 
 async def open_door(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> Door:
     """Open all of it; `stack` closes it again. Raises `ConfigurationError` where the key is lost."""
-    sealer = Sealer(KeySource.of(settings).read())
+    sealer = Sealer(
+        KeySource.of(settings).read(make=not folder.ledger.exists())
+    )  # beside a ledger a new key opens nothing
     ledger = SqliteLedger.open(folder.ledger, sealer, Chain(), payload_days=settings.ledger.payload_days)
     stack.push_async_callback(ledger.close)
     connector = HttpConnector(settings.networks.on_premises, ledger=ledger, local_only=settings.privacy.local_only)

@@ -61,6 +61,7 @@ async def _serve(settings: Settings, *, until_eof: bool, verbose: bool) -> None:
     from palier.app import Palier
     from palier.server import http
     from palier.server.admin import AdminServer
+    from palier.server.doctor import privacy
     from palier.stores.folder import DataFolder
 
     logging.basicConfig(
@@ -68,6 +69,9 @@ async def _serve(settings: Settings, *, until_eof: bool, verbose: bool) -> None:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    for finding in privacy.check(settings):
+        if finding.status != "ok":
+            terminal.note(f"{finding.check}: {finding.detail} ({finding.advice})")
     socket = DataFolder(settings.folder).admin_socket
     async with Palier.open(settings) as palier, AdminServer(palier, socket):
         warming = asyncio.ensure_future(palier.warm())

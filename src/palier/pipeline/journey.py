@@ -133,7 +133,7 @@ class Journey:
     def cut_off(self, landing: Landing, admission: Admission, draft: Draft) -> None:
         """What a tier wrote before it broke. Some of it may have been read: it carries what the tier received."""
         if any(choice.text or choice.tool_calls for choice in draft.choices):
-            self.received = Label.highest(self.received, admission.label)
+            self.received = Label.highest(self.received, self._says(landing, admission, draft))
             self.drafts[landing.name] = draft
 
     @property
@@ -182,9 +182,10 @@ class Journey:
     ) -> None:
         """A tier that wrote a draft, and what was decided of it."""
         card = landing.model.card
-        self.received = Label.highest(self.received, admission.label)
+        says = self._says(landing, admission, draft)
+        self.received = Label.highest(self.received, says)
         if outcome != "climbed":
-            self.label = Label.highest(self.label, admission.label)
+            self.label = Label.highest(self.label, says)
         self.drafts[landing.name] = draft
         self._step(
             landing,
@@ -206,6 +207,14 @@ class Journey:
         """A tier that was at work when the client left: what it wrote so far was paid for."""
         self.serving = landing.name if serves else ""
         self.drafted(landing, admission, draft, Decision(action="stay", reason="the client left"), "abandoned")
+
+    def _says(self, landing: Landing, admission: Admission, draft: Draft) -> Label:
+        """What a draft carries: that of all its tier received, or, of a quotation, of what it quotes."""
+        if landing.model.card.generates or admission.prompt is None:
+            return admission.label
+        passages = admission.prompt.passages
+        quoted = (passages[n - 1].label for n in draft.cited if 0 < n <= len(passages))
+        return Label.highest(self.request.label, *quoted)
 
     def _hear(self, landing: Landing, error: PalierError) -> None:
         if error.said:

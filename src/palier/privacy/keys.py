@@ -80,7 +80,11 @@ class KeySource:
             mode = stat.S_IMODE(self.file.stat().st_mode)
             text = self.file.read_text(encoding="ascii")
         except FileNotFoundError:
-            hint = "palier makes it when it starts" if self.own else f"(umask 077; {MAKE} > {self.file})"
+            hint = (
+                "put your copy back; without one: palier serve --without-lost-key"
+                if self.own
+                else f"(umask 077; {MAKE} > {self.file})"
+            )
             raise ConfigurationError(f"the key file {self.file} is not there", hint=hint) from None
         except UnicodeDecodeError:
             raise ConfigurationError(f"{self.file} holds no key", hint="32 bytes in base64") from None

@@ -89,8 +89,9 @@ class SqliteLedger:
         departure = await _apart(len(content), self._departure, clearance, host, content)
         try:
             await self._database.append(self._enter, departure)
-        except StoreError:
-            raise
+        except StoreError as error:
+            hint = error.hint or "nothing leaves until it can be written; palier audit verify says whether it is whole"
+            raise StoreError(f"the ledger cannot be written: {error.message}", hint=hint) from error
         except PalierError as error:  # too many wait, or it cannot be encoded
             raise StoreError(f"{self._database.path}: {error.message}", hint=error.hint) from error
 

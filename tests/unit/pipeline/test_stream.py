@@ -23,10 +23,12 @@ from palier.privacy.egress import EgressGate
 from palier.routing.cascade import decide
 from palier.stores.traces import SqliteTraces
 from palier.types import (
+    Cited,
     Completed,
     Delta,
     Draft,
     Features,
+    Finish,
     Hit,
     Label,
     Message,
@@ -188,8 +190,6 @@ async def test_a_tier_sees_only_the_passages_it_may_receive(traces: SqliteTraces
 async def test_what_a_lower_tier_quoted_must_be_seen_by_the_upper_one(traces: SqliteTraces) -> None:
     class Quoting(Fake):
         async def stream(self, prompt: Prompt):  # type: ignore[no-untyped-def, override]
-            from palier.types import Cited, Finish
-
             yield Delta(text="x (0.1)")
             yield Cited(passages=(2,), features={})
             yield Finish(reason="stop")
@@ -522,3 +522,18 @@ async def test_an_answer_carries_nothing_of_a_draft_that_was_thrown_away(traces:
     assert trace is not None
     assert trace.content is not None
     assert (trace.label, trace.answers, trace.content.label) == (Label.PUBLIC, (), Label.RESTRICTED)
+
+
+async def test_a_quotation_carries_what_it_quotes(traces: SqliteTraces) -> None:
+    class Quoting(Fake):
+        card = msgspec.structs.replace(Fake().card, generates=False)
+
+        async def stream(self, prompt: Prompt):  # type: ignore[no-untyped-def, override]
+            yield Delta(text="The fibre costs 29.99 euros. [1]")
+            yield Cited(passages=(1,), features={})
+            yield Finish(reason="stop")
+
+    home = wired("home", "quote", Quoting(), 0.0)
+    built = parts(traces, home, hits=[hit(), hit("secret", Label.RESTRICTED, "b.md")])
+    result = await answer(request(label=Label.PUBLIC), built)
+    assert (result.label, result.steps[0].label) == (Label.PUBLIC, Label.RESTRICTED)

@@ -339,6 +339,9 @@ def test_a_tier_that_may_not_receive_what_clients_write_is_named() -> None:
     assert [finding.status for finding in findings] == ["warn"]
     assert "tier-2 (large) is never asked" in findings[0].detail
     assert 'highest_label = "internal"' in findings[0].advice
+    elsewhere = {**tree, "models": {"large": CLOUD, "quote": {"kind": "extract"}}}
+    (finding,) = never_asked(parse(elsewhere), "support", parse(elsewhere).routes["support"])
+    assert "nothing of this route leaves to it: keep it so" in finding.advice
 
 
 # --- address -------------------------------------------------------------------------------------------------------

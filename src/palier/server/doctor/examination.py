@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
-from palier.config import Route, Settings, highest_label, load, tier_name
+from palier.config import Route, Settings, highest_label, leaves, load, tier_name
 from palier.errors import ConfigurationError, PalierError
 from palier.privacy.lockdown import closed
 from palier.routing import policy as policies
@@ -81,13 +81,15 @@ def never_asked(settings: Settings, name: str, route: Route) -> Iterator[Finding
     for index, tier in enumerate(route.tiers):
         highest = highest_label(settings, tier)
         if not highest.allows(route.message_label):
-            yield Finding(
-                check=f"route {name}",
-                status="warn",
-                detail=f"{tier_name(route, index)} ({tier.model}) is never asked: what clients write is "
-                f"{route.message_label}, and it may receive at most {highest}",
-                advice=f'give it highest_label = "{route.message_label}", or the route message_label = "{highest}"',
+            detail = (
+                f"{tier_name(route, index)} ({tier.model}) is never asked: what clients write is "
+                f"{route.message_label}, and it may receive at most {highest}"
             )
+            if leaves(settings.models[tier.model]):
+                advice = "nothing of this route leaves to it: keep it so, or give the route a lower message_label"
+            else:
+                advice = f'give it highest_label = "{route.message_label}", or the route a lower message_label'
+            yield Finding(check=f"route {name}", status="warn", detail=detail, advice=advice)
 
 
 def policy(settings: Settings, name: str, route: Route) -> Finding:

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from palier.app.door import open_door
 from palier.app.probing import Probed, probe
 from palier.config import Model, Settings
-from palier.errors import ConfigurationError, LocalOnly, PalierError
+from palier.errors import ConfigurationError, LocalOnly, PalierError, StoreError
 from palier.privacy.lockdown import closed
 from palier.server.doctor.finding import Finding
 from palier.server.remote import RemotePalier
@@ -53,7 +53,7 @@ async def _endpoint(ask: Ask, name: str, model: Model) -> Finding:
     except LocalOnly as error:
         return Finding(check=check, status="warn", detail=error.message, advice="its tiers are passed over")
     except PalierError as error:
-        if not error.hint:
+        if not error.hint and not isinstance(error, StoreError):
             error.hint = f"look at the upstream's own log, or ask it by hand: curl {model.base_url}/models"
         return Finding.failed(check, error, upstream=not isinstance(error, ConfigurationError))
 
