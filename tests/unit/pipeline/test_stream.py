@@ -526,14 +526,13 @@ async def test_an_answer_carries_nothing_of_a_draft_that_was_thrown_away(traces:
 
 async def test_a_quotation_carries_what_it_quotes(traces: SqliteTraces) -> None:
     class Quoting(Fake):
-        card = msgspec.structs.replace(Fake().card, generates=False)
-
         async def stream(self, prompt: Prompt):  # type: ignore[no-untyped-def, override]
             yield Delta(text="The fibre costs 29.99 euros. [1]")
             yield Cited(passages=(1,), features={})
             yield Finish(reason="stop")
 
-    home = wired("home", "quote", Quoting(), 0.0)
+    quoting = Quoting(card=msgspec.structs.replace(Fake().card, generates=False))
+    home = wired("home", "quote", quoting, 0.0)
     built = parts(traces, home, hits=[hit(), hit("secret", Label.RESTRICTED, "b.md")])
     result = await answer(request(label=Label.PUBLIC), built)
     assert (result.label, result.steps[0].label) == (Label.PUBLIC, Label.RESTRICTED)
