@@ -24,7 +24,8 @@ _PATH = re.compile(r"(?:[\w/%?#,;.@'\-](?<!_)|_(?=[^\W_])|=(?!=)|\+(?!\+)|:(?![/
 """What may follow an allowed host and stay one piece for every renderer: nothing that emphasis, tables, highlighting,
 escapes or entities begin or end with, after which a renderer would look for a new link."""
 _STANDS = re.compile(r"https?://[^\s<]+|(?<![\w@/.%-])(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#][^\s<]*)?", re.IGNORECASE)
-_ADDRESS = re.compile(r"[\w.+%'-]+@[\w.-]*\w")
+_ADDRESS = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}@[\w.-]*\w")
+"""Tried once where a run begins, for it is looked for in all that a client wrote."""
 _ENCLOSING = re.compile(r"[()\[\]{}|*\"`\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _RELATIVE = re.compile(

@@ -341,3 +341,15 @@ def test_names_in_code_are_no_domains(text: str) -> None:
 def test_what_may_not_be_code_is_not(text: str) -> None:
     done, broken = inert().whole(text)
     assert (done.replace("[.]", "."), broken) == (text, 1)
+
+
+def test_what_a_client_wrote_is_searched_for_addresses_in_linear_time() -> None:
+    def seconds(written: str) -> float:
+        began = time.perf_counter()
+        inert = InertLinks(evidence=(written, "Write to support@example.org."))
+        assert inert.whole("mail support@example.org") == ("mail support@example.org", 0)
+        return time.perf_counter() - began
+
+    seconds("a")
+    assert seconds("a" * 40_000) < 0.5  # four seconds, where each letter may begin an address
+    assert seconds("a.+" * 20_000 + "@") < 0.5
