@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from palier.interfaces import Admission, Entity
+from palier.interfaces import Admission
 from palier.pipeline.outgoing import outgoing
 from palier.privacy.vault import Vault
 from palier.types import Delta, Event, Finish, Label, Parameters, Prompt
