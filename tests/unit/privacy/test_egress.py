@@ -7,9 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palier.config import Redaction
 from palier.interfaces import Admission, Destination
 from palier.privacy.egress import EgressGate, judge
-from palier.types import Clearance, Hit, Label, Message, Principal, Request
+from palier.privacy.prompts import PromptRedactor
+from palier.privacy.redaction import Redactor
+from palier.types import Clearance, Hit, Label, Message, Principal, Request, ToolCall
 
 LABELS = st.sampled_from(list(Label))
 
@@ -155,3 +158,24 @@ def test_verdicts() -> None:
     assert judge(asked, to(Label.INTERNAL), (first,)).verdict == "withhold"
     assert judge(asked, to(Label.INTERNAL), (second,)).verdict == "abstain"
     assert judge(request([], Label.CONFIDENTIAL), to(Label.INTERNAL), ()).verdict == "refuse"
+
+
+async def test_who_speaks_is_left_out_also_where_nothing_is_replaced() -> None:
+    mail = "ada@maison.example"
+    asked = request(
+        [],
+        messages=(
+            Message(role="system", content="Be brief.", name=mail),
+            Message(role="assistant", tool_calls=(ToolCall(id=mail, name="f", arguments="{}"),), name=mail),
+            Message(role="tool", content="done", tool_call_id=mail, name=mail),
+            Message(role="user", content="Thanks.", name=mail),
+        ),
+    )
+    gate = EgressGate(PromptRedactor(Redactor(Redaction(names="off"))))
+    admission = await gate.admit(asked, to(Label.INTERNAL, leaves=True, redact=True), needed=())
+    assert (admission.verdict, admission.redactions) == ("allow", None)
+    assert admission.sent is not None
+    assert mail not in repr(admission.sent)
+    assert mail in repr(admission.prompt)
+    plain = await gate.admit(asked, to(Label.INTERNAL, leaves=True), needed=())
+    assert mail in repr(plain.sent)
