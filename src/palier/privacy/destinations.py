@@ -16,6 +16,8 @@ from functools import cached_property
 
 MAX_URLS = 4096
 """URLs of the evidence that are known; a passage has a handful."""
+MAX_URL = 2048
+"""Characters of one that is known: a longer one is no link in an answer (`links.HOLD`)."""
 
 _HOST = r"\w(?:[\w.-]*\w)?"
 _URL = re.compile(rf"(?:https?://)?(?P<host>{_HOST})(?P<port>:\d{{1,5}})?(?P<rest>[/?#]\S*)?", re.IGNORECASE)
@@ -110,7 +112,8 @@ class Destinations:
         for text in self._evidence:
             for match in _STANDS.finditer(text):
                 run = match.group()
-                for form in (run, _ENCLOSING.split(run, maxsplit=1)[0]):
+                forms = (run, _ENCLOSING.split(run, maxsplit=1)[0])
+                for form in (form for form in forms if len(form) <= MAX_URL):
                     if key := _key(form.rstrip(CLOSING)):
                         found.add(key)
                 if len(found) >= MAX_URLS:
