@@ -14,12 +14,14 @@ from palier.types import Delta, Event, Finish, Prompt, ToolDelta
 
 
 def outgoing(admission: Admission, links: Links | None) -> Outgoing:
-    """For what a tier says to what was admitted. JSON that was asked for is not rendered: links stay in it."""
+    """For what a tier says to what was admitted. JSON that was asked for stays JSON, and is not rendered: values are
+    escaped in it, and links stay.
+    """
     prompt = admission.prompt
     assert prompt is not None
-    form = (prompt.parameters.response_format or {}).get("type", "text")
-    inert = links(_evidence(prompt)) if links and form == "text" else None
-    return Outgoing(admission.redactions, inert)
+    json = (prompt.parameters.response_format or {}).get("type", "text") != "text"
+    inert = links(_evidence(prompt)) if links and not json else None
+    return Outgoing(admission.redactions, inert, json=json)
 
 
 def _evidence(prompt: Prompt) -> list[str]:
@@ -31,9 +33,12 @@ def _evidence(prompt: Prompt) -> list[str]:
 class Outgoing:
     """The events of one generation, on their way out."""
 
-    def __init__(self, redactions: Redactions | None, links: Callable[[], Filtering] | None) -> None:
+    def __init__(
+        self, redactions: Redactions | None, links: Callable[[], Filtering] | None, *, json: bool = False
+    ) -> None:
         self._redactions = redactions
         self._links = links
+        self._json = json
         self._texts: dict[int, _Chain] = {}
         self._arguments: dict[tuple[int, int], Restoring] = {}
         self.unrestored = 0
@@ -58,7 +63,7 @@ class Outgoing:
     def _text(self, event: Delta) -> tuple[Delta, ...]:
         chain = self._texts.get(event.choice)
         if chain is None:
-            chain = self._texts[event.choice] = _Chain(self._redactions, self._links)
+            chain = self._texts[event.choice] = _Chain(self._redactions, self._links, json=self._json)
         told = chain.feed(event.text)
         if told == event.text:
             return (event,)
@@ -89,8 +94,8 @@ class Outgoing:
 class _Chain:
     """Restored first, so that a link is judged with its values in it."""
 
-    def __init__(self, redactions: Redactions | None, links: Callable[[], Filtering] | None) -> None:
-        self._restoring = redactions.restoring() if redactions else None
+    def __init__(self, redactions: Redactions | None, links: Callable[[], Filtering] | None, *, json: bool) -> None:
+        self._restoring = redactions.restoring(json=json) if redactions else None
         self._parts: list[Filtering] = [self._restoring] if self._restoring else []
         if links:
             self._parts.append(links())

@@ -16,6 +16,8 @@ from functools import cached_property
 
 MAX_URLS = 4096
 """URLs of the evidence that are known; a passage has a handful."""
+MAX_URL = 2048
+"""Characters of one that is known: a longer one is no link in an answer (`links.HOLD`)."""
 
 _HOST = r"\w(?:[\w.-]*\w)?"
 _URL = re.compile(rf"(?:https?://)?(?P<host>{_HOST})(?P<port>:\d{{1,5}})?(?P<rest>[/?#]\S*)?", re.IGNORECASE)
@@ -24,7 +26,8 @@ _PATH = re.compile(r"(?:[\w/%?#,;.@'\-](?<!_)|_(?=[^\W_])|=(?!=)|\+(?!\+)|:(?![/
 """What may follow an allowed host and stay one piece for every renderer: nothing that emphasis, tables, highlighting,
 escapes or entities begin or end with, after which a renderer would look for a new link."""
 _STANDS = re.compile(r"https?://[^\s<]+|(?<![\w@/.%-])(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#][^\s<]*)?", re.IGNORECASE)
-_ADDRESS = re.compile(r"[\w.+%'-]+@[\w.-]*\w")
+_ADDRESS = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}@[\w.-]*\w")
+"""Tried once where a run begins, for it is looked for in all that a client wrote."""
 _ENCLOSING = re.compile(r"[()\[\]{}|*\"`\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _RELATIVE = re.compile(
@@ -109,7 +112,8 @@ class Destinations:
         for text in self._evidence:
             for match in _STANDS.finditer(text):
                 run = match.group()
-                for form in (run, _ENCLOSING.split(run, maxsplit=1)[0]):
+                forms = (run, _ENCLOSING.split(run, maxsplit=1)[0])
+                for form in (form for form in forms if len(form) <= MAX_URL):
                     if key := _key(form.rstrip(CLOSING)):
                         found.add(key)
                 if len(found) >= MAX_URLS:

@@ -54,7 +54,7 @@ class EgressGate:
         except PalierError as error:  # in doubt the door stays shut
             return _refusal(request, f"personal data in it could not be replaced: {error.message}")
         if redactions is None:
-            return admission
+            return msgspec.structs.replace(admission, sent=sent)
         return msgspec.structs.replace(admission, verdict="redact", sent=sent, redactions=redactions)
 
 
@@ -109,17 +109,17 @@ async def redacted(
 ) -> tuple[Prompt, Redactions | None]:
     """`prompt` with placeholders in all that may hold personal data, and what they stand for; None where there is none.
 
-    The route's own system prompt is the operator's; a public passage holds nothing to hide.
+    Who speaks and the client's identifiers of tool calls are left out in any case (`privacy.words`). The route's own
+    system prompt is the operator's; a public passage holds nothing to hide.
     """
     hidden = [hit for hit in prompt.passages if hit.label is not Label.PUBLIC]
     words = Words(request, hidden)
     public = [hit.text for hit in prompt.passages if hit.label is Label.PUBLIC]
     texts, redactions = await redactor.redact(words.texts, public, request.language)
-    if not redactions.counts and list(texts) == words.texts:
-        return prompt, None
     told, replaced = words.with_texts(texts)
     passages = tuple(replaced.get(hit.key, hit) for hit in prompt.passages)
-    return assemble(told, passages, prompt.label, to.system), redactions
+    sent = assemble(told, passages, prompt.label, to.system)
+    return sent, redactions if redactions.counts or list(texts) != words.texts else None
 
 
 def assemble(request: Request, passages: tuple[Hit, ...], label: Label, system: str) -> Prompt:

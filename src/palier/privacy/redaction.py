@@ -1,7 +1,8 @@
 """Which personal data a text holds: one pass of our own recognisers, and names and presidio where they are active.
 
-What is found never overlaps. Recognisers that go by form run here, in a time linear in the text; spaCy and presidio run
-in a worker process. Replacing what was found, and putting it back, is `palier.privacy.vault`.
+What is found never overlaps. Recognisers that go by form run in a time linear in the text: here where that is a few
+milliseconds, else in a worker process, as spaCy and presidio do. Replacing what was found, and putting it back, is
+`palier.privacy.vault`.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ __all__ = ["Entity", "Redactor"]
 T = TypeVar("T")
 
 LEAST_SCORE = 0.5
-LONG = 16_000
-"""Characters beyond which `entities` has the whole text read elsewhere: it would hold the event loop."""
+HERE = 4000
+"""The weight of texts, about their characters, beyond which they are read elsewhere: they would hold the event loop."""
+BATCH = 32_000
+"""The weight of texts that are read by one task of a worker, at most: others wait for it."""
+EACH = 50
+"""What a text weighs besides its characters."""
+DIGIT = 15
+"""What a digit weighs besides: a text of nothing but numbers is the slowest."""
 DIVISIBLE = frozenset({"ADDRESS", "PERSON"})
 """Types of which a rest is still of that type where a surer one took a part; half a number is nothing."""
 
@@ -81,7 +88,7 @@ class Redactor:
     async def warm(self) -> None:
         """Load the models of names, where there are any."""
         if self._languages:
-            await self._elsewhere(names.warm, self._languages)
+            await self.elsewhere(names.warm, self._languages)
 
     def find(self, text: str, language: str = "") -> tuple[Entity, ...]:
         """What stands in `text`, in order, never overlapping: by own recognisers only, whatever the language.
@@ -99,15 +106,41 @@ class Redactor:
         """
         if not text.strip():
             return ()
-        if len(text) > LONG:
-            found = await self._elsewhere(_own_elsewhere, msgspec.json.encode(self._settings), text)
+        if _weight(text) > HERE:
+            found = await self.elsewhere(_own_elsewhere, msgspec.json.encode(self._settings), text)
         else:
             found = self._own(text)
         if self._languages:
-            found += await self._named(text, language)
+            reading, chosen = Reading(text), self._language(text, language)
+            for offset, piece in names.pieces(reading.seen, most=4 * names.PIECE):
+                found += _persons(text, reading, offset, await self.elsewhere(names.find, piece, chosen))
         if self.presidio:
-            seen = await self._elsewhere(presidio.find, text)
-            found += [Entity(kind, start, end, text[start:end], score) for kind, start, end, score in seen]
+            found += _seen_by_presidio(text, await self.elsewhere(presidio.find, text))
+        return self._sorted_out(text, found)
+
+    async def entities_of(self, texts: Sequence[str], language: str = "") -> list[tuple[Entity, ...]]:
+        """`entities` of each of `texts`: here where all are short and only own recognisers look, else in few tasks."""
+        if not self._languages and not self.presidio and _light(texts):
+            return [self.find(text) for text in texts]
+        found: list[tuple[Entity, ...]] = []
+        for batch in _batches(texts):
+            if len(batch) == 1 and len(batch[0]) > BATCH:
+                found.append(await self.entities(batch[0], language))
+            else:
+                found += await self.elsewhere(_look_elsewhere, msgspec.json.encode(self._settings), batch, language)
+        return found
+
+    def look(self, text: str, language: str = "") -> tuple[Entity, ...]:
+        """As `entities`, all of it here: for a worker process."""
+        if not text.strip():
+            return ()
+        found = self._own(text)
+        if self._languages:
+            reading, chosen = Reading(text), self._language(text, language)
+            for offset, piece in names.pieces(reading.seen, most=4 * names.PIECE):
+                found += _persons(text, reading, offset, names.find(piece, chosen))
+        if self.presidio:
+            found += _seen_by_presidio(text, presidio.find(text))
         return self._sorted_out(text, found)
 
     def _own(self, text: str) -> list[Entity]:
@@ -121,23 +154,14 @@ class Redactor:
                     found.append(Entity(entity.type, start, end, text[start:end], entity.score))
         return found
 
-    async def _named(self, text: str, language: str) -> list[Entity]:
-        reading = Reading(text)
-        found = []
-        chosen = self._language(reading.seen, language)
-        for offset, piece in names.pieces(reading.seen, most=4 * names.PIECE):
-            for begin, stop in await self._elsewhere(names.find, piece, chosen):
-                start, end = reading.span(offset + begin, offset + stop)
-                found.append(Entity("PERSON", start, end, text[start:end], names.SCORE))
-        return found
-
     def _language(self, text: str, said: str) -> str:
-        for language in (said[:2].lower(), detect(text, ""), *self._settings.languages):
+        for language in (said[:2].lower(), detect(Reading(text).seen, ""), *self._settings.languages):
             if language in self._languages:
                 return language
         return self._languages[0]
 
-    async def _elsewhere(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def elsewhere(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run `function` in a worker process, as `Workers` do; without one in a thread."""
         if self._workers is None:
             return await asyncio.to_thread(function, *arguments)
         return await self._workers.run(function, *arguments)
@@ -165,10 +189,52 @@ def _own_elsewhere(settings: bytes, text: str) -> list[Entity]:
     return _reader(settings)._own(text)
 
 
+def _look_elsewhere(settings: bytes, texts: Sequence[str], language: str) -> list[tuple[Entity, ...]]:
+    """For a worker process: all that stands in each text."""
+    reader = _reader(settings)
+    return [reader.look(text, language) for text in texts]
+
+
 @lru_cache(maxsize=4)
 def _reader(settings: bytes) -> Redactor:
-    kept = msgspec.json.decode(settings, type=Redaction)
-    return Redactor(msgspec.structs.replace(kept, names="off", presidio=False, entities=()))
+    return Redactor(msgspec.json.decode(settings, type=Redaction))
+
+
+def _persons(text: str, reading: Reading, offset: int, spans: Iterable[tuple[int, int]]) -> Iterable[Entity]:
+    """What the models of names found in a piece of `text`, as it reads, that begins at `offset`."""
+    for begin, stop in spans:
+        start, end = reading.span(offset + begin, offset + stop)
+        yield Entity("PERSON", start, end, text[start:end], names.SCORE)
+
+
+def _seen_by_presidio(text: str, seen: Iterable[tuple[str, int, int, float]]) -> Iterable[Entity]:
+    return (Entity(kind, start, end, text[start:end], score) for kind, start, end, score in seen)
+
+
+def _light(texts: Sequence[str]) -> bool:
+    """Whether all `texts` together are read in a few milliseconds."""
+    if sum(map(len, texts)) + EACH * len(texts) > HERE:
+        return False
+    return sum(map(_weight, texts)) <= HERE
+
+
+def _weight(text: str) -> int:
+    weight = len(text) + EACH
+    return weight if weight > HERE else weight + DIGIT * sum(map(str.isdigit, text))
+
+
+def _batches(texts: Iterable[str]) -> Iterable[list[str]]:
+    """`texts` in order, together as far as `BATCH` goes; a longer one by itself."""
+    batch: list[str] = []
+    weight = 0
+    for text in texts:
+        weight += len(text) + EACH
+        if batch and weight > BATCH:
+            yield batch
+            batch, weight = [], len(text) + EACH
+        batch.append(text)
+    if batch:
+        yield batch
 
 
 def disjoint(text: str, found: Iterable[Entity]) -> tuple[Entity, ...]:

@@ -1,25 +1,33 @@
 """All that a client wrote in a request, and the passages with it, as a list of texts: taken out, and put back changed.
 
-Names of tools and parameters, roles, identifiers and the keys of JSON objects are no words: they must stay as they are
-for the answer to fit them.
+Names of functions stay as they are, for the answer to fit them. Who speaks is left out, and the identifiers of tool
+calls are made anew: both are whatever the client likes. What is said in tools and in schemas is a text wherever it
+stands, the names of properties too; one map replaces it everywhere alike.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from palier.types import Hit, Message, Parameters, Request
+from palier.errors import InvalidRequest, TooLarge
+from palier.privacy import json_words
+from palier.types import Hit, Message, Parameters, Request, ToolCall
 
-_FIXED = frozenset({"name", "type", "format", "pattern", "required", "$ref", "id", "role"})
-"""Fields of tools and schemas whose values are names."""
+MOST_TEXTS = 20_000
+"""Texts of one request, each value in a tool's arguments being one."""
+
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HIGH, _LOW = r"\\{1,8}u([dD][89abAB][0-9A-Fa-f]{2})", r"\\{1,8}u([dD][c-fC-F][0-9A-Fa-f]{2})"
+_ESCAPE = re.compile(rf"{_HIGH}{_LOW}|\\{{1,8}}u([0-9A-Fa-f]{{4}})")
 Change = Callable[[str], str]
 
 
 class Words:
-    """The texts of a request and of `passages`, in a fixed order."""
+    """The texts of a request and of `passages`, in a fixed order. Raises `TooLarge` for more than `MOST_TEXTS`."""
 
     def __init__(self, request: Request, passages: Sequence[Hit] = ()) -> None:
         self._request = request
@@ -34,77 +42,95 @@ class Words:
         return self._rewrite(lambda _: next(given))
 
     def _take(self, text: str) -> str:
+        if len(self.texts) >= MOST_TEXTS:
+            raise TooLarge(f"more than {MOST_TEXTS} texts and values in one request to look through")
         self.texts.append(text)
         return text
 
     def _rewrite(self, change: Change) -> tuple[Request, dict[str, Hit]]:
         request = self._request
+        change = _seen_through(change)
+        called: dict[str, str] = {}
         told = msgspec.structs.replace(
             request,
-            messages=tuple(_message(message, change) for message in request.messages),
+            messages=tuple(_message(message, change, called) for message in request.messages),
             text=None if request.text is None else change(request.text),
             parameters=_parameters(request.parameters, change),
         )
         return told, {hit.key: _hit(hit, change) for hit in self._passages}
 
 
-def _message(message: Message, change: Change) -> Message:
-    calls = tuple(
-        msgspec.structs.replace(call, arguments=_arguments(call.arguments, change)) for call in message.tool_calls
+def _seen_through(change: Change) -> Change:
+    """`change` that sees what escapes as in JSON hide; where it changes nothing, they stay."""
+
+    def seen(text: str) -> str:
+        if "\\u" not in text:
+            return change(text)
+        plain = _ESCAPE.sub(_unescaped, text)
+        told = change(plain)
+        return text if told == plain else told
+
+    return seen
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """The character of an escape; but for what may not stand in a string of JSON, or is half a character."""
+    if found[1]:
+        return bytes.fromhex(found[1] + found[2]).decode("utf-16-be")
+    character = chr(int(found[3], 16))
+    return found[0] if character < " " or character in '"\\' or "\ud800" <= character <= "\udfff" else character
+
+
+def _message(message: Message, change: Change, called: dict[str, str]) -> Message:
+    """`called`: the new identifiers of tool calls by the client's own."""
+    return msgspec.structs.replace(
+        message,
+        content=change(message.content) if message.content else message.content,
+        tool_calls=tuple(_call(call, change, called) for call in message.tool_calls),
+        tool_call_id=None if message.tool_call_id is None else _identifier(message.tool_call_id, called),
+        name=None,
     )
-    content = change(message.content) if message.content else message.content
-    name = None if message.role == "user" else message.name  # who speaks; a placeholder would be no name to the wire
-    return msgspec.structs.replace(message, content=content, tool_calls=calls, name=name)
 
 
-def _arguments(text: str, change: Change) -> str:
-    """The strings and numbers within the JSON of a tool's arguments: as text, an escape could hide one."""
-    try:
-        arguments = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        return change(text)
-    return msgspec.json.encode(_values(arguments, change)).decode()
+def _call(call: ToolCall, change: Change, called: dict[str, str]) -> ToolCall:
+    return ToolCall(
+        id=_identifier(call.id, called),
+        name=call.name if _FUNCTION_NAME.fullmatch(call.name) else change(call.name),
+        arguments=json_words.changed(call.arguments, change),
+    )
 
 
-def _values(value: Any, change: Change) -> Any:
-    match value:
-        case str():
-            return change(value)
-        case bool() | None:
-            return value
-        case int() | float():
-            told = change(str(value))
-            return value if told == str(value) else told
-        case dict():
-            return {change(name): _values(inner, change) for name, inner in value.items()}
-        case list():
-            return [_values(inner, change) for inner in value]
-    return value
+def _identifier(own: str, called: dict[str, str]) -> str:
+    """Nine letters and digits: some endpoints take no others."""
+    return called.setdefault(own, f"call{len(called) + 1:05}")
 
 
 def _parameters(parameters: Parameters, change: Change) -> Parameters:
     if not (parameters.tools or parameters.response_format or parameters.suffix or parameters.stop):
         return parameters
+    form = parameters.response_format
     return msgspec.structs.replace(
         parameters,
-        tools=tuple(_json(tool, change) for tool in parameters.tools),
-        response_format=_json(parameters.response_format, change),
+        tools=tuple(_described(tool, "function", change, "tools") for tool in parameters.tools),
+        response_format=form and _described(form, "json_schema", change, "response_format"),
         suffix=change(parameters.suffix) if parameters.suffix else parameters.suffix,
         stop=tuple(change(stop) for stop in parameters.stop),
     )
 
 
+def _described(value: dict[str, Any], kind: str, change: Change, param: str) -> dict[str, Any]:
+    """A tool or a form of answers; what `kind` of it is named by stays. Raises `InvalidRequest`."""
+    try:
+        written = msgspec.json.encode(value).decode()
+        told: dict[str, Any] = msgspec.json.decode(json_words.changed(written, change))
+    except RecursionError:
+        raise InvalidRequest(f"`{param}` is nested too deep", param=param) from None
+    inner = value.get(kind)
+    name = inner.get("name") if isinstance(inner, dict) else None
+    if isinstance(name, str) and _FUNCTION_NAME.fullmatch(name):
+        told[kind]["name"] = name
+    return told
+
+
 def _hit(hit: Hit, change: Change) -> Hit:
     return msgspec.structs.replace(hit, title=change(hit.title), heading=change(hit.heading), text=change(hit.text))
-
-
-def _json(value: Any, change: Change, field: str = "") -> Any:
-    """The strings in a JSON value changed, but for its keys and the names in it."""
-    match value:
-        case str():
-            return value if field in _FIXED else change(value)
-        case dict():
-            return {name: _json(inner, change, name) for name, inner in value.items()}
-        case list() | tuple():
-            return [_json(inner, change, field) for inner in value]
-    return value

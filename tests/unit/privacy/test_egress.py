@@ -12,7 +12,7 @@ from palier.interfaces import Admission, Destination
 from palier.privacy.egress import EgressGate, judge
 from palier.privacy.prompts import PromptRedactor
 from palier.privacy.redaction import Redactor
-from palier.types import Clearance, Hit, Label, Message, Principal, Request
+from palier.types import Clearance, Hit, Label, Message, Principal, Request, ToolCall
 
 LABELS = st.sampled_from(list(Label))
 
@@ -176,3 +176,24 @@ async def test_the_clearance_says_why() -> None:
     assert admission.sent is not None
     assert admission.sent.clearance is not None
     assert admission.sent.clearance.reason == "tier-1 climbed: 0.1"
+
+
+async def test_who_speaks_is_left_out_also_where_nothing_is_replaced() -> None:
+    mail = "ada@maison.example"
+    asked = request(
+        [],
+        messages=(
+            Message(role="system", content="Be brief.", name=mail),
+            Message(role="assistant", tool_calls=(ToolCall(id=mail, name="f", arguments="{}"),), name=mail),
+            Message(role="tool", content="done", tool_call_id=mail, name=mail),
+            Message(role="user", content="Thanks.", name=mail),
+        ),
+    )
+    gate = EgressGate(PromptRedactor(Redactor(Redaction(names="off"))))
+    admission = await gate.admit(asked, to(Label.INTERNAL, leaves=True, redact=True), needed=())
+    assert (admission.verdict, admission.redactions) == ("allow", None)
+    assert admission.sent is not None
+    assert mail not in repr(admission.sent)
+    assert mail in repr(admission.prompt)
+    plain = await gate.admit(asked, to(Label.INTERNAL, leaves=True), needed=())
+    assert mail in repr(plain.sent)

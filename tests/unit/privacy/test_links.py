@@ -7,6 +7,7 @@ import time
 import pytest
 from tests.rendered import destinations, leaves
 
+from palier.privacy.destinations import Destinations
 from palier.privacy.links import HOLD, MAX_IMAGES, InertLinks
 
 EVIDENCE = (
@@ -341,3 +342,23 @@ def test_names_in_code_are_no_domains(text: str) -> None:
 def test_what_may_not_be_code_is_not(text: str) -> None:
     done, broken = inert().whole(text)
     assert (done.replace("[.]", "."), broken) == (text, 1)
+
+
+def test_what_a_client_wrote_is_searched_for_addresses_in_linear_time() -> None:
+    def seconds(written: str) -> float:
+        began = time.perf_counter()
+        inert = InertLinks(evidence=(written, "Write to support@example.org."))
+        assert inert.whole("mail support@example.org") == ("mail support@example.org", 0)
+        return time.perf_counter() - began
+
+    seconds("a")
+    assert seconds("a" * 40_000) < 0.5  # four seconds, where each letter may begin an address
+    assert seconds("a.+" * 20_000 + "@") < 0.5
+
+
+def test_a_url_that_nobody_could_link_to_is_not_kept_with_all_above_it() -> None:
+    long = "https://a.example/" + "/".join("b" * 50_000 for _ in range(32))
+    to = Destinations((), [f"{long} https://shop.example.com/fibre"])
+    assert to.allows("https://shop.example.com/fibre", image=False)
+    assert not to.allows("https://a.example/", image=False)
+    assert sum(map(len, to._above)) < 1000
