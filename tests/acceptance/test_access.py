@@ -123,6 +123,18 @@ def test_roles_open_routes(gateway: Served) -> None:
         assert ("models" in client.get("/readyz").json()) == may_write
 
 
+@pytest.mark.parametrize("reader", ["@board", "user:", " board", "board\n", "@"])
+def test_a_document_has_readers_that_can_be(gateway: Served, reader: str) -> None:
+    """A mistaken `@board` would be nobody's, in silence."""
+    _, client = key(gateway, role=Role.ADMIN)
+    path = "/v1/palier/collections/notes/documents/mistaken"
+    said = error(client.put(path, json={"text": "A bell.", "groups": ["board", reader]}), 400)
+    assert said["param"] == "groups"
+    error(client.get(path), 404)
+    assert client.put(path, json={"text": "A bell.", "groups": ["board", "user:ann"]}).status_code == 200
+    assert client.delete(path).status_code == 200
+
+
 def test_an_operator_writes_only_where_it_reads(gateway: Served) -> None:
     _, client = key(gateway, role=Role.OPERATOR)
     put = {"json": {"text": "Mine now.", "label": "public"}}
