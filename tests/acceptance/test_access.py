@@ -227,6 +227,26 @@ def test_a_rate_and_a_budget_end_in_429(gateway: Served) -> None:
     assert client.get("/v1/models").status_code == 200, "what costs nothing is answered"
 
 
+def test_each_of_several_prompts_is_a_request_to_rates_and_budgets(gateway: Served) -> None:
+    def complete(client: httpx2.Client, prompts: int) -> httpx2.Response:
+        return client.post(
+            "/v1/completions", json={"model": "support", "prompt": [f"bell {n}" for n in range(prompts)]}
+        )
+
+    def asked() -> int:
+        return sum(trace.principal == name for trace in gateway.run(gateway.palier.traces.list(limit=60)))
+
+    name, client = key(gateway, rate=3)
+    assert "send fewer" in error(complete(client, 32), 429)["message"]
+    assert asked() == 0, "none of them was asked"
+    name, client = key(gateway, rate=40)
+    assert complete(client, 32).status_code == 200
+    assert error(complete(client, 9), 429)["code"] == "rate_limit_exceeded"
+    name, client = key(gateway, tokens=1)
+    assert error(complete(client, 32), 429)["code"] == "budget_exceeded"
+    assert asked() == 1, "the one that crosses the limit is answered, those after it are not asked"
+
+
 def test_what_is_spent_is_what_is_recorded_whoever_the_key_speaks_for(gateway: Served) -> None:
     name, client = key(gateway, speaks_for="field")
     for user in ("ann", "paul", None):

@@ -14,9 +14,11 @@ from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Redactions, Vectors
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
+from palier.metrics.tokens import estimated
 from palier.pipeline.landing import Landing
 from palier.privacy.fingerprints import Seen
 from palier.types import (
+    UNKNOWN,
     Choice,
     Decision,
     Draft,
@@ -25,6 +27,7 @@ from palier.types import (
     Marked,
     Outcome,
     Parameters,
+    Quantity,
     Request,
     Result,
     Source,
@@ -58,6 +61,8 @@ class Journey:
     timings: dict[str, float] = field(default_factory=dict)
     vector: Vectors | None = None
     """Of the question, shape (1, d), where a policy goes by it."""
+    guessed: list[Usage] = field(default_factory=list)
+    """Tokens that were paid for and that nobody counted."""
     cut: set[str] = field(default_factory=set)
     """Tiers whose draft was not heard to its end."""
     passed_over: bool = False
@@ -142,7 +147,8 @@ class Journey:
         """A tier that did not answer, or not to the end: `draft` is what it wrote until then."""
         self.failures.append(error)
         self._hear(landing, error)
-        if any(choice.text for choice in draft.choices):
+        began = any(choice.text for choice in draft.choices)
+        if began:
             self.drafts[landing.name] = draft
         self._step(
             landing,
@@ -150,6 +156,7 @@ class Journey:
             error.message,
             **_judged(admission),
             usage=draft.usage,
+            cost=self._cost(landing, admission, draft) if began else UNKNOWN,
             latency_ms=draft.latency_ms,
             energy=energy(landing.model.card, draft.latency_ms),
         )
@@ -172,7 +179,7 @@ class Journey:
             calibrated=decision.calibrated,
             **_judged(admission),
             usage=draft.usage,
-            cost=cost(card, draft.usage),
+            cost=self._cost(landing, admission, draft),
             energy=energy(card, draft.latency_ms),
             latency_ms=draft.latency_ms,
             features=draft.features,
@@ -182,6 +189,14 @@ class Journey:
         """A tier that was at work when the client left: what it wrote so far was paid for."""
         self.serving = landing.name if serves else ""
         self.drafted(landing, admission, draft, Decision(action="stay", reason="the client left"), "abandoned")
+
+    def _cost(self, landing: Landing, admission: Admission, draft: Draft) -> Quantity:
+        """What a draft cost: by an estimate where its tokens were not counted, which they are at its end."""
+        guess = None
+        if draft.usage is None and landing.model.card.generates and admission.sent is not None:
+            guess = estimated(admission.sent, draft)
+            self.guessed.append(guess)
+        return cost(landing.model.card, draft.usage, guess)
 
     def _hear(self, landing: Landing, error: PalierError) -> None:
         if error.said:

@@ -41,7 +41,10 @@ async def chat_completions(call: Call) -> Reply | Stream:
 
 
 async def completions(call: Call) -> Reply | Stream:
-    """`POST /v1/completions`: one prompt, or several that are answered one after the other."""
+    """`POST /v1/completions`: one prompt, or several that are answered one after the other.
+
+    Each is a request of its own to rates and budgets: what the ones before spent may end it.
+    """
     wire = wire_completions.decode_completion(call.body)
     prompts = wire_completions.prompts(wire)
     parameters = wire_completions.parameters(wire)
@@ -62,7 +65,11 @@ async def completions(call: Call) -> Reply | Stream:
     if wire.stream:
         chunks = TextChunks(name, wire.model, created, include_usage=wire.include_usage)
         return Stream(_encoded(call.palier, requests[0], chunks), _trace(name))
-    results = [await call.palier.answer(request) for request in requests]
+    call.take(len(requests) - 1)
+    results = [await call.palier.answer(requests[0])]
+    for request in requests[1:]:
+        call.take(0)
+        results.append(await call.palier.answer(request))
     return json_reply(text_completion(name, results, wire.model, created), _trace(name))
 
 

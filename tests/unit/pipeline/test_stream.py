@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from tests.stairs import wired
 
-from palier.cards import ModelCard
+from palier.cards import ModelCard, Price
 from palier.errors import InvalidRequest, UpstreamError, UpstreamGarbage
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, stream
@@ -522,3 +522,46 @@ async def test_an_answer_carries_nothing_of_a_draft_that_was_thrown_away(traces:
     assert trace is not None
     assert trace.content is not None
     assert (trace.label, trace.answers, trace.content.label) == (Label.PUBLIC, (), Label.RESTRICTED)
+
+
+class Purse:
+    """Counts what is spent."""
+
+    def __init__(self) -> None:
+        self.spent: list[tuple[str, float, int]] = []
+
+    def spend(self, key: str, cost: float, tokens: int) -> None:
+        self.spent.append((key, cost, tokens))
+
+    def spending(self, key: str) -> Any: ...
+
+    async def keep(self) -> None: ...
+
+
+async def test_a_stream_that_is_left_before_its_count_is_paid_for(traces: SqliteTraces) -> None:
+    """What was read was generated: leaving before the usage comes must not make it free."""
+    words = " ".join(f"word{n}" for n in range(40))
+    price = Price(input=1.0, output=1.0)
+    landing = tier("tier-1", Rule(answer=words), price=price)
+    purse, asked = Purse(), request(principal=Principal(name="ann", key="shop"))
+    async with aclosing(stream(asked, parts(traces, landing, purse=purse))) as events:
+        heard = ""
+        async for event in events:
+            heard += event.text if isinstance(event, Delta) else ""
+            if "word39" in heard:
+                break
+    ((key, cost, tokens),) = purse.spent
+    assert key == "shop"
+    assert 40 <= tokens <= 400
+    assert cost == pytest.approx(tokens / 1e6)
+    trace = await traces.get("r-1")
+    assert trace is not None
+    assert (trace.status, trace.cost.basis, trace.usage) == ("abandoned", "estimated", None)
+
+
+async def test_a_tier_that_failed_before_a_word_costs_nothing(traces: SqliteTraces) -> None:
+    purse, asked = Purse(), request(principal=Principal(name="ann", key="shop"))
+    broken = tier("tier-1", Rule(fail="garbage"), price=Price(input=1.0, output=1.0))
+    with pytest.raises(UpstreamGarbage):
+        await answer(asked, parts(traces, broken, purse=purse))
+    assert purse.spent == [("shop", 0, 0)]
