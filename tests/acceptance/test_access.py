@@ -23,7 +23,8 @@ TREE: dict[str, Any] = {
     "routes": {
         name: {"collections": ["notes", "hr"], "tiers": [{"model": "fake", "highest_label": "restricted"}]}
         for name in ("support", "inside")
-    },
+    }
+    | {"outside": {"tiers": [{"model": "fake", "highest_label": "internal"}]}},
 }
 DOCUMENTS = [
     Document(id="bell", collection="notes", text="The bell of the chapel rings at noon.", label=Label.PUBLIC),
@@ -290,6 +291,46 @@ def test_traces_and_feedback_are_ones_own_or_a_reviewers(gateway: Served) -> Non
         assert said.status_code == status
     assert answer in [each["id"] for each in asker.get("/v1/palier/traces").json()["data"]]
     assert other.get("/v1/palier/traces").json()["data"] == []
+
+
+@pytest.fixture
+def safe(gateway: Served) -> Iterator[str]:
+    """The number of a safe, in a document that the board alone reads."""
+    text = "The safe of the chapel opens with 40718265."
+    document = Document(id="safe", collection="notes", text=text, label=Label.RESTRICTED, groups=("board",))
+    gateway.run(gateway.palier.put_documents([document]))
+    yield "40718265"
+    gateway.run(gateway.palier.delete_documents("notes", ["safe"]))
+
+
+@pytest.mark.usefixtures("safe")
+def test_a_guess_is_not_told_what_it_met(gateway: Served) -> None:
+    """Whoever may not read a document learns that its words may not go, and not how confidential they are."""
+    _, guest = key(gateway)
+    _, admin = key(gateway, role=Role.ADMIN)
+    for stream in (False, True):
+        reply = ask(guest, "is it 40718265?", model="outside", stream=stream)
+        assert "may not go to this tier" in reply.text
+        assert "restricted" not in reply.text
+    answer = ask(guest, "is it 40718265?", model="outside").json()
+    assert answer["palier"]["label"] == "internal"
+    assert "restricted" not in guest.get(f"/v1/palier/traces/{answer['id']}").text
+    assert "restricted" not in guest.get("/v1/palier/traces").text
+    assert admin.get(f"/v1/palier/traces/{answer['id']}").json()["label"] == "restricted"
+    assert ask(admin, "is it 40718265?", model="outside").json()["palier"]["label"] == "restricted"
+    many = guest.post("/v1/completions", json={"model": "outside", "prompt": ["a", "40718265", "40718265"]}).text
+    assert "restricted" not in many
+
+
+@pytest.mark.usefixtures("safe")
+def test_a_reviewer_reads_no_words_that_somebody_pasted_from_what_it_may_not_read(gateway: Served) -> None:
+    _, asker = key(gateway, groups=("board",))
+    _, reviewer = key(gateway, role=Role.REVIEWER)
+    answer = ask(asker, "Summarise: the safe of the chapel opens with 40718265.", model="outside").json()["id"]
+    assert "40718265" in asker.get(f"/v1/palier/traces/{answer}").text, "one's own words"
+    read = reviewer.get(f"/v1/palier/traces/{answer}")
+    assert read.json()["content"] is None
+    assert "restricted" not in read.text
 
 
 def test_words_are_kept_back_once_their_evidence_may_not_be_read(gateway: Served) -> None:

@@ -75,6 +75,8 @@ class Journey:
     """The most restrictive of what any tier received, also where its draft was thrown away."""
     written: Label = Label.PUBLIC
     """What the client wrote, as it says."""
+    quotes: bool = False
+    """Whether the client wrote what is known again, or goes on with a conversation that is, and more than it says."""
     seen: Seen | None = None
     """What was looked up of what the client wrote."""
     marked: Marked | None = None
@@ -93,6 +95,7 @@ class Journey:
         """Raise the label of the request to that of what its earlier turns quote."""
         self.label = Label.highest(self.request.label, label)
         if self.label is not self.request.label:
+            self.quotes = True
             self.request = msgspec.structs.replace(self.request, label=self.label)
 
     @property
@@ -132,7 +135,14 @@ class Journey:
 
     def refuse(self, landing: Landing, admission: Admission) -> None:
         """A tier that may not receive it."""
-        self._step(landing, "refused", admission.reason, **_judged(admission))
+        reason = "what is asked may not go to this tier" if self._keeps_why(landing) else admission.reason
+        self._step(landing, "refused", reason, **_judged(admission))
+
+    def _keeps_why(self, landing: Landing) -> bool:
+        """Whether the reason would tell whoever asks what its words are known by: see `discretion`."""
+        to, request = landing.to, self.request
+        otherwise = to.leaves and (to.barred or request.local_only)
+        return self.quotes and not request.principal.admin and not otherwise and not to.highest.allows(request.label)
 
     def redact(self, landing: Landing, admission: Admission) -> None:
         """What was replaced in the prompt that a tier is about to receive."""
@@ -234,6 +244,7 @@ class Journey:
             sources=tuple(_source(n, hit, n in quoted) for n, hit in enumerate(passages, 1)),
             steps=tuple(self.steps),
             label=self.label,
+            unquoted=self.unquoted,
             cost=total(step.cost for step in self.steps if step.latency_ms),
             energy=total(step.energy for step in self.steps if step.latency_ms),
             timings=dict(self.timings),
@@ -290,6 +301,7 @@ class Journey:
             fingerprint=self.fingerprint,
             policy=self.policy if request.tier is None else "",
             answers=self._answers(),
+            unquoted=self.unquoted,
             content=self._content(created) if self.keep_content else None,
             marked=self.marked,
         )
@@ -303,6 +315,13 @@ class Journey:
     def raised(self) -> bool:
         """Whether it came to carry more than the client said of what it wrote."""
         return not self.written.allows(self.carries)
+
+    @property
+    def unquoted(self) -> Label | None:
+        """What it would carry at most without what the client quoted; None where that changed nothing."""
+        if not self.quotes:
+            return None
+        return Label.highest(self.written, *(hit.label for hit in self.request.passages))
 
     @property
     def told(self) -> tuple[str, ...]:

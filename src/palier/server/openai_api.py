@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from palier.app import Palier
 from palier.errors import InvalidRequest
 from palier.interfaces import Encoder
+from palier.pipeline.discretion import discreet
 from palier.server import models, wire_chat, wire_completions, wire_embeddings
 from palier.server.endpoint import Call
 from palier.server.replies import Reply, Stream, json_reply
@@ -36,7 +37,7 @@ async def chat_completions(call: Call) -> Reply | Stream:
     if wire.stream:
         chunks = ChatChunks(request.id, wire.model, created, include_usage=wire.include_usage)
         return Stream(_encoded(call.palier, request, chunks), _trace(request.id))
-    result = await call.palier.answer(request)
+    result = discreet(await call.palier.answer(request), request.principal)
     return json_reply(chat_completion(result, wire.model, created), _trace(request.id))
 
 
@@ -66,10 +67,10 @@ async def completions(call: Call) -> Reply | Stream:
         chunks = TextChunks(name, wire.model, created, include_usage=wire.include_usage)
         return Stream(_encoded(call.palier, requests[0], chunks), _trace(name))
     call.take(len(requests) - 1)
-    results = [await call.palier.answer(requests[0])]
+    results = [discreet(await call.palier.answer(requests[0]), requests[0].principal)]
     for request in requests[1:]:
         call.take(0)
-        results.append(await call.palier.answer(request))
+        results.append(discreet(await call.palier.answer(request), request.principal))
     return json_reply(text_completion(name, results, wire.model, created), _trace(name))
 
 
@@ -80,6 +81,8 @@ class _Chunks(Protocol):
 async def _encoded(palier: Palier, request: Request, chunks: _Chunks) -> AsyncGenerator[bytes, None]:
     async with aclosing(palier.stream(request)) as events:
         async for event in events:
+            if isinstance(event, Completed):
+                event = Completed(result=discreet(event.result, request.principal))
             if chunk := chunks.encode(event):
                 yield chunk
 

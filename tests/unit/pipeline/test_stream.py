@@ -356,10 +356,15 @@ async def test_an_answer_keeps_its_label_in_the_turns_that_follow(traces: Sqlite
         Message(role="assistant", content=" She was refunded 68.97 euros. [1] "),
         Message(role="user", content="Thanks. How much is the fibre?"),
     )
-    result = await answer(Request(id="r-2", route="support", messages=turns), parts(traces, cloud))
-    assert not cloud.model.calls  # type: ignore[attr-defined]
-    assert result.status == "abstained"
-    assert result.steps[0].reason == "the conversation is restricted, and this tier may receive at most internal"
+    for asker, reason in (
+        (Principal(admin=True), "the conversation is restricted, and this tier may receive at most internal"),
+        (Principal(), "what is asked may not go to this tier"),
+    ):
+        asked = Request(id="r-2", route="support", messages=turns, principal=asker)
+        result = await answer(asked, parts(traces, cloud))
+        assert not cloud.model.calls  # type: ignore[attr-defined]
+        assert result.status == "abstained"
+        assert result.steps[0].reason == reason
     trace = await traces.get("r-2")
     assert trace is not None
     assert trace.label is Label.RESTRICTED
