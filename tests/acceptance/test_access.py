@@ -15,6 +15,7 @@ import pytest
 from tests.serving import Served, served
 
 from palier.access import AccessKey, Role
+from palier.errors import InvalidRequest
 from palier.types import Document, Label
 
 RULES = [{"match": "slowly", "answer": "at noon [1]", "first_s": 0.6}, {"answer": "It rings at noon [1]."}]
@@ -175,6 +176,32 @@ def test_users_by_the_field_of_a_key_that_says_so(gateway: Served) -> None:
     error(ask(client, headers={"X-Palier-User": "ann"}), 403)
     _, plain = key(gateway)
     assert evidence(ask(plain, user="ann")) == {"notes/bell"}
+
+
+def test_a_key_takes_no_name_that_has_asked_before(gateway: Served) -> None:
+    """Or it would read what a user, or a key of that name before it, had asked."""
+    _, portal = key(gateway, speaks_for="field")
+    theirs = ask(portal, user="jeanne").json()["id"]
+    keys = gateway.palier.access.keys
+    with pytest.raises(InvalidRequest, match="has asked before"):
+        gateway.run(keys.create(AccessKey(name="jeanne")))
+    assert ask(portal, user="jeanne").status_code == 200, "it is still the user's"
+    name, first = key(gateway)
+    mine = ask(first).json()["id"]
+    gateway.run(keys.revoke(name))
+    with pytest.raises(InvalidRequest, match="--inherit"):
+        gateway.run(keys.create(AccessKey(name=name)))
+    heir = gateway.run(keys.create(AccessKey(name=name), inherits=True)).secret
+    headers = {"Authorization": f"Bearer {heir}"}
+    assert httpx2.get(f"{gateway.url}/v1/palier/traces/{mine}", headers=headers).status_code == 200
+    assert httpx2.get(f"{gateway.url}/v1/palier/traces/{theirs}", headers=headers).status_code == 404
+
+
+def test_nobody_is_called_forgotten(gateway: Served) -> None:
+    _, portal = key(gateway, speaks_for="field")
+    error(ask(portal, user="forgotten"), 403)
+    with pytest.raises(InvalidRequest, match="forgotten"):
+        gateway.run(gateway.palier.access.keys.create(AccessKey(name="forgotten")))
 
 
 def test_users_by_a_signed_header(gateway: Served) -> None:
