@@ -35,7 +35,8 @@ async def carried(journey: Journey, parts: Knows) -> None:
     said = [digest(message.content) for message in request.messages if message.role == "assistant" and message.content]
     label = await parts.answers.label_of(said) if said else Label.PUBLIC
     if prints and _matters(request, parts, prints.highest):
-        journey.seen = await prints.seen(written(request))
+        who = request.principal
+        journey.seen = await prints.seen(written(request), "" if who.admin else who.key or who.name)
         label = Label.highest(label, journey.seen.label)
     if prints and parts.sticky:
         label = Label.highest(label, await prints.label_of_turns(_lookup(request, prints)))
