@@ -1,7 +1,7 @@
 """The nouns of access: keys and what they may do, groups and their members, who reads a collection.
 
-A name is a key's or a user's, never both: `local` is the owner's. A member of a group is a name, or another group as
-`@group`. A reader of a collection or a document is a group, or `user:NAME`.
+A name is a key's or a user's, never both: `local` is the owner's, `forgotten` nobody's. A member of a group is a name,
+or another group as `@group`. A reader of a collection or a document is a group, or `user:NAME`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from palier.types import Data, Principal
 
 OWNER_NAME = "local"
 """Whose the key file and the data folder are."""
+NOBODY_NAME = "forgotten"
+"""Stands in the place of a name that was erased: whoever were called so would read what others had asked."""
+RESERVED = frozenset({OWNER_NAME, NOBODY_NAME})
+"""Names that no key and no user has."""
 OWNER = Principal(name=OWNER_NAME, admin=True)
 
 

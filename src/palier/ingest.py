@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
-from palier.access import OWNER
+from palier.access import OWNER, check_reader
 from palier.errors import Busy, InvalidRequest, TooLarge, Unavailable
 from palier.interfaces import Documents, Encoder, Workers
 from palier.retrieval import chunking, parsing
@@ -130,9 +130,11 @@ async def index_documents(
 ) -> int:
     """Cut, embed and store `documents` for `writer`; how many passages they have.
 
+    Raises `InvalidRequest` for readers that nobody can be: such a document would be there for administrators alone.
     A passage is embedded under its heading, or its document's title: "29,99 € par mois" alone says too little. Texts
     are cut in `workers` (the batch lane) where they are given, else in a thread.
     """
+    _check_readers(documents)
     texts = [(document.id, document.text) for document in documents]
     if workers is None:
         cut = await asyncio.to_thread(chunking.split_all, texts)
@@ -146,6 +148,15 @@ async def index_documents(
         position += len(found)
     await store.put(batch, writer)
     return position
+
+
+def _check_readers(documents: Sequence[Document]) -> None:
+    for reader in {reader for document in documents for reader in document.groups}:
+        try:
+            check_reader(reader)
+        except InvalidRequest as error:
+            error.param = "groups"
+            raise
 
 
 def _embedded(document: Document, passage: Passage) -> str:

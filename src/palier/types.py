@@ -417,6 +417,8 @@ class Result(Data, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     steps: tuple[Step, ...] = ()
     label: Label = Label.INTERNAL
+    unquoted: Label | None = None
+    """What it would carry without what the client quoted, where that raised it."""
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN
     timings: dict[str, float] = {}
@@ -469,6 +471,8 @@ class Trace(Data, frozen=True, kw_only=True):
     """Names the policy that decided; empty where none did."""
     answers: tuple[str, ...] = ()
     """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
+    unquoted: Label | None = None
+    """As in `Result`."""
     forgotten: bool = False
     """Its words were erased before their time (`palier forget`), and what names a user or a document with them."""
     content: TraceContent | None = None

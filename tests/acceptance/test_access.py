@@ -15,6 +15,7 @@ import pytest
 from tests.serving import Served, served
 
 from palier.access import AccessKey, Role
+from palier.errors import InvalidRequest
 from palier.types import Document, Label
 
 RULES = [{"match": "slowly", "answer": "at noon [1]", "first_s": 0.6}, {"answer": "It rings at noon [1]."}]
@@ -23,7 +24,8 @@ TREE: dict[str, Any] = {
     "routes": {
         name: {"collections": ["notes", "hr"], "tiers": [{"model": "fake", "highest_label": "restricted"}]}
         for name in ("support", "inside")
-    },
+    }
+    | {"outside": {"tiers": [{"model": "fake", "highest_label": "internal"}]}},
 }
 DOCUMENTS = [
     Document(id="bell", collection="notes", text="The bell of the chapel rings at noon.", label=Label.PUBLIC),
@@ -123,6 +125,18 @@ def test_roles_open_routes(gateway: Served) -> None:
         assert ("models" in client.get("/readyz").json()) == may_write
 
 
+@pytest.mark.parametrize("reader", ["@board", "user:", " board", "board\n", "@"])
+def test_a_document_has_readers_that_can_be(gateway: Served, reader: str) -> None:
+    """A mistaken `@board` would be nobody's, in silence."""
+    _, client = key(gateway, role=Role.ADMIN)
+    path = "/v1/palier/collections/notes/documents/mistaken"
+    said = error(client.put(path, json={"text": "A bell.", "groups": ["board", reader]}), 400)
+    assert said["param"] == "groups"
+    error(client.get(path), 404)
+    assert client.put(path, json={"text": "A bell.", "groups": ["board", "user:ann"]}).status_code == 200
+    assert client.delete(path).status_code == 200
+
+
 def test_an_operator_writes_only_where_it_reads(gateway: Served) -> None:
     _, client = key(gateway, role=Role.OPERATOR)
     put = {"json": {"text": "Mine now.", "label": "public"}}
@@ -162,6 +176,32 @@ def test_users_by_the_field_of_a_key_that_says_so(gateway: Served) -> None:
     error(ask(client, headers={"X-Palier-User": "ann"}), 403)
     _, plain = key(gateway)
     assert evidence(ask(plain, user="ann")) == {"notes/bell"}
+
+
+def test_a_key_takes_no_name_that_has_asked_before(gateway: Served) -> None:
+    """Or it would read what a user, or a key of that name before it, had asked."""
+    _, portal = key(gateway, speaks_for="field")
+    theirs = ask(portal, user="jeanne").json()["id"]
+    keys = gateway.palier.access.keys
+    with pytest.raises(InvalidRequest, match="has asked before"):
+        gateway.run(keys.create(AccessKey(name="jeanne")))
+    assert ask(portal, user="jeanne").status_code == 200, "it is still the user's"
+    name, first = key(gateway)
+    mine = ask(first).json()["id"]
+    gateway.run(keys.revoke(name))
+    with pytest.raises(InvalidRequest, match="--inherit"):
+        gateway.run(keys.create(AccessKey(name=name)))
+    heir = gateway.run(keys.create(AccessKey(name=name), inherits=True)).secret
+    headers = {"Authorization": f"Bearer {heir}"}
+    assert httpx2.get(f"{gateway.url}/v1/palier/traces/{mine}", headers=headers).status_code == 200
+    assert httpx2.get(f"{gateway.url}/v1/palier/traces/{theirs}", headers=headers).status_code == 404
+
+
+def test_nobody_is_called_forgotten(gateway: Served) -> None:
+    _, portal = key(gateway, speaks_for="field")
+    error(ask(portal, user="forgotten"), 403)
+    with pytest.raises(InvalidRequest, match="forgotten"):
+        gateway.run(gateway.palier.access.keys.create(AccessKey(name="forgotten")))
 
 
 def test_users_by_a_signed_header(gateway: Served) -> None:
@@ -215,6 +255,26 @@ def test_a_rate_and_a_budget_end_in_429(gateway: Served) -> None:
     assert client.get("/v1/models").status_code == 200, "what costs nothing is answered"
 
 
+def test_each_of_several_prompts_is_a_request_to_rates_and_budgets(gateway: Served) -> None:
+    def complete(client: httpx2.Client, prompts: int) -> httpx2.Response:
+        return client.post(
+            "/v1/completions", json={"model": "support", "prompt": [f"bell {n}" for n in range(prompts)]}
+        )
+
+    def asked() -> int:
+        return sum(trace.principal == name for trace in gateway.run(gateway.palier.traces.list(limit=60)))
+
+    name, client = key(gateway, rate=3)
+    assert "send fewer" in error(complete(client, 32), 429)["message"]
+    assert asked() == 0, "none of them was asked"
+    name, client = key(gateway, rate=40)
+    assert complete(client, 32).status_code == 200
+    assert error(complete(client, 9), 429)["code"] == "rate_limit_exceeded"
+    name, client = key(gateway, tokens=1)
+    assert error(complete(client, 32), 429)["code"] == "budget_exceeded"
+    assert asked() == 1, "the one that crosses the limit is answered, those after it are not asked"
+
+
 def test_what_is_spent_is_what_is_recorded_whoever_the_key_speaks_for(gateway: Served) -> None:
     name, client = key(gateway, speaks_for="field")
     for user in ("ann", "paul", None):
@@ -258,6 +318,46 @@ def test_traces_and_feedback_are_ones_own_or_a_reviewers(gateway: Served) -> Non
         assert said.status_code == status
     assert answer in [each["id"] for each in asker.get("/v1/palier/traces").json()["data"]]
     assert other.get("/v1/palier/traces").json()["data"] == []
+
+
+@pytest.fixture
+def safe(gateway: Served) -> Iterator[str]:
+    """The number of a safe, in a document that the board alone reads."""
+    text = "The safe of the chapel opens with 40718265."
+    document = Document(id="safe", collection="notes", text=text, label=Label.RESTRICTED, groups=("board",))
+    gateway.run(gateway.palier.put_documents([document]))
+    yield "40718265"
+    gateway.run(gateway.palier.delete_documents("notes", ["safe"]))
+
+
+@pytest.mark.usefixtures("safe")
+def test_a_guess_is_not_told_what_it_met(gateway: Served) -> None:
+    """Whoever may not read a document learns that its words may not go, and not how confidential they are."""
+    _, guest = key(gateway)
+    _, admin = key(gateway, role=Role.ADMIN)
+    for stream in (False, True):
+        reply = ask(guest, "is it 40718265?", model="outside", stream=stream)
+        assert "may not go to this tier" in reply.text
+        assert "restricted" not in reply.text
+    answer = ask(guest, "is it 40718265?", model="outside").json()
+    assert answer["palier"]["label"] == "internal"
+    assert "restricted" not in guest.get(f"/v1/palier/traces/{answer['id']}").text
+    assert "restricted" not in guest.get("/v1/palier/traces").text
+    assert admin.get(f"/v1/palier/traces/{answer['id']}").json()["label"] == "restricted"
+    assert ask(admin, "is it 40718265?", model="outside").json()["palier"]["label"] == "restricted"
+    many = guest.post("/v1/completions", json={"model": "outside", "prompt": ["a", "40718265", "40718265"]}).text
+    assert "restricted" not in many
+
+
+@pytest.mark.usefixtures("safe")
+def test_a_reviewer_reads_no_words_that_somebody_pasted_from_what_it_may_not_read(gateway: Served) -> None:
+    _, asker = key(gateway, groups=("board",))
+    _, reviewer = key(gateway, role=Role.REVIEWER)
+    answer = ask(asker, "Summarise: the safe of the chapel opens with 40718265.", model="outside").json()["id"]
+    assert "40718265" in asker.get(f"/v1/palier/traces/{answer}").text, "one's own words"
+    read = reviewer.get(f"/v1/palier/traces/{answer}")
+    assert read.json()["content"] is None
+    assert "restricted" not in read.text
 
 
 def test_words_are_kept_back_once_their_evidence_may_not_be_read(gateway: Served) -> None:

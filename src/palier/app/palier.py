@@ -122,6 +122,7 @@ class Palier:
         self.folder = folder
         self.access = access
         self.traces = traces
+        access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
         self.encoder = encoder
         self.models = models

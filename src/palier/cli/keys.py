@@ -29,6 +29,7 @@ Routes = Annotated[list[str] | None, typer.Option("--route", metavar="ROUTE", he
 Speaks = Annotated[
     str, typer.Option("--speaks-for", help="Whether it names the user it asks for: `none`, by `field` or `header`.")
 ]
+Inherit = Annotated[bool, typer.Option("--inherit", help="It reads what somebody of its name asked before.")]
 Keep = Annotated[str, typer.Option("--keep", help="How long the old secret still opens: 24h, 7d.", show_default="not")]
 
 _UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
@@ -47,6 +48,7 @@ def create(
     rate: Rate = None,
     route: Routes = None,
     speaks_for: Speaks = "none",
+    inherit: Inherit = False,
     config: Config = CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +73,7 @@ def create(
             raise ConfigurationError(str(error).replace("$.", "--").replace("_", "-")) from None
         async with session(config) as p:
             _check_routes(key, p)
-            made = await p.access.keys.create(key)
+            made = await p.access.keys.create(key, inherits=inherit)
             _give(made, as_json)
             if not as_json and role is not Role.ADMIN:
                 await _say_what_is_open(p)

@@ -12,8 +12,12 @@ from palier.types import Principal
 class Keys(Protocol):
     """Access keys, of which only a hash is kept. A change is durable, and holds, when it returns."""
 
-    async def create(self, key: AccessKey) -> IssuedKey:
-        """Make a key of these terms. Raises `InvalidRequest` for terms that cannot be, or a name that is in use."""
+    async def create(self, key: AccessKey, *, inherits: bool = False) -> IssuedKey:
+        """Make a key of these terms. Raises `InvalidRequest` for terms that cannot be, or a name that is in use.
+
+        Also for a name that has asked before, a user's or a former key's, whose traces it would read; unless it
+        `inherits` them.
+        """
         ...
 
     async def revoke(self, name: str) -> AccessKey:

@@ -9,16 +9,23 @@ from palier.cards import ModelCard, Price
 from palier.types import UNKNOWN, Quantity, Usage
 
 
-def cost(card: ModelCard, usage: Usage | None) -> Quantity:
-    """US dollars of one generation. Unknown without a count of tokens or without a price; quotations take no tokens."""
+def cost(card: ModelCard, usage: Usage | None, guess: Usage | None = None) -> Quantity:
+    """US dollars of one generation; quotations take no tokens. Unknown without a price, or without a count of tokens.
+
+    `guess` (`metrics.tokens`) stands for a count that never came: then the cost is estimated, within a factor of 2.
+    """
     if not card.generates:
         return Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="quoted: no tokens")
-    if usage is None:
+    if usage is None and guess is None:
         return Quantity(method="the upstream counted no tokens")
     price, origin = (card.price, "declared price") if card.price else (published(card.priced_as), "genai-prices")
     if price is None:
         return Quantity(method=f"no price is known for {card.name}")
-    value = (usage.prompt * price.input + usage.completion * price.output) / 1e6
+    tokens = usage or guess or Usage()
+    value = (tokens.prompt * price.input + tokens.completion * price.output) / 1e6
+    if usage is None:
+        method = f"tokens by their characters, {origin}"
+        return Quantity(value=value, low=value / 2, high=value * 2, basis="estimated", method=method)
     return Quantity(value=value, low=value, high=value, basis="measured", method=f"tokens counted, {origin}")
 
 

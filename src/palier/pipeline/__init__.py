@@ -144,10 +144,13 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
 
 
 def _pay(journey: Journey, parts: Parts) -> None:
-    """Count what was spent on a key's request, however it ended. A cost that is not known counts as nothing."""
+    """Count what was spent on a key's request, however it ended: tokens that nobody counted by an estimate.
+
+    A cost that is not known counts as nothing.
+    """
     if parts.purse is not None and (key := journey.request.principal.key):
         cost = sum(step.cost.value or 0.0 for step in journey.steps)
-        used = [step.usage for step in journey.steps if step.usage is not None]
+        used = [*(step.usage for step in journey.steps if step.usage is not None), *journey.guessed]
         parts.purse.spend(key, cost, sum(usage.prompt + usage.completion for usage in used))
 
 
@@ -236,7 +239,7 @@ async def _look_again(journey: Journey, parts: Parts) -> None:
     """
     if not journey.steps:
         return
-    await carried(journey, parts)
+    await carried(journey, parts, again=True)
     if parts.evidence is None:
         return
     hits = []

@@ -154,7 +154,7 @@ class Auditor:
         """Its words, the request and each passage with the label it has now where higher; None where one is gone."""
         words = audit.words
         assert words is not None  # by the contract of `due`
-        label, _ = await looked_up(words.request, parts)
+        label, _ = await looked_up(words.request, parts, again=True)
         label = Label.highest(label, words.request.label)
         hits = []
         for hit in words.request.passages:

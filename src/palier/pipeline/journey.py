@@ -14,9 +14,11 @@ from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Redactions, Vectors
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
+from palier.metrics.tokens import estimated
 from palier.pipeline.landing import Landing
 from palier.privacy.fingerprints import Seen
 from palier.types import (
+    UNKNOWN,
     Choice,
     Decision,
     Draft,
@@ -26,6 +28,7 @@ from palier.types import (
     Message,
     Outcome,
     Parameters,
+    Quantity,
     Request,
     Result,
     Source,
@@ -59,6 +62,8 @@ class Journey:
     timings: dict[str, float] = field(default_factory=dict)
     vector: Vectors | None = None
     """Of the question, shape (1, d), where a policy goes by it."""
+    guessed: list[Usage] = field(default_factory=list)
+    """Tokens that were paid for and that nobody counted."""
     cut: set[str] = field(default_factory=set)
     """Tiers whose draft was not heard to its end."""
     passed_over: bool = False
@@ -71,6 +76,8 @@ class Journey:
     """The most restrictive of what any tier received, also where its draft was thrown away."""
     written: Label = Label.PUBLIC
     """What the client wrote, as it says."""
+    quotes: bool = False
+    """Whether the client wrote what is known again, or goes on with a conversation that is, and more than it says."""
     seen: Seen | None = None
     """What was looked up of what the client wrote."""
     marked: Marked | None = None
@@ -89,6 +96,7 @@ class Journey:
         """Raise the label of the request to that of what its earlier turns quote."""
         self.label = Label.highest(self.request.label, label)
         if self.label is not self.request.label:
+            self.quotes = True
             self.request = msgspec.structs.replace(self.request, label=self.label)
 
     @property
@@ -128,7 +136,14 @@ class Journey:
 
     def refuse(self, landing: Landing, admission: Admission) -> None:
         """A tier that may not receive it."""
-        self._step(landing, "refused", admission.reason, **_judged(admission))
+        reason = "what is asked may not go to this tier" if self._keeps_why(landing) else admission.reason
+        self._step(landing, "refused", reason, **_judged(admission))
+
+    def _keeps_why(self, landing: Landing) -> bool:
+        """Whether the reason would tell whoever asks what its words are known by: see `discretion`."""
+        to, request = landing.to, self.request
+        otherwise = to.leaves and (to.barred or request.local_only)
+        return self.quotes and not request.principal.admin and not otherwise and not to.highest.allows(request.label)
 
     def cut_off(self, landing: Landing, admission: Admission, draft: Draft) -> None:
         """What a tier wrote before it broke. Some of it may have been read: it carries what the tier received."""
@@ -159,6 +174,7 @@ class Journey:
         """A tier that did not answer, or not to the end: `draft` is what it wrote until then."""
         self.failures.append(error)
         self._hear(landing, error)
+        began = any(choice.text or choice.tool_calls for choice in draft.choices)
         self.cut_off(landing, admission, draft)
         self._step(
             landing,
@@ -166,6 +182,7 @@ class Journey:
             error.message,
             **_judged(admission),
             usage=draft.usage,
+            cost=self._cost(landing, admission, draft) if began else UNKNOWN,
             latency_ms=draft.latency_ms,
             energy=energy(landing.model.card, draft.latency_ms),
         )
@@ -196,7 +213,7 @@ class Journey:
             calibrated=decision.calibrated,
             **_judged(admission),
             usage=draft.usage,
-            cost=cost(card, draft.usage),
+            cost=self._cost(landing, admission, draft),
             energy=energy(card, draft.latency_ms),
             latency_ms=draft.latency_ms,
             features=draft.features,
@@ -215,6 +232,14 @@ class Journey:
         passages = admission.prompt.passages
         quoted = (passages[n - 1].label for n in draft.cited if 0 < n <= len(passages))
         return Label.highest(self.request.label, *quoted)
+
+    def _cost(self, landing: Landing, admission: Admission, draft: Draft) -> Quantity:
+        """What a draft cost: by an estimate where its tokens were not counted, which they are at its end."""
+        guess = None
+        if draft.usage is None and landing.model.card.generates and admission.sent is not None:
+            guess = estimated(admission.sent, draft)
+            self.guessed.append(guess)
+        return cost(landing.model.card, draft.usage, guess)
 
     def _hear(self, landing: Landing, error: PalierError) -> None:
         if error.said:
@@ -252,6 +277,7 @@ class Journey:
             sources=tuple(_source(n, hit, n in quoted) for n, hit in enumerate(passages, 1)),
             steps=tuple(self.steps),
             label=self.label,
+            unquoted=self.unquoted,
             cost=total(step.cost for step in self.steps if step.latency_ms),
             energy=total(step.energy for step in self.steps if step.latency_ms),
             timings=dict(self.timings),
@@ -308,6 +334,7 @@ class Journey:
             fingerprint=self.fingerprint,
             policy=self.policy if request.tier is None else "",
             answers=self._answers(),
+            unquoted=self.unquoted,
             content=self._content(created) if self.keep_content else None,
             marked=self.marked,
         )
@@ -321,6 +348,13 @@ class Journey:
     def raised(self) -> bool:
         """Whether it came to carry more than the client said of what it wrote."""
         return not self.written.allows(self.carries)
+
+    @property
+    def unquoted(self) -> Label | None:
+        """What it would carry at most without what the client quoted; None where that changed nothing."""
+        if not self.quotes:
+            return None
+        return Label.highest(self.written, *(hit.label for hit in self.request.passages))
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -29,21 +29,26 @@ class Knows(Protocol):
     def sticky(self) -> bool: ...
 
 
-async def carried(journey: Journey, parts: Knows) -> None:
+async def carried(journey: Journey, parts: Knows, *, again: bool = False) -> None:
     """Raise the label of the request to that of what it quotes, and of what its conversation saw."""
-    label, seen = await looked_up(journey.request, parts)
+    label, seen = await looked_up(journey.request, parts, again=again)
     journey.seen = seen or journey.seen
     journey.carry(label)
 
 
-async def looked_up(request: Request, parts: Knows) -> tuple[Label, Seen | None]:
-    """The label of what a request quotes and of what its conversation saw, and what was looked up for it."""
+async def looked_up(request: Request, parts: Knows, *, again: bool = False) -> tuple[Label, Seen | None]:
+    """The label of what a request quotes and of what its conversation saw, and what was looked up for it.
+
+    `again`: it was looked up before, and counts as no further guess.
+    """
     prints, seen = parts.fingerprints, None
     turns = [message for message in request.messages if message.role == "assistant"]
     answers = [digest(text) for turn in turns for text in said(turn) if text]
     label = await parts.answers.label_of(answers) if answers else Label.PUBLIC
     if prints and _matters(request, parts, prints.highest):
-        seen = await prints.seen(written(request))
+        who = request.principal
+        guesser = "" if who.admin or again else who.key or who.name
+        seen = await prints.seen(written(request), guesser)
         label = Label.highest(label, seen.label)
     if prints and parts.sticky:
         label = Label.highest(label, await prints.label_of_turns(_lookup(request, prints)))

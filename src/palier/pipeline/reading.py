@@ -3,6 +3,7 @@
 The evidence decides, as it stands now: a document that one may not read, or that is there no more, is named in no trace
 that one reads, and the words of an answer that stood on it are kept back. What the earlier turns of a conversation
 stood on is in no trace, so that a reviewer reads no words of somebody else's conversation but of its first question.
+Nor is it in a trace which document somebody pasted: where words were known again, a reviewer reads none.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from palier.interfaces import Traces
+from palier.pipeline.discretion import discreet
 from palier.types import Data, Principal, Trace
 
 PAGE = 50
@@ -83,8 +85,10 @@ async def _as_read(trace: Trace, principal: Principal, standing: Standing) -> Tr
     if not own and not principal.reviewer:
         return None
     may = await standing(trace.evidence, principal) if trace.evidence else []
+    known = own or (_is_first(trace) and trace.unquoted is None)
+    trace = discreet(trace, principal)
     if all(may):
-        return trace if own or _is_first(trace) else msgspec.structs.replace(trace, content=None)
+        return trace if known else msgspec.structs.replace(trace, content=None)
     if not own:
         return None
     left = tuple(key for key, readable in zip(trace.evidence, may, strict=True) if readable)

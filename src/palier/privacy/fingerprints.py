@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from palier.errors import PalierError
 from palier.interfaces import MarkNumbers, Marks, Turns, Workers
 from palier.privacy.disguises import undisguised
-from palier.privacy.marks import fold, hashed, pieces_of, probes_of
+from palier.privacy.guesses import Guesses
+from palier.privacy.marks import fold, hashed, is_guess, pieces_of, probes_of
 from palier.types import Label
+
+log = logging.getLogger("palier.privacy")
 
 METHOD = "marks/1"
 """Changes whenever the marks of a text do."""
@@ -98,6 +102,7 @@ class Fingerprints:
         self._documents = documents
         self._answers = answers
         self._workers = workers
+        self._guesses = Guesses()
         self._cache: OrderedDict[bytes, MarkNumbers] = OrderedDict()
         self._cached = 0
 
@@ -121,12 +126,15 @@ class Fingerprints:
         """
         return (await self.seen(texts)).label
 
-    async def seen(self, texts: Sequence[str]) -> Seen:
-        """As `label_of`, with the marks: they are what the client wrote, for `marks_of`."""
+    async def seen(self, texts: Sequence[str], asker: str = "") -> Seen:
+        """As `label_of`, with the marks: they are what the client wrote, for `marks_of`.
+
+        `asker` is the key it is looked up for, which guesses no more than it may (`privacy.guesses`); empty: any.
+        """
         highest = self.highest
         if highest is Label.PUBLIC:
             return Seen(Label.PUBLIC)
-        marks = await self._probes([*texts, *_seams(texts)])
+        marks = await self._probes([*texts, *_seams(texts)], asker)
         if marks is None:
             return Seen(highest)
         known = await self._documents.ranks_of(marks)
@@ -167,7 +175,7 @@ class Fingerprints:
         """The most restrictive label that a conversation with one of these turns saw."""
         return await self._answers.label_of_turns(digests) if digests else Label.PUBLIC
 
-    async def _probes(self, texts: Sequence[str]) -> MarkNumbers | None:
+    async def _probes(self, texts: Sequence[str], asker: str) -> MarkNumbers | None:
         """The marks to look up for `texts`, sorted; None where they are more than may be."""
         names = {
             hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest(): text for text in texts
@@ -182,7 +190,10 @@ class Fingerprints:
             made = await self._workers.run(probe, self._key, unseen, limit)
         if made is None:
             return None
-        held |= {name: np.frombuffer(packed, "<i8") for name, packed in zip(new, made, strict=True)}
+        if asker and not self._guesses.take(asker, made.guesses):
+            log.warning("`%s` wrote more numbers than are looked up for one key: they count as confidential", asker)
+            return None  # nothing of it is kept: sent again, it is looked up no more than now
+        held |= {name: np.frombuffer(packed, "<i8") for name, packed in zip(new, made.marks, strict=True)}
         self._keep(held)
         if sum(map(len, held.values())) <= SOME:
             return _united(held.values())
@@ -198,13 +209,22 @@ class Fingerprints:
             self._cached -= len(self._cache.popitem(last=False)[1])
 
 
-def probe(key: bytes, texts: Sequence[str], limit: int) -> list[bytes] | None:
-    """For each text the marks of all it may say, disguised or not: eight bytes each. A task of a worker process.
+class Probes(NamedTuple):
+    """What some texts are looked up by."""
+
+    marks: list[bytes]
+    """Of each text, eight bytes each."""
+    guesses: int
+    """Those of numbers and references, of all texts."""
+
+
+def probe(key: bytes, texts: Sequence[str], limit: int) -> Probes | None:
+    """The marks of all that each text may say, disguised or not. A task of a worker process.
 
     None for more than `limit` in all, or where there is too much to read.
     """
     packed: list[bytes] = []
-    read = 0
+    read = guesses = 0
     if sum(map(len, texts)) > MAX_READ // 4:  # each is read in reverse, too, and in ROT13
         return None
     for text in texts:
@@ -216,8 +236,9 @@ def probe(key: bytes, texts: Sequence[str], limit: int) -> list[bytes] | None:
             if found is None or len(pieces) > limit:
                 return None
         limit -= len(pieces)
+        guesses += sum(map(is_guess, pieces))
         packed.append(hashed(pieces, key))
-    return packed
+    return Probes(packed, guesses)
 
 
 def _united(parts: Iterable[MarkNumbers]) -> MarkNumbers:

@@ -124,6 +124,11 @@ def probes_of(text: str, limit: int) -> set[str] | None:
     return pieces
 
 
+def is_guess(piece: str) -> bool:
+    """Whether a piece is (part of) a number or a reference, of which one might try many."""
+    return " " not in piece and _DIGITS.search(piece) is not None
+
+
 def _grams(words: Sequence[str]) -> Iterator[str]:
     return (" ".join(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1))
 

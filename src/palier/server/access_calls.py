@@ -22,6 +22,7 @@ class AccessCall(Call, frozen=True, kw_only=True):
 
 class CreateKey(AccessCall, frozen=True, kw_only=True, tag="keys.create"):
     key: AccessKey
+    inherits: bool = False
 
 
 class RevokeKey(AccessCall, frozen=True, kw_only=True, tag="keys.revoke"):
@@ -91,7 +92,7 @@ async def value(palier: Palier, call: AccessCall) -> Any:
     keys, directory = palier.access.keys, palier.access.directory
     match call:
         case CreateKey():
-            return await keys.create(call.key)
+            return await keys.create(call.key, inherits=call.inherits)
         case RevokeKey():
             return await keys.revoke(call.name)
         case RotateKey():
@@ -127,8 +128,8 @@ class RemoteKeys:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
-    async def create(self, key: AccessKey) -> IssuedKey:
-        made: IssuedKey = await self._ask(CreateKey(key=key), IssuedKey)
+    async def create(self, key: AccessKey, *, inherits: bool = False) -> IssuedKey:
+        made: IssuedKey = await self._ask(CreateKey(key=key, inherits=inherits), IssuedKey)
         return made
 
     async def revoke(self, name: str) -> AccessKey:

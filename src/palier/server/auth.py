@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from palier.access import OWNER, OWNER_NAME, AccessKey, Role, check_user
+from palier.access import OWNER, RESERVED, AccessKey, Role, check_user
 from palier.errors import Forbidden, InvalidRequest, Unauthorized
 from palier.interfaces import KeyFinder
 from palier.types import Principal
@@ -155,8 +155,8 @@ def at(time_s: float) -> str:
 def _user(name: str, key: AccessKey, is_key: Callable[[str], bool]) -> Principal:
     """The user as who asks: with its own groups, and the role and the budget of the key."""
     check_user(name)
-    if name == OWNER_NAME or is_key(name):
-        raise Forbidden(f"`{name}` is a key's name or the owner's: no other key speaks for it", param="user")
+    if name in RESERVED or is_key(name):
+        raise Forbidden(f"`{name}` is a key's name, or reserved: no other key speaks for it", param="user")
     return Principal(name=name, reviewer=key.role.covers(Role.REVIEWER), key=key.name)
 
 

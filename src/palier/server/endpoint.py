@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -53,6 +54,8 @@ class Call:
     query: bytes
     caller: Caller
     body: bytes = b""
+    take: Callable[[int], None] = lambda requests: None
+    """Takes further requests from the quota of whoever calls: a body may ask for several. Raises what `Quotas` does."""
 
     @property
     def principal(self) -> Principal:
@@ -87,6 +90,7 @@ class Endpoint:
             self._gateway.quotas.take(caller.key, spends=self._need.spends)
             path, query = scope["path_params"], scope["query_string"]
             call = Call(scope[ID], self._gateway.palier, headers, path, query, caller)
+            call.take = partial(self._take, caller)
             if self._bounded:
                 await self._admit(call, receive, answer)
             else:
@@ -102,6 +106,9 @@ class Endpoint:
         except Exception:
             log.exception("%s: unforeseen", scope[ID])
             await _fail(answer, unforeseen(scope[ID]))
+
+    def _take(self, caller: Caller, requests: int) -> None:
+        self._gateway.quotas.take(caller.key, spends=self._need.spends, requests=requests, held=1)
 
     async def _admit(self, call: Call, receive: Receive, answer: Answer) -> None:
         gateway = self._gateway

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from palier.app import Palier
 from palier.errors import InvalidRequest
 from palier.interfaces import Encoder
+from palier.pipeline.discretion import discreet
 from palier.server import models, wire_chat, wire_completions, wire_embeddings
 from palier.server.endpoint import Call
 from palier.server.replies import Reply, Stream, json_reply
@@ -36,12 +37,15 @@ async def chat_completions(call: Call) -> Reply | Stream:
     if wire.stream:
         chunks = ChatChunks(request.id, wire.model, created, include_usage=wire.include_usage)
         return Stream(_encoded(call.palier, request, chunks), _trace(request.id))
-    result = await call.palier.answer(request)
+    result = discreet(await call.palier.answer(request), request.principal)
     return json_reply(chat_completion(result, wire.model, created), _trace(request.id))
 
 
 async def completions(call: Call) -> Reply | Stream:
-    """`POST /v1/completions`: one prompt, or several that are answered one after the other."""
+    """`POST /v1/completions`: one prompt, or several that are answered one after the other.
+
+    Each is a request of its own to rates and budgets: what the ones before spent may end it.
+    """
     wire = wire_completions.decode_completion(call.body)
     prompts = wire_completions.prompts(wire)
     parameters = wire_completions.parameters(wire)
@@ -62,7 +66,11 @@ async def completions(call: Call) -> Reply | Stream:
     if wire.stream:
         chunks = TextChunks(name, wire.model, created, include_usage=wire.include_usage)
         return Stream(_encoded(call.palier, requests[0], chunks), _trace(name))
-    results = [await call.palier.answer(request) for request in requests]
+    call.take(len(requests) - 1)
+    results = [discreet(await call.palier.answer(requests[0]), requests[0].principal)]
+    for request in requests[1:]:
+        call.take(0)
+        results.append(discreet(await call.palier.answer(request), request.principal))
     return json_reply(text_completion(name, results, wire.model, created), _trace(name))
 
 
@@ -73,6 +81,8 @@ class _Chunks(Protocol):
 async def _encoded(palier: Palier, request: Request, chunks: _Chunks) -> AsyncGenerator[bytes, None]:
     async with aclosing(palier.stream(request)) as events:
         async for event in events:
+            if isinstance(event, Completed):
+                event = Completed(result=discreet(event.result, request.principal))
             if chunk := chunks.encode(event):
                 yield chunk
 

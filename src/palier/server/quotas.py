@@ -47,27 +47,32 @@ class Quotas:
         self._buckets: dict[str, tuple[float, float]] = {}
         """Requests that are left, and when that was, by the name of the key: another secret fills none."""
 
-    def take(self, key: AccessKey | None, *, spends: bool) -> None:
-        """Take one request from the key's rate. Raises `RateLimited`, and `BudgetExceeded` where it `spends`."""
+    def take(self, key: AccessKey | None, *, spends: bool, requests: int = 1, held: int = 0) -> None:
+        """Take `requests` from the key's rate, all or none; `held` are those that the same body took before.
+
+        Raises `RateLimited`, and `BudgetExceeded` where it `spends`.
+        """
         if key is None:
             return
-        if key.rate is not None:
-            self._take(key.name, key.rate)
+        if key.rate is not None and requests:
+            self._take(key.name, key.rate, requests, held)
         if spends and (key.budget is not None or key.tokens is not None):
             self._check_budget(key)
 
-    def _take(self, name: str, rate: int) -> None:
+    def _take(self, name: str, rate: int, requests: int, held: int) -> None:
         now = self._steady()
         left, since = self._buckets.get(name, (float(rate), now))
         left = min(float(rate), left + (now - since) * rate / _MINUTE_S)
-        if left < 1.0:
-            wait = (1.0 - left) * _MINUTE_S / rate
+        if left < requests:
+            wait = (min(requests, rate) - left) * _MINUTE_S / rate
+            together = held + requests
+            hint = "wait a little" if together <= rate else f"each of {together} prompts is a request: send fewer"
             raise RateLimited(
-                f"the key `{name}` makes more than its {rate} requests a minute", retry_after=wait, hint="wait a little"
+                f"the key `{name}` makes more than its {rate} requests a minute", retry_after=wait, hint=hint
             )
         if len(self._buckets) >= _MAX_BUCKETS:
             self._buckets = {each: b for each, b in self._buckets.items() if now - b[1] < _MINUTE_S}
-        self._buckets[name] = (left - 1.0, now)
+        self._buckets[name] = (left - requests, now)
 
     def _check_budget(self, key: AccessKey) -> None:
         spent, now = self._purse.spending(key.name), self._clock()

@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from palier.access import NOBODY_NAME
 from palier.interfaces import Erasure
 from palier.stores.documents import delete_documents, find_collection
 from palier.stores.ledger import SqliteLedger
@@ -22,8 +23,6 @@ from palier.stores.schema import statements
 from palier.stores.sqlite import Database
 from palier.types import Principal, Trace, TraceContent
 
-NOBODY = "forgotten"
-"""Stands in the place of a user's name."""
 OWNER = Principal(name="local", admin=True)
 """Whoever may forget may delete what nobody else reads."""
 PAGE = 2_000
@@ -45,7 +44,7 @@ def nameless(trace: Trace, erasure: Erasure) -> Trace:
         trace, answers=(), error=trace.error.partition(":")[0], forgotten=True, content=None, marked=None
     )
     if erasure.user:
-        return msgspec.structs.replace(kept, principal=NOBODY, evidence=())
+        return msgspec.structs.replace(kept, principal=NOBODY_NAME, evidence=())
     return msgspec.structs.replace(kept, evidence=tuple(key for key in trace.evidence if not is_of(key, prefix)))
 
 

@@ -13,12 +13,12 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import apsw
 import msgspec
 
-from palier.access import OWNER_NAME, AccessKey, IssuedKey, check_group
+from palier.access import NOBODY_NAME, OWNER_NAME, RESERVED, AccessKey, IssuedKey, check_group
 from palier.errors import InvalidRequest, NotFound
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
@@ -49,6 +49,11 @@ class SqliteKeys:
         self._clock = clock
         self._changing = asyncio.Lock()
         self._names = {key.name for key in self._keys.values()}
+        self._asked: Callable[[str], Awaitable[bool]] | None = None
+
+    def look_among(self, asked: Callable[[str], Awaitable[bool]]) -> None:
+        """From now on a new key is not given a name that `asked` knows, unless it `inherits`."""
+        self._asked = asked
 
     # --- at each request
 
@@ -62,7 +67,7 @@ class SqliteKeys:
 
     # --- changes
 
-    async def create(self, key: AccessKey) -> IssuedKey:
+    async def create(self, key: AccessKey, *, inherits: bool = False) -> IssuedKey:
         """Make one; see `interfaces.Keys`."""
         async with self._changing:
             now = self._clock()
@@ -70,6 +75,12 @@ class SqliteKeys:
             if self._held(key.name, now):
                 raise InvalidRequest(
                     f"there is a key `{key.name}` already", hint="rotate it, revoke it, or take another name"
+                )
+            if self._asked is not None and not inherits and await self._asked(key.name):
+                raise InvalidRequest(
+                    f"somebody called `{key.name}` has asked before, and this key would read it",
+                    hint=f"take another name, say --inherit, or erase it: palier forget --user {key.name}",
+                    param="name",
                 )
             return await self._issue(msgspec.structs.replace(key, revoked=None), now, {})
 
@@ -154,10 +165,10 @@ def read_keys(connection: apsw.Connection) -> dict[bytes, AccessKey]:
 
 
 def _check(key: AccessKey, now: float) -> None:
-    if not _NAME.fullmatch(key.name) or key.name == OWNER_NAME:
+    if not _NAME.fullmatch(key.name) or key.name in RESERVED:
         raise InvalidRequest(
             f"`{key.name[:80]}` is no name of a key",
-            hint=f"letters, digits and `._@+-`, 64 at most, and not `{OWNER_NAME}`, which is the owner's",
+            hint=f"letters, digits and `._@+-`, 64 at most; not `{OWNER_NAME}`, the owner's, nor `{NOBODY_NAME}`",
             param="name",
         )
     for group in key.groups:

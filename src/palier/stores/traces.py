@@ -100,6 +100,12 @@ class SqliteTraces:
             return trace
         return msgspec.structs.replace(trace, content=msgspec.json.decode(row[1], type=TraceContent))
 
+    async def asked(self, name: str) -> bool:
+        """Whether anything was asked by somebody of that name. Reads all figures there are: seconds for a million."""
+        written = b'"principal":' + msgspec.json.encode(name)
+        sql = statements("traces")["asked"]
+        return bool(await self._database.read(lambda connection: connection.execute(sql, (written, name)).get))
+
     async def expire(self, now: float) -> int:
         """Delete words whose retention is over, and give their space back; how many there were.
 

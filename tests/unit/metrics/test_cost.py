@@ -54,3 +54,15 @@ def test_a_sum_with_an_estimate_is_an_estimate() -> None:
 
 def test_nothing_asked_is_unknown() -> None:
     assert total([]).value is None
+
+
+def test_tokens_that_nobody_counted_cost_about_what_their_characters_say() -> None:
+    priced = card(price=Price(input=2.0, output=8.0))
+    found = cost(priced, None, USAGE)
+    assert found.value == pytest.approx(0.006)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.value < found.high
+    assert found.basis == "estimated"
+    assert cost(priced, USAGE, Usage(prompt=9, completion=9)).basis == "measured"
+    assert cost(card(), None, USAGE).value is None

@@ -13,7 +13,7 @@ from palier.pipeline import reading
 from palier.pipeline.reading import list_traces, read_trace, reviews
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import content_of, trace_of
-from palier.types import Message, Principal, Trace
+from palier.types import Label, Message, Principal, Trace
 
 ANN = Principal(name="ann")
 REVIEWER = Principal(name="rita", reviewer=True)
@@ -60,6 +60,9 @@ TURNS = (
         (trace("t", []), REVIEWER, True, True),
         (trace("t", turns=TURNS), REVIEWER, True, False),
         (trace("t", turns=TURNS), ANN, True, True),
+        (trace("t", [], label=Label.RESTRICTED, unquoted=Label.INTERNAL), REVIEWER, True, False),
+        (trace("t", [], label=Label.RESTRICTED, unquoted=Label.INTERNAL), ANN, True, True),
+        (trace("t", [], label=Label.RESTRICTED, unquoted=Label.INTERNAL), ADMIN, True, True),
     ],
 )
 async def test_who_reads_what(traces: SqliteTraces, kept: Trace, principal: Principal, read: bool, words: bool) -> None:
@@ -68,6 +71,7 @@ async def test_who_reads_what(traces: SqliteTraces, kept: Trace, principal: Prin
     assert (found is not None) == read
     assert (found is not None and found.content is not None) == words
     if found is not None and not principal.admin:
+        assert found.label is not Label.RESTRICTED
         assert all(key.startswith("c") for key in found.evidence)
     assert await reviews(kept, principal, standing) == (read and principal.reviewer)
     listed = await list_traces(principal, traces, standing)

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from tests.stairs import wired
 
-from palier.cards import ModelCard
+from palier.cards import ModelCard, Price
 from palier.errors import InvalidRequest, UpstreamError, UpstreamGarbage
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, stream
@@ -356,10 +356,15 @@ async def test_an_answer_keeps_its_label_in_the_turns_that_follow(traces: Sqlite
         Message(role="assistant", content=" She was refunded 68.97 euros. [1] "),
         Message(role="user", content="Thanks. How much is the fibre?"),
     )
-    result = await answer(Request(id="r-2", route="support", messages=turns), parts(traces, cloud))
-    assert not cloud.model.calls  # type: ignore[attr-defined]
-    assert result.status == "abstained"
-    assert result.steps[0].reason == "the conversation is restricted, and this tier may receive at most internal"
+    for asker, reason in (
+        (Principal(admin=True), "the conversation is restricted, and this tier may receive at most internal"),
+        (Principal(), "what is asked may not go to this tier"),
+    ):
+        asked = Request(id="r-2", route="support", messages=turns, principal=asker)
+        result = await answer(asked, parts(traces, cloud))
+        assert not cloud.model.calls  # type: ignore[attr-defined]
+        assert result.status == "abstained"
+        assert result.steps[0].reason == reason
     trace = await traces.get("r-2")
     assert trace is not None
     assert trace.label is Label.RESTRICTED
@@ -536,3 +541,46 @@ async def test_a_quotation_carries_what_it_quotes(traces: SqliteTraces) -> None:
     built = parts(traces, home, hits=[hit(), hit("secret", Label.RESTRICTED, "b.md")])
     result = await answer(request(label=Label.PUBLIC), built)
     assert (result.label, result.steps[0].label) == (Label.PUBLIC, Label.RESTRICTED)
+
+
+class Purse:
+    """Counts what is spent."""
+
+    def __init__(self) -> None:
+        self.spent: list[tuple[str, float, int]] = []
+
+    def spend(self, key: str, cost: float, tokens: int) -> None:
+        self.spent.append((key, cost, tokens))
+
+    def spending(self, key: str) -> Any: ...
+
+    async def keep(self) -> None: ...
+
+
+async def test_a_stream_that_is_left_before_its_count_is_paid_for(traces: SqliteTraces) -> None:
+    """What was read was generated: leaving before the usage comes must not make it free."""
+    words = " ".join(f"word{n}" for n in range(40))
+    price = Price(input=1.0, output=1.0)
+    landing = tier("tier-1", Rule(answer=words), price=price)
+    purse, asked = Purse(), request(principal=Principal(name="ann", key="shop"))
+    async with aclosing(stream(asked, parts(traces, landing, purse=purse))) as events:
+        heard = ""
+        async for event in events:
+            heard += event.text if isinstance(event, Delta) else ""
+            if "word39" in heard:
+                break
+    ((key, cost, tokens),) = purse.spent
+    assert key == "shop"
+    assert 40 <= tokens <= 400
+    assert cost == pytest.approx(tokens / 1e6)
+    trace = await traces.get("r-1")
+    assert trace is not None
+    assert (trace.status, trace.cost.basis, trace.usage) == ("abandoned", "estimated", None)
+
+
+async def test_a_tier_that_failed_before_a_word_costs_nothing(traces: SqliteTraces) -> None:
+    purse, asked = Purse(), request(principal=Principal(name="ann", key="shop"))
+    broken = tier("tier-1", Rule(fail="garbage"), price=Price(input=1.0, output=1.0))
+    with pytest.raises(UpstreamGarbage):
+        await answer(asked, parts(traces, broken, purse=purse))
+    assert purse.spent == [("shop", 0, 0)]

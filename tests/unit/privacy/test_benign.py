@@ -28,7 +28,7 @@ def test_customers_are_not_taken_for_leaks(repository: Path) -> None:
     for message in messages:
         probes = probe(KEY, [message], 1_000_000)
         assert probes is not None
-        if any(ranks.get(mark, 0) > Label.INTERNAL.rank for mark in eight(probes[0])):
+        if any(ranks.get(mark, 0) > Label.INTERNAL.rank for mark in eight(probes.marks[0])):
             raised.append(message)
     assert len(messages) == 1320
     assert len(raised) <= 13, "1 %"

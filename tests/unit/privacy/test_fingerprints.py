@@ -15,6 +15,7 @@ import pytest
 
 from palier.jobs.pool import ProcessWorkers
 from palier.privacy import fingerprints as module
+from palier.privacy import guesses
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
@@ -161,6 +162,30 @@ async def test_beyond_the_limit_a_request_counts_as_the_most_confidential(
     monkeypatch.setattr(module, "MAX_READ", 300)
     assert await house.prints.label_of(["a short text"]) is Label.PUBLIC
     assert await house.prints.label_of(["the same few words, " * 20]) is Label.CONFIDENTIAL
+
+
+async def test_whoever_tries_all_numbers_learns_of_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.put("safe", "The safe opens with 40718265, tell nobody.", Label.RESTRICTED)
+
+    def tried(*numbers: int) -> str:
+        return " x ".join(f"{n:08d}" for n in numbers)
+
+    async def label(text: str, asker: str = "guest") -> Label:
+        return (await house.prints.seen([text], asker)).label
+
+    assert await label("is it 40718265?") is Label.RESTRICTED
+    assert await label("is it 40718266?") is Label.PUBLIC
+    many = [tried(*range(start, start + 2_000)) for start in (40_718_000, 50_718_000)]
+    assert [await label(text) for text in many] == [Label.RESTRICTED] * 2, "whether one of them is there or not"
+    assert [await label(text) for text in many] == [Label.RESTRICTED] * 2, "sent again"
+    assert [await label(text, "") for text in many] == [Label.RESTRICTED, Label.PUBLIC], "the owner reads all anyway"
+    monkeypatch.setattr(guesses, "MAX_HOUR", 2_000)
+    few = [tried(*range(n, n + 10)) for n in range(60_000_000, 60_000_100, 10)]
+    met = [await label(text, "other") for text in few]
+    assert met[0] is Label.PUBLIC
+    assert met[-1] is Label.RESTRICTED
+    assert await label("hello, what does the fibre cost?", "other") is Label.PUBLIC, "words alone are looked up"
+    assert await label(few[-1], "third") is Label.PUBLIC
 
 
 async def test_a_long_text_is_probed_elsewhere(house: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from palier.access import AccessKey, Readers, Role, Spending
@@ -14,6 +15,7 @@ from palier.errors import InvalidRequest, NotFound
 from palier.server.admin import AdminServer
 from palier.server.auth import Authenticator
 from palier.server.remote import RemotePalier
+from palier.testing.traces import trace_of
 from palier.types import Principal
 
 
@@ -49,6 +51,10 @@ async def test_keys(gateway: RemotePalier, palier: Palier) -> None:
     assert not any(key.holds_at(0.0) for key in await palier.access.keys.list())
     with pytest.raises(NotFound, match="shop"):
         await gateway.access.keys.revoke("shop")
+    await palier.traces.record(msgspec.structs.replace(trace_of("t"), principal="ann"))
+    with pytest.raises(InvalidRequest, match="asked before"):
+        await gateway.access.keys.create(AccessKey(name="ann"))
+    assert (await gateway.access.keys.create(AccessKey(name="ann"), inherits=True)).key.name == "ann"
     with pytest.raises(InvalidRequest, match="owner's"):
         await gateway.access.keys.create(AccessKey(name="local"))
 

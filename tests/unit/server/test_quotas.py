@@ -121,3 +121,20 @@ def test_a_budget_that_is_spent_says_until_when(
 
 def test_a_month_is_not_a_day() -> None:
     quotas(cost_today=1.0, cost_month=99.0).take(AccessKey(name="k", budget=2.0, per="day"), spends=True)
+
+
+def test_several_requests_are_taken_all_or_none() -> None:
+    steady = Steady()
+    held, key = quotas(steady), AccessKey(name="k", rate=6)
+    held.take(key, spends=True, requests=4)
+    with pytest.raises(RateLimited) as refused:
+        held.take(key, spends=True, requests=3)
+    assert refused.value.retry_after == pytest.approx(10.0)
+    held.take(key, spends=True, requests=2)
+    steady.now += 10.0
+    held.take(key, spends=True, requests=1)
+    with pytest.raises(RateLimited, match="7 prompts"):
+        held.take(key, spends=True, requests=6, held=1)
+    with pytest.raises(RateLimited, match="wait a little"):
+        held.take(key, spends=True, requests=5, held=1)
+    held.take(key, spends=True, requests=0)

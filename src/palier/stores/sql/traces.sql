@@ -30,6 +30,9 @@ SELECT id FROM trace WHERE id LIKE ? LIMIT 2
 -- `filters` is replaced by the conditions that were asked for.
 SELECT figures FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT :limit
 
+-- :name asked
+SELECT EXISTS (SELECT 1 FROM trace WHERE instr(figures, ?) AND (CAST(figures AS TEXT) ->> '$.principal') = ?)
+
 -- :name expire
 DELETE FROM content WHERE trace IN (SELECT trace FROM content WHERE expires <= :now LIMIT :limit)
 
