@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from palier.interfaces import Answers
+import msgspec
+
+from palier.interfaces import Answers, MarkNumbers
 from palier.pipeline.journey import Journey, digest
 from palier.pipeline.landing import Landing
+from palier.privacy.answers import Said, united
+from palier.privacy.egress import DEFAULT_SYSTEM
 from palier.privacy.fingerprints import KEPT_S, Fingerprints
 from palier.types import Label, Marked, Request
 
@@ -32,7 +36,7 @@ class Knows(Protocol):
 async def carried(journey: Journey, parts: Knows) -> None:
     """Raise the label of the request to that of what it quotes, and of what its conversation saw."""
     request, prints = journey.request, parts.fingerprints
-    said = [digest(message.content) for message in request.messages if message.role == "assistant" and message.content]
+    said = list(_told_before(request))
     label = await parts.answers.label_of(said) if said else Label.PUBLIC
     if prints and _matters(request, parts, prints.highest):
         journey.seen = await prints.seen(written(request))
@@ -62,10 +66,51 @@ async def remember(journey: Journey, parts: Knows) -> None:
     turns = tuple(_turns(request, prints, *journey.told)) if parts.sticky else ()
     journey.marked = Marked(turns=turns, expires=expires)
     if journey.told and not journey.abstained:
-        marks = await prints.marks_of(journey.told, journey.carries, journey.seen)
-        journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
-        marks = await prints.above_documents(marks, journey.carries)
-        journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
+        own = await prints.own([*written(request), *_rules(parts)], journey.seen)
+        said = await prints.said(journey.told, journey.carries)
+        journey.marked = Marked(marks=_marks(said, own), turns=turns, expires=expires)
+        known = united([own, await prints.lower(said, journey.carries)])
+        journey.marked = Marked(marks=_marks(said, known), turns=turns, expires=expires)
+        journey.answers = tuple(_digests(journey, said, known))
+
+
+def _marks(said: Sequence[Said], known: MarkNumbers) -> bytes:
+    return united(one.to_record(known) for one in said).tobytes()
+
+
+def _rules(parts: Knows) -> Iterator[str]:
+    """What the operator tells tiers, which they may repeat."""
+    yield DEFAULT_SYSTEM
+    yield from (landing.to.system for landing in parts.landings)
+
+
+def _digests(journey: Journey, said: Sequence[Said], known: MarkNumbers) -> Iterator[str]:
+    """By what the answer is known word for word: wherever it stands, if it says what nothing known says.
+
+    One with little new in it ("Yes.") says it as an answer to its question only: anybody may have written it elsewhere.
+    One that stands in documents of a lower label, or was written by the client, is not known at all.
+    """
+    asked = journey.request.messages[-1].content if journey.request.messages else ""
+    for text, one in zip(journey.told, said, strict=True):
+        if len(one.to_look_up(known)):
+            yield digest(text)
+        elif not one.is_known(known):
+            yield _as_answer(journey.request, asked, text)
+
+
+def _as_answer(request: Request, asked: str, text: str) -> str:
+    """Names an answer together with what it answers, and to whom."""
+    return digest(msgspec.json.encode((request.principal.name, asked.split(), text.split())).decode())
+
+
+def _told_before(request: Request) -> Iterator[str]:
+    """The digests by which the answers in a conversation may be known."""
+    asked = ""
+    for message in request.messages:
+        if message.role == "assistant" and message.content:
+            yield digest(message.content)
+            yield _as_answer(request, asked, message.content)
+        asked = message.content
 
 
 def written(request: Request) -> list[str]:

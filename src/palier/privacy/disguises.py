@@ -1,8 +1,8 @@
 """What a text says when its disguises are taken off: encodings that hide words from who compares them as they stand.
 
 Base64 (also url-safe, without padding, broken over lines), hexadecimal, URL and HTML encoding, escapes as in JSON,
-ROT13, the characters in reverse, letters spaced out; one of them, or one within another. Each is undone wherever it may
-stand: what was no disguise gives nonsense, which matches nothing.
+letters spaced out: up to three of them, one within another, and at every step ROT13 and the characters in reverse. Each
+is undone wherever it may stand: what was no disguise gives nonsense, which matches nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +12,13 @@ import codecs
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from urllib.parse import unquote_plus
+
+STEPS, ESCAPES = 3, 2
+"""Encodings undone one within another, and how many of them may be escapes, which leave most of a text as it is."""
 
 _READABLE = re.compile(
     rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
@@ -22,29 +27,65 @@ _READABLE = re.compile(
 _BASE64 = re.compile(r"[\w+/-](?:\s*[\w+/-]){10,}", re.ASCII)
 _CHUNK = 11
 """Characters of eight bytes in base64."""
+_READS = 12
+"""Bytes of base64 that are text, from which on it is no chance that they are."""
+_UNLIKE_WORDS = re.compile(r"[0-9+/_]|[a-z][A-Z]")
 _BETWEEN_HEX = re.compile(r"0[xX]|\\x|[\s:,;._-]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([nrt\"'/\\]))")
 _ESCAPED = {"n": "\n", "r": "\n", "t": "\t"}
+_SOLID = re.compile(r"\S+")
+_HEX_RUN = re.compile(r"[0-9A-Fa-f](?:(?:0[xX]|\\x|[\s:,;._-]+)?[0-9A-Fa-f]){15,}")
 _LETTER = r"[^\W_]"
 _SPACED_OUT = re.compile(rf"(?<!{_LETTER}){_LETTER}(?:([-. _*|/,+·]){_LETTER})(?:\1{_LETTER}){{2,}}(?!{_LETTER})")
 _SPACED = re.compile(rf"(?<!{_LETTER}){_LETTER}(?:([-. _*|/,+·]){_LETTER})(?:\1{_LETTER})*(?!{_LETTER})")
 
 
 def undisguised(text: str) -> Iterator[str]:
-    """`text`, then what stands under one disguise and under two; each once."""
-    text = _visible(text)
-    seen = {text}
-    yield text
-    for layer in _layers(text):
-        if layer not in seen:
-            seen.add(layer)
+    """`text` and what stands under its disguises: each as it is, in ROT13, in reverse and both."""
+    for layer in _undone(text):
+        yield from _views(layer)
+
+
+def plain(text: str) -> Iterator[str]:
+    """The stretches of `text`, and of what stands under its disguises, that are no encodings themselves.
+
+    None of them says what another says encoded. Words in ROT13 or in reverse are among them as they stand.
+    """
+    for layer in _undone(text):
+        hidden = sorted(span for turned, view in enumerate(_views(layer)) for span in _encoded(view, turned > 1))
+        start = 0
+        for first, past in hidden:
+            if first > start:
+                yield layer[start:first]
+            start = max(start, past)
+        yield layer[start:]
+
+
+def _undone(text: str) -> Iterator[str]:
+    """`text`, then what its encodings hold; each once, also if it comes in ROT13 or in reverse."""
+    seen: set[str] = set()
+    level = [(_visible(text), 0)]
+    for step in range(STEPS + 1):
+        below: list[tuple[str, int]] = []
+        for layer, escapes in level:
+            if layer in seen:
+                continue
+            views = list(_views(layer))
+            seen.update(views)
             yield layer
-            for below in _layers(layer):
-                if below not in seen:
-                    seen.add(below)
-                    yield below
+            for view in views if step < STEPS else ():
+                if escapes < ESCAPES:
+                    below += [(found, escapes + 1) for found in _unescapings(view)]
+                below += [(found, escapes) for found in (_from_base64(view), _from_hex(view)) if found]
+        level = below
+
+
+def _views(text: str) -> Iterator[str]:
+    """As it is, in ROT13, in reverse, and both: whichever was done is undone in one of them."""
+    turned = codecs.encode(text, "rot13")
+    yield from (text, turned, text[::-1], turned[::-1])
 
 
 def _visible(text: str) -> str:
@@ -54,10 +95,8 @@ def _visible(text: str) -> str:
     return text.translate({ord(c): None for c in set(text) if c > "\x7f" and unicodedata.category(c) == "Cf"})
 
 
-def _layers(text: str) -> Iterator[str]:
-    """Whatever `text` may be the disguise of, one step down."""
-    yield codecs.encode(text, "rot13")
-    yield text[::-1]
+def _unescapings(text: str) -> Iterator[str]:
+    """`text` with its escapes undone, those of one kind each time."""
     if "&" in text:
         yield html.unescape(text)
     if _PERCENT.search(text):
@@ -66,9 +105,62 @@ def _layers(text: str) -> Iterator[str]:
         yield _ESCAPE.sub(_unescaped, text)
     if _SPACED_OUT.search(text):
         yield _SPACED.sub(lambda found: found[0].replace(found[1], ""), text)
-    for decoded in (_from_base64(text), _from_hex(text)):
-        if decoded:
-            yield decoded
+
+
+def _encoded(text: str, turned: bool) -> Iterator[tuple[int, int]]:
+    """Where `text` is encoded; `turned`: counted from its end."""
+    for first, past in (*_escaped(text), *_in_base64(text), *_in_hex(text)):
+        yield (len(text) - past, len(text) - first) if turned else (first, past)
+
+
+def _escaped(text: str) -> Iterator[tuple[int, int]]:
+    if "&" in text or "%" in text or "\\" in text:
+        for found in _SOLID.finditer(text):
+            word = found[0]
+            if _PERCENT.search(word) or _ESCAPE.search(word) or ("&" in word and html.unescape(word) != word):
+                yield found.span()
+    for found in _SPACED_OUT.finditer(text):
+        yield found.span()
+
+
+def _in_base64(text: str) -> Iterator[tuple[int, int]]:
+    """Words that are text in base64, by themselves or with their neighbours."""
+    for found in _BASE64.finditer(text):
+        words = [(found.start() + word.start(), found.start() + word.end()) for word in _SOLID.finditer(found[0])]
+        for first, past in words:
+            if past - first >= _CHUNK and _reads(text[first:past], min(_READS, (past - first) * 3 // 4 - 3)):
+                yield first, past
+        if len(words) > 1 and _reads(found[0], _READS):
+            yield from _joined_base64(text, words)
+
+
+def _reads(encoded: str, least: int) -> bool:
+    """Whether base64 holds text of so many bytes."""
+    if not _UNLIKE_WORDS.search(encoded):
+        return False
+    return any(len(line.encode("utf-8", "replace")) >= least for line in _from_base64(encoded).split("\n"))
+
+
+def _joined_base64(text: str, words: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Those of `words` that are text in base64 when they are read as one."""
+    run = "".join(text[first:past] for first, past in words).replace("-", "+").replace("_", "/")
+    ends = list(accumulate(past - first for first, past in words))
+    for start in range(4):
+        encoded = run[start:]
+        encoded = encoded[: len(encoded) - len(encoded) % 4]
+        decoded = binascii.a2b_base64(encoded)
+        whole = decoded.count(0) * 3 > len(decoded)
+        for found in [(0, len(decoded))] if whole else [stretch.span() for stretch in _READABLE.finditer(decoded)]:
+            first, past = start + found[0] * 4 // 3, start + -(-found[1] * 4 // 3)
+            touched = slice(bisect_right(ends, first), bisect_right(ends, past - 1) + 1)
+            if found[1] - found[0] >= _READS and _UNLIKE_WORDS.search(run[first:past]):
+                yield from words[touched]
+
+
+def _in_hex(text: str) -> Iterator[tuple[int, int]]:
+    for found in _HEX_RUN.finditer(text):
+        if _from_hex(found[0]):
+            yield found.span()
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from palier.jobs.pool import ProcessWorkers
 from palier.privacy import fingerprints as module
+from palier.privacy.answers import united
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
@@ -39,9 +40,10 @@ class House(NamedTuple):
 
     async def answered(self, id: str, text: str, label: Label, asked: tuple[str, ...] = ()) -> None:
         """Record an answer as the pipeline does."""
-        seen = await self.prints.seen(asked)
-        marks = await self.prints.above_documents(await self.prints.marks_of([text], label, seen), label)
-        marked = Marked(marks=marks.tobytes(), expires=CREATED + 10)
+        own = await self.prints.own(asked, await self.prints.seen(asked))
+        said = await self.prints.said([text], label)
+        known = united([own, await self.prints.lower(said, label)])
+        marked = Marked(marks=said[0].to_record(known).tobytes(), expires=CREATED + 10)
         await self.traces.record(msgspec.structs.replace(trace_of(id), label=label, marked=marked))
 
 
