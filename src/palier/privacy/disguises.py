@@ -1,8 +1,8 @@
 """What a text says when its disguises are taken off: encodings that hide words from who compares them as they stand.
 
 Base64 (also url-safe, without padding, broken over lines), hexadecimal, URL and HTML encoding, escapes as in JSON,
-letters spaced out: up to three of them, one within another, and at every step ROT13 and the characters in reverse. Each
-is undone wherever it may stand: what was no disguise gives nonsense, which matches nothing.
+letters spaced out, ROT13 and the characters in reverse: up to three of them, one within another. Each is undone wherever
+it may stand: what was no disguise gives nonsense, which matches nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from itertools import accumulate
 from urllib.parse import unquote_plus
 
 STEPS, ESCAPES = 3, 2
-"""Encodings undone one within another, and how many of them may be escapes, which leave most of a text as it is."""
+"""Disguises undone one within another, and how many of them may be escapes, which leave most of a text as it is."""
+_TRIED = (4, 4, 1, 0)
+"""Of the views of a text, those in which it may be encoded, after so many steps: to turn it is a step too."""
 
 _READABLE = re.compile(
     rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
@@ -29,11 +31,15 @@ _CHUNK = 11
 """Characters of eight bytes in base64."""
 _READS = 12
 """Bytes of base64 that are text, from which on it is no chance that they are."""
+_LONG = 24
+"""Bytes of text that are no chance wherever they stand."""
 _UNLIKE_WORDS = re.compile(r"[0-9+/_]|[a-z][A-Z]")
 _BETWEEN_HEX = re.compile(r"0[xX]|\\x|[\s:,;._-]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([nrt\"'/\\]))")
+_ESCAPE = re.compile(r"((?:\\x[0-9A-Fa-f]{2})+)|\\(?:u([0-9A-Fa-f]{4})|([nrt\"'/\\]))")
+_ESCAPES = re.compile(rf"{_PERCENT.pattern}|&#?\w{{2,31}};|{_ESCAPE.pattern}")
+_SEVERAL = 3
 _ESCAPED = {"n": "\n", "r": "\n", "t": "\t"}
 _SOLID = re.compile(r"\S+")
 _HEX_RUN = re.compile(r"[0-9A-Fa-f](?:(?:0[xX]|\\x|[\s:,;._-]+)?[0-9A-Fa-f]){15,}")
@@ -43,9 +49,21 @@ _SPACED = re.compile(rf"(?<!{_LETTER}){_LETTER}(?:([-. _*|/,+·]){_LETTER})(?:\1
 
 
 def undisguised(text: str) -> Iterator[str]:
-    """`text` and what stands under its disguises: each as it is, in ROT13, in reverse and both."""
-    for layer in _undone(text):
-        yield from _views(layer)
+    """`text`, then what stands under one to three disguises; each once."""
+    for layer, step in _undone(text):
+        if step < STEPS:
+            yield from _views(layer)
+        else:
+            yield layer
+
+
+def spelt_out(text: str) -> Iterator[str]:
+    """`text`, then what stands in it encoded once: a page may be written with escapes, and be told without."""
+    seen: set[str] = set()
+    for layer in (text, *_unescapings(text), _from_base64(text), _from_hex(text)):
+        if layer and layer not in seen:
+            seen.add(layer)
+            yield layer
 
 
 def plain(text: str) -> Iterator[str]:
@@ -53,7 +71,7 @@ def plain(text: str) -> Iterator[str]:
 
     None of them says what another says encoded. Words in ROT13 or in reverse are among them as they stand.
     """
-    for layer in _undone(text):
+    for layer, _ in _undone(text, surely=True):
         hidden = sorted(span for turned, view in enumerate(_views(layer)) for span in _encoded(view, turned > 1))
         start = 0
         for first, past in hidden:
@@ -63,23 +81,31 @@ def plain(text: str) -> Iterator[str]:
         yield layer[start:]
 
 
-def _undone(text: str) -> Iterator[str]:
-    """`text`, then what its encodings hold; each once, also if it comes in ROT13 or in reverse."""
+def _undone(text: str, *, surely: bool = False) -> Iterator[tuple[str, int]]:
+    """`text`, then what its encodings hold, and after how many steps; each once, also if it comes in another view.
+
+    `surely`: not where a few characters may be escapes in another view only.
+    """
     seen: set[str] = set()
-    level = [(_visible(text), 0)]
-    for step in range(STEPS + 1):
-        below: list[tuple[str, int]] = []
+    levels: list[list[tuple[str, int]]] = [[(_visible(text), 0)], *([] for _ in range(STEPS + 1))]
+    for step, level in enumerate(levels[: STEPS + 1]):
         for layer, escapes in level:
             if layer in seen:
                 continue
             views = list(_views(layer))
             seen.update(views)
-            yield layer
-            for view in views if step < STEPS else ():
-                if escapes < ESCAPES:
+            yield layer, step
+            for turned, view in enumerate(views[: _TRIED[step]]):
+                below = levels[step + (2 if turned else 1)]
+                if escapes < ESCAPES and not (turned and surely and not _is_written(view, layer)):
                     below += [(found, escapes + 1) for found in _unescapings(view)]
-                below += [(found, escapes) for found in (_from_base64(view), _from_hex(view)) if found]
-        level = below
+                below += [(found, escapes) for found in (_from_base64(view, surely), _from_hex(view, surely)) if found]
+
+
+def _is_written(view: str, text: str) -> bool:
+    """Whether this view of `text`, rather than `text`, seems to be what was encoded."""
+    escapes = len(_ESCAPES.findall(view))
+    return escapes >= _SEVERAL and escapes > len(_ESCAPES.findall(text))
 
 
 def _views(text: str) -> Iterator[str]:
@@ -164,12 +190,16 @@ def _in_hex(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    if number := found[1] or found[2]:
-        return chr(int(number, 16))
-    return _ESCAPED.get(found[3], found[3])
+    if found[1]:
+        data = bytes.fromhex(found[1].replace("\\x", ""))
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+    return chr(int(found[2], 16)) if found[2] else _ESCAPED.get(found[3], found[3])
 
 
-def _from_base64(text: str) -> str:
+def _from_base64(text: str, surely: bool = False) -> str:
     """What may be base64, decoded from each of the four places a group of characters can begin at.
 
     What stands without white space is decoded by itself too: words before and after it, decoded with it, might leave
@@ -182,22 +212,29 @@ def _from_base64(text: str) -> str:
         alone = (chunk for chunk in chunks if len(chunk) >= _CHUNK and chunk != run)
         for encoded in (*(run[start:] for start in range(4)), *alone):
             whole = encoded[:-1] if len(encoded) % 4 == 1 else encoded
-            stretches += _readable(binascii.a2b_base64(whole + "=" * (-len(whole) % 4)))
+            stretches += _readable(binascii.a2b_base64(whole + "=" * (-len(whole) % 4)), surely)
     return "\n".join(stretches)
 
 
-def _from_hex(text: str) -> str:
-    """What may be hexadecimal, whatever stands between its bytes; a byte can begin at two places."""
+def _from_hex(text: str, surely: bool = False) -> str:
+    """What may be hexadecimal, whatever stands between its bytes; a byte can begin at two places.
+
+    `surely`: at the first place, where bytes fill all of it. Letters begin with 6 or 7: in reverse, from the second place,
+    they are other letters.
+    """
     stretches = []
     for run in _HEX.findall(_BETWEEN_HEX.sub("", text)):
-        for start in range(2):
-            stretches += _readable(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]))
+        for start in range(1 if surely and len(run) % 2 == 0 else 2):
+            stretches += _readable(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]), surely)
     return "\n".join(stretches)
 
 
-def _readable(decoded: bytes) -> list[str]:
-    """The text in it, as UTF-8, and as UTF-16 where there are as many zeros."""
+def _readable(decoded: bytes, surely: bool) -> list[str]:
+    """The text in it, as UTF-8, and as UTF-16 where there are as many zeros: `surely` in one way, and nothing short."""
     if decoded.count(0) * 3 > len(decoded):
-        wide = (decoded[start:].decode("utf-16-le", "replace") for start in range(2))
+        wide = [decoded[start:].decode("utf-16-le", "replace") for start in range(2)]
+        if surely:
+            return [max(wide, key=lambda text: sum(character < "\u0250" for character in text))]
         decoded = "\n".join((*wide, "")).encode("utf-8", "replace") + decoded.replace(b"\0", b"")
-    return [found.decode("utf-8", "replace") for found in _READABLE.findall(decoded)]
+    least = min(_LONG, len(decoded)) if surely else 0
+    return [found.decode("utf-8", "replace") for found in _READABLE.findall(decoded) if len(found) >= least]

@@ -19,7 +19,7 @@ import numpy as np
 from palier.errors import PalierError
 from palier.interfaces import MarkNumbers, Marks, Turns, Workers
 from palier.privacy.answers import Said, as_it_stands, read, united
-from palier.privacy.disguises import undisguised
+from palier.privacy.disguises import spelt_out, undisguised
 from palier.privacy.marks import fold, hashed, names_of, pieces_of, probes_of
 from palier.types import Label
 
@@ -63,7 +63,8 @@ class FingerprintMarker:
 
     def __call__(self, texts: Sequence[str], names: Sequence[str] = ()) -> bytes:
         """See `interfaces.Marker`."""
-        packed = [hashed(pieces_of(block), self.key) for text in texts for block in _blocks(text)]
+        layers = (layer for text in texts for block in _blocks(text) for layer in spelt_out(block))
+        packed = [hashed(pieces_of(layer), self.key) for layer in layers]
         packed += [hashed(names_of(name), self.key) for name in names]
         return np.unique(np.frombuffer(b"".join(packed), "<i8")).tobytes()
 
