@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.property.test_fingerprints import DISGUISES
 
@@ -70,9 +71,9 @@ class House:
             self._documents.put(np.frombuffer(MARKER([text]), "<i8"), label)
         self._prints = Fingerprints(MARKER, self._documents, self._answers, Here())
 
-    async def answered(self, text: str, asked: Sequence[str] = ()) -> None:
+    async def answered(self, text: str, asked: Sequence[str] = (), *, looked_up: bool = True) -> None:
         prints = self._prints
-        own = await prints.own(asked, await prints.seen(asked))
+        own = await prints.own(asked, await prints.seen(asked) if looked_up else None)
         said = await prints.said([text], Label.RESTRICTED)
         known = united([own, await prints.lower(said, Label.RESTRICTED)])
         self._answers.put(said[0].to_record(known), Label.RESTRICTED)
@@ -94,7 +95,7 @@ def disguised(text: str, names: Sequence[str]) -> str:
 def public_passages(draw) -> str:
     """Eight words in a row or more of the public document."""
     start = draw(st.integers(0, len(WORDS) - 8))
-    end = draw(st.integers(start + 8, min(len(WORDS), start + 60)))
+    end = draw(st.integers(start + 8, min(len(WORDS), start + 30)))
     return PUBLIC[_at(start) : _at(end)].strip()
 
 
@@ -106,19 +107,73 @@ def _at(word: int) -> int:
     return PUBLIC.index(WORDS[word], place) if word < len(WORDS) else len(PUBLIC)
 
 
-ordinary = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
-texts = st.one_of(public_passages(), st.sampled_from([*LINES, *SECRETS, PUBLIC, SECRET]), ordinary)
-pieces = st.tuples(texts, st.lists(disguises, max_size=3)).map(lambda drawn: disguised(*drawn))
+texts = st.one_of(
+    public_passages(), st.sampled_from([*LINES, *SECRETS]), st.lists(st.sampled_from(WORDS)).map(" ".join)
+)
+pieces = st.tuples(texts, st.lists(disguises, max_size=2)).map(lambda drawn: disguised(*drawn)[:3_000])
 around = st.sampled_from(["", " ", "\n", ". ", "](https://x.example/?q=", "%20", "&amp;", "\\n", " [1] ", "```"])
-answers = st.lists(st.tuples(around, pieces), min_size=1, max_size=4).map(lambda drawn: "".join(map("".join, drawn)))
+answers = st.lists(st.tuples(around, pieces), min_size=1, max_size=3).map(lambda drawn: "".join(map("".join, drawn)))
 requests = st.tuples(public_passages(), st.lists(disguises, max_size=2)).map(lambda drawn: disguised(*drawn))
 
 
-@settings(max_examples=200, deadline=None)
-@given(told=st.lists(answers, min_size=1, max_size=2), asked=st.lists(requests, min_size=1, max_size=6))
-async def test_no_answer_makes_public_text_more_than_public(told: list[str], asked: list[str]) -> None:
+@settings(max_examples=60, deadline=None)
+@given(told=answers, asked=st.lists(requests, min_size=1, max_size=3))
+@example(told=disguised(PUBLIC, ["quoted"]), asked=["une installation"])
+@example(told=disguised(PUBLIC, ["ROT13"]), asked=[LINES[0], LINES[2]])
+@example(told=disguised(PUBLIC, ["reversed"]), asked=[LINES[3]])
+@example(
+    told=f"{LINES[0]} [1] {LINES[1]} [2]\n{LINES[5]}",
+    asked=[f"{LINES[0]} [1] {LINES[1]} [2]", f"{LINES[1]} {LINES[5]}"],
+)
+@example(told=disguised(PUBLIC, ["base64 in lines"]).lower(), asked=[disguised(PUBLIC, ["base64 in lines"])])
+async def test_no_answer_makes_public_text_more_than_public(told: str, asked: list[str]) -> None:
     house = House((PUBLIC, Label.PUBLIC), (SECRET, Label.RESTRICTED))
-    for answer in told:
-        await house.answered(answer)
+    await house.answered(told)
     for request in asked:
         assert await house.label_of(request) is Label.PUBLIC, request
+
+
+@settings(max_examples=40, deadline=None)
+@given(told=answers, seed=st.integers(0, 2**32))
+async def test_no_answer_makes_ordinary_words_more_than_public(told: str, seed: int) -> None:
+    house = House((PUBLIC, Label.PUBLIC), (SECRET, Label.RESTRICTED))
+    await house.answered(told)
+    shuffled = list(WORDS)
+    random.Random(f"other words {seed}").shuffle(shuffled)
+    for request in ("\n".join(WORDS), ". ".join(WORDS), " ".join(shuffled)):
+        assert await house.label_of(request) is Label.PUBLIC, request
+
+
+said_again = st.sampled_from(["none", "base64", "quoted", "ROT13", "reversed", "hex", "JSON escapes", "HTML names"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(line=st.sampled_from(SECRETS), start=st.integers(0, 100), told=said_again, again=said_again, lead=st.booleans())
+async def test_what_an_answer_says_is_known_when_it_comes_back(
+    line: str, start: int, told: str, again: str, lead: bool
+) -> None:
+    """Eight words in a row of an answer that stands in no document, told disguised or not, sent back disguised or not."""
+    house = House((PUBLIC, Label.PUBLIC))
+    await house.answered((LINES[0] + " " if lead else "") + DISGUISES[told](line))
+    words = line.split()
+    start %= len(words) - 11
+    part = " ".join(words[start : start + 12])
+    assert await house.label_of(DISGUISES[again](part)) is Label.RESTRICTED
+    assert await house.label_of(DISGUISES[again](DISGUISES[told](line))) is Label.RESTRICTED
+
+
+@settings(max_examples=60, deadline=None)
+@given(line=st.sampled_from(SECRETS), told=st.lists(said_again, min_size=2, max_size=2), again=said_again)
+async def test_a_copy_of_a_document_is_known_three_disguises_deep(line: str, told: list[str], again: str) -> None:
+    house = House((SECRET, Label.RESTRICTED))
+    assert await house.label_of(DISGUISES[again](disguised(line, told))) is Label.RESTRICTED
+
+
+@settings(max_examples=60, deadline=None)
+@given(asked=st.sampled_from(SECRETS), told=disguises, again=disguises, looked_up=st.booleans())
+async def test_a_question_that_an_answer_repeats_stays_what_it_was(
+    asked: str, told: str, again: str, looked_up: bool
+) -> None:
+    house = House((PUBLIC, Label.PUBLIC))
+    await house.answered(f"You asked: {DISGUISES[told](asked)} I do not know.", [asked], looked_up=looked_up)
+    assert await house.label_of(DISGUISES[again](asked)) is Label.PUBLIC

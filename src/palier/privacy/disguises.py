@@ -1,8 +1,8 @@
 """What a text says when its disguises are taken off: encodings that hide words from who compares them as they stand.
 
 Base64 (also url-safe, without padding, broken over lines), hexadecimal, URL and HTML encoding, escapes as in JSON,
-letters spaced out, ROT13 and the characters in reverse: up to three of them, one within another. Each is undone wherever
-it may stand: what was no disguise gives nonsense, which matches nothing.
+letters spaced out, ROT13 and the characters in reverse: up to three of them, one within another. Each is undone
+wherever it may stand: what was no disguise gives nonsense, which matches nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from urllib.parse import unquote_plus
 
-STEPS, ESCAPES = 3, 2
-"""Disguises undone one within another, and how many of them may be escapes, which leave most of a text as it is."""
+STEPS = 3
+"""Disguises that are undone one within another."""
 _TRIED = (4, 4, 1, 0)
 """Of the views of a text, those in which it may be encoded, after so many steps: to turn it is a step too."""
 
@@ -33,6 +33,8 @@ _READS = 12
 """Bytes of base64 that are text, from which on it is no chance that they are."""
 _LONG = 24
 """Bytes of text that are no chance wherever they stand."""
+_BREAK = "\0"
+"""Between texts that were decoded apart, and are no one's neighbours."""
 _UNLIKE_WORDS = re.compile(r"[0-9+/_]|[a-z][A-Z]")
 _BETWEEN_HEX = re.compile(r"0[xX]|\\x|[\s:,;._-]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}")
@@ -76,9 +78,9 @@ def plain(text: str) -> Iterator[str]:
         start = 0
         for first, past in hidden:
             if first > start:
-                yield layer[start:first]
+                yield from layer[start:first].split(_BREAK)
             start = max(start, past)
-        yield layer[start:]
+        yield from layer[start:].split(_BREAK)
 
 
 def _undone(text: str, *, surely: bool = False) -> Iterator[tuple[str, int]]:
@@ -87,9 +89,9 @@ def _undone(text: str, *, surely: bool = False) -> Iterator[tuple[str, int]]:
     `surely`: not where a few characters may be escapes in another view only.
     """
     seen: set[str] = set()
-    levels: list[list[tuple[str, int]]] = [[(_visible(text), 0)], *([] for _ in range(STEPS + 1))]
+    levels: list[list[str]] = [[_visible(text)], *([] for _ in range(STEPS + 1))]
     for step, level in enumerate(levels[: STEPS + 1]):
-        for layer, escapes in level:
+        for layer in level:
             if layer in seen:
                 continue
             views = list(_views(layer))
@@ -97,9 +99,9 @@ def _undone(text: str, *, surely: bool = False) -> Iterator[tuple[str, int]]:
             yield layer, step
             for turned, view in enumerate(views[: _TRIED[step]]):
                 below = levels[step + (2 if turned else 1)]
-                if escapes < ESCAPES and not (turned and surely and not _is_written(view, layer)):
-                    below += [(found, escapes + 1) for found in _unescapings(view)]
-                below += [(found, escapes) for found in (_from_base64(view, surely), _from_hex(view, surely)) if found]
+                if not (turned and surely and not _is_written(view, layer)):
+                    below += _unescapings(view)
+                below += filter(None, (_from_base64(view, surely), _from_hex(view, surely)))
 
 
 def _is_written(view: str, text: str) -> bool:
@@ -213,20 +215,20 @@ def _from_base64(text: str, surely: bool = False) -> str:
         for encoded in (*(run[start:] for start in range(4)), *alone):
             whole = encoded[:-1] if len(encoded) % 4 == 1 else encoded
             stretches += _readable(binascii.a2b_base64(whole + "=" * (-len(whole) % 4)), surely)
-    return "\n".join(stretches)
+    return (_BREAK if surely else "\n").join(stretches)
 
 
 def _from_hex(text: str, surely: bool = False) -> str:
     """What may be hexadecimal, whatever stands between its bytes; a byte can begin at two places.
 
-    `surely`: at the first place, where bytes fill all of it. Letters begin with 6 or 7: in reverse, from the second place,
-    they are other letters.
+    `surely`: at the first place, where bytes fill all of it. Letters begin with 6 or 7: in reverse, from the second
+    place, they are other letters.
     """
     stretches = []
     for run in _HEX.findall(_BETWEEN_HEX.sub("", text)):
         for start in range(1 if surely and len(run) % 2 == 0 else 2):
             stretches += _readable(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]), surely)
-    return "\n".join(stretches)
+    return (_BREAK if surely else "\n").join(stretches)
 
 
 def _readable(decoded: bytes, surely: bool) -> list[str]:
