@@ -42,6 +42,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:(?:[-._/·']|(?<=\d) (?=\d))[^\W_]+)*")
 _JOINT = re.compile(r"[-._/·' ]")
 _ELIDED = re.compile(r"(?:[cdjlmnst]|qu)'", re.IGNORECASE)
 _WITH_WORD = re.compile(r"\d{0,2}([^\W\d_]{6,})\d{0,2}")
+_STEP, _EXTENSION = re.compile(r"[/?#&=:]"), re.compile(r"\.[A-Za-z]\w{0,4}$")
 _CITED = re.compile(r"\[\d{1,3}\]|\]\d{1,3}\[")
 """Passages are cited like [1], which stands in no document; in reverse, too."""
 _SENTENCE = re.compile(r"[\n.!?;:…|]+")
@@ -127,8 +128,9 @@ def names_of(text: str) -> set[str]:
     """What a labelled text is marked by whose address or id this is: its grams, and what is a code in it."""
     text = unquote(text)
     pieces = set(grams(words_of(text)))
-    for token in tokens_of(bare(text)):
-        pieces.update(token.pieces(token.codes()))
+    for step in _STEP.split(text):
+        for token in tokens_of(bare(_EXTENSION.sub("", step))):
+            pieces.update(token.pieces(token.codes()))
     return pieces
 
 
