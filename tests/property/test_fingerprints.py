@@ -54,6 +54,7 @@ DISGUISES: dict[str, Disguise] = {
     "JSON escapes": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
     "capitals": str.upper,
     "zero-width": lambda text: "\u200b".join(text),
+    "full width": lambda text: text.translate({c: c + 0xFEE0 for c in range(0x21, 0x7F)}),
     "punctuation": lambda text: ", ".join(text.split()) + " !",
 }
 
@@ -112,7 +113,7 @@ def test_any_twelve_characters_of_a_key_are_known_also_without_a_digit(key: str,
     assert is_known(f"API key: {key}", DISGUISES[disguise](part))
 
 
-PAIRED = ["base64", "url-safe base64", "hex", "URL", "ROT13", "reversed", "HTML", "JSON escapes"]
+PAIRED = ["full width", "base64", "url-safe base64", "hex", "URL", "ROT13", "reversed", "HTML", "JSON escapes"]
 
 
 @settings(max_examples=200, deadline=None)

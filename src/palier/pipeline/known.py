@@ -65,13 +65,24 @@ async def remember(journey: Journey, parts: Knows) -> None:
     expires = (request.created or time.time()) + KEPT_S
     turns = tuple(_turns(request, prints, *journey.told)) if parts.sticky else ()
     journey.marked = Marked(turns=turns, expires=expires)
-    if journey.told and not journey.abstained:
+    texts = [*journey.told, *_called(journey)]
+    if texts and not journey.abstained:
         own = await prints.own([*written(request), *_rules(parts)], journey.seen)
-        said = await prints.said(journey.told, journey.carries)
+        said = await prints.said(texts, journey.carries)
         journey.marked = Marked(marks=_marks(said, own), turns=turns, expires=expires)
         known = united([own, await prints.lower(said, journey.carries)])
         journey.marked = Marked(marks=_marks(said, known), turns=turns, expires=expires)
         journey.answers = tuple(_digests(journey, said, known))
+
+
+def _called(journey: Journey) -> Iterator[str]:
+    """What stands in the arguments of the tools that the answer calls."""
+    drafts = [journey.result.draft] if journey.result is not None else list(journey.drafts.values())
+    for call in (call for draft in drafts for choice in draft.choices for call in choice.tool_calls):
+        try:
+            yield from _leaves(msgspec.json.decode(call.arguments))
+        except (msgspec.MsgspecError, RecursionError):
+            yield call.arguments
 
 
 def _marks(said: Sequence[Said], known: MarkNumbers) -> bytes:
@@ -91,7 +102,7 @@ def _digests(journey: Journey, said: Sequence[Said], known: MarkNumbers) -> Iter
     One that stands in documents of a lower label, or was written by the client, is not known at all.
     """
     asked = journey.request.messages[-1].content if journey.request.messages else ""
-    for text, one in zip(journey.told, said, strict=True):
+    for text, one in zip(journey.told, said, strict=False):
         if len(one.to_look_up(known)):
             yield digest(text)
         elif not one.is_known(known):

@@ -33,6 +33,7 @@ _READS = 12
 """Bytes of base64 that are text, from which on it is no chance that they are."""
 _LONG = 24
 """Bytes of text that are no chance wherever they stand."""
+_LONG_WORD = re.compile(r"[\w+/-]{24}", re.ASCII)
 _BREAK = "\0"
 """Between texts that were decoded apart, and are no one's neighbours."""
 _UNLIKE_WORDS = re.compile(r"[0-9+/_]|[a-z][A-Z]")
@@ -62,7 +63,8 @@ def undisguised(text: str) -> Iterator[str]:
 def spelt_out(text: str) -> Iterator[str]:
     """`text`, then what stands in it encoded once: a page may be written with escapes, and be told without."""
     seen: set[str] = set()
-    for layer in (text, *_unescapings(text), _from_base64(text), _from_hex(text)):
+    encoded = _from_base64(text) if _LONG_WORD.search(text) else ""
+    for layer in (text, *_unescapings(text), encoded, _from_hex(text)):
         if layer and layer not in seen:
             seen.add(layer)
             yield layer
@@ -89,9 +91,9 @@ def _undone(text: str, *, surely: bool = False) -> Iterator[tuple[str, int]]:
     `surely`: not where a few characters may be escapes in another view only.
     """
     seen: set[str] = set()
-    levels: list[list[str]] = [[_visible(text)], *([] for _ in range(STEPS + 1))]
+    levels: list[list[str]] = [[text], *([] for _ in range(STEPS + 1))]
     for step, level in enumerate(levels[: STEPS + 1]):
-        for layer in level:
+        for layer in map(_visible, level):
             if layer in seen:
                 continue
             views = list(_views(layer))
@@ -117,9 +119,10 @@ def _views(text: str) -> Iterator[str]:
 
 
 def _visible(text: str) -> str:
-    """Without the invisible characters that could be strewn into an encoding."""
+    """Without the invisible characters that could be strewn into an encoding, and those of full width made plain."""
     if text.isascii():
         return text
+    text = unicodedata.normalize("NFKC", text)
     return text.translate({ord(c): None for c in set(text) if c > "\x7f" and unicodedata.category(c) == "Cf"})
 
 

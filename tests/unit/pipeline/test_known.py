@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,20 @@ async def test_a_short_answer_is_known_as_the_answer_to_its_question(house: Hous
     assert not await house.leaves(asked(question, said("Yes."), "Draft a letter"))
     assert await house.leaves(asked("Is the shop open?", said("Yes."), "Draft a letter"))
     assert await house.leaves(asked(question, said("Yes."), "Draft a letter", name="bob"))
+
+
+async def test_what_a_tool_is_called_with_is_known_again(house: House) -> None:
+    written_ = "he will have to pay back all of his debts before the end of spring"
+    call = ToolCall(id="1", name="send", arguments=json.dumps({"to": ["Morel"], "body": written_}))
+    house.small = Fake(Rule(pattern="Morel", tools=(call,)), Rule(answer=""))
+    tools = ({"type": "function", "function": {"name": "send"}},)
+    served = (wired("small", "s", house.small, 0.0),)
+    request = asked("Write to Morel", parameters=Parameters(tools=tools))
+    await answer(request, Parts(**{**_fields(house.parts()), "landings": served}))
+    assert await house.leaves(asked("Is it so that he will have to pay?"))
+    assert not await house.leaves(asked(f"Is it so that {written_[:50]}?"))
+    told = Message(role="assistant", tool_calls=(call,))
+    assert not await house.leaves(asked("Write", told, "Thank you"))
 
 
 async def test_an_answer_that_is_public_text_is_public(
