@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from palier.privacy.fingerprints import FingerprintMarker, probe
@@ -54,6 +54,7 @@ DISGUISES: dict[str, Disguise] = {
     "JSON escapes": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
     "capitals": str.upper,
     "zero-width": lambda text: "\u200b".join(text),
+    "full width": lambda text: text.translate({c: c + 0xFEE0 for c in range(0x21, 0x7F)}),
     "punctuation": lambda text: ", ".join(text.split()) + " !",
 }
 
@@ -106,10 +107,13 @@ def test_any_twelve_characters_of_a_token_are_known(code: str, start: int, disgu
 )
 def test_any_twelve_characters_of_a_key_are_known_also_without_a_digit(key: str, start: int, disguise: str) -> None:
     start %= len(key) - 11
-    assert is_known(f"API key: {key}", DISGUISES[disguise](key[start : start + 12]))
+    part = key[start : start + 12]
+    letters = part.strip("23456789")
+    assume(not (len(letters) > 9 and letters.isalpha() and (letters[1:].islower() or letters.isupper())))  # a word
+    assert is_known(f"API key: {key}", DISGUISES[disguise](part))
 
 
-PAIRED = ["base64", "url-safe base64", "hex", "URL", "ROT13", "reversed", "HTML", "JSON escapes"]
+PAIRED = ["full width", "base64", "url-safe base64", "hex", "URL", "ROT13", "reversed", "HTML", "JSON escapes"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -142,8 +142,9 @@ class Marker(Protocol):
         """Names the key and the method: marks made by another compare with nothing and are made anew."""
         ...
 
-    def __call__(self, texts: Sequence[str]) -> bytes:
-        """Of all `texts` together: eight bytes a mark (little-endian, signed), sorted, each once."""
+    def __call__(self, texts: Sequence[str], names: Sequence[str] = ()) -> bytes:
+        """Of all `texts` together, and of `names` (addresses, ids): eight bytes a mark (little-endian, signed), sorted,
+        each once."""
         ...
 
 

@@ -82,6 +82,8 @@ class Journey:
     """What was looked up of what the client wrote."""
     marked: Marked | None = None
     """By what its answer is to be known again."""
+    answers: tuple[str, ...] | None = None
+    """By which digests, if not by those of all that was told."""
     named: Label = Label.PUBLIC
     """What the titles carry that an abstention names."""
     error: str = ""
@@ -373,7 +375,7 @@ class Journey:
         return self.result is not None and self.result.status == "abstained"
 
     def _answers(self) -> tuple[str, ...]:
-        return tuple(digest(text) for text in self.told)
+        return self.answers if self.answers is not None else tuple(digest(text) for text in self.told)
 
     def _content(self, created: float) -> TraceContent:
         return TraceContent(

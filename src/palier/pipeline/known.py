@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from palier.interfaces import Answers
-from palier.pipeline.journey import Journey, digest, said
+import msgspec
+
+from palier.interfaces import Answers, MarkNumbers
+from palier.pipeline.journey import Journey, digest
+from palier.pipeline.journey import said as said_in
 from palier.pipeline.landing import Landing
+from palier.privacy.answers import Said, united
+from palier.privacy.egress import DEFAULT_SYSTEM
 from palier.privacy.fingerprints import KEPT_S, Fingerprints, Seen
 from palier.types import Label, Marked, Request
 
@@ -42,8 +47,7 @@ async def looked_up(request: Request, parts: Knows, *, again: bool = False) -> t
     `again`: it was looked up before, and counts as no further guess.
     """
     prints, seen = parts.fingerprints, None
-    turns = [message for message in request.messages if message.role == "assistant"]
-    answers = [digest(text) for turn in turns for text in said(turn) if text]
+    answers = list(_told_before(request))
     label = await parts.answers.label_of(answers) if answers else Label.PUBLIC
     if prints and _matters(request, parts, prints.highest):
         who = request.principal
@@ -74,11 +78,64 @@ async def remember(journey: Journey, parts: Knows) -> None:
     expires = (request.created or time.time()) + KEPT_S
     turns = tuple(_turns(request, prints, *journey.told)) if parts.sticky else ()
     journey.marked = Marked(turns=turns, expires=expires)
-    if journey.told and not journey.abstained:
-        marks = await prints.marks_of(journey.told, journey.carries, journey.seen)
-        journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
-        marks = await prints.above_documents(marks, journey.carries)
-        journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
+    texts = [*journey.told, *_called(journey)]
+    if texts and not journey.abstained:
+        own = await prints.own([*written(request), *_rules(parts)], journey.seen)
+        said = await prints.said(texts, journey.carries)
+        journey.marked = Marked(marks=_marks(said, own), turns=turns, expires=expires)
+        known = united([own, await prints.lower(said, journey.carries)])
+        journey.marked = Marked(marks=_marks(said, known), turns=turns, expires=expires)
+        journey.answers = tuple(_digests(journey, said, known))
+
+
+def _called(journey: Journey) -> Iterator[str]:
+    """What stands in the arguments of the tools that the answer calls."""
+    drafts = [journey.result.draft] if journey.result is not None else list(journey.drafts.values())
+    for call in (call for draft in drafts for choice in draft.choices for call in choice.tool_calls):
+        try:
+            yield from _leaves(msgspec.json.decode(call.arguments))
+        except (msgspec.MsgspecError, RecursionError):
+            yield call.arguments
+
+
+def _marks(said: Sequence[Said], known: MarkNumbers) -> bytes:
+    return united(one.to_record(known) for one in said).tobytes()
+
+
+def _rules(parts: Knows) -> Iterator[str]:
+    """What the operator tells tiers, which they may repeat."""
+    yield DEFAULT_SYSTEM
+    yield from (landing.to.system for landing in parts.landings)
+
+
+def _digests(journey: Journey, said: Sequence[Said], known: MarkNumbers) -> Iterator[str]:
+    """By what the answer is known word for word: wherever it stands, if it says what nothing known says.
+
+    One with little new in it ("Yes.") says it as an answer to its question only: anybody may have written it elsewhere.
+    One that stands in documents of a lower label, or was written by the client, is not known at all.
+    """
+    asked = journey.request.messages[-1].content if journey.request.messages else ""
+    for text, one in zip(journey.told, said, strict=False):
+        if len(one.to_look_up(known)):
+            yield digest(text)
+        elif not one.is_known(known):
+            yield _as_answer(journey.request, asked, text)
+
+
+def _as_answer(request: Request, asked: str, text: str) -> str:
+    """Names an answer together with what it answers, and to whom."""
+    return digest(msgspec.json.encode((request.principal.name, asked.split(), text.split())).decode())
+
+
+def _told_before(request: Request) -> Iterator[str]:
+    """The digests by which the answers in a conversation may be known."""
+    asked = ""
+    for message in request.messages:
+        if message.role == "assistant":
+            for text in filter(None, said_in(message)):
+                yield digest(text)
+                yield _as_answer(request, asked, text)
+        asked = message.content
 
 
 def written(request: Request) -> list[str]:

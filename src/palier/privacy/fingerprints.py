@@ -11,8 +11,7 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,23 +19,24 @@ import numpy as np
 
 from palier.errors import PalierError
 from palier.interfaces import MarkNumbers, Marks, Turns, Workers
-from palier.privacy.disguises import undisguised
+from palier.privacy.answers import Said, as_it_stands, read, united
+from palier.privacy.disguises import spelt_out, undisguised
 from palier.privacy.guesses import Guesses
-from palier.privacy.marks import fold, hashed, is_guess, pieces_of, probes_of
+from palier.privacy.marks import fold, hashed, is_guess, names_of, pieces_of, probes_of
 from palier.types import Label
 
 log = logging.getLogger("palier.privacy")
 
-METHOD = "marks/1"
+METHOD = "marks/2"
 """Changes whenever the marks of a text do."""
 MAX_PROBES = 1_000_000
 """Marks looked up for one request, at most. A request that needs more counts as the most confidential there is."""
 MAX_READ = 12_000_000
 """Characters read for one request, at most, all that stands under disguises included (5 s); beyond as above."""
+MAX_SAID = 4_000_000
+"""Characters read of one request, at most, to find whether it says what an answer said; beyond, it does."""
 INLINE = 1_000
-"""Characters probed on the event loop (2 ms); more is done in a worker process."""
-LONG = 20_000
-"""Characters of an answer marked on the event loop (5 ms); more is done in a worker process."""
+"""Characters read on the event loop (2 ms); more is done in a worker process."""
 SOME = 20_000
 """Marks put in order on the event loop (2 ms); more are in a thread."""
 SEAM = 120
@@ -65,9 +65,11 @@ class FingerprintMarker:
         """Names the key and the method, and tells nothing of the key."""
         return hashlib.blake2b(METHOD.encode(), key=self.key, digest_size=8, person=b"name").hexdigest()
 
-    def __call__(self, texts: Sequence[str]) -> bytes:
+    def __call__(self, texts: Sequence[str], names: Sequence[str] = ()) -> bytes:
         """See `interfaces.Marker`."""
-        packed = (hashed(pieces_of(block), self.key) for text in texts for block in _blocks(text))
+        layers = (layer for text in texts for block in _blocks(text) for layer in spelt_out(block))
+        packed = [hashed(pieces_of(layer), self.key) for layer in layers]
+        packed += [hashed(names_of(name), self.key) for name in names]
         return np.unique(np.frombuffer(b"".join(packed), "<i8")).tobytes()
 
 
@@ -138,27 +140,61 @@ class Fingerprints:
         if marks is None:
             return Seen(highest)
         known = await self._documents.ranks_of(marks)
-        told = await self._answers.ranks_of(marks)
-        rank = max([0, *known.values(), *(rank for mark, rank in told.items() if mark not in known)])
-        return Seen(list(Label)[rank], marks)
+        answered = await self._answers.ranks_of(marks)
+        rank = max([0, *known.values()])
+        told = {mark: above for mark, above in answered.items() if mark not in known and above > rank}
+        return Seen(list(Label)[await self._rank_told(texts, told, rank) if told else rank], marks)
 
-    async def marks_of(self, answers: Sequence[str], label: Label, seen: Seen | None) -> MarkNumbers:
-        """The marks by which `answers` are to be known again: not those of what the client wrote itself."""
+    async def _rank_told(self, texts: Sequence[str], told: Mapping[int, int], rank: int) -> int:
+        """The rank of `texts` by these marks of answers, of higher ranks than `rank`, which they carry anyway.
+
+        Only what no document of a lower label says counts: see `privacy.answers`.
+        """
+        said = await self._read([*texts, *_seams(texts)])
+        if said is None:
+            return max(told.values())
+        known = await self._documents.ranks_of(united([one.all_marks() for one in said]))
+        for above in sorted(set(told.values()), reverse=True):
+            lower = _below(known, above)
+            if any(told.get(mark) == above for one in said for mark in one.to_look_up(lower).tolist()):
+                return above
+        return rank
+
+    async def own(self, texts: Sequence[str], seen: Seen | None) -> MarkNumbers:
+        """The marks of what a client wrote, or an operator: no answer is known by them."""
+        looked_up = [] if seen is None or seen.marks is None else [seen.marks]
+        texts = [text for text in dict.fromkeys(texts) if text]
+        if sum(map(len, texts)) <= INLINE:
+            packed = self._marker(texts)
+        else:
+            try:
+                packed = await self._workers.run(self._marker, texts)
+            except PalierError:
+                packed = await asyncio.to_thread(self._marker, texts)
+        return united([np.frombuffer(packed, "<i8"), *looked_up])
+
+    async def said(self, answers: Sequence[str], label: Label) -> list[Said]:
+        """What answers of this label say, which are about to be recorded."""
         self._answers.expect(label)
-        packed = None
-        if sum(map(len, answers)) > LONG:
-            with suppress(PalierError):
-                packed = await self._workers.run(self._marker, answers)
-        marks = np.frombuffer(packed or self._marker(answers), "<i8").astype(np.int64, copy=False)
-        return marks if seen is None or seen.marks is None else _without(marks, seen.marks)
-
-    async def above_documents(self, marks: MarkNumbers, label: Label) -> MarkNumbers:
-        """Those of `marks` that stand in no document of a lower label."""
         try:
-            known = await self._documents.ranks_of(marks)
+            said = await self._read(answers)
+        except PalierError:
+            said = await asyncio.to_thread(read, self._key, answers, MAX_SAID)
+        # too much under too many disguises: as it stands, then
+        return said if said is not None else [as_it_stands(self._key, answer) for answer in answers]
+
+    async def lower(self, said: Sequence[Said], label: Label) -> MarkNumbers:
+        """The marks in `said`, in any view, that stand in documents of a lower label."""
+        try:
+            known = await self._documents.ranks_of(united([one.all_marks() for one in said]))
         except PalierError:  # rather too many marks than none
-            return marks
-        return _without(marks, np.array(sorted(mark for mark, rank in known.items() if rank < label.rank), np.int64))
+            return np.empty(0, np.int64)
+        return _below(known, label.rank)
+
+    async def _read(self, texts: Sequence[str]) -> list[Said] | None:
+        if sum(map(len, texts)) <= INLINE:
+            return read(self._key, texts, MAX_SAID)
+        return await self._workers.run(read, self._key, texts, MAX_SAID)
 
     def turns(self, principal: str, texts: Sequence[str], conversation: str = "") -> list[bytes]:
         """By what a conversation of `principal` is known again: turns of four words or more, and its own name."""
@@ -196,8 +232,8 @@ class Fingerprints:
         held |= {name: np.frombuffer(packed, "<i8") for name, packed in zip(new, made.marks, strict=True)}
         self._keep(held)
         if sum(map(len, held.values())) <= SOME:
-            return _united(held.values())
-        return await asyncio.to_thread(_united, list(held.values()))
+            return united(held.values())
+        return await asyncio.to_thread(united, list(held.values()))
 
     def _keep(self, used: dict[bytes, MarkNumbers]) -> None:
         for name, marks in used.items():
@@ -241,17 +277,8 @@ def probe(key: bytes, texts: Sequence[str], limit: int) -> Probes | None:
     return Probes(packed, guesses)
 
 
-def _united(parts: Iterable[MarkNumbers]) -> MarkNumbers:
-    return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
-
-
-def _without(marks: MarkNumbers, others: MarkNumbers) -> MarkNumbers:
-    """Those of `marks` that are not among `others`, both sorted."""
-    if not len(others):
-        return marks
-    places = np.minimum(np.searchsorted(others, marks), len(others) - 1)
-    kept: MarkNumbers = marks[others[places] != marks]
-    return kept
+def _below(known: Mapping[int, int], rank: int) -> MarkNumbers:
+    return np.array(sorted(mark for mark, least in known.items() if least < rank), np.int64)
 
 
 def _seams(texts: Sequence[str]) -> Iterator[str]:

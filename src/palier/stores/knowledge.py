@@ -21,7 +21,7 @@ from palier.stores.documents import (
     put_documents,
     raise_labels,
 )
-from palier.stores.marks import SqliteDocumentMarks, mark_all
+from palier.stores.marks import Markable, SqliteDocumentMarks, mark_all
 from palier.stores.passages import (
     best_passages,
     label_of,
@@ -212,7 +212,7 @@ class SqliteKnowledge:
         self, checked: Sequence[tuple[Document, Sequence[Passage], Vectors]]
     ) -> tuple[list[dict[str, int]], Sequence[tuple[str, bytes] | None]]:
         """The terms of each passage, and the marks of each document: one task of the workers."""
-        marked = [(document.title, document.text) for document, _, _ in checked] if self._marker else []
+        marked = [Markable(one.title, one.text, one.url, one.id) for one, _, _ in checked] if self._marker else []
         arguments = (self._analyse, _texts(checked), self._marker, marked)
         if self._workers is None:
             terms, made = await asyncio.to_thread(_analyse_all, *arguments)
@@ -240,7 +240,7 @@ def _texts(checked: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> li
 
 
 def _analyse_all(
-    analyse: Analyse, texts: Sequence[tuple[str, str]], marker: Marker | None, marked: Sequence[tuple[str, str]]
+    analyse: Analyse, texts: Sequence[tuple[str, str]], marker: Marker | None, marked: Sequence[Markable]
 ) -> tuple[list[dict[str, int]], list[bytes]]:
     """How often each term stands in each of `texts`, and the marks of each of `marked`."""
     terms = [dict(Counter(analyse(text, language))) for text, language in texts]

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 import apsw
 import msgspec
@@ -135,7 +136,7 @@ class SqliteDocumentMarks:
         """
         filled = after = 0
         while self._marker and (page := await self._database.read(partial(_unmarked, self._marker.name, after))):
-            blobs = await marked_by(self._marker, [(title, text) for _, title, text in page], self._workers)
+            blobs = await marked_by(self._marker, [document for _, document in page], self._workers)
             await self._database.write(partial(_remark, self._marker.name, page, blobs))
             filled, after = filled + len(page), page[-1][0]
         self._highest = await self._database.read(_highest_label)
@@ -185,41 +186,55 @@ class SqliteAnswerMarks:
         return list(Label)[rank or 0]
 
 
-async def marked_by(marker: Marker, texts: Sequence[tuple[str, str]], workers: Workers | None) -> list[bytes]:
-    """The marks of each (title, text), made in the workers where there are any that can."""
+class Markable(NamedTuple):
+    """What of a document is told to clients, and known again."""
+
+    title: str
+    text: str
+    url: str
+    name: str
+
+
+async def marked_by(marker: Marker, documents: Sequence[Markable], workers: Workers | None) -> list[bytes]:
+    """The marks of each document, made in the workers where there are any that can."""
     if workers is not None:
         with suppress(Busy, Unavailable):
-            return await workers.run(mark_all, marker, texts)
-    return await asyncio.to_thread(mark_all, marker, texts)
+            return await workers.run(mark_all, marker, documents)
+    return await asyncio.to_thread(mark_all, marker, documents)
 
 
-def mark_all(marker: Marker, texts: Sequence[tuple[str, str]]) -> list[bytes]:
-    """The marks of each (title, text): the text by itself, and below its title."""
-    return [marker([text, f"{title}\n{text}"] if len(text) < _BRIEF else [f"{title}\n{text}"]) for title, text in texts]
+def mark_all(marker: Marker, documents: Sequence[Markable]) -> list[bytes]:
+    """The marks of each document: of its text by itself and below its title, and of what it is called."""
+    return [marker(_texts(title, text), [url, name]) for title, text, url, name in documents]
 
 
 _BRIEF = 1_000
 """Characters below which a text may be too short for a gram, and known only whole."""
 
 
-def _unmarked(marker: str, after: int, connection: apsw.Connection) -> list[tuple[int, str, str]]:
+def _texts(title: str, text: str) -> list[str]:
+    return [text, f"{title}\n{text}"] if len(text) < _BRIEF else [f"{title}\n{text}"]
+
+
+def _unmarked(marker: str, after: int, connection: apsw.Connection) -> list[tuple[int, Markable]]:
     values = {"after": after, "marker": marker, "limit": FILL}
-    page: list[tuple[int, str, str]] = []
+    page: list[tuple[int, Markable]] = []
     size = 0
-    for row in connection.execute(statements("knowledge")["unmarked"], values):
-        size += len(row[2])
+    for row, *document in connection.execute(statements("knowledge")["unmarked"], values):
+        found = Markable(*document)
+        size += len(found.text)
         if page and size > FILL_CHARACTERS:
             break
-        page.append(row)
+        page.append((row, found))
     return page
 
 
 def _remark(
-    marker: str, page: Sequence[tuple[int, str, str]], blobs: Sequence[bytes], connection: apsw.Connection
+    marker: str, page: Sequence[tuple[int, Markable]], blobs: Sequence[bytes], connection: apsw.Connection
 ) -> None:
     """Keep the marks of those documents that are what they were when they were read."""
-    for (document, title, text), marks in zip(page, blobs, strict=True):
-        values = {"document": document, "title": title, "text": text, "marker": marker, "marks": marks}
+    for (row, document), marks in zip(page, blobs, strict=True):
+        values = {"document": row, "marker": marker, "marks": marks, **document._asdict()}
         connection.execute(statements("knowledge")["remark"], values)
 
 

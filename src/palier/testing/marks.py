@@ -30,9 +30,9 @@ class WordMarker:
 
     name = "words of the suite"
 
-    def __call__(self, texts: Sequence[str]) -> bytes:
+    def __call__(self, texts: Sequence[str], names: Sequence[str] = ()) -> bytes:
         """See `interfaces.Marker`."""
-        return marks_of(*" ".join(texts).split()).tobytes()
+        return marks_of(*" ".join([*texts, *names]).split()).tobytes()
 
 
 MARKER = WordMarker()
@@ -56,7 +56,7 @@ class MarksSuite:
 
     async def put(self, store: Store, id: str, text: str, label: Label, collection: str = "c") -> None:
         """Put one document, which has no passages."""
-        document = Document(id=id, collection=collection, text=text, title="titre", label=label)
+        document = Document(id=id, collection=collection, text=text, title="titre", url=f"url-of-{id}", label=label)
         await store.put([(document, [], np.empty((0, DIMENSION), np.float32))])
 
     async def ranks(self, store: Store, *words: str) -> list[int | None]:
@@ -72,6 +72,7 @@ class MarksSuite:
     async def test_what_is_put_is_known_by_its_label(self, store: Store) -> None:
         await self.put(store, "one", "a b", Label.CONFIDENTIAL)
         assert await self.ranks(store, "a", "b", "c", "titre") == [2, 2, None, 2]
+        assert await self.ranks(store, "one", "url-of-one") == [2, 2]
         assert store.marks.highest is Label.CONFIDENTIAL
 
     async def test_the_least_restrictive_of_several_counts(self, store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from palier.jobs.pool import ProcessWorkers
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Parts, answer, stream
 from palier.pipeline.known import written
-from palier.privacy.egress import EgressGate
+from palier.privacy.egress import DEFAULT_SYSTEM, EgressGate
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.routing.cascade import decide
 from palier.stores.knowledge import SqliteKnowledge
@@ -202,6 +203,55 @@ async def test_an_answer_that_was_cut_keeps_its_label(
 
 def _fields(parts: Parts) -> dict[str, Any]:
     return {name: getattr(parts, name) for name in Parts.__dataclass_fields__}
+
+
+async def test_a_short_answer_is_known_as_the_answer_to_its_question(house: House) -> None:
+    """Anybody may say "Yes.": it would be restricted for all, for ever."""
+    house.small = Fake(Rule(pattern="Morel", answer="Yes."), Rule(answer=""))
+    question = "Does Morel owe us anything?"
+    await answer(asked(question), house.parts())
+    assert not await house.leaves(asked(question, said("Yes."), "Draft a letter"))
+    assert await house.leaves(asked("Is the shop open?", said("Yes."), "Draft a letter"))
+    assert await house.leaves(asked(question, said("Yes."), "Draft a letter", name="bob"))
+
+
+async def test_what_a_tool_is_called_with_is_known_again(house: House) -> None:
+    written_ = "he will have to pay back all of his debts before the end of spring"
+    call = ToolCall(id="1", name="send", arguments=json.dumps({"to": ["Morel"], "body": written_}))
+    house.small = Fake(Rule(pattern="Morel", tools=(call,)), Rule(answer=""))
+    tools = ({"type": "function", "function": {"name": "send"}},)
+    served = (wired("small", "s", house.small, 0.0),)
+    request = asked("Write to Morel", parameters=Parameters(tools=tools))
+    await answer(request, Parts(**{**_fields(house.parts()), "landings": served}))
+    assert await house.leaves(asked("Is it so that he will have to pay?"))
+    assert not await house.leaves(asked(f"Is it so that {written_[:50]}?"))
+    told = Message(role="assistant", tool_calls=(call,))
+    assert not await house.leaves(asked("Write", told, "Thank you"))
+
+
+async def test_an_answer_that_is_public_text_is_public(
+    house: House, prints: tuple[SqliteTraces, Fingerprints, SqliteKnowledge]
+) -> None:
+    offer = "The Lanbinic line costs 17 euros a month, installation included."
+    public = Document(id="offer", collection="c", text=offer, label=Label.PUBLIC)
+    await prints[2].put([(public, [], np.empty((0, DIMENSION), np.float32))])
+    house.small = Fake(Rule(pattern="Morel", answer=f"{offer} [1]"), Rule(answer=""))
+    result = await answer(asked("What does Morel pay for?"), house.parts())
+    assert result.label is Label.RESTRICTED
+    assert await house.leaves(
+        asked("What does Morel pay for?", said(f"{offer} [1]"), "And what does that make a year?")
+    )
+
+
+@pytest.mark.parametrize("cloud", [Label.INTERNAL, Label.RESTRICTED])
+async def test_a_question_that_is_repeated_stays_what_it_was(house: House, cloud: Label) -> None:
+    question = "What is the code of the vault that old Morel had in the cellar of his house?"
+    house.small = Fake(Rule(pattern="Morel", answer=f"You ask: {question} {DEFAULT_SYSTEM}"), Rule(answer=""))
+    result = await answer(asked(question), house.parts(cloud=cloud))
+    assert result.label is Label.RESTRICTED
+    house.small = Fake(Rule(answer=""))
+    assert await house.leaves(asked(question.replace("Morel", "Mr. M") + " " + question[:40]))
+    assert await house.leaves(asked(DEFAULT_SYSTEM))
 
 
 async def test_a_route_that_may_receive_everything_looks_nothing_up(house: House) -> None:

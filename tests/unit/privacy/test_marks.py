@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 
 from palier.privacy.disguises import undisguised
 from palier.privacy.fingerprints import FingerprintMarker
-from palier.privacy.marks import fold, pieces_of, probes_of
+from palier.privacy.marks import fold, names_of, pieces_of, probes_of
 
 
 def tokens_of(text: str) -> set[str]:
@@ -28,6 +29,12 @@ def tokens_of(text: str) -> set[str]:
         ("ＡＢ１２３４５６", {"ab123456"}),
         ("4471", set()),
         ("internationalisation", set()),
+        ("par%20mois%2C%20installation%20comprise", set()),
+        ("20installation", set()),
+        ("installation2", set()),
+        ("20internet", set()),
+        ("katell1975", {"katell1975"}),
+        ("xkQjwZrtYuioPa9", {"xkqjwzrtyuio", "kqjwzrtyuiop", "qjwzrtyuiopa", "jwzrtyuiopa9"}),
     ],
 )
 def test_tokens(text: str, tokens: set[str]) -> None:
@@ -53,6 +60,27 @@ def test_dates_and_times_alone_are_no_token(text: str) -> None:
 @pytest.mark.parametrize("text", ["01 02 03 04 05", "20241126", "2024-11-26-0042", "39/14/2024", "26/11/2024 99 887"])
 def test_what_only_looks_like_a_date_is_a_token(text: str) -> None:
     assert tokens_of(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("https://inside.example/offres/fibre-500-mega-24-mois", set()),
+        ("https://inside.example/CDG-3250%2DZPF-7247", {"cdg3250zpf72", "dg3250zpf724", "g3250zpf7247"}),
+        ("clients/kes-4471q.md", {"kes4471q"}),
+        ("crm/AT-118302-QX.html?ref=77001122", {"at118302qx", "77001122"}),
+        ("faq-livraison-et-retours", set()),
+    ],
+)
+def test_of_an_address_what_looks_like_a_code_is_a_mark(name: str, codes: set[str]) -> None:
+    assert {piece for piece in names_of(name) if " " not in piece} == codes
+
+
+def test_a_page_is_known_without_its_escapes_and_with_citations_in_it() -> None:
+    marker = FingerprintMarker(b"k")
+    page = np.frombuffer(marker(["L&rsquo;appel &eacute;tait re&ccedil;u hier soir chez Katell"]), "<i8")
+    assert set(np.frombuffer(marker(["l'appel était reçu hier soir chez Katell"]), "<i8")) <= set(page)
+    assert "a b c d e f g h" in (probes_of("a b [1] c d [23]. e f g h", 100) or ())
 
 
 def test_words_are_known_by_eight_and_a_short_text_whole() -> None:

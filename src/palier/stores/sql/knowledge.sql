@@ -216,10 +216,10 @@ SELECT mark.id, label FROM mark JOIN document ON document.id = mark.document
 WHERE mark.id IN (SELECT value FROM json_each(?))
 
 -- :name unmarked
-SELECT id, title, text FROM document
+SELECT id, title, text, url, name FROM document
 WHERE id > :after AND NOT EXISTS (SELECT 1 FROM mark WHERE mark.document = document.id AND marker = :marker)
 ORDER BY id LIMIT :limit
 
 -- :name remark
 INSERT OR REPLACE INTO mark (document, marker, marks) SELECT id, :marker, :marks FROM document
-WHERE id = :document AND title = :title AND text = :text
+WHERE id = :document AND title = :title AND text = :text AND url = :url AND name = :name
