@@ -48,6 +48,7 @@ DISGUISES: dict[str, Disguise] = {
     "reversed": lambda text: text[::-1],
     "spaced out": spaced,
     "hyphens": lambda text: "   ".join("-".join(word) for word in text.split()),
+    "hyphens between spaces": lambda text: "-".join(spaced(text)),
     "HTML": lambda text: "".join(f"&#{ord(c)};" for c in text),
     "HTML names": html.escape,
     "JSON": lambda text: json.dumps(text),

@@ -47,8 +47,10 @@ _ESCAPED = {"n": "\n", "r": "\n", "t": "\t"}
 _SOLID = re.compile(r"\S+")
 _HEX_RUN = re.compile(r"[0-9A-Fa-f](?:(?:0[xX]|\\x|[\s:,;._-]+)?[0-9A-Fa-f]){15,}")
 _LETTER = r"[^\W_]"
-_SPACED_OUT = re.compile(rf"(?<!{_LETTER}){_LETTER}(?:([-. _*|/,+·]){_LETTER})(?:\1{_LETTER}){{2,}}(?!{_LETTER})")
-_SPACED = re.compile(rf"(?<!{_LETTER}){_LETTER}(?:([-. _*|/,+·]){_LETTER})(?:\1{_LETTER})*(?!{_LETTER})")
+_GAP = r"([-. _*|/,+·]|(?! +[^\W_])[-. _*|/,+·]{2,3})"
+"""Between two letters of a word that is spaced out. Several spaces are between words."""
+_SPACED_OUT = re.compile(rf"(?<!{_LETTER}){_LETTER}{_GAP}{_LETTER}(?:\1{_LETTER}){{2,}}(?!{_LETTER})")
+_SPACED = re.compile(rf"(?<!{_LETTER}){_LETTER}{_GAP}{_LETTER}(?:\1{_LETTER})*(?!{_LETTER})")
 
 
 def undisguised(text: str) -> Iterator[str]:
