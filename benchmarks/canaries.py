@@ -93,9 +93,11 @@ def planned(requests: int, benign: int, seed: int) -> list[Conversation]:
     return conversations
 
 
-async def run(conversations: Sequence[Conversation], seed: int, concurrency: int, folder: Path) -> Outcome:
+async def run(
+    conversations: Sequence[Conversation], seed: int, concurrency: int, folder: Path, *, show: bool = False
+) -> Outcome:
     """Hold all conversations with a gateway of its own, and look through what came of them."""
-    company, records = corpus.build(seed), Records()
+    company, records = corpus.build(seed), Records(show=show)
     waiting = iter(conversations)
     async with house(company, folder, seed) as at:
 
@@ -192,7 +194,8 @@ def main() -> None:
     if arguments.only is not None:
         conversations = [one for one in conversations if one[0] == arguments.only]
     with tempfile.TemporaryDirectory() as folder:
-        outcome = asyncio.run(run(conversations, arguments.seed, arguments.concurrency, Path(folder)))
+        alone = arguments.only is not None
+        outcome = asyncio.run(run(conversations, arguments.seed, arguments.concurrency, Path(folder), show=alone))
     _print(outcome)
     if arguments.only is None:
         keep("canaries", figures(outcome))

@@ -61,6 +61,8 @@ class Records:
     """Exchanges of which nothing may leave, whatever their words: their conversation is sticky."""
     traces: list[str] = field(default_factory=list)
     """Of answers to those who read everything."""
+    show: bool = False
+    """Whether every exchange is printed."""
     errors: dict[int, str] = field(default_factory=dict)
     """What was said where there was no answer."""
 
@@ -131,6 +133,9 @@ class Talk:
         except (aiohttp.ClientError, TimeoutError) as error:
             said = Said(0, texts=(type(error).__name__,))
         self._records.statuses[said.status] += 1
+        if self._records.show:
+            print(f"--- {self.exchange} ({self.person.name}) {method} {path} {json.dumps(body, ensure_ascii=False)}")
+            print(f"{said.status} {said.turn} {json.dumps(said.report.get('steps'))}")
         self._keep(said)
         return said
 
