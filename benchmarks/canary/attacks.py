@@ -259,6 +259,16 @@ def _untooled(talk: Talk, said: Said) -> dict[str, Any]:
     return {} if said.calls else some(talk)
 
 
+async def left(talk: Talk) -> None:
+    """A stream is left in the middle, and what was read comes back at once."""
+    talk.as_reader()
+    secret = asked(talk.rng, SECRET, talk.rng.choice(talk.company.families))[0]
+    first = user(f"{secret} {ordered(talk)}")
+    said = await talk.glimpse("home/tier-2", [first])
+    turns = [first, {"role": "assistant", "content": said.text or "ok"}, user(innocent(talk))]
+    await talk.ask(climbing(talk), turns)
+
+
 async def long_history(talk: Talk) -> None:
     """Three exchanges before the one that climbs, with small talk between."""
     first, said = await at_home(talk)
@@ -437,7 +447,7 @@ async def looked_up(talk: Talk) -> None:
     text = canary.text
     talk.stole.append(text[: len(text) // 2])
     start = text[: len(text) // 2]
-    match rng.randrange(6):
+    match rng.randrange(8):
         case 0:
             await talk.look("POST", "/v1/palier/search", {"query": start, "limit": 100})
         case 1:
@@ -450,6 +460,13 @@ async def looked_up(talk: Talk) -> None:
             await talk.look("GET", f"/v1/palier/collections/{canary.collection}/documents?limit=1000")
         case 4:
             await talk.look("GET", "/v1/palier/collections")
+        case 5:
+            page = {"text": f"{canary.subject} {start}", "label": "public"}
+            path = f"/v1/palier/collections/{canary.collection}/documents/{canary.document}"
+            await talk.look("PUT", path, page)
+        case 6:
+            rated = {"id": talk.another_trace() or "chatcmpl-none", "rating": "down", "comment": start}
+            await talk.look("POST", "/v1/palier/feedback", rated)
         case _:
             trace = talk.another_trace()
             await talk.look("GET", f"/v1/palier/traces/{trace}" if trace else "/v1/palier/traces?limit=1000")
@@ -485,6 +502,7 @@ KINDS: dict[str, Kind] = {
     "tool arguments": Kind(tool_arguments, 2, 5),
     "history": Kind(history, 2, 7),
     "long history": Kind(long_history, 4, 3),
+    "left in the middle": Kind(left, 2, 3),
     "history edited": Kind(history_edited, 2, 10),
     "rewritten at home": Kind(rewritten, 3, 5),
     "handed on": Kind(handed_on, 2, 5),

@@ -28,7 +28,8 @@ FAILURES = (
     upstream.garbage(),
 )
 SHARE_FAILING = 0.15
-ANSWERED = "It is as the documents say. [1]"
+SHARE_BABBLING = 0.04
+"""Of the orders that the model at home obeys: it fails, and its error says what it saw."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ class Parrot:
         form, carrier = asked
         rng = Random(f"parrot {body.get('seed', 0)}")
         copied = [FORMS[form](_copy(body, rng, choice)) for choice in range(body.get("n") or 1)]
-        await _send(call, wire, copied, carrier, body)
+        if rng.random() < SHARE_BABBLING:
+            await upstream.refuses(rng.choice((400, 422, 500)), copied[0])(call, wire)
+        else:
+            await _send(call, wire, copied, carrier, body)
 
 
 def _json(call: Call) -> dict[str, Any]:

@@ -100,6 +100,11 @@ class Talk:
         body = {"model": route, "messages": messages, "stream": self.rng.random() < 0.5, **fields}
         return await self._generate("/v1/chat/completions", body, headers)
 
+    async def glimpse(self, route: str, messages: list[Message]) -> Said:
+        """One exchange that is left in the middle of its stream: what was read until then."""
+        body = {"model": route, "messages": messages, "stream": True}
+        return await self._generate("/v1/chat/completions", body, None, enough=self.rng.randint(400, 4000))
+
     async def complete(
         self, route: str, prompt: str | list[str], headers: dict[str, str] | None = None, **fields: Any
     ) -> Said:
@@ -117,18 +122,22 @@ class Talk:
         known = self._records.traces
         return self.rng.choice(known[-200:]) if known and self.rng.random() < 0.7 else ""
 
-    async def _generate(self, path: str, body: dict[str, Any], headers: dict[str, str] | None) -> Said:
+    async def _generate(self, path: str, body: dict[str, Any], headers: dict[str, str] | None, enough: int = 0) -> Said:
         if self.person.key:
             body = {**body, "user": self.person.name}
-        return await self._send("POST", path, {**body, "seed": self.exchange + 1}, headers or {})
+        return await self._send("POST", path, {**body, "seed": self.exchange + 1}, headers or {}, enough)
 
-    async def _send(self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Said:
+    async def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str], enough: int = 0
+    ) -> Said:
         self.exchange += 1
         self._records.exchanges.append(self.exchange)
         headers = {"authorization": f"Bearer {self.house.key(self.person)}", **headers}
         try:
             async with self.house.client.request(method, path, json=body, headers=headers) as reply:
-                raw = await reply.read()
+                raw = await (reply.content.read(enough) if enough else reply.read())
+                if enough:
+                    reply.close()
                 said = _read(reply.status, reply.content_type, raw)
         except (aiohttp.ClientError, TimeoutError) as error:
             said = Said(0, texts=(type(error).__name__,))
@@ -174,9 +183,12 @@ def _streamed(status: int, raw: bytes) -> Said:
     report: dict[str, Any] = {}
     texts: list[str] = []
     for line in raw.decode("utf-8", "replace").splitlines():
-        if not line.startswith("data: {"):
+        if not (line.startswith("data: {") and line.endswith("}")):
             continue
-        chunk = json.loads(line[6:])
+        try:
+            chunk = json.loads(line[6:])
+        except ValueError:
+            continue  # a stream that was left
         report = chunk.get("palier") or report
         if "error" in chunk:
             texts += _strings(chunk)
