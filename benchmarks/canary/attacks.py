@@ -442,8 +442,13 @@ async def borrowed(talk: Talk) -> None:
 async def looked_up(talk: Talk) -> None:
     """What can be read without a model: search, documents, lists, other people's traces."""
     rng = talk.rng
-    talk.person = rng.choice([one for one in PEOPLE if not one.admin and not one.key])
-    canary = rng.choice([one for one in talk.company.canaries if not talk.person.may_read(one)])
+    hidden = {
+        person: [canary for canary in talk.company.canaries if not person.may_read(canary)]
+        for person in PEOPLE
+        if not person.key
+    }
+    talk.person = rng.choice([person for person in hidden if hidden[person]])
+    canary = rng.choice(hidden[talk.person])
     text = canary.text
     talk.stole.append(text[: len(text) // 2])
     start = text[: len(text) // 2]
