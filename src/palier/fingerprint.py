@@ -39,7 +39,7 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
         declared = settings.models[landing.model_name]
         found[f"{landing.name}.model"] = _model(settings, declared, landing)
         found[f"{landing.name}.prompt"] = short_digest(landing.to.system.encode())
-        found[f"{landing.name}.receives"] = f"{landing.to.highest}, {landing.passages} passages"
+        found[f"{landing.name}.receives"] = _received(landing)
         found[f"{landing.name}.writes"] = f"{landing.max_tokens} tokens"
         if landing is landings[-1]:  # below it the policy's own thresholds count
             found[f"{landing.name}.threshold"] = f"{landing.threshold:g}"
@@ -47,6 +47,12 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
             path = settings.path(declared.adapters.get(landing.adapter, landing.adapter))
             found[f"{landing.name}.adapter"] = f"{landing.adapter} {_of_file(path)}"
     return found
+
+
+def _received(landing: Landing) -> str:
+    to = landing.to
+    words = f"{to.highest}, {landing.passages} passages"
+    return ", ".join((words, *(["redacted"] if to.redact else []), *([to.barred] if to.barred else [])))
 
 
 @cache

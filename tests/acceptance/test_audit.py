@@ -275,7 +275,7 @@ class Home:
         return process
 
     async def audits(self) -> dict[str, Any]:
-        return json.loads((await self.run("audits", "--json")).stdout.splitlines()[0])
+        return json.loads((await self.run("sample", "--json")).stdout.splitlines()[0])
 
     async def until(self, **wanted: int) -> None:
         """Until the gateway's audits are so far."""

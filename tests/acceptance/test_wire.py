@@ -244,6 +244,36 @@ def test_a_label_in_the_header_raises_and_never_lowers(client: httpx2.Client) ->
     assert kept["palier"]["status"] == "abstained"
 
 
+def test_of_two_labels_in_headers_the_higher_holds(client: httpx2.Client) -> None:
+    for labels in (("restricted", "public"), ("public", "restricted")):
+        headers = [("X-Palier-Label", label) for label in labels]
+        reply = client.post("/v1/chat/completions", json=chat(), headers=headers)
+        assert reply.json()["palier"]["label"] == "restricted"
+
+
+def test_a_message_says_its_own_label_and_only_raises(client: httpx2.Client) -> None:
+    def label(*turns: dict[str, Any]) -> str:
+        reply = client.post("/v1/chat/completions", json=chat(messages=[*turns, {"role": "user", "content": "hello"}]))
+        assert reply.status_code == 200, reply.text
+        return str(reply.json()["palier"]["label"])
+
+    assert label({"role": "system", "content": "Be brief.", "label": "public"}) == "internal"
+    assert label({"role": "user", "content": "My file.", "label": "restricted"}) == "restricted"
+    wrong = chat(messages=[{"role": "user", "content": "hello", "label": "secret"}])
+    assert "label" in str(error_of(client.post("/v1/chat/completions", json=wrong), 400)["param"])
+
+
+def test_what_a_tool_said_is_confidential_unless_the_route_says_otherwise(client: httpx2.Client) -> None:
+    call = {"id": "call-1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    turns = [
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "content": "Ada lives in Brest.", "tool_call_id": "call-1"},
+    ]
+    reply = client.post("/v1/chat/completions", json=chat(messages=turns))
+    assert reply.json()["palier"]["label"] == "confidential"
+
+
 # --- raw completions -----------------------------------------------------------------------------------------------
 
 

@@ -9,11 +9,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from palier import ingest, pipeline, registry, text
+from palier.app.door import Door, open_door
 from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
@@ -43,8 +44,7 @@ from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
-from palier.privacy.connector import HttpConnector
-from palier.privacy.egress import EgressGate
+from palier.privacy.heads import Heads
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
@@ -52,6 +52,7 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.ledger import SqliteLedger
 from palier.stores.traces import SqliteTraces
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
 from palier.watching import Watch
@@ -79,6 +80,9 @@ class Palier:
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
     feedback: Ratings
+    ledger: SqliteLedger
+    """What left."""
+    heads: Heads
     auditor: Auditor
     """Completes what is drawn: `start` it in a process that stays, or `await auditor.complete()`."""
     workers: ProcessWorkers
@@ -98,6 +102,7 @@ class Palier:
         retriever: Retriever,
         workers: ProcessWorkers,
         models: Mapping[str, Model],
+        door: Door,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
@@ -105,6 +110,8 @@ class Palier:
         self.traces = traces
         self.encoder = encoder
         self.models = models
+        self.ledger = door.ledger
+        self.heads = door.heads
         self.key = folder.access_key()
         self._knowledge = knowledge
         self._retriever = retriever
@@ -112,7 +119,7 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(retriever, encoder, EgressGate(), traces, traces)
+        shared = Shared(retriever, encoder, door.gate, traces, traces, vault=door.ledger)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -144,10 +151,9 @@ class Palier:
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
-            connector = HttpConnector(settings.networks.on_premises)
-            stack.push_async_callback(connector.close)
-            resources = Resources(connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces), name="palier-expire"))
+            door = await open_door(settings, folder, stack)
+            resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
+            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces, door.ledger), name="palier-expire"))
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -161,7 +167,9 @@ class Palier:
                 retriever=HybridRetriever(knowledge, encoder),
                 workers=workers,
                 models=models,
+                door=door,
             )
+            door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
             await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
             for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
@@ -355,13 +363,20 @@ def _check_readable(messages: Sequence[Message]) -> None:
         ) from None
 
 
-async def _expire(traces: Traces) -> None:
+class Expiring(Protocol):
+    """What holds words for a time."""
+
+    async def expire(self, now: float) -> int: ...
+
+
+async def _expire(*stores: Expiring) -> None:
     """Forget what is past its retention, now and every hour. A store that fails is logged and tried again."""
     while True:
-        try:
-            await traces.expire(time.time())
-        except PalierError as error:
-            log.warning("what is past its retention could not be deleted: %s", error)
+        for store in stores:
+            try:
+                await store.expire(time.time())
+            except PalierError as error:
+                log.warning("what is past its retention could not be deleted: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
 
 

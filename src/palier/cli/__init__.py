@@ -13,17 +13,19 @@ import typer
 from palier import __version__
 from palier.cli import (
     ask,
-    audits,
+    audit,
     calibrate,
     feedback,
     ingest,
     label,
     models,
+    sample,
     search,
     serve,
     setup,
     status,
     traces,
+    vault,
 )
 
 app = typer.Typer(
@@ -58,7 +60,9 @@ app.command()(search.search)
 app.command()(search.collections)
 app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
-app.command()(audits.audits)
+app.add_typer(audit.app, name="audit")
+app.add_typer(vault.app, name="vault")
+app.command()(sample.sample)
 app.command()(label.label)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)

@@ -75,7 +75,7 @@ def calibrate(
         with _lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
         if not reading.records:
-            raise InvalidRequest("there are no records", hint="palier audits says what was drawn and judged so far")
+            raise InvalidRequest("there are no records", hint="palier sample says what was drawn and judged so far")
         in_project = bool(route) or config.exists()
         status = await _status(config, route, reading) if in_project else None
         outcome = calibration.calibrate(

@@ -57,7 +57,7 @@ def export(
             terminal.note(f"{unjudged} audited requests are left out, not watched: not judged by `{by}`{hint}")
         if not written + unjudged + before:
             share = audit_share(settings, settings.routes[name])
-            terminal.note(f"no audited request of `{name}` yet: `audit` draws {share:.3g} of them (palier audits)")
+            terminal.note(f"no audited request of `{name}` yet: `audit` draws {share:.3g} of them (palier sample)")
         if before:
             terminal.note(f"{before} recorded before the route changed are left out; --all writes them too")
 

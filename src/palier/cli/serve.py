@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from palier.cli import terminal
+from palier.cli import terminal, vault
 from palier.cli.session import CONFIG, Config
 from palier.config import Settings, load
 
@@ -24,14 +24,30 @@ Port = Annotated[
 UntilEof = Annotated[
     bool, typer.Option("--until-eof", help="Stop when standard input closes: when whoever started it is gone.")
 ]
+WithoutLostKey = Annotated[
+    bool,
+    typer.Option("--without-lost-key", help="Do without a key that is lost, from now on: what it sealed stays unread."),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
 def serve(
-    config: Config = CONFIG, host: Host = "", port: Port = None, until_eof: UntilEof = False, verbose: Verbose = False
+    config: Config = CONFIG,
+    host: Host = "",
+    port: Port = None,
+    until_eof: UntilEof = False,
+    without_lost_key: WithoutLostKey = False,
+    verbose: Verbose = False,
 ) -> None:
     """Answer applications over the OpenAI API, until interrupted."""
-    terminal.run(lambda: _serve(_settings(load(config), host, port), until_eof=until_eof, verbose=verbose))
+
+    async def main() -> None:
+        settings = _settings(load(config), host, port)
+        if without_lost_key:
+            await vault.give_up(settings)
+        await _serve(settings, until_eof=until_eof, verbose=verbose)
+
+    terminal.run(main)
 
 
 def _settings(settings: Settings, host: str, port: int | None) -> Settings:

@@ -13,7 +13,7 @@ from palier.cli import records, terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
-from palier.types import Trace, TraceStatus
+from palier.types import Step, Trace, TraceStatus
 
 app = typer.Typer(help="What was asked, who answered and why.", invoke_without_command=True)
 
@@ -121,9 +121,15 @@ def _show(trace: Trace) -> None:
     for name, value in rows:
         out.print(terminal.styled((f"{name:<11} ", "bold"), value), soft_wrap=True)
     for step in trace.steps:
-        words = f"{step.outcome}; {step.reason}; {step.latency_ms:.0f} ms"
+        words = "; ".join((step.outcome, step.reason, *_kept_back(step), f"{step.latency_ms:.0f} ms"))
         out.print(terminal.styled((f"  {step.tier} ({step.model}) ", "cyan"), words), soft_wrap=True)
     _words(trace)
+
+
+def _kept_back(step: Step) -> list[str]:
+    """What a tier did not receive as it was."""
+    kept = [(step.withheld, "passage", "withheld"), (step.redacted, "value", "replaced")]
+    return [f"{n} {what}{'s' if n > 1 else ''} {how}" for n, what, how in kept if n]
 
 
 def _feedback(said: list[Feedback]) -> None:

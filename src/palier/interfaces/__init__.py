@@ -7,6 +7,7 @@ each seam is in `palier.testing`.
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Destination, Gate, Ledger, Links, Redactions, Redactor, Restoring, Vault
 from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
+from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
@@ -14,15 +15,21 @@ __all__ = [
     "Admission",
     "Answers",
     "Audits",
+    "Chaining",
     "Confidence",
     "Connector",
     "Decide",
     "Destination",
     "Documents",
     "Encoder",
+    "Entry",
+    "EntryFilter",
     "Gate",
+    "Head",
+    "Headed",
     "Judgements",
     "Ledger",
+    "Link",
     "Links",
     "Model",
     "PassageIndex",
@@ -34,6 +41,7 @@ __all__ = [
     "Restoring",
     "Retriever",
     "Rule",
+    "Sealing",
     "Startable",
     "Traces",
     "Vault",

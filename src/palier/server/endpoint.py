@@ -68,7 +68,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer(send)
         try:
-            headers = dict(scope["headers"])
+            headers = _headers(scope["headers"])
             principal = authenticate(headers, self._gateway.key)
             path, query = scope["path_params"], scope["query_string"]
             call = Call(scope[ID], self._gateway.palier, headers, path, query, principal)
@@ -116,6 +116,14 @@ class Endpoint:
         if watch.left:
             return ClientLeft("the client left before the end of its answer")
         return UpstreamTimeout(f"the answer took more than {limit:g} s", hint=hint)
+
+
+def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """By name; what was given more than once is one list (RFC 9110, 5.3), so that none of it is overlooked."""
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = {name: b", ".join(value for other, value in pairs if other == name) for name in headers}
+    return headers
 
 
 async def _fail(answer: Answer, error: PalierError) -> None:

@@ -109,7 +109,8 @@ def _label(call: Call, route: str) -> Label:
     if given is None:
         return usual
     try:
-        return Label.highest(usual, Label(given.decode("latin-1").strip().lower()))
+        labels = [Label(word.strip().lower()) for word in given.decode("latin-1").split(",")]
+        return Label.highest(usual, *labels)
     except ValueError:
         raise InvalidRequest(
             f"the header X-Palier-Label is `{given.decode('latin-1')[:40]}`", hint=f"one of {', '.join(Label)}"

@@ -75,6 +75,11 @@ class DataFolder:
         return self.path / "traces.db"
 
     @property
+    def ledger(self) -> Path:
+        """What left, and what is kept sealed."""
+        return self.path / "ledger.db"
+
+    @property
     def state(self) -> Path:
         """Jobs and their steps."""
         return self.path / "state.db"

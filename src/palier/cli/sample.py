@@ -1,4 +1,4 @@
-"""`palier audits`: how far the audit of each route is, and what nobody judged."""
+"""`palier sample`: how far the audit of each route is, and what nobody judged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from palier.cli.session import CONFIG, Config, Json, session
 from palier.config import audit_share, label_source, load
 
 
-def audits(config: Config = CONFIG, as_json: Json = False) -> None:
+def sample(config: Config = CONFIG, as_json: Json = False) -> None:
     """Show what was drawn for the audit, who judged it, and what feedback there is."""
 
     async def main() -> None:
