@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +16,9 @@ import aiohttp
 from benchmarks.canary.corpus import COLLECTIONS, Canary, Company, Page
 from benchmarks.canary.endpoints import Outside, Parrot
 from benchmarks.gateway import free_ports, wait_for
+from palier.access import AccessKey
+from palier.app import Palier
+from palier.types import Document, Label
 
 HIGHEST = {"cloud": "internal", "spare": "public"}
 """What each upstream outside may receive at most. The second is asked where the first fails or is not sure."""
@@ -132,11 +133,10 @@ async def house(company: Company, folder: Path, seed: int) -> AsyncIterator[Hous
         port = free_ports(1)[0]
         config = folder / "palier.toml"
         config.write_text(_settings(port=port, parrot=parrot.port, **ports))
-        _ingest(company, config)
+        keys = await _furnish(company, config)
         log = folder / "gateway.log"
         stack.enter_context(_serving(config, log))
         await wait_for(port)
-        keys = await asyncio.to_thread(_keys, config)
         client = await stack.enter_async_context(
             aiohttp.ClientSession(
                 f"http://127.0.0.1:{port}",
@@ -157,53 +157,32 @@ def _settings(**ports: int) -> str:
     return "\n".join(parts) + "\n"
 
 
-def palier(config: Path, *arguments: str, given: str = "") -> str:
-    """What the command says. Raises where it fails."""
-    command = [sys.executable, "-m", "palier", *arguments, "--config", str(config)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"palier {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
+async def _furnish(company: Company, config: Path) -> dict[str, str]:
+    """Put the documents, make keys, groups and readers; the secret of every key, by name."""
+    async with Palier.open(config) as palier:
+        await palier.put_documents([_document(page) for page in company.pages])
+        keys = {"local": palier.key}
+        for person in PEOPLE:
+            if not (person.admin or person.key):
+                made = await palier.access.keys.create(AccessKey(name=person.name, groups=person.groups))
+                keys[person.name] = made.secret
+        kiosk = await palier.access.keys.create(AccessKey(name="kiosk", speaks_for="field"))
+        await palier.access.directory.add("legal", ["carol"])
+        await palier.change_readers("board", allow=["board"])
+    return {**keys, "kiosk": kiosk.secret}
 
 
-def _ingest(company: Company, config: Path) -> None:
-    for collection in COLLECTIONS:
-        lines = (
-            {
-                "id": page.id,
-                "title": page.title,
-                "text": page.text,
-                "label": page.label,
-                "language": page.language,
-                "url": page.url,
-                "groups": list(page.groups),
-            }
-            for page in company.pages
-            if page.collection == collection
-        )
-        given = "".join(json.dumps(line) + "\n" for line in lines)
-        palier(config, "ingest", "-", "--collection", collection, given=given)
-
-
-def _keys(config: Path) -> dict[str, str]:
-    """The secret of every key, by name, made as an operator makes them."""
-    keys = {"local": (config.parent / "data" / "key").read_text().strip()}
-    for person in PEOPLE:
-        if person.admin or person.key:
-            continue
-        groups = [word for group in person.groups for word in ("--group", group)]
-        keys[person.name] = _secret(palier(config, "keys", "create", person.name, *groups))
-    keys["kiosk"] = _secret(palier(config, "keys", "create", "kiosk", "--speaks-for", "field"))
-    palier(config, "groups", "add", "legal", "carol")
-    palier(config, "access", "board", "--allow", "board")
-    return keys
-
-
-def _secret(said: str) -> str:
-    found = re.search(r"plr_\S+", said)
-    if found is None:
-        raise RuntimeError("`palier keys create` printed no key")
-    return found[0]
+def _document(page: Page) -> Document:
+    return Document(
+        id=page.id,
+        collection=page.collection,
+        title=page.title,
+        text=page.text,
+        label=Label(page.label),
+        language=page.language,
+        url=page.url,
+        groups=page.groups,
+    )
 
 
 @contextmanager
