@@ -205,6 +205,9 @@ def main() -> None:
 def _print(outcome: Outcome) -> None:
     for leak in outcome.leaks[:SHOWN]:
         print(leak, file=sys.stderr)
+    for exchange, said in outcome.records.errors.items():
+        if said.startswith(("0 ", "500 ")):
+            print(f"FAILED ({outcome.records.kind(exchange)}, {exchange}): {said}", file=sys.stderr)
     for exchange in outcome.stopped[:SHOWN]:
         kind = outcome.records.kind(exchange)
         print(f"STOPPED ({kind}, {exchange}): {_reason(outcome.records, exchange)}", file=sys.stderr)

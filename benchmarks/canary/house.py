@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from palier.access import AccessKey
 
 from benchmarks.canary.corpus import COLLECTIONS, Canary, Company, Page
 from benchmarks.canary.endpoints import Outside, Parrot
 from benchmarks.gateway import free_ports, wait_for
-from palier.access import AccessKey
 from palier.app import Palier
 from palier.types import Document, Label
 
@@ -141,7 +141,7 @@ async def house(company: Company, folder: Path, seed: int) -> AsyncIterator[Hous
             aiohttp.ClientSession(
                 f"http://127.0.0.1:{port}",
                 connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=120),
+                timeout=aiohttp.ClientTimeout(total=60),
             )
         )
         yield House(company, f"http://127.0.0.1:{port}", keys, outside, client, log)

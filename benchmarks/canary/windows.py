@@ -9,7 +9,6 @@ few operations on arrays: exactly, no hash.
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import html
 import json
@@ -29,9 +28,10 @@ _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _VALUE = np.full(256, 255, np.uint8)
 _VALUE[np.frombuffer(_ALPHABET.encode(), np.uint8)] = np.arange(len(_ALPHABET), dtype=np.uint8)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}(?:\\x|0x|[\s:,;%_.-]){0,3}){12,}")
+_BETWEEN_HEX = re.compile(r"\\x|0x|[^0-9a-fA-F]")
+_READABLE = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3}){12,}")
 _NO_WINDOW = re.compile(r"[^0-9a-z]+")
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
-_LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20}|(?:\S[\s.\-_|,]{1,3}){20}|(?:^\S{8,}$\n?){3}", re.M)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
 
 
@@ -118,27 +118,28 @@ def _escaped(text: str) -> Iterator[str]:
 def _hex(text: str) -> Iterator[str]:
     for form in (text, text[::-1], codecs.encode(text, "rot13")):
         for run in _HEX.findall(form):
-            digits = re.sub(r"\\x|0x|[^0-9a-fA-F]", "", run)
+            digits = _BETWEEN_HEX.sub("", run)
             for start in (0, 1):
                 part = digits[start:]
-                yield bytes.fromhex(part[: len(part) // 2 * 2]).decode("utf-8", "ignore")
+                yield from _readable(bytes.fromhex(part[: len(part) // 2 * 2]))
 
 
 def _base64(text: str) -> Iterator[str]:
-    """The whole text read as base64, at each of the four alignments: decoding is local, so that what is none of it
-    does no harm. Only where there is what prose has not: a long run, or one letter after the other."""
-    if not _LIKE_BASE64.search(text):
-        return
+    """The whole text read as base64, at each of the four places a group of characters can begin.
+
+    Decoding is local: what stood around an encoding becomes bytes that are no text.
+    """
     for form in (text, text[::-1], codecs.encode(text, "rot13")):
-        for dash in ("+", ""):
-            run = _NOT_BASE64.sub("", form.replace("-", dash).replace("_", "/" if dash else ""))
-            for start in range(4):
-                part = run[start:]
-                try:
-                    decoded = base64.b64decode(part[: len(part) // 4 * 4])
-                except binascii.Error:
-                    continue
-                yield decoded.decode("utf-8", "ignore")
+        for dash, line in (("+", "/"), ("", "")):
+            run = _NOT_BASE64.sub("", form.replace("-", dash).replace("_", line))
+            for start in range(4 if len(run) >= WIDTH else 0):
+                yield from _readable(base64.b64decode(run[start : start + (len(run) - start) // 4 * 4]))
+
+
+def _readable(decoded: bytes) -> Iterator[str]:
+    """The stretches of it that are text, and long enough for a window."""
+    if found := _READABLE.findall(decoded):
+        yield "\n".join(stretch.decode("utf-8", "ignore") for stretch in found)
 
 
 def strings(body: bytes) -> list[str]:
