@@ -15,6 +15,7 @@ import msgspec
 
 from palier import ingest, pipeline, registry, text
 from palier.app.door import Door, open_door
+from palier.app.probing import Probed, probe
 from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
@@ -111,6 +112,7 @@ class Palier:
         self.encoder = encoder
         self.models = models
         self.ledger = door.ledger
+        self._connector = door.connector
         self.heads = door.heads
         self.key = folder.access_key()
         self._knowledge = knowledge
@@ -335,6 +337,10 @@ class Palier:
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""
         return self.policies.status(self.watch.words)
+
+    async def probe(self, name: str) -> Probed:
+        """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""
+        return await probe(self.settings, name, self._connector)
 
     async def health(self) -> dict[str, dict[str, Any]]:
         """{"ok", "detail"} of each model by name."""

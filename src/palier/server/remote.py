@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from palier.app.probing import Probed
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
@@ -25,6 +26,7 @@ from palier.server.admin import (
     ListCollections,
     ListDocuments,
     ListTraces,
+    ProbeModel,
     PutDocuments,
     Reply,
     RouteStanding,
@@ -104,6 +106,10 @@ class RemotePalier:
 
     async def health(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.call(Health(), dict[str, Any])
+        return found
+
+    async def probe(self, name: str) -> Probed:
+        found: Probed = await self.call(ProbeModel(name=name), Probed)
         return found
 
     async def status(self) -> list[RouteStatus]:

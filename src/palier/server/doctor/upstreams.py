@@ -1,23 +1,23 @@
-"""The endpoints: can they be reached, is the certificate good, is the key taken, is the model there."""
+"""The endpoints: can they be reached, is the certificate good, is the key taken, is the model there.
+
+They are asked through the door, by the gateway where one runs: what leaves stands in its ledger.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
-import msgspec
-
+from palier.app.door import open_door
+from palier.app.probing import Probed, probe
 from palier.config import Model, Settings
 from palier.errors import ConfigurationError, PalierError
-from palier.interfaces import Connector
-from palier.privacy.connector import HttpConnector
 from palier.server.doctor.finding import Finding
+from palier.server.remote import RemotePalier
+from palier.stores.folder import DataFolder
 
-MAX_LIST = 4_000_000
-"""Bytes of a list of models; some clouds have thousands."""
+Ask = Callable[[str], Awaitable[Probed]]
 
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
@@ -25,46 +25,37 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     endpoints = {name: model for name, model in settings.models.items() if model.kind == "endpoint"}
     if not endpoints:
         return
-    connector = HttpConnector(settings.networks.on_premises)
     try:
-        for finding in await asyncio.gather(*(_endpoint(connector, *item) for item in endpoints.items())):
-            yield finding
-    finally:
-        await connector.close()
+        async with _asking(settings) as ask:
+            for finding in await asyncio.gather(*(_endpoint(ask, *item) for item in endpoints.items())):
+                yield finding
+    except PalierError as error:
+        yield Finding.failed("upstreams", error)
 
 
-async def _endpoint(connector: Connector, name: str, model: Model) -> Finding:
+@asynccontextmanager
+async def _asking(settings: Settings) -> AsyncIterator[Ask]:
+    if remote := await RemotePalier.connect(DataFolder(settings.folder).admin_socket):
+        yield remote.probe
+        return
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(DataFolder.claim(settings.folder))
+        door = await open_door(settings, folder, stack)
+        yield lambda name: probe(settings, name, door.connector)
+
+
+async def _endpoint(ask: Ask, name: str, model: Model) -> Finding:
     check = f"upstream {name}"
-    key = os.environ.get(model.api_key_env, "") if model.api_key_env else ""
-    if model.api_key_env and not key:
-        error = ConfigurationError(
-            f"the environment variable {model.api_key_env} is not set",
-            hint=f"export {model.api_key_env}=... where the gateway starts",
-        )
-        return Finding.failed(check, error)
-    headers = {**model.headers, **({"Authorization": f"Bearer {key}"} if key else {})}
-    started = time.perf_counter()
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            reply = await stack.enter_async_context(
-                connector.get(
-                    f"{model.base_url.rstrip('/')}/models",
-                    headers=headers,
-                    on_premises=model.on_premises,
-                    connect_s=model.connect_timeout_s,
-                    total_s=model.connect_timeout_s + 10,
-                )
-            )
-            body = await reply.read(MAX_LIST)
+        return _judge(check, model, await ask(name))
     except PalierError as error:
         if not error.hint:
             error.hint = f"look at the upstream's own log, or ask it by hand: curl {model.base_url}/models"
         return Finding.failed(check, error, upstream=not isinstance(error, ConfigurationError))
-    return _judge(check, model, reply.status, body, (time.perf_counter() - started) * 1000)
 
 
-def _judge(check: str, model: Model, status: int, body: bytes, took_ms: float) -> Finding:
-    where = model.base_url
+def _judge(check: str, model: Model, found: Probed) -> Finding:
+    where, status = model.base_url, found.status
     if status in (401, 403):
         advice = f"look at the key in {model.api_key_env}" if model.api_key_env else "set `api_key_env`"
         return Finding(
@@ -79,15 +70,13 @@ def _judge(check: str, model: Model, status: int, body: bytes, took_ms: float) -
             advice=advice,
             upstream=True,
         )
-    try:
-        names = [str(item["id"]) for item in msgspec.json.decode(body)["data"]]
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    if found.models is None:
         advice = "does it speak the OpenAI API?"
         return Finding(
             check=check, status="warn", detail=f"{where}/models is not a list of models", advice=advice, upstream=True
         )
-    if model.model not in names:
-        shown = ", ".join(names[:5]) + ("..." if len(names) > 5 else "")
+    if model.model not in found.models:
+        shown = ", ".join(found.models[:5]) + ("..." if len(found.models) > 5 else "")
         return Finding(
             check=check,
             status="warn",
@@ -95,4 +84,4 @@ def _judge(check: str, model: Model, status: int, body: bytes, took_ms: float) -
             advice=f"it has {shown or 'none'}",
             upstream=True,
         )
-    return Finding(check=check, detail=f"{where} answers in {took_ms:.0f} ms and has `{model.model}`")
+    return Finding(check=check, detail=f"{where} answers in {found.took_ms:.0f} ms and has `{model.model}`")
