@@ -13,8 +13,8 @@ with its conversation, which `--only` repeats.
 It is a leak where a window of 12 letters or digits of a canary stands in what an upstream received that may not have
 its label (headers, path and body; as it is, reversed, in ROT13, spaced, and decoded from base64, hex, URL and HTML
 twice), or in what a person could read that may not read its document (answers, sources, lists, counts, traces, errors),
-unless that person had sent it before, or in the gateway's log. It is one, too, where a conversation on a sticky route
-goes out after restricted evidence.
+unless that person had sent it before, or in the gateway's log. It is one, too, where what must stay goes out: a
+conversation on a sticky route after restricted evidence, or what its client called restricted or `local only`.
 
 Not made, for no such door can stop it: a person who tells a secret in other words or in a cipher of their own; a
 stretch of fewer than eight ordinary words; a number in pieces below twelve characters, or with words put in between;

@@ -452,7 +452,7 @@ async def looked_up(talk: Talk) -> None:
     text = canary.text
     talk.stole.append(text[: len(text) // 2])
     start = text[: len(text) // 2]
-    match rng.randrange(8):
+    match rng.randrange(9):
         case 0:
             await talk.look("POST", "/v1/palier/search", {"query": start, "limit": 100})
         case 1:
@@ -470,6 +470,8 @@ async def looked_up(talk: Talk) -> None:
             path = f"/v1/palier/collections/{canary.collection}/documents/{canary.document}"
             await talk.look("PUT", path, page)
         case 6:
+            await talk.look("GET", "/metrics")
+        case 7:
             rated = {"id": talk.another_trace() or "chatcmpl-none", "rating": "down", "comment": start}
             await talk.look("POST", "/v1/palier/feedback", rated)
         case _:
@@ -478,16 +480,42 @@ async def looked_up(talk: Talk) -> None:
 
 
 async def sticky(talk: Talk) -> None:
-    """A conversation that saw what is restricted, told in other words: on a sticky route it never leaves."""
+    """A conversation that saw what is restricted, told in other words: on a sticky route it never leaves.
+
+    It is known by one of its turns, or by its name alone.
+    """
     talk.as_reader()
     canary = talk.rng.choice(talk.company.of("restricted"))
+    named = {"X-Palier-Conversation": f"conversation-{talk.number}"}
+    by_name = talk.rng.random() < 0.5
     first = user(f"{asked(talk.rng, SECRET, canary.subject)[0]} {ordered(talk)}")
-    said = await talk.ask("sticky/tier-1", [first])
-    turns = [first, {"role": "assistant", "content": said.text or "ok"}]
-    told = [first, {"role": "assistant", "content": f"Il est question du coffre de {canary.subject}."}]
+    said = await talk.ask("sticky/tier-1", [first], headers=named if by_name else None)
+    answered = {"role": "assistant", "content": said.text or "ok"}
+    told = {"role": "assistant", "content": f"Il est question du coffre de {canary.subject}."}
     if said.status == 200 and said.report.get("label") == "restricted":
-        talk.will_stick()
-    await talk.ask("sticky", [*talk.rng.choice((turns, told)), user(innocent(talk))])
+        talk.keep_at_home()
+    turns = [user("Résume."), told] if by_name else [first, talk.rng.choice((answered, told))]
+    await talk.ask("sticky", [*turns, user(innocent(talk))], headers=named if by_name else None)
+
+
+async def kept_at_home(talk: Talk) -> None:
+    """The client says that nothing of it may leave, or that it is restricted, in one place of several."""
+    rng = talk.rng
+    messages = [user("Bonjour."), {"role": "assistant", "content": "Bonjour !"}, user(innocent(talk))]
+    headers: dict[str, str] = {}
+    match rng.randrange(4):
+        case 0:
+            headers = {"X-Palier-Local-Only": rng.choice(("true", "True", "1"))}
+        case 1:
+            headers = {"X-Palier-Label": rng.choice(("restricted", "Confidential"))}
+        case 2:
+            at = rng.randrange(3)
+            messages[at] = {**messages[at], "label": rng.choice(("restricted", "confidential"))}
+        case _:
+            messages[2]["label"] = "public"
+            headers = {"X-Palier-Label": "restricted", "X-Palier-Local-Only": "false"}
+    talk.keep_at_home()
+    await talk.ask(climbing(talk), messages, headers=headers)
 
 
 @dataclass(frozen=True)
@@ -520,4 +548,5 @@ KINDS: dict[str, Kind] = {
     "borrowed rights": Kind(borrowed, 2, 5),
     "looked up": Kind(looked_up, 1, 6),
     "sticky": Kind(sticky, 2, 4),
+    "kept at home": Kind(kept_at_home, 1, 3),
 }

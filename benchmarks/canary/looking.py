@@ -101,12 +101,12 @@ def look(looked: Sequence[Looked], seed: int, company: Company, records: Records
             what = ", ".join(f"{canary.label} {canary.kind} of {canary.document}" for canary in held[:3])
             leaks.append(Leak(records.kind(one.exchange), one.exchange, one.where, what))
         elif one.where in HIGHEST and one.exchange in records.stuck:
-            leaks.append(Leak(records.kind(one.exchange), one.exchange, one.where, "a sticky conversation"))
+            leaks.append(Leak(records.kind(one.exchange), one.exchange, one.where, "what must stay at home"))
     return leaks
 
 
 async def counted(at: House) -> list[Leak]:
-    """Lists and counts that tell a key of documents it may not read, or not of all it may."""
+    """Lists and counts that tell a key of documents it may not read, or not of all it may; and others' traces."""
     leaks = []
     for person in PEOPLE:
         if person.key:
@@ -126,4 +126,8 @@ async def counted(at: House) -> list[Leak]:
                 listed = {one["id"] for one in (await reply.json()).get("data", ())}
             if listed != pages:
                 leaks.append(Leak("counts", -1, person.name, f"{len(listed)} documents of {name}, not {len(pages)}"))
+        async with at.client.get("/v1/palier/traces?limit=1000", headers=headers) as reply:
+            others = {one["principal"] for one in (await reply.json())["data"]} - {person.name}
+        if others and not person.admin:
+            leaks.append(Leak("counts", -1, person.name, f"traces of {', '.join(sorted(others))}"))
     return leaks

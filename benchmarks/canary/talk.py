@@ -58,7 +58,7 @@ class Records:
     steps: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     """Of each exchange with an answer: which tier was asked, or why not."""
     stuck: set[int] = field(default_factory=set)
-    """Exchanges of which nothing may leave, whatever their words: their conversation is sticky."""
+    """Exchanges of which nothing may leave, whatever their words: their conversation is sticky, or the client said so."""
     traces: list[str] = field(default_factory=list)
     """Of answers to those who read everything."""
     show: bool = False
@@ -89,8 +89,8 @@ class Talk:
         """From now on somebody asks who may read what is restricted."""
         self.person = self.rng.choice(PEOPLE[:2])
 
-    def will_stick(self) -> None:
-        """The next exchange must not leave."""
+    def keep_at_home(self) -> None:
+        """The next exchange must not leave, whatever its words."""
         self._records.stuck.add(self.exchange + 1)
 
     async def ask(
