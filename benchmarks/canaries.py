@@ -203,14 +203,18 @@ def main() -> None:
 
 
 def _print(outcome: Outcome) -> None:
-    for leak in outcome.leaks[:SHOWN]:
-        print(leak, file=sys.stderr)
-    for exchange, said in outcome.records.errors.items():
-        if said.startswith(("0 ", "500 ")):
-            print(f"FAILED ({outcome.records.kind(exchange)}, {exchange}): {said}", file=sys.stderr)
-    for exchange in outcome.stopped[:SHOWN]:
-        kind = outcome.records.kind(exchange)
-        print(f"STOPPED ({kind}, {exchange}): {_reason(outcome.records, exchange)}", file=sys.stderr)
+    """Leaks, failures that nobody meant, and what was wrongly stopped, to standard error."""
+    records = outcome.records
+    failed = [(exchange, said) for exchange, said in records.errors.items() if said.startswith(("0 ", "500 "))]
+    lines = [
+        *map(str, outcome.leaks[:SHOWN]),
+        *(f"FAILED ({records.kind(exchange)}, exchange {exchange}): {said}" for exchange, said in failed[:SHOWN]),
+        *(
+            f"STOPPED ({records.kind(exchange)}, exchange {exchange}): {_reason(records, exchange)}"
+            for exchange in outcome.stopped[:SHOWN]
+        ),
+    ]
+    print("\n".join(lines), file=sys.stderr)
 
 
 if __name__ == "__main__":
