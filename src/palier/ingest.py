@@ -17,12 +17,13 @@ from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
+from palier.access import OWNER
 from palier.errors import Busy, InvalidRequest, TooLarge, Unavailable
 from palier.interfaces import Documents, Encoder, Workers
 from palier.retrieval import chunking, parsing
 from palier.retrieval.files import Found, walk
 from palier.retrieval.parsing import Fault, Parsed
-from palier.types import Data, Document, Label, Passage
+from palier.types import Data, Document, Label, Passage, Principal
 
 STDIN = "stdin"
 """The source of documents that came by standard input."""
@@ -120,9 +121,14 @@ async def ingest(
 
 
 async def index_documents(
-    documents: Sequence[Document], encoder: Encoder, store: Documents, *, workers: Workers | None = None
+    documents: Sequence[Document],
+    encoder: Encoder,
+    store: Documents,
+    *,
+    writer: Principal = OWNER,
+    workers: Workers | None = None,
 ) -> int:
-    """Cut, embed and store `documents`; how many passages they have.
+    """Cut, embed and store `documents` for `writer`; how many passages they have.
 
     A passage is embedded under its heading, or its document's title: "29,99 € par mois" alone says too little. Texts
     are cut in `workers` (the batch lane) where they are given, else in a thread.
@@ -138,7 +144,7 @@ async def index_documents(
     for document, found in pairs:
         batch.append((document, found, vectors[position : position + len(found)]))
         position += len(found)
-    await store.put(batch)
+    await store.put(batch, writer)
     return position
 
 

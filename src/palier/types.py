@@ -119,11 +119,17 @@ class Parameters(Data, frozen=True, kw_only=True):
 
 
 class Principal(Data, frozen=True, kw_only=True):
-    """Who asks. `groups` decide what may be read; the key's owner reads everything unless groups say otherwise."""
+    """Who asks. `groups`, and those that the directory knows of `name`, decide what may be read.
+
+    An `admin` reads everything, a `reviewer` also what others asked, where it may read all that the answer stood on.
+    """
 
     name: str = "local"
     groups: tuple[str, ...] = ()
     admin: bool = False
+    reviewer: bool = False
+    key: str = ""
+    """The access key that was shown, whose budget it is; empty for the owner."""
 
 
 class Request(Data, frozen=True, kw_only=True):
@@ -159,7 +165,10 @@ class Request(Data, frozen=True, kw_only=True):
 
 
 class Document(Data, frozen=True, kw_only=True):
-    """A text of a collection. `groups` empty: readable by all who may read the collection."""
+    """A text of a collection. `groups`, which may hold `user:NAME`, read it, if they may read the collection.
+
+    With no `groups` all who may read the collection do.
+    """
 
     id: str
     collection: str

@@ -9,11 +9,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from palier import ingest, pipeline, registry, text
+from palier.access import OWNER, Readers, Spending
 from palier.app.door import Door, open_door
 from palier.app.probing import Probed, probe
 from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
@@ -26,7 +27,7 @@ from palier.config import (
     label_source,
     load,
 )
-from palier.errors import InvalidRequest, NotFound, PalierError
+from palier.errors import InvalidRequest, NotFound
 from palier.fingerprint import fingerprint
 from palier.ids import new_id
 from palier.interfaces import (
@@ -40,7 +41,7 @@ from palier.interfaces import (
     Traces,
 )
 from palier.jobs.pool import ProcessWorkers
-from palier.pipeline import feedback
+from palier.pipeline import feedback, reading
 from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
@@ -49,19 +50,20 @@ from palier.privacy.heads import Heads
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
+from palier.stores.access import SqliteAccess
 from palier.stores.audits import SqliteAudits
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.traces import SqliteTraces
-from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result
+from palier.stores.upkeep import expire, keep_spent
+from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result, Trace
 from palier.watching import Watch
 
 T = TypeVar("T")
 
-LOCAL = Principal(name="local", admin=True)
-EXPIRE_EVERY_S = 3_600.0
+LOCAL = OWNER
 
 log = logging.getLogger("palier")
 
@@ -77,6 +79,8 @@ class Palier:
     settings: Settings
     folder: DataFolder
     encoder: Encoder
+    access: SqliteAccess
+    """Keys, groups, and what keys spent."""
     traces: Traces
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
@@ -97,6 +101,7 @@ class Palier:
         settings: Settings,
         *,
         folder: DataFolder,
+        access: SqliteAccess,
         knowledge: SqliteKnowledge,
         traces: SqliteTraces,
         encoder: Encoder,
@@ -108,6 +113,7 @@ class Palier:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self.folder = folder
+        self.access = access
         self.traces = traces
         self.encoder = encoder
         self.models = models
@@ -121,7 +127,7 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(retriever, encoder, door.gate, traces, traces, vault=door.ledger)
+        shared = Shared(retriever, encoder, door.gate, traces, traces, access.purse, vault=door.ledger)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -142,6 +148,9 @@ class Palier:
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
+            access = await SqliteAccess.open(folder.access)
+            stack.push_async_callback(access.close)
+            stack.push_async_callback(_cancel, asyncio.create_task(keep_spent(access.purse), name="palier-spent"))
             knowledge = SqliteKnowledge.open(
                 folder.knowledge,
                 encoder.name,
@@ -149,13 +158,14 @@ class Palier:
                 text.terms,
                 workers=workers.batch,
                 vector_memory=settings.store.vector_memory_mb * 2**20,
+                resolve=access.directory.resolve,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             door = await open_door(settings, folder, stack)
             resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(_cancel, asyncio.create_task(_expire(traces, door.ledger), name="palier-expire"))
+            stack.push_async_callback(_cancel, asyncio.create_task(expire(traces, door.ledger), name="palier-expire"))
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -163,6 +173,7 @@ class Palier:
             palier = cls(
                 settings,
                 folder=folder,
+                access=access,
                 knowledge=knowledge,
                 traces=traces,
                 encoder=encoder,
@@ -277,7 +288,10 @@ class Palier:
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
 
     async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`."""
+        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`.
+
+        Raises `NotFound` also for an answer that is not this principal's to judge.
+        """
         store = self.settings.store
         return await feedback.rate(
             id,
@@ -285,8 +299,17 @@ class Palier:
             traces=self.traces,
             ratings=self.feedback,
             keep_s=store.retention_days * DAY_S if store.record_content else None,
+            reviews=lambda trace: reading.reviews(trace, principal, self._knowledge.standing),
             **said,
         )
+
+    async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
+        """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""
+        return await reading.read_trace(id, principal, self.traces, self._knowledge.standing)
+
+    async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
+        """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
+        return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
 
     # --- knowing ---------------------------------------------------------------------------------------------------
 
@@ -301,23 +324,39 @@ class Palier:
         """One {name, documents, passages, encoder, dimension} a collection."""
         return await self._knowledge.collections(principal)
 
-    async def put_documents(self, documents: Sequence[Document]) -> None:
-        """Cut, embed and store; visible to the next search."""
-        await ingest.index_documents(documents, self.encoder, self._knowledge, workers=self.workers.batch)
+    async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
+        """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
+        await ingest.index_documents(
+            documents, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch
+        )
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
         """A document with its text, or None."""
         return await self._knowledge.get(collection, document, principal)
 
-    async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
-        """Delete those that exist; how many there were."""
-        return await self._knowledge.delete(collection, documents)
+    async def delete_documents(self, collection: str, documents: Sequence[str], writer: Principal = LOCAL) -> int:
+        """Delete those that exist and that `writer` may read; how many there were."""
+        return await self._knowledge.delete(collection, documents, writer)
+
+    async def readers(self) -> list[Readers]:
+        """Who reads each collection for which that was said; every other is everybody's."""
+        return await self._knowledge.readers()
+
+    async def change_readers(
+        self, collection: str, *, allow: Sequence[str] = (), remove: Sequence[str] = (), everyone: bool | None = None
+    ) -> Readers:
+        """Who reads `collection` from the next query on; see `interfaces.Access`."""
+        return await self._knowledge.change_readers(collection, allow=allow, remove=remove, everyone=everyone)
 
     async def list_documents(
         self, collection: str, principal: Principal = LOCAL, after: str = "", limit: int = 1000
     ) -> list[Document]:
         """Documents in order of id, without their text."""
         return await self._knowledge.list(collection, principal, after=after, limit=limit)
+
+    async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
+        """What each of `keys` has spent so far."""
+        return {key: self.access.purse.spending(key) for key in keys}
 
     # --- being well ------------------------------------------------------------------------------------------------
 
@@ -367,23 +406,6 @@ def _check_readable(messages: Sequence[Message]) -> None:
         raise InvalidRequest(
             "a message holds half of a surrogate pair, which is no Unicode", param="messages"
         ) from None
-
-
-class Expiring(Protocol):
-    """What holds words for a time."""
-
-    async def expire(self, now: float) -> int: ...
-
-
-async def _expire(*stores: Expiring) -> None:
-    """Forget what is past its retention, now and every hour. A store that fails is logged and tried again."""
-    while True:
-        for store in stores:
-            try:
-                await store.expire(time.time())
-            except PalierError as error:
-                log.warning("what is past its retention could not be deleted: %s", error)
-        await asyncio.sleep(EXPIRE_EVERY_S)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from palier import pipeline, text
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, tier_name
 from palier.fingerprint import fingerprint
-from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Retriever, Traces, Vault
+from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Purse, Retriever, Traces, Vault
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
@@ -27,6 +27,7 @@ class Shared:
     gate: Gate
     traces: Traces
     answers: Answers
+    purse: Purse
     links: Links | None = None
     vault: Vault | None = None
 
@@ -60,6 +61,7 @@ def parts_of(
         sample=sample,
         fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
         tool_label=route.tool_label,
+        purse=shared.purse,
         links=shared.links,
         vault=shared.vault,
     )

@@ -16,7 +16,9 @@ from palier.cli import (
     audit,
     calibrate,
     feedback,
+    groups,
     ingest,
+    keys,
     label,
     models,
     sample,
@@ -58,6 +60,9 @@ app.command()(ask.ask)
 app.command()(ingest.ingest)
 app.command()(search.search)
 app.command()(search.collections)
+app.command()(groups.access)
+app.add_typer(groups.app, name="groups")
+app.add_typer(keys.app, name="keys")
 app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
 app.add_typer(audit.app, name="audit")

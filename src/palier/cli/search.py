@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from palier.cli import groups as groups_
 from palier.cli import jsonl, terminal
 from palier.cli.session import CONFIG, As, Config, Groups, Json, principal, session
 from palier.errors import ConfigurationError
@@ -83,11 +84,13 @@ def _passages(hits: list[Hit]) -> None:
 
 
 def collections(config: Config = CONFIG, user: As = "", groups: Groups = None, as_json: Json = False) -> None:
-    """List the collections."""
+    """List the collections, and who reads them."""
 
     async def main() -> None:
         async with session(config) as p:
             found = await p.list_collections(principal(user, groups))
+            said = {readers.collection: readers for readers in await p.readers()}
+        found = [{**each, "readers": groups_.readers_in_words(said.get(each["name"]))} for each in found]
         if as_json:
             for collection in found:
                 terminal.json_line(collection)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from palier.access import Group, Readers, Spending
 from palier.audits import Feedback, FeedbackCount
 from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
-    from palier.interfaces import Judgements
+    from palier.interfaces import Judgements, Keys
     from palier.policies import RouteStatus
 
 Config = Annotated[
@@ -31,6 +32,9 @@ class Service(Protocol):
     """What commands ask of the gateway, or of palier opened here: the methods that both have."""
 
     @property
+    def routes(self) -> Mapping[str, list[str]]: ...
+
+    @property
     def traces(self) -> TraceReader: ...
 
     @property
@@ -38,6 +42,18 @@ class Service(Protocol):
 
     @property
     def feedback(self) -> FeedbackReader: ...
+
+    @property
+    def access(self) -> AccessBook: ...
+
+    @property
+    def spending(self) -> Callable[[Sequence[str]], Awaitable[dict[str, Spending]]]: ...
+
+    @property
+    def readers(self) -> Callable[[], Awaitable[list[Readers]]]: ...
+
+    @property
+    def change_readers(self) -> Callable[..., Awaitable[Readers]]: ...
 
     async def rate(self, id: str, *, principal: Principal = ..., **said: Any) -> Feedback: ...
 
@@ -64,6 +80,16 @@ class Service(Protocol):
     ) -> list[Document]: ...
 
 
+class AccessBook(Protocol):
+    """Keys and groups."""
+
+    @property
+    def keys(self) -> Keys: ...
+
+    @property
+    def directory(self) -> GroupBook: ...
+
+
 class TraceReader(Protocol):
     """What happened, to be read."""
 
@@ -72,6 +98,18 @@ class TraceReader(Protocol):
     async def list(
         self, *, before: float | None = None, limit: int = 50, route: str = "", status: str = "", tier: str = ""
     ) -> list[Trace]: ...
+
+
+class GroupBook(Protocol):
+    """Groups, to be changed and read."""
+
+    async def add(self, group: str, members: Sequence[str]) -> Group: ...
+
+    async def remove(self, group: str, members: Sequence[str]) -> Group: ...
+
+    async def ways(self, name: str, own: Sequence[str] = ()) -> dict[str, tuple[str, ...]]: ...
+
+    async def list(self) -> list[Group]: ...
 
 
 class FeedbackReader(Protocol):

@@ -4,14 +4,16 @@ Each is one to four methods. The parts never import one another: `app` hands eac
 each seam is in `palier.testing`.
 """
 
+from palier.interfaces.access import Directory, KeyFinder, Keys, Purse
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import Admission, Destination, Gate, Ledger, Links, Redactions, Redactor, Restoring, Vault
-from palier.interfaces.knowledge import Documents, PassageIndex, Retriever
+from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
 __all__ = [
+    "Access",
     "Admission",
     "Answers",
     "Audits",
@@ -20,6 +22,7 @@ __all__ = [
     "Connector",
     "Decide",
     "Destination",
+    "Directory",
     "Documents",
     "Encoder",
     "Entry",
@@ -28,11 +31,14 @@ __all__ = [
     "Head",
     "Headed",
     "Judgements",
+    "KeyFinder",
+    "Keys",
     "Ledger",
     "Link",
     "Links",
     "Model",
     "PassageIndex",
+    "Purse",
     "Ratings",
     "Redactions",
     "Redactor",

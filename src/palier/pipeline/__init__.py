@@ -17,7 +17,19 @@ from dataclasses import dataclass
 import msgspec
 
 from palier.errors import PalierError
-from palier.interfaces import Admission, Answers, Confidence, Decide, Encoder, Gate, Links, Retriever, Traces, Vault
+from palier.interfaces import (
+    Admission,
+    Answers,
+    Confidence,
+    Decide,
+    Encoder,
+    Gate,
+    Links,
+    Purse,
+    Retriever,
+    Traces,
+    Vault,
+)
 from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
 from palier.pipeline.journey import Journey, digest
@@ -60,6 +72,8 @@ class Parts:
     """What makes links in answers inert; None: they stay as they are."""
     vault: Vault | None = None
     """Where what was replaced in prompts is kept."""
+    purse: Purse | None = None
+    """Where what a key's requests cost is counted."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -115,6 +129,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
+        _pay(journey, parts)
         if journey.replaced and parts.vault and parts.keep_content:
             await parts.vault.keep_map(request.id, journey.expires, journey.replacements())
         if parts.sample and place is not None and journey.auditable:
@@ -123,6 +138,14 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
             await parts.traces.record(journey.trace())
     assert journey.result is not None
     yield Completed(result=journey.result)
+
+
+def _pay(journey: Journey, parts: Parts) -> None:
+    """Count what was spent on a key's request, however it ended. A cost that is not known counts as nothing."""
+    if parts.purse is not None and (key := journey.request.principal.key):
+        cost = sum(step.cost.value or 0.0 for step in journey.steps)
+        used = [step.usage for step in journey.steps if step.usage is not None]
+        parts.purse.spend(key, cost, sum(usage.prompt + usage.completion for usage in used))
 
 
 async def _prepare(journey: Journey, parts: Parts) -> None:

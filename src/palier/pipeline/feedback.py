@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from palier.audits import Feedback
 from palier.errors import InvalidRequest, NotFound
 from palier.interfaces import Ratings, Traces
-from palier.types import Principal
+from palier.types import Principal, Trace
 
 MAX_COMMENT = 4_000
 
@@ -23,8 +24,11 @@ async def rate(
     rating: Literal["up", "down"] | None = None,
     score: float | None = None,
     comment: str = "",
+    reviews: Callable[[Trace], Awaitable[bool]] | None = None,
 ) -> Feedback:
     """Keep what `principal` says of the answer `id`, in the place of what was said before.
+
+    It is its own answer, or one that it `reviews`; an administrator's are all.
 
     A comment is kept for `keep_s` seconds, None: not at all, under the label of what it comments on. Raises
     `InvalidRequest`, and `NotFound` for an answer that is not there, or not this principal's to rate.
@@ -36,7 +40,8 @@ async def rate(
     if len(comment) > MAX_COMMENT:
         raise InvalidRequest(f"a comment is at most {MAX_COMMENT} characters", param="comment")
     trace = await traces.get(id)
-    if trace is None or not (principal.admin or trace.principal == principal.name):
+    own = trace is not None and (principal.admin or trace.principal == principal.name)
+    if trace is None or not (own or (reviews is not None and await reviews(trace))):
         raise NotFound(f"there is no trace `{id[:80]}`", hint="the `id` of an answer, or `palier traces`", param="id")
     now = time.time()
     feedback = Feedback(

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from palier import __version__, errors
+from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
-from palier.server import audit_calls
+from palier.server import access_calls, audit_calls
+from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Document, Message, Parameters, Principal
 
 if TYPE_CHECKING:
@@ -130,6 +132,7 @@ AnyCall = (
     | ListTraces
     | GetTrace
     | AnyAuditCall
+    | AnyAccessCall
 )
 
 
@@ -312,6 +315,8 @@ class AdminServer:
                 )
             case GetTrace():
                 return await p.traces.get(call.id)
+            case AccessCall():
+                return await access_calls.value(p, call)
             case AuditCall():
                 return await audit_calls.value(p, call)
         raise InvalidRequest(f"the admin socket has no call {type(call).__name__}")

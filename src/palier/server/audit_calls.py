@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from palier.access import OWNER
 from palier.audits import Audit, AuditCount, Feedback, FeedbackCount, Judgement
 from palier.errors import InvalidRequest
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Principal
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from palier.app import Palier
 from palier.errors import PalierError, UpstreamTimeout
-from palier.server.auth import authenticate
+from palier.server.auth import Authenticator, Caller, Need
 from palier.server.limits import BodyTimeout, ClientLeft, Places, read_body
+from palier.server.quotas import Quotas
 from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
 from palier.server.watch import Patrol, Watch
 from palier.types import Principal
@@ -35,7 +36,8 @@ class Gateway:
 
     palier: Palier
     places: Places
-    key: bytes
+    authenticate: Authenticator
+    quotas: Quotas
     max_body_bytes: int
     patrol: Patrol
 
@@ -49,18 +51,29 @@ class Call:
     headers: Mapping[bytes, bytes]
     path: Mapping[str, str]
     query: bytes
-    principal: Principal
+    caller: Caller
     body: bytes = b""
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks, where the body names nobody."""
+        return self.caller.principal
 
 
 Handler = Callable[[Call], Awaitable[Reply | Stream]]
 
 
 class Endpoint:
-    """Serves `handler`. `bounded` requests need a place among those at work; `has_body` ones are read before."""
+    """Serves `handler` to who has what it needs.
 
-    def __init__(self, gateway: Gateway, handler: Handler, *, bounded: bool = True, has_body: bool = False) -> None:
+    `bounded` requests need a place among those at work; `has_body` ones are read before.
+    """
+
+    def __init__(
+        self, gateway: Gateway, handler: Handler, need: Need, *, bounded: bool = True, has_body: bool = False
+    ) -> None:
         self._gateway = gateway
+        self._need = need
         self._handler = handler
         self._bounded = bounded
         self._has_body = has_body
@@ -69,9 +82,11 @@ class Endpoint:
         answer = Answer(send)
         try:
             headers = _headers(scope["headers"])
-            principal = authenticate(headers, self._gateway.key)
+            caller = self._gateway.authenticate(headers)
+            caller.check(self._need)
+            self._gateway.quotas.take(caller.key, spends=self._need.spends)
             path, query = scope["path_params"], scope["query_string"]
-            call = Call(scope[ID], self._gateway.palier, headers, path, query, principal)
+            call = Call(scope[ID], self._gateway.palier, headers, path, query, caller)
             if self._bounded:
                 await self._admit(call, receive, answer)
             else:

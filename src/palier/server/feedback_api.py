@@ -20,6 +20,8 @@ class FeedbackPost(Wire, frozen=True, kw_only=True):
     rating: Literal["up", "down"] | None = None
     score: Annotated[float, Meta(ge=0, le=1)] | None = None
     comment: Annotated[str, Meta(max_length=MAX_COMMENT)] = ""
+    user: Annotated[str, Meta(max_length=512)] | None = None
+    """Whose answer it was, where the key speaks for users so."""
 
 
 class FeedbackFacts(Sent, frozen=True, kw_only=True):
@@ -40,7 +42,7 @@ async def post_feedback(call: Call) -> Reply:
     """`POST /v1/palier/feedback`. It is shown and counted; no threshold is fitted on it."""
     wire = decode(_POST, call.body)
     kept = await call.palier.rate(
-        wire.id, principal=call.principal, rating=wire.rating, score=wire.score, comment=wire.comment
+        wire.id, principal=call.caller.asking_for(wire.user), rating=wire.rating, score=wire.score, comment=wire.comment
     )
     return json_reply(
         FeedbackFacts(

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -17,7 +18,8 @@ from starlette.routing import Route, Router
 
 from palier.app import Palier
 from palier.errors import ConfigurationError
-from palier.server import feedback_api, models, openai_api, palier_api
+from palier.server import feedback_api, models, openai_api, palier_api, traces_api
+from palier.server.auth import NEEDS, Authenticator, Need
 from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
@@ -25,6 +27,7 @@ from palier.server.limits import Places
 from palier.server.metrics import metrics
 from palier.server.openapi import document
 from palier.server.probes import Probes
+from palier.server.quotas import Quotas
 from palier.server.watch import Patrol
 
 _KEEP_ALIVE_S = 75
@@ -39,7 +42,8 @@ def create_app(palier: Palier) -> Edge:
     gateway = Gateway(
         palier=palier,
         places=places,
-        key=palier.key.encode(),
+        authenticate=Authenticator(palier.key, palier.access.keys),
+        quotas=Quotas(palier.access.purse),
         max_body_bytes=settings.max_body_bytes,
         patrol=Patrol(settings.request_timeout_s),
     )
@@ -47,16 +51,16 @@ def create_app(palier: Palier) -> Edge:
 
 
 def _routes(gateway: Gateway) -> list[Route]:
-    def at(path: str, **endpoints: Endpoint) -> Route:
-        return Route(path, Resource(endpoints))
+    def at(path: str, **endpoints: Callable[[Need], Endpoint]) -> Route:
+        return Route(path, Resource({method: made(NEEDS[path][method]) for method, made in endpoints.items()}))
 
-    def read(handler: Handler, *, bounded: bool = True) -> Endpoint:
-        return Endpoint(gateway, handler, bounded=bounded)
+    def read(handler: Handler, *, bounded: bool = True) -> Callable[[Need], Endpoint]:
+        return partial(Endpoint, gateway, handler, bounded=bounded)
 
-    def take(handler: Handler) -> Endpoint:
-        return Endpoint(gateway, handler, has_body=True)
+    def take(handler: Handler) -> Callable[[Need], Endpoint]:
+        return partial(Endpoint, gateway, handler, has_body=True)
 
-    probes = Probes(gateway.palier, gateway.key, document())
+    probes = Probes(gateway.palier, gateway.authenticate, document())
     documents = "/v1/palier/collections/{collection}/documents"
     return [
         at("/v1/chat/completions", POST=take(openai_api.chat_completions)),
@@ -66,6 +70,8 @@ def _routes(gateway: Gateway) -> list[Route]:
         at("/v1/models/{id:path}", GET=read(models.get_model, bounded=False)),
         at("/v1/palier/search", POST=take(palier_api.search)),
         at("/v1/palier/feedback", POST=take(feedback_api.post_feedback)),
+        at("/v1/palier/traces", GET=read(traces_api.list_traces)),
+        at("/v1/palier/traces/{id}", GET=read(traces_api.get_trace)),
         at("/v1/palier/collections", GET=read(palier_api.list_collections)),
         at(documents, GET=read(palier_api.list_documents)),
         at(

@@ -8,7 +8,6 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from palier.app import Palier
 from palier.cards import ModelCard
 from palier.errors import NotFound
 from palier.server.endpoint import Call
@@ -48,22 +47,25 @@ class ModelList(Sent, frozen=True, kw_only=True):
 
 async def list_models(call: Call) -> Reply:
     """`GET /v1/models`."""
-    return json_reply(ModelList(data=entries(call.palier)))
+    return json_reply(ModelList(data=entries(call)))
 
 
 async def get_model(call: Call) -> Reply:
     """`GET /v1/models/{id}`."""
-    known = entries(call.palier)
+    known = entries(call)
     for entry in known:
         if entry.id == call.path["id"]:
             return json_reply(entry)
     raise unknown(call.path["id"], _suggestion(call.path["id"], [entry.id for entry in known]))
 
 
-def resolve(palier: Palier, model: str) -> tuple[str, str | None]:
-    """The route that a model name stands for, and the tier where it names one. Raises `NotFound`."""
+def resolve(call: Call, model: str) -> tuple[str, str | None]:
+    """The route that a model name stands for, and the tier where it names one.
+
+    Raises `NotFound`, also for a route that the key is not for.
+    """
     route, slash, tier = model.partition("/")
-    routes = palier.routes
+    routes = _routes(call)
     if route in routes and (not slash or tier in routes[route]):
         return route, tier if slash else None
     names = [name for route, tiers in routes.items() for name in (route, *(f"{route}/{tier}" for tier in tiers))]
@@ -82,10 +84,15 @@ def _suggestion(model: str, names: list[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else f"models: {', '.join(names[:20])}"
 
 
-def entries(palier: Palier) -> list[ModelEntry]:
-    """Every model name, routes first by the order of `palier.toml`."""
-    found = []
-    for route, tiers in palier.routes.items():
+def _routes(call: Call) -> dict[str, list[str]]:
+    """The tiers of each route that the key is for."""
+    return {route: tiers for route, tiers in call.palier.routes.items() if call.caller.may_ask(route)}
+
+
+def entries(call: Call) -> list[ModelEntry]:
+    """Every model name that the key is for, routes first by the order of `palier.toml`."""
+    palier, found = call.palier, []
+    for route, tiers in _routes(call).items():
         names = tuple(f"{route}/{tier}" for tier in tiers)
         found.append(_entry(route, ModelFacts(kind="route", tiers=names)))
         found += [_entry(name, _facts(card)) for name, card in zip(names, palier.cards(route), strict=True)]

@@ -28,6 +28,7 @@ async def chat_completions(call: Call) -> Reply | Stream:
         wire_chat.parameters(wire),
         messages=wire_chat.messages(wire),
         stream=bool(wire.stream),
+        user=wire.user,
     )
     created = int(request.created)
     if wire.stream:
@@ -51,6 +52,7 @@ async def completions(call: Call) -> Reply | Stream:
             parameters,
             text=prompt,
             stream=bool(wire.stream),
+            user=wire.user,
         )
         for index, prompt in enumerate(prompts)
     ]
@@ -86,8 +88,9 @@ def _request(
     messages: tuple[Message, ...] = (),
     text: str | None = None,
     stream: bool,
+    user: str | None,
 ) -> Request:
-    route, tier = models.resolve(call.palier, model)
+    route, tier = models.resolve(call, model)
     return Request(
         id=id,
         route=route,
@@ -95,7 +98,7 @@ def _request(
         messages=messages,
         text=text,
         parameters=parameters,
-        principal=call.principal,
+        principal=call.caller.asking_for(user),
         label=_label(call, route),
         created=time.time(),
         stream=stream,

@@ -20,11 +20,12 @@ from palier.server.palier_api import (
 from palier.server.probes import Alive, Readiness
 from palier.server.reply_chat import ChatCompletion
 from palier.server.reply_completions import TextCompletion
+from palier.server.traces_api import TraceList
 from palier.server.wire import Sent
 from palier.server.wire_chat import ChatRequest
 from palier.server.wire_completions import CompletionRequest
 from palier.server.wire_embeddings import EmbeddingRequest, Embeddings
-from palier.types import JSON, Label
+from palier.types import JSON, Label, Trace
 
 
 class ErrorFacts(Sent, frozen=True, kw_only=True):
@@ -84,11 +85,24 @@ _ID = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 512},
 }
 _AFTER = {"name": "after", "in": "query", "description": "Ids after this one.", "schema": {"type": "string"}}
-_LIMIT = {
-    "name": "limit",
-    "in": "query",
-    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
-}
+
+
+def _limit(default: int) -> JSON:
+    schema = {"type": "integer", "minimum": 1, "maximum": 1000, "default": default}
+    return {"name": "limit", "in": "query", "schema": schema}
+
+
+_TRACES: tuple[JSON, ...] = (
+    _limit(50),
+    {"name": "route", "in": "query", "schema": {"type": "string"}},
+    {"name": "before", "in": "query", "description": "Older than this time.", "schema": {"type": "number"}},
+    {
+        "name": "before_id",
+        "in": "query",
+        "description": "Of that time, those before this.",
+        "schema": {"type": "string"},
+    },
+)
 
 
 class _Operation(msgspec.Struct, frozen=True):
@@ -119,10 +133,16 @@ _OPERATIONS: dict[str, dict[str, _Operation]] = {
     "/v1/palier/feedback": {
         "post": _Operation("rate", "What whoever asked thinks of an answer", FeedbackFacts, FeedbackPost)
     },
+    "/v1/palier/traces": {
+        "get": _Operation("listTraces", "What was asked, newest first", TraceList, parameters=_TRACES)
+    },
+    "/v1/palier/traces/{id}": {
+        "get": _Operation("getTrace", "One request, with its words while they are kept", Trace, parameters=(_ID,))
+    },
     "/v1/palier/collections": {"get": _Operation("listCollections", "The collections", CollectionList)},
     "/v1/palier/collections/{collection}/documents": {
         "get": _Operation(
-            "listDocuments", "Documents in order of id", DocumentList, parameters=(_COLLECTION, _AFTER, _LIMIT)
+            "listDocuments", "Documents in order of id", DocumentList, parameters=(_COLLECTION, _AFTER, _limit(100))
         )
     },
     "/v1/palier/collections/{collection}/documents/{id}": {

@@ -65,11 +65,15 @@ class DocumentDeleted(Sent, frozen=True, kw_only=True):
 
 
 class Search(Wire, frozen=True, kw_only=True):
-    """A question to the passages of `collections`, all of them where none is named."""
+    """A question to the passages of `collections`, all of them where none is named.
+
+    `user` is who asks, where the key speaks for users so; else it is ignored.
+    """
 
     query: Annotated[str, Meta(min_length=1, max_length=4000)]
     collections: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    user: Annotated[str, Meta(max_length=512)] | None = None
 
 
 class SearchResult(Sent, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ async def put_document(call: Call) -> Reply:
         source="http",
         updated=time.time(),
     )
-    await call.palier.put_documents([document])
+    await call.palier.put_documents([document], call.principal)
     return json_reply(_facts(document))
 
 
@@ -119,7 +123,7 @@ async def get_document(call: Call) -> Reply:
 async def delete_document(call: Call) -> Reply:
     """`DELETE /v1/palier/collections/{collection}/documents/{id}`."""
     collection, name = _collection(call), _id(call)
-    if not await call.palier.delete_documents(collection, [name]):
+    if not await call.palier.delete_documents(collection, [name], call.principal):
         raise _no_document(collection, name)
     return json_reply(DocumentDeleted(id=name))
 
@@ -127,8 +131,8 @@ async def delete_document(call: Call) -> Reply:
 async def list_documents(call: Call) -> Reply:
     """`GET /v1/palier/collections/{collection}/documents?after=ID&limit=N`."""
     collection = _collection(call)
-    query = _query(call, {"after", "limit"})
-    limit = _limit(query.get("limit", "100"))
+    query = query_of(call, {"after", "limit"})
+    limit = query_limit(query.get("limit", "100"))
     found = await call.palier.list_documents(collection, call.principal, query.get("after", ""), limit + 1)
     return json_reply(DocumentList(data=[_facts(document) for document in found[:limit]], has_more=len(found) > limit))
 
@@ -141,7 +145,8 @@ async def list_collections(call: Call) -> Reply:
 async def search(call: Call) -> Reply:
     """`POST /v1/palier/search`."""
     wire = decode(_SEARCH, call.body)
-    hits = await call.palier.search(wire.query, wire.collections, wire.limit, call.principal)
+    principal = call.caller.asking_for(wire.user)
+    hits = await call.palier.search(wire.query, wire.collections, wire.limit, principal)
     return json_reply(SearchResult(data=list(hits)))
 
 
@@ -181,7 +186,8 @@ def _id(call: Call) -> str:
     return name
 
 
-def _query(call: Call, known: set[str]) -> dict[str, str]:
+def query_of(call: Call, known: set[str]) -> dict[str, str]:
+    """The parameters of the query string. Raises `InvalidRequest` for one that is not `known`."""
     try:
         pairs = parse_qsl(call.query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
     except ValueError:
@@ -196,7 +202,8 @@ def _query(call: Call, known: set[str]) -> dict[str, str]:
     return dict(pairs)
 
 
-def _limit(text: str) -> int:
+def query_limit(text: str) -> int:
+    """How many at most. Raises `InvalidRequest`."""
     if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= _MAX_LIST:
         raise InvalidRequest(f"`limit` is `{text[:40]}`: a number from 1 to {_MAX_LIST}", param="limit")
     return int(text)

@@ -10,13 +10,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.types import Receive, Scope, Send
 
+from palier.access import Role
 from palier.app import Palier
-from palier.errors import Unauthorized
-from palier.server.auth import authenticate
+from palier.errors import PalierError
+from palier.server.auth import Authenticator, Need
 from palier.server.replies import Answer, json_reply
 from palier.server.wire import Sent
 from palier.types import JSON
 
+_MODELS = Need(Role.OPERATOR)
 _REMEMBERED_S = 2.0
 """Probes that come faster share an answer: they have no key, and models must not be asked at a stranger's pace."""
 
@@ -31,7 +33,7 @@ class ModelHealth(Sent, frozen=True, kw_only=True):
 
 
 class Readiness(Sent, frozen=True, kw_only=True):
-    """`ready` when every route has a tier that could answer. `models` only for who shows the key."""
+    """`ready` when every route has a tier that could answer. `models` only for who shows an operator's key."""
 
     status: Literal["ready", "not ready"]
     routes: dict[str, bool]
@@ -41,9 +43,9 @@ class Readiness(Sent, frozen=True, kw_only=True):
 class Probes:
     """The three endpoints, as ASGI applications."""
 
-    def __init__(self, palier: Palier, key: bytes, document: JSON) -> None:
+    def __init__(self, palier: Palier, authenticate: Authenticator, document: JSON) -> None:
         self._palier = palier
-        self._key = key
+        self._authenticate = authenticate
         self._asking = asyncio.Lock()
         self._last: Readiness | None = None
         self._until = 0.0
@@ -59,8 +61,8 @@ class Probes:
         found = await self.readiness()
         status = 200 if found.status == "ready" else 503
         try:
-            authenticate(dict(scope["headers"]), self._key)
-        except Unauthorized:
+            self._authenticate(dict(scope["headers"])).check(_MODELS)
+        except PalierError:
             found = msgspec.structs.replace(found, models=UNSET)
         await Answer(send).give(json_reply(found, status=status))
 

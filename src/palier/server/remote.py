@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from palier.access import OWNER
 from palier.app.probing import Probed
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
 from palier.policies import RouteStatus
+from palier.server.access_calls import RemoteAccess
 from palier.server.admin import (
     MAX_LINE,
     Ask,
@@ -35,7 +37,7 @@ from palier.server.admin import (
     line,
 )
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
-from palier.server.calls import OWNER, Call
+from palier.server.calls import Call
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 T = TypeVar("T")
@@ -83,6 +85,10 @@ class RemotePalier:
         self.traces = RemoteTraces(self)
         self.audits = RemoteAudits(self.call)
         self.feedback = RemoteFeedback(self.call)
+        self.access = RemoteAccess(self.call)
+        self.spending = self.access.spending
+        self.readers = self.access.readers
+        self.change_readers = self.access.change_readers
 
     @classmethod
     async def connect(cls, path: Path) -> RemotePalier | None:

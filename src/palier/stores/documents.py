@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -10,6 +10,7 @@ import msgspec
 
 from palier.errors import ConfigurationError
 from palier.interfaces import Vectors
+from palier.stores.readers import as_json, check_writable, names_of, readable, stay_open
 from palier.stores.schema import statements
 from palier.types import Document, Label, Passage, Principal
 
@@ -49,27 +50,44 @@ def find_collection(connection: apsw.Connection, name: str) -> Collection | None
     return Collection(*row) if row else None
 
 
-def readable(connection: apsw.Connection, principal: Principal) -> list[int]:
-    """The audiences that `principal` belongs to."""
-    values = {"groups": as_json(principal.groups), "admin": principal.admin}
-    return [number for (number,) in connection.execute(statements("knowledge")["readable"], values)]
+def opened_collections(
+    connection: apsw.Connection, principal: Principal, names: Iterable[str] | None
+) -> list[Collection]:
+    """Those of `names` (None: of all) that hold anything and that `principal` may read: no other is looked at."""
+    values = {
+        "names": None if names is None else as_json(list(names)),
+        "groups": as_json(names_of(principal)),
+        "admin": principal.admin,
+    }
+    return [Collection(*row) for row in connection.execute(statements("knowledge")["opened"], values)]
 
 
-def put_documents(connection: apsw.Connection, batch: Sequence[Prepared], encoder: str, dimension: int) -> None:
-    """Write each document in the place of the one of its name."""
+def opened_collection(connection: apsw.Connection, name: str, principal: Principal) -> Collection | None:
+    """The collection called `name`, if it holds anything and `principal` may read it."""
+    return next(iter(opened_collections(connection, principal, [name])), None)
+
+
+def put_documents(
+    connection: apsw.Connection, batch: Sequence[Prepared], encoder: str, dimension: int, writer: Principal
+) -> None:
+    """Write each document in the place of the one of its name, where `writer` may."""
     for prepared in batch:
+        check_writable(connection, prepared.document, writer)
         collection = _own_collection(connection, prepared.document.collection, encoder, dimension)
-        _remove(connection, collection, prepared.document.id)
+        _remove(connection, collection, prepared.document.id, None)
         _insert(connection, collection, prepared)
 
 
-def delete_documents(connection: apsw.Connection, name: str, documents: Sequence[str]) -> int:
-    """Delete those that exist, and their collection with the last; how many there were."""
-    collection = find_collection(connection, name)
+def delete_documents(connection: apsw.Connection, name: str, documents: Sequence[str], writer: Principal) -> int:
+    """Delete those that exist and `writer` may read, and their collection with the last; how many there were."""
+    collection = opened_collection(connection, name, writer)
     if collection is None:
         return 0
-    deleted = sum(_remove(connection, collection, document) for document in documents)
+    audiences = frozenset(readable(connection, writer))
+    deleted = sum(_remove(connection, collection, document, audiences) for document in documents)
     connection.execute(statements("knowledge")["drop_empty_collection"], {"collection": collection.id})
+    if connection.changes() and not writer.admin:
+        stay_open(connection, name)
     for _ in connection.execute(statements("knowledge")["vacuum"]):
         pass
     return deleted
@@ -77,7 +95,9 @@ def delete_documents(connection: apsw.Connection, name: str, documents: Sequence
 
 def get_document(connection: apsw.Connection, collection: str, document: str, principal: Principal) -> Document | None:
     """The document, if it exists and `principal` may read it."""
-    values = {"collection": collection, "name": document, "readable": as_json(readable(connection, principal))}
+    if (found := opened_collection(connection, collection, principal)) is None:
+        return None
+    values = {"collection": found.id, "name": document, "readable": as_json(readable(connection, principal))}
     row = connection.execute(statements("knowledge")["get"], values).fetchone()
     return _document(collection, row) if row else None
 
@@ -86,8 +106,10 @@ def list_documents(
     connection: apsw.Connection, collection: str, principal: Principal, after: str, limit: int
 ) -> list[Document]:
     """Documents that `principal` may read, in order of id, without their text."""
+    if (found := opened_collection(connection, collection, principal)) is None:
+        return []
     values = {
-        "collection": collection,
+        "collection": found.id,
         "after": after,
         "limit": max(limit, 0),
         "readable": as_json(readable(connection, principal)),
@@ -133,11 +155,13 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
     _count(connection, collection, added=len(prepared.passages), terms=terms_added)
 
 
-def _remove(connection: apsw.Connection, collection: Collection, document: str) -> bool:
-    """Take a document away with its passages, vectors, terms, and its audience if it was the last of it."""
+def _remove(
+    connection: apsw.Connection, collection: Collection, document: str, audiences: Container[int] | None
+) -> bool:
+    """Take a document (of `audiences`) away with its passages, vectors, terms, and its audience with the last of it."""
     sql = statements("knowledge")
     row = connection.execute(sql["find_document"], (collection.id, document)).fetchone()
-    if row is None:
+    if row is None or (audiences is not None and row[1] not in audiences):
         return False
     number, audience, passages = row
     gone = connection.execute(sql["delete_postings"], {"collection": collection.id, "document": number})
@@ -181,8 +205,3 @@ def _document(collection: str, row: tuple[str, str, str, str, str, str, str, str
         updated=updated,
         text=text,
     )
-
-
-def as_json(value: object) -> str:
-    """JSON text, as the tables keep it and the statements take lists."""
-    return msgspec.json.encode(value).decode()

@@ -86,6 +86,11 @@ class DataFolder:
         return self.path / "ledger.db"
 
     @property
+    def access(self) -> Path:
+        """Keys, groups, and what keys spent."""
+        return self.path / "access.db"
+
+    @property
     def state(self) -> Path:
         """Jobs and their steps."""
         return self.path / "state.db"

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from palier.access import OWNER, Readers
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.interfaces import Vectors, Workers
 from palier.stores.documents import Prepared, delete_documents, get_document, list_documents, put_documents
-from palier.stores.passages import best_passages, label_of, nearest_passages, readable_collections
+from palier.stores.passages import (
+    best_passages,
+    label_of,
+    nearest_passages,
+    readable_collections,
+    standing_documents,
+)
+from palier.stores.readers import change_readers, list_readers
 from palier.stores.schema import Schema
 from palier.stores.sqlite import Database
 from palier.stores.vectors import VectorMemory
@@ -24,6 +32,8 @@ KNOWLEDGE = Schema(name="knowledge", application_id=0x706C6B6E, page_size=16_384
 VECTOR_MEMORY = 128 * 2**20
 """Bytes: 65,536 passages of 512 dimensions."""
 Analyse = Callable[[str, str], Sequence[str]]
+Resolve = Callable[[Principal], Principal]
+"""A principal with all its groups, as they are when it is called."""
 
 
 class SqliteKnowledge:
@@ -37,12 +47,14 @@ class SqliteKnowledge:
         analyse: Analyse,
         workers: Workers | None,
         vector_memory: int,
+        resolve: Resolve,
     ) -> None:
         self._database = database
         self._memory = VectorMemory(vector_memory)
         self._encoder = (encoder_name, dimension)
         self._analyse = analyse
         self._workers = workers
+        self._resolve = resolve
 
     @classmethod
     def open(
@@ -54,39 +66,49 @@ class SqliteKnowledge:
         *,
         workers: Workers | None = None,
         vector_memory: int = VECTOR_MEMORY,
+        resolve: Resolve = lambda principal: principal,
     ) -> SqliteKnowledge:
         """Open or make the file. Raises `StoreError`.
 
         `analyse(text, language)` gives the stemmed terms of a text, in the workers where there are any (then it must
         be a module's function), else in a thread. Vectors come from the encoder of that name and dimension.
-        Collections are searched in memory as far as `vector_memory` bytes go, and in the file beyond.
+        Collections are searched in memory as far as `vector_memory` bytes go, and in the file beyond. Whoever asks has
+        the groups that `resolve` gives at that moment.
         """
-        return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers, vector_memory)
+        return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers, vector_memory, resolve)
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._database.close()
 
-    async def put(self, documents: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> None:
+    async def put(
+        self, documents: Sequence[tuple[Document, Sequence[Passage], Vectors]], writer: Principal = OWNER
+    ) -> None:
         """Insert or replace whole documents, all or none; durable, and visible to the next search.
 
         A document's vectors have the shape (passages, dimension); their length does not matter. Raises
-        `InvalidRequest` for a document that cannot be kept and `ConfigurationError` for another encoder's collection.
+        `InvalidRequest` for a document that cannot be kept and `ConfigurationError` for another encoder's collection;
+        and what `readers.check_writable` raises where `writer` may not put it.
         """
         checked = [_checked(document, found, vectors, self._encoder[1]) for document, found, vectors in documents]
         analysed = iter(await self._terms(_texts(checked)))
         batch = [
             Prepared(document, found, vectors, [next(analysed) for _ in found]) for document, found, vectors in checked
         ]
-        await self._database.write(lambda connection: put_documents(connection, batch, *self._encoder))
+        writer = self._resolve(writer)
+        await self._database.write(lambda connection: put_documents(connection, batch, *self._encoder, writer))
 
     async def get(self, collection: str, document: str, principal: Principal) -> Document | None:
         """The document, if it exists and `principal` may read it."""
+        principal = self._resolve(principal)
         return await self._database.read(lambda connection: get_document(connection, collection, document, principal))
 
-    async def delete(self, collection: str, documents: Sequence[str]) -> int:
-        """Delete those that exist; how many there were."""
-        return await self._database.write(lambda connection: delete_documents(connection, collection, documents))
+    async def delete(self, collection: str, documents: Sequence[str], writer: Principal = OWNER) -> int:
+        """Delete those that exist and that `writer` may read; how many there were."""
+        writer = self._resolve(writer)
+        return await self._database.write(
+            lambda connection: delete_documents(connection, collection, documents, writer)
+        )
 
     async def by_vector(
         self, collections: Sequence[str], vector: Vectors, limit: int, principal: Principal
@@ -103,6 +125,7 @@ class SqliteKnowledge:
             raise InvalidRequest("the vector to search by holds what is no finite number")
         if limit <= 0:
             return []
+        principal = self._resolve(principal)
         return await self._database.read(
             lambda connection: nearest_passages(
                 connection, self._memory, collections, query, self._encoder, limit, principal
@@ -114,16 +137,19 @@ class SqliteKnowledge:
     ) -> list[Hit]:
         """Best passages by BM25 over stemmed terms; `Hit.bm25` is set, always above 0, best first.
 
-        A term is weighed by how rare it is in all of `collections` together, whoever may read what.
+        A term is weighed by how rare it is in all of `collections` together that `principal` may read, whichever of
+        their documents it may read.
         """
         if limit <= 0:
             return []
+        principal = self._resolve(principal)
         return await self._database.read(
             lambda connection: best_passages(connection, collections, terms, limit, principal)
         )
 
     async def collections(self, principal: Principal) -> list[dict[str, Any]]:
         """One {name, documents, passages, encoder, dimension} a collection, counting what `principal` may read."""
+        principal = self._resolve(principal)
         return await self._database.read(lambda connection: readable_collections(connection, principal))
 
     async def label_of(self, hit: Hit, principal: Principal) -> Label | None:
@@ -132,7 +158,27 @@ class SqliteKnowledge:
         None where its document is gone, or has other words, another heading there or another title by now, or where
         `principal` may not read it any more.
         """
+        principal = self._resolve(principal)
         return await self._database.read(lambda connection: label_of(connection, hit, principal))
+
+    async def standing(self, keys: Sequence[str], principal: Principal) -> list[bool]:
+        """Whether the document of each `Hit.key` is still there, for `principal` to read."""
+        principal = self._resolve(principal)
+        return await self._database.read(lambda connection: standing_documents(connection, keys, principal))
+
+    async def readers(self) -> list[Readers]:
+        """Who reads each collection for which that was said; every other is everybody's."""
+        return await self._database.read(list_readers)
+
+    async def change_readers(
+        self, collection: str, *, allow: Sequence[str] = (), remove: Sequence[str] = (), everyone: bool | None = None
+    ) -> Readers:
+        """Who reads `collection` from the next query on; see `readers.change_readers`."""
+        if not collection:
+            raise InvalidRequest("a collection has a name", param="collection")
+        return await self._database.write(
+            lambda connection: change_readers(connection, collection, allow, remove, everyone)
+        )
 
     async def _terms(self, texts: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
         if self._workers is None:
@@ -143,6 +189,7 @@ class SqliteKnowledge:
         self, collection: str, principal: Principal, *, after: str = "", limit: int = 1000
     ) -> list[Document]:
         """Documents in order of id, without their text (`text` is "")."""
+        principal = self._resolve(principal)
         return await self._database.read(
             lambda connection: list_documents(connection, collection, principal, after, limit)
         )

@@ -1,7 +1,8 @@
 """Search on a connection, by vector and by terms: only what a principal may read is looked at, never sorted out after.
 
-BM25 weighs a term by how rare it is in all the collections that are searched, unreadable documents included, as
-everywhere that one index serves all: a score may tell that, and nothing more.
+BM25 weighs a term by how rare it is in the collections that are searched and that whoever asks may read, documents of
+them that it may not read included: a score may tell that, and nothing more. A collection that it may not read at all
+weighs nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import apsw
 
 from palier.interfaces import Vectors
-from palier.stores.documents import Collection, as_json, find_collection, readable
+from palier.stores.documents import Collection, opened_collection, opened_collections
+from palier.stores.readers import as_json, readable
 from palier.stores.schema import statements
 from palier.stores.vectors import VectorMemory
 from palier.types import Hit, Label, Principal
@@ -38,7 +40,7 @@ def nearest_passages(
     """The `limit` passages nearest to `query` by cosine. Raises `ConfigurationError` for another encoder's vectors."""
     audiences = readable(connection, principal)
     found: list[tuple[int, float]] = []
-    for collection in _existing(connection, names):
+    for collection in opened_collections(connection, principal, names):
         collection.check(*encoder)
         nearest = memory.nearest(connection, collection, query, audiences, limit)
         if nearest is None:
@@ -56,7 +58,8 @@ def best_passages(
     if not audiences:
         return []
     sql = statements("knowledge")
-    searched, passages, length = next(connection.execute(sql["corpus"], (as_json(list(names)),)))
+    searched = as_json([collection.id for collection in opened_collections(connection, principal, names)])
+    passages, length = next(connection.execute(sql["corpus"], (searched,)))
     blocks = as_json(list(connection.execute(sql["blocks"], (searched,))))
     words = islice(filter(_is_unicode, dict.fromkeys(terms)), MAX_QUERY_TERMS)
     frequencies = connection.execute(sql["frequencies"], {"blocks": blocks, "terms": as_json(list(words))})
@@ -87,16 +90,19 @@ def rarity(passages: float, frequency: int) -> float:
 
 def readable_collections(connection: apsw.Connection, principal: Principal) -> list[dict[str, Any]]:
     """Collections of which `principal` may read something, counting only that."""
-    audiences = as_json(readable(connection, principal))
-    rows = connection.execute(statements("knowledge")["collections"], {"readable": audiences})
+    opened = [collection.id for collection in opened_collections(connection, principal, None)]
+    values = {"opened": as_json(opened), "readable": as_json(readable(connection, principal))}
+    rows = connection.execute(statements("knowledge")["collections"], values)
     names = ("name", "documents", "passages", "encoder", "dimension")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def label_of(connection: apsw.Connection, hit: Hit, principal: Principal) -> Label | None:
     """The label that what was found has now; None where it stands there no more in the same words."""
+    if (collection := opened_collection(connection, hit.collection, principal)) is None:
+        return None
     values = {
-        "collection": hit.collection,
+        "collection": collection.id,
         "name": hit.document,
         "title": hit.title,
         "heading": hit.heading,
@@ -105,6 +111,29 @@ def label_of(connection: apsw.Connection, hit: Hit, principal: Principal) -> Lab
     }
     label = connection.execute(statements("knowledge")["standing"], values).get
     return None if label is None else Label(label)
+
+
+def standing_documents(connection: apsw.Connection, keys: Sequence[str], principal: Principal) -> list[bool]:
+    """Whether the document of each `Hit.key` is there, and `principal` may read it.
+
+    The names in a key may hold `/`: where it can be read as several documents that are there, all must be readable.
+    """
+    anybody = Principal(admin=True)
+    answers = []
+    for key in keys:
+        name = key.rpartition("#")[0]
+        splits = [(name[:i], name[i + 1 :]) for i, character in enumerate(name) if character == "/"]
+        there = [each for each in splits if _is_there(connection, *each, anybody)]
+        answers.append(bool(there) and all(_is_there(connection, *each, principal) for each in there))
+    return answers
+
+
+def _is_there(connection: apsw.Connection, collection: str, document: str, principal: Principal) -> bool:
+    found = opened_collection(connection, collection, principal)
+    if found is None:
+        return False
+    values = {"collection": found.id, "name": document, "readable": as_json(readable(connection, principal))}
+    return connection.execute(statements("knowledge")["is_there"], values).fetchone() is not None
 
 
 def _is_unicode(term: str) -> bool:
@@ -122,11 +151,6 @@ def _nearest_in_file(
         "limit": limit,
     }
     return list(connection.execute(statements("knowledge")["nearest"], values))
-
-
-def _existing(connection: apsw.Connection, names: Iterable[str]) -> list[Collection]:
-    found = (find_collection(connection, name) for name in dict.fromkeys(names))
-    return [collection for collection in found if collection]
 
 
 def _hit(connection: apsw.Connection, passage: int, *, score: float, cosine: float = 0.0, bm25: float = 0.0) -> Hit:

@@ -15,7 +15,7 @@ from palier.pipeline.feedback import MAX_COMMENT, rate
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import content_of, trace_of
-from palier.types import Label, Principal
+from palier.types import Label, Principal, Trace
 
 ANN = Principal(name="local")
 
@@ -65,6 +65,22 @@ async def test_what_says_nothing_is_refused(traces: SqliteTraces, fields: dict[s
     await traces.record(trace_of("t"))
     with pytest.raises(InvalidRequest, match=words):
         await said(traces, **fields)
+
+
+async def test_a_reviewer_rates_what_it_may_read(traces: SqliteTraces) -> None:
+    await traces.record(trace_of("t"))
+    rita = Principal(name="rita", reviewer=True)
+
+    async def rated(may: bool) -> Feedback:
+        async def reviews(trace: Trace) -> bool:
+            return may
+
+        ratings = SqliteFeedback(traces.database)
+        return await rate("t", rita, traces=traces, ratings=ratings, keep_s=None, rating="up", reviews=reviews)
+
+    with pytest.raises(NotFound):
+        await rated(may=False)
+    assert (await rated(may=True)).principal == "rita"
 
 
 async def test_an_answer_that_is_not_there(traces: SqliteTraces) -> None:

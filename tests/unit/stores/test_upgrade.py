@@ -81,6 +81,34 @@ async def test_a_file_of_version_1_is_found_in_as_one_of_today(stores):
     assert len(await old.by_vector(["offres"], vectors_of([1.0])[0], 10, ADMIN)) == 3
 
 
+async def test_a_file_without_readers_is_everybodys_until_it_is_closed(stores):
+    for store in stores:
+        assert await store.readers() == []
+        assert len(await store.by_terms(["pannes"], TERMS, 10, NOBODY)) == 1
+        await store.change_readers("pannes", allow=["hr"])
+        assert await store.by_terms(["pannes"], TERMS, 10, NOBODY) == []
+        assert [row["name"] for row in await store.collections(NOBODY)] == ["offres"]
+
+
+async def test_a_file_of_version_2_keeps_what_it_holds(tmp_path):
+    """As the first release wrote it."""
+    write_version_1(tmp_path / "old.db")
+    connection = apsw.Connection(str(tmp_path / "old.db"))
+    for (made,) in list(connection.execute(migrations("knowledge")[1][1])):
+        connection.execute(made)
+    connection.pragma("user_version", 2)
+    before = list(connection.execute("SELECT * FROM posting"))
+    connection.close()
+    store = opened(tmp_path / "old.db")
+    assert {document.id for document in await store.list("offres", ADMIN)} == {"a", "b"}
+    assert {document.id for document in await store.list("offres", NOBODY)} == {"a"}
+    await store.close()
+    reader = open_reader(tmp_path / "old.db", KNOWLEDGE)
+    assert reader.pragma("user_version") == KNOWLEDGE.version
+    assert list(reader.execute("SELECT * FROM posting")) == before
+    reader.close()
+
+
 async def test_a_file_of_version_1_goes_on_as_one_of_today(stores, tmp_path):
     for store in stores:
         await store.put([entry("a", "offres", ["neuf"]), entry("d", "offres", ["prix panne"])])

@@ -14,6 +14,51 @@ WHERE id = :collection
 DELETE FROM collection WHERE id = :collection
 AND NOT EXISTS (SELECT 1 FROM document WHERE document.collection = :collection)
 
+-- :name opened
+-- Collections that a principal may read, of those that are named; all where `names` is null.
+SELECT id, name, encoder, dimension FROM collection
+WHERE (:names IS NULL OR name IN (SELECT value FROM json_each(:names))) AND (
+    :admin OR NOT EXISTS (SELECT 1 FROM access WHERE access.collection = collection.name AND NOT everyone)
+    OR EXISTS (
+        SELECT 1 FROM reader
+        WHERE reader.collection = collection.name AND reader.name IN (SELECT value FROM json_each(:groups))
+    )
+)
+
+-- :name is_declared
+-- Whether a collection without documents is there all the same, for who may read it.
+SELECT everyone OR :admin OR EXISTS (
+    SELECT 1 FROM reader
+    WHERE reader.collection = access.collection AND reader.name IN (SELECT value FROM json_each(:groups))
+)
+FROM access WHERE collection = :name
+
+-- :name readers
+SELECT access.collection, everyone, json_group_array(name ORDER BY name) FILTER (WHERE name IS NOT NULL)
+FROM access LEFT JOIN reader ON reader.collection = access.collection
+WHERE :name IS NULL OR access.collection = :name
+GROUP BY access.collection ORDER BY access.collection
+
+-- :name count_access
+SELECT count(*) FROM access
+
+-- :name set_access
+INSERT INTO access (collection, everyone) VALUES (:name, :everyone)
+ON CONFLICT (collection) DO UPDATE SET everyone = excluded.everyone
+
+-- :name stay_open
+-- An open collection that lost its last document is still there to be written to.
+INSERT INTO access (collection, everyone) VALUES (?, 1) ON CONFLICT DO NOTHING
+
+-- :name clear_readers
+DELETE FROM reader WHERE collection = ?
+
+-- :name add_reader
+INSERT INTO reader (collection, name) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- :name remove_reader
+DELETE FROM reader WHERE collection = ? AND name = ?
+
 -- :name audience
 SELECT id FROM audience WHERE groups = ?
 
@@ -64,26 +109,28 @@ DELETE FROM document WHERE id = ?
 PRAGMA incremental_vacuum(256)
 
 -- :name readable
--- The audiences a principal belongs to.
+-- The audiences a principal belongs to, by its groups and as `user:NAME`.
 SELECT id FROM audience WHERE groups = '[]'
 UNION SELECT audience FROM member WHERE name IN (SELECT value FROM json_each(:groups))
 UNION SELECT id FROM audience WHERE :admin
 
 -- :name get
 SELECT name, title, url, language, label, groups, metadata, digest, source, updated, text FROM document
-WHERE collection = (SELECT id FROM collection WHERE name = :collection) AND name = :name
-AND audience IN (SELECT value FROM json_each(:readable))
+WHERE collection = :collection AND name = :name AND audience IN (SELECT value FROM json_each(:readable))
+
+-- :name is_there
+SELECT 1 FROM document
+WHERE collection = :collection AND name = :name AND audience IN (SELECT value FROM json_each(:readable))
 
 -- :name list
 SELECT name, title, url, language, label, groups, metadata, digest, source, updated, '' FROM document
-WHERE collection = (SELECT id FROM collection WHERE name = :collection) AND name > :after
-AND audience IN (SELECT value FROM json_each(:readable))
+WHERE collection = :collection AND name > :after AND audience IN (SELECT value FROM json_each(:readable))
 ORDER BY name LIMIT :limit
 
 -- :name collections
 SELECT collection.name, count(*), sum(document.passages), encoder, dimension
 FROM document JOIN collection ON collection.id = document.collection
-WHERE audience IN (SELECT value FROM json_each(:readable))
+WHERE collection.id IN (SELECT value FROM json_each(:opened)) AND audience IN (SELECT value FROM json_each(:readable))
 GROUP BY collection.id ORDER BY collection.name
 
 -- :name nearest
@@ -102,9 +149,8 @@ SELECT passage FROM vector WHERE collection = ?
 SELECT passage, audience, embedding FROM vector WHERE collection = :collection AND passage > :last ORDER BY passage
 
 -- :name corpus
--- What is searched, as its weights see it: all of it, whoever asks.
-SELECT json_group_array(id), total(passages), total(terms) FROM collection
-WHERE name IN (SELECT value FROM json_each(?))
+-- What is searched, as its weights see it: all of it, whichever of its documents may be read.
+SELECT total(passages), total(terms) FROM collection WHERE id IN (SELECT value FROM json_each(?))
 
 -- :name blocks
 -- One look at the index a block, however many postings lie between.
@@ -138,8 +184,7 @@ GROUP BY passage ORDER BY bm25 DESC, passage LIMIT :limit
 -- :name standing
 -- All that a prompt says of a passage is as it was; where it stands among the others may be another now.
 SELECT label FROM passage JOIN document ON document.id = passage.document
-WHERE collection = (SELECT id FROM collection WHERE name = :collection) AND name = :name
-AND document.audience IN (SELECT value FROM json_each(:readable))
+WHERE collection = :collection AND name = :name AND document.audience IN (SELECT value FROM json_each(:readable))
 AND title = :title AND heading = :heading AND passage.text = :text LIMIT 1
 
 -- :name hit

@@ -1,0 +1,43 @@
+"""What is done again and again while palier is open. A store that fails is logged, and tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Protocol
+
+from palier.errors import PalierError
+from palier.interfaces import Purse
+from palier.stores.purse import KEEP_EVERY_S
+
+EXPIRE_EVERY_S = 3_600.0
+
+log = logging.getLogger("palier")
+
+
+class Expiring(Protocol):
+    """What holds words for a time."""
+
+    async def expire(self, now: float) -> int: ...
+
+
+async def expire(*stores: Expiring) -> None:
+    """Forget what is past its retention, now and every hour."""
+    while True:
+        for store in stores:
+            try:
+                await store.expire(time.time())
+            except PalierError as error:
+                log.warning("what is past its retention could not be deleted: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+async def keep_spent(purse: Purse) -> None:
+    """Write what keys spent, every few seconds."""
+    while True:
+        await asyncio.sleep(KEEP_EVERY_S)
+        try:
+            await purse.keep()
+        except PalierError as error:
+            log.warning("what keys spent could not be written: %s", error)
