@@ -152,6 +152,8 @@ class Request(Data, frozen=True, kw_only=True):
     stream: bool = False
     local_only: bool = False
     """Whoever asks wants nothing of it to leave."""
+    conversation: str = ""
+    """What the client calls the conversation: known again by it where the route is `sticky`."""
 
     @property
     def question(self) -> str:
@@ -466,6 +468,17 @@ class Trace(Data, frozen=True, kw_only=True):
     answers: tuple[str, ...] = ()
     """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
     content: TraceContent | None = None
+    marked: Marked | None = None
+    """What is to be known again of it; written with it, and not read back."""
+
+
+class Marked(Data, frozen=True, kw_only=True):
+    """By what an answer, and its conversation, are known again: keyed hashes, no words."""
+
+    marks: bytes = b""
+    """Eight bytes a mark (`privacy.marks`)."""
+    turns: tuple[bytes, ...] = ()
+    expires: float = 0.0
 
 
 class TraceContent(Data, frozen=True, kw_only=True):

@@ -69,6 +69,13 @@ async def test_restricted_evidence_stays(palier: Palier) -> None:
     assert "restricted" in result.decision.reason
 
 
+async def test_restricted_words_stay_whoever_writes_them(palier: Palier) -> None:
+    result = await palier.ask("Put this nicely: the salary of the director is 9,000 euros, fibre included")
+    assert result.status == "abstained"
+    assert result.label is Label.RESTRICTED
+    await palier.warm()
+
+
 async def test_a_tier_can_be_asked_by_name(palier: Palier) -> None:
     result = await palier.ask("What does the fibre cost?", route="support", tier="tier-1")
     assert result.tier == "tier-1"

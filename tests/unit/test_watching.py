@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.stairs import wired
 
 from palier.audits import Audit
 from palier.models.fake import Fake
@@ -19,7 +20,6 @@ from palier.routing.policy import Guarantee, Policy, PolicyTier
 from palier.stores.audits import SqliteAudits
 from palier.stores.traces import SqliteTraces
 from palier.testing.audits import done_of, drawn, judgement_of
-from palier.types import Label
 from palier.watching import Watch, loss_of
 
 MADE_OF = {"encoder": "use"}
@@ -54,8 +54,8 @@ class House:
         self.audits = audits
         self.landings: tuple[Landing, ...] = ()
         self.write(made)
-        wired = tuple(Landing(f"tier-{n}", "m", Fake(), 0.5, Label.RESTRICTED, 6, 64) for n in (1, 2))
-        ruled = Ruled(path=self.file, landings=wired, fingerprint=MADE_OF, otherwise_climbs=False)
+        landings = tuple(wired(f"tier-{n}", "m", Fake(), 0.5) for n in (1, 2))
+        ruled = Ruled(path=self.file, landings=landings, fingerprint=MADE_OF, otherwise_climbs=False)
         self.policies = Policies({"support": ruled}, lambda route, standing, landings: self._climb(landings))
         self.policies.look()
         self.watch = Watch(audits, self.policies, {"support": "person"})

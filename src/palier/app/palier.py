@@ -46,6 +46,7 @@ from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
+from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
@@ -56,6 +57,7 @@ from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
 from palier.stores.upkeep import expire, keep_spent
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result, Trace
@@ -109,12 +111,14 @@ class Palier:
         workers: ProcessWorkers,
         models: Mapping[str, Model],
         door: Door,
+        fingerprints: Fingerprints,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self.folder = folder
         self.access = access
         self.traces = traces
+        self._fingerprints = fingerprints
         self.encoder = encoder
         self.models = models
         self.ledger = door.ledger
@@ -127,7 +131,7 @@ class Palier:
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(retriever, encoder, door.gate, traces, traces, access.purse, vault=door.ledger)
+        shared = Shared(retriever, encoder, door.gate, traces, traces, access.purse, fingerprints, vault=door.ledger)
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -147,6 +151,7 @@ class Palier:
             folder = stack.enter_context(DataFolder.claim(settings.folder))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
+            marker = FingerprintMarker(folder.fingerprint_key())
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
             access = await SqliteAccess.open(folder.access)
             stack.push_async_callback(access.close)
@@ -159,10 +164,12 @@ class Palier:
                 workers=workers.batch,
                 vector_memory=settings.store.vector_memory_mb * 2**20,
                 resolve=access.directory.resolve,
+                marker=marker,
             )
             stack.push_async_callback(knowledge.close)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
+            fingerprints = await _known(marker, knowledge, traces, workers)
             door = await open_door(settings, folder, stack)
             resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
             stack.push_async_callback(_cancel, asyncio.create_task(expire(traces, door.ledger), name="palier-expire"))
@@ -181,6 +188,7 @@ class Palier:
                 workers=workers,
                 models=models,
                 door=door,
+                fingerprints=fingerprints,
             )
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
@@ -361,12 +369,13 @@ class Palier:
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
-        """Start the workers and the embedded engines and load the stemmers: the first question finds them ready.
+        """Start workers and embedded engines, load stemmers and marks: the first question finds them ready.
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
         """
         self.workers.start()
         await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
+        await self._fingerprints.warm()
         starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
         outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):
@@ -406,6 +415,17 @@ def _check_readable(messages: Sequence[Message]) -> None:
         raise InvalidRequest(
             "a message holds half of a surrogate pair, which is no Unicode", param="messages"
         ) from None
+
+
+async def _known(
+    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
+) -> Fingerprints:
+    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
+    if filled := await knowledge.marks.fill():
+        log.info("%d documents are known again from now on", filled)
+    answers = SqliteAnswerMarks(traces.database)
+    await answers.look()
+    return Fingerprints(marker, knowledge.marks, answers, workers)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from palier.fingerprint import fingerprint
 from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Purse, Retriever, Traces, Vault
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
+from palier.privacy.fingerprints import Fingerprints
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
@@ -28,6 +29,7 @@ class Shared:
     traces: Traces
     answers: Answers
     purse: Purse
+    fingerprints: Fingerprints | None = None
     links: Links | None = None
     vault: Vault | None = None
 
@@ -62,6 +64,8 @@ def parts_of(
         fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
         tool_label=route.tool_label,
         purse=shared.purse,
+        fingerprints=shared.fingerprints,
+        sticky=route.sticky,
         links=shared.links,
         vault=shared.vault,
     )

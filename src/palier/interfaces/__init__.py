@@ -6,7 +6,21 @@ each seam is in `palier.testing`.
 
 from palier.interfaces.access import Directory, KeyFinder, Keys, Purse
 from palier.interfaces.deciding import Confidence, Decide, Rule
-from palier.interfaces.door import Admission, Destination, Gate, Ledger, Links, Redactions, Redactor, Restoring, Vault
+from palier.interfaces.door import (
+    Admission,
+    Destination,
+    Gate,
+    Ledger,
+    Links,
+    Marker,
+    MarkNumbers,
+    Marks,
+    Redactions,
+    Redactor,
+    Restoring,
+    Turns,
+    Vault,
+)
 from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
@@ -36,6 +50,9 @@ __all__ = [
     "Ledger",
     "Link",
     "Links",
+    "MarkNumbers",
+    "Marker",
+    "Marks",
     "Model",
     "PassageIndex",
     "Purse",
@@ -50,6 +67,7 @@ __all__ = [
     "Sealing",
     "Startable",
     "Traces",
+    "Turns",
     "Vault",
     "Vectors",
     "Watched",

@@ -32,9 +32,11 @@ from palier.interfaces import (
 )
 from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
-from palier.pipeline.journey import Journey, digest
+from palier.pipeline.journey import Journey
+from palier.pipeline.known import carried, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
+from palier.privacy.fingerprints import Fingerprints
 from palier.types import Completed, Event, Hit, Label, Request, Result
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
@@ -74,6 +76,10 @@ class Parts:
     """Where what was replaced in prompts is kept."""
     purse: Purse | None = None
     """Where what a key's requests cost is counted."""
+    fingerprints: Fingerprints | None = None
+    """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
+    sticky: bool = False
+    """Whether a conversation keeps the label of the evidence it saw."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -129,13 +135,7 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
-        _pay(journey, parts)
-        if journey.replaced and parts.vault and parts.keep_content:
-            await parts.vault.keep_map(request.id, journey.expires, journey.replacements())
-        if parts.sample and place is not None and journey.auditable:
-            await parts.sample.keep(journey, place)
-        else:
-            await parts.traces.record(journey.trace())
+        await _record(journey, parts, place)
     assert journey.result is not None
     yield Completed(result=journey.result)
 
@@ -150,7 +150,7 @@ def _pay(journey: Journey, parts: Parts) -> None:
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
-    journey.carry(await _carried(journey.request, parts))
+    await carried(journey, parts)
     request = journey.request
     language = request.language or (parts.detect(request.question) if _minds_language(request, parts) else "")
     passages: tuple[Hit, ...] = ()
@@ -181,10 +181,18 @@ def _minds_language(request: Request, parts: Parts) -> bool:
     return bool(parts.collections) or any(landing.model.card.languages for landing in parts.landings)
 
 
-async def _carried(request: Request, parts: Parts) -> Label:
-    """The label of palier's own answers among the turns of the conversation: an answer carries that of its evidence."""
-    said = [digest(message.content) for message in request.messages if message.role == "assistant" and message.content]
-    return await parts.answers.label_of(said) if said else Label.PUBLIC
+async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
+    """Keep what happened, whatever becomes of the rest."""
+    _pay(journey, parts)
+    try:
+        await remember(journey, parts)
+        if journey.replaced and parts.vault and parts.keep_content:
+            await parts.vault.keep_map(journey.request.id, journey.expires, journey.replacements())
+    finally:
+        if parts.sample and place is not None and journey.auditable:
+            await parts.sample.keep(journey, place)
+        else:
+            await parts.traces.record(journey.trace())
 
 
 def _before(request: Request) -> str:

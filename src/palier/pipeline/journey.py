@@ -15,12 +15,14 @@ from palier.interfaces import Admission, Redactions, Vectors
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.pipeline.landing import Landing
+from palier.privacy.fingerprints import Seen
 from palier.types import (
     Choice,
     Decision,
     Draft,
     Hit,
     Label,
+    Marked,
     Outcome,
     Parameters,
     Request,
@@ -66,6 +68,12 @@ class Journey:
     """The most restrictive of what was asked and of what a tier received."""
     written: Label = Label.PUBLIC
     """What the client wrote, as it says."""
+    seen: Seen | None = None
+    """What was looked up of what the client wrote."""
+    marked: Marked | None = None
+    """By what its answer is to be known again."""
+    named: Label = Label.PUBLIC
+    """What the titles carry that an abstention names."""
     error: str = ""
     serving: str = ""
     """Where the client left: the tier at work, if it was to serve whatever it says."""
@@ -223,6 +231,7 @@ class Journey:
         if lost := [name for name in ("echo", "logprobs") if getattr(self.request.parameters, name)]:
             ways.append(f"an abstention has no {' and no '.join(lost)}")
         decision = Decision(action="abstain", reason="; ".join(ways) or "no tier may answer", confidence=best)
+        self.named = label
         self.label = Label.highest(self.label, label)
         asked = self.request.parameters
         choice = Choice(text=words, refusal=_wants_a_form(asked))
@@ -263,13 +272,32 @@ class Journey:
             policy=self.policy if request.tier is None else "",
             answers=self._answers(),
             content=self._content(created) if self.keep_content else None,
+            marked=self.marked,
         )
 
-    def _answers(self) -> tuple[str, ...]:
-        """What must be known again: what the client's own label would not keep back if it came as a turn."""
-        if self.result is None or self.written.allows(self.label):
+    @property
+    def raised(self) -> bool:
+        """Whether it came to carry more than the client said of what it wrote."""
+        return not self.written.allows(self.label)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What must be known again: what the client's own label would not keep back if it came as a turn.
+
+        Where a request ended without an outcome, all that was written: some of it may have been released. An abstention
+        says no more than the titles it names.
+        """
+        if not self.raised or (self.abstained and self.written.allows(self.named)):
             return ()
-        return tuple(digest(choice.text) for choice in self.result.draft.choices if choice.text)
+        drafts = [self.result.draft] if self.result is not None else self.drafts.values()
+        return tuple(choice.text for draft in drafts for choice in draft.choices if choice.text)
+
+    @property
+    def abstained(self) -> bool:
+        return self.result is not None and self.result.status == "abstained"
+
+    def _answers(self) -> tuple[str, ...]:
+        return tuple(digest(text) for text in self.told)
 
     def _content(self, created: float) -> TraceContent:
         return TraceContent(

@@ -48,11 +48,6 @@ class Words:
         return told, {hit.key: _hit(hit, change) for hit in self._passages}
 
 
-def written(request: Request) -> list[str]:
-    """All that the client wrote."""
-    return [text for text in Words(request).texts if text]
-
-
 def _message(message: Message, change: Change) -> Message:
     calls = tuple(ToolCall(id=call.id, name=call.name, arguments=change(call.arguments)) for call in message.tool_calls)
     content = change(message.content) if message.content else message.content

@@ -36,12 +36,16 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document ready to be written: for each passage a row of `vectors`, and in `terms` how often each one stands."""
+    """A document ready to be written: for each passage a row of `vectors`, and in `terms` how often each one stands.
+
+    `marks` are those of its text, with the name of who made them; None where nobody does.
+    """
 
     document: Document
     passages: Sequence[Passage]
     vectors: Vectors
     terms: Sequence[Mapping[str, int]]
+    marks: tuple[str, bytes] | None = None
 
 
 def find_collection(connection: apsw.Connection, name: str) -> Collection | None:
@@ -142,6 +146,8 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
         "text": document.text,
     }
     number = connection.execute(sql["insert_document"], row).get
+    if prepared.marks:
+        connection.execute(sql["insert_mark"], (number, *prepared.marks))
     for passage, vector, terms in zip(prepared.passages, prepared.vectors, prepared.terms, strict=True):
         values = (number, audience, passage.index, passage.heading, passage.start, passage.end, passage.text)
         row_id = connection.execute(sql["insert_passage"], values).get
@@ -158,7 +164,7 @@ def _insert(connection: apsw.Connection, collection: Collection, prepared: Prepa
 def _remove(
     connection: apsw.Connection, collection: Collection, document: str, audiences: Container[int] | None
 ) -> bool:
-    """Take a document (of `audiences`) away with its passages, vectors, terms, and its audience with the last of it."""
+    """Take a document (of `audiences`) away with all that was made of it, and its audience with the last of it."""
     sql = statements("knowledge")
     row = connection.execute(sql["find_document"], (collection.id, document)).fetchone()
     if row is None or (audiences is not None and row[1] not in audiences):

@@ -140,6 +140,10 @@ class DataFolder:
         """What requests are drawn by, made at the first call and told to nobody: clients have the access key."""
         return self._secret(self.path / "audit-key").encode()
 
+    def fingerprint_key(self) -> bytes:
+        """What labelled text is known again by, made at the first call. With another one its marks are made anew."""
+        return self._secret(self.path / "fingerprint.key").encode()
+
     def _secret(self, file: Path) -> str:
         """The secret that `file` holds, made where there is none."""
         if file.exists():

@@ -12,8 +12,9 @@ import numpy as np
 
 from palier.access import OWNER, Readers
 from palier.errors import ConfigurationError, InvalidRequest
-from palier.interfaces import Vectors, Workers
+from palier.interfaces import Marker, Vectors, Workers
 from palier.stores.documents import Prepared, delete_documents, get_document, list_documents, put_documents
+from palier.stores.marks import SqliteDocumentMarks, mark_all
 from palier.stores.passages import (
     best_passages,
     label_of,
@@ -48,6 +49,7 @@ class SqliteKnowledge:
         workers: Workers | None,
         vector_memory: int,
         resolve: Resolve,
+        marker: Marker | None,
     ) -> None:
         self._database = database
         self._memory = VectorMemory(vector_memory)
@@ -55,6 +57,8 @@ class SqliteKnowledge:
         self._analyse = analyse
         self._workers = workers
         self._resolve = resolve
+        self._marker = marker
+        self.marks = SqliteDocumentMarks(database, marker, workers)
 
     @classmethod
     def open(
@@ -67,15 +71,18 @@ class SqliteKnowledge:
         workers: Workers | None = None,
         vector_memory: int = VECTOR_MEMORY,
         resolve: Resolve = lambda principal: principal,
+        marker: Marker | None = None,
     ) -> SqliteKnowledge:
         """Open or make the file. Raises `StoreError`.
 
         `analyse(text, language)` gives the stemmed terms of a text, in the workers where there are any (then it must
         be a module's function), else in a thread. Vectors come from the encoder of that name and dimension.
         Collections are searched in memory as far as `vector_memory` bytes go, and in the file beyond. Whoever asks has
-        the groups that `resolve` gives at that moment.
+        the groups that `resolve` gives at that moment. With a `marker`, texts are known again by their `marks` (await
+        `marks.fill()` first).
         """
-        return cls(Database.open(path, KNOWLEDGE), encoder_name, dimension, analyse, workers, vector_memory, resolve)
+        database = Database.open(path, KNOWLEDGE)
+        return cls(database, encoder_name, dimension, analyse, workers, vector_memory, resolve, marker)
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
@@ -91,10 +98,13 @@ class SqliteKnowledge:
         and what `readers.check_writable` raises where `writer` may not put it.
         """
         checked = [_checked(document, found, vectors, self._encoder[1]) for document, found, vectors in documents]
-        analysed = iter(await self._terms(_texts(checked)))
+        terms, marks = await self._read(checked)
+        analysed = iter(terms)
         batch = [
-            Prepared(document, found, vectors, [next(analysed) for _ in found]) for document, found, vectors in checked
+            Prepared(document, found, vectors, [next(analysed) for _ in found], made)
+            for (document, found, vectors), made in zip(checked, marks, strict=True)
         ]
+        self.marks.expect([document.label for document, _, _ in checked])
         writer = self._resolve(writer)
         await self._database.write(lambda connection: put_documents(connection, batch, *self._encoder, writer))
 
@@ -180,10 +190,17 @@ class SqliteKnowledge:
             lambda connection: change_readers(connection, collection, allow, remove, everyone)
         )
 
-    async def _terms(self, texts: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
+    async def _read(
+        self, checked: Sequence[tuple[Document, Sequence[Passage], Vectors]]
+    ) -> tuple[list[dict[str, int]], Sequence[tuple[str, bytes] | None]]:
+        """The terms of each passage, and the marks of each document: one task of the workers."""
+        marked = [(document.title, document.text) for document, _, _ in checked] if self._marker else []
+        arguments = (self._analyse, _texts(checked), self._marker, marked)
         if self._workers is None:
-            return await asyncio.to_thread(_analyse_all, self._analyse, texts)
-        return await self._workers.run(_analyse_all, self._analyse, texts)
+            terms, made = await asyncio.to_thread(_analyse_all, *arguments)
+        else:
+            terms, made = await self._workers.run(_analyse_all, *arguments)
+        return terms, [(self._marker.name, marks) for marks in made] if self._marker else [None] * len(checked)
 
     async def list(
         self, collection: str, principal: Principal, *, after: str = "", limit: int = 1000
@@ -204,9 +221,12 @@ def _texts(checked: Sequence[tuple[Document, Sequence[Passage], Vectors]]) -> li
     ]
 
 
-def _analyse_all(analyse: Analyse, texts: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
-    """How often each term stands in each text."""
-    return [dict(Counter(analyse(text, language))) for text, language in texts]
+def _analyse_all(
+    analyse: Analyse, texts: Sequence[tuple[str, str]], marker: Marker | None, marked: Sequence[tuple[str, str]]
+) -> tuple[list[dict[str, int]], list[bytes]]:
+    """How often each term stands in each of `texts`, and the marks of each of `marked`."""
+    terms = [dict(Counter(analyse(text, language))) for text, language in texts]
+    return terms, mark_all(marker, marked) if marker else []
 
 
 def _checked(

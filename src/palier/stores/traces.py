@@ -18,7 +18,16 @@ from palier.types import Label, Trace, TraceContent
 TRACES = Schema(name="traces", application_id=0x706C7472)
 SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
-_EXPIRING = (("traces", "expire"), ("audits", "expire"), ("audits", "expire_comments"))
+MARK_BYTES = 32 * 2**20
+"""Marks of answers kept in all, four million; beyond, the oldest answers are known again only where they come whole."""
+_EXPIRING = (
+    ("traces", "expire"),
+    ("audits", "expire"),
+    ("audits", "expire_comments"),
+    ("traces", "expire_marks"),
+    ("traces", "expire_turns"),
+    ("traces", "surplus_marks"),
+)
 """Files and names of the statements that forget."""
 MANY = 64
 """Rows of one statement at most."""
@@ -32,17 +41,22 @@ class Row:
     figures: tuple[str | float | bytes | None, ...]
     content: tuple[str | float | bytes, ...] | None
     answers: tuple[tuple[str, int], ...]
+    marks: tuple[str | int | float | bytes, ...] | None = None
+    turns: tuple[tuple[bytes, str, int, float], ...] = ()
 
     @classmethod
     def of(cls, trace: Trace) -> Row:
         """`trace`, its words apart from its figures."""
-        content = trace.content
-        figures = msgspec.json.encode(msgspec.structs.replace(trace, content=None) if content else trace)
+        content, marked, rank = trace.content, trace.marked, trace.label.rank
+        bare = msgspec.structs.replace(trace, content=None, marked=None) if content or marked else trace
+        figures = msgspec.json.encode(bare)
         return cls(
             trace.id,
             (trace.id, trace.created, trace.route, trace.status, trace.tier, figures),
             (trace.id, content.label.value, content.expires, msgspec.json.encode(content)) if content else None,
-            tuple((digest, trace.label.rank) for digest in trace.answers),
+            tuple((digest, rank) for digest in trace.answers),
+            (trace.id, rank, marked.expires, marked.marks) if marked and marked.marks else None,
+            tuple((digest, trace.id, rank, marked.expires) for digest in marked.turns) if marked else (),
         )
 
 
@@ -89,7 +103,7 @@ class SqliteTraces:
     async def expire(self, now: float) -> int:
         """Delete words whose retention is over, and give their space back; how many there were.
 
-        Those of traces, audits and feedback: nothing of them stays in the file or its log.
+        Those of traces, audits and feedback, and marks of old answers: nothing of them stays in the file or its log.
         """
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):
@@ -127,6 +141,8 @@ def record(connection: apsw.Connection, rows: list[Row]) -> None:
     _insert(connection, "record", [row.figures for row in kept])
     _insert(connection, "record_content", [row.content for row in kept if row.content])
     _insert(connection, "record_answer", [answer for row in kept for answer in row.answers])
+    connection.executemany(statements("traces")["record_mark"], [row.marks for row in kept if row.marks])
+    connection.executemany(statements("traces")["record_turn"], [turn for row in kept for turn in row.turns])
     for row in kept:
         if not row.content:
             connection.execute(statements("traces")["forget_content"], (row.id,))
@@ -168,7 +184,7 @@ def _expire(connection: apsw.Connection, now: float) -> int:
     """A slice of all kinds of words; what was drawn and has none left can no longer be asked of any tier."""
     deleted = 0
     for file, name in _EXPIRING:
-        connection.execute(statements(file)[name], {"now": now, "limit": SLICE})
+        connection.execute(statements(file)[name], {"now": now, "limit": SLICE, "bytes": MARK_BYTES})
         deleted += connection.changes()
     if deleted:
         connection.execute(statements("audits")["lose"], {"reason": "its words were past their retention"})

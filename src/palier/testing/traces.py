@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from palier.interfaces import Traces
-from palier.types import Label, Message, Quantity, Step, Trace, TraceContent, Usage
+from palier.types import Label, Marked, Message, Quantity, Step, Trace, TraceContent, Usage
 
 CREATED = 1_700_000_000.0
 EXPIRES = CREATED + 30 * 86_400
@@ -165,6 +165,12 @@ class TracesSuite:
         await traces.record(trace_of("t"))
         assert await traces.get("t") == trace_of("t")
         assert [trace.status for trace in await traces.list()] == ["answered"]
+
+    async def test_what_is_to_be_known_again_is_not_read_back(self, traces: Traces) -> None:
+        marked = Marked(marks=b"12345678", turns=(b"digest",), expires=EXPIRES)
+        await traces.record(msgspec.structs.replace(trace_of("t"), marked=marked))
+        assert await traces.get("t") == trace_of("t")
+        assert await traces.list() == [trace_of("t")]
 
     async def test_words_go_and_figures_stay(self, traces: Traces) -> None:
         await traces.record(trace_of("old", CREATED, content=content_of(expires=EXPIRES)))

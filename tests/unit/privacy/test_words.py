@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from palier.privacy.words import Words, written
+from palier.privacy.words import Words
 from palier.types import Hit, Label, Message, Parameters, Request, ToolCall
 
 TOOL = {
@@ -30,6 +30,10 @@ ASKED = Request(
     parameters=Parameters(tools=(TOOL,), stop=("Ada:",)),
 )
 PASSAGE = Hit(collection="c", document="d", passage=0, text="Ada moved.", title="Ada", score=1.0, label=Label.INTERNAL)
+
+
+def written(request: Request) -> list[str]:
+    return Words(request).texts
 
 
 def test_all_that_the_client_wrote_is_a_text_and_no_name_is() -> None:

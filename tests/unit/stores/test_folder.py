@@ -169,3 +169,14 @@ def test_requests_are_drawn_by_a_key_that_no_client_has(tmp_path):
     drawn_by = folder.audit_key()
     assert drawn_by == DataFolder(tmp_path).audit_key() != folder.access_key().encode()
     assert stat.S_IMODE((tmp_path / "audit-key").stat().st_mode) == 0o600
+
+
+def test_the_key_of_fingerprints_is_made_once_for_its_owner_alone(tmp_path):
+    with DataFolder.claim(tmp_path) as folder:
+        key = folder.fingerprint_key()
+        assert 32 <= len(key) <= 64, "what BLAKE2b takes"
+        assert folder.fingerprint_key() == key != folder.audit_key()
+        assert _mode(tmp_path / "fingerprint.key") == 0o600
+        (tmp_path / "fingerprint.key").chmod(0o644)
+        with pytest.raises(ConfigurationError, match="may be read by others"):
+            folder.fingerprint_key()

@@ -8,6 +8,7 @@ import pytest
 from palier.stores.knowledge import KNOWLEDGE, SqliteKnowledge
 from palier.stores.schema import migrations, open_reader
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
+from palier.types import Label
 
 TERMS = ["fibre", "prix", "panne"]
 DOCUMENTS = [
@@ -107,6 +108,13 @@ async def test_a_file_of_version_2_keeps_what_it_holds(tmp_path):
     assert reader.pragma("user_version") == KNOWLEDGE.version
     assert list(reader.execute("SELECT * FROM posting")) == before
     reader.close()
+
+
+async def test_documents_of_version_1_are_known_again(stores):
+    old, new = stores
+    for store in stores:
+        await store.marks.fill()
+    assert old.marks.highest is new.marks.highest is Label.CONFIDENTIAL
 
 
 async def test_a_file_of_version_1_goes_on_as_one_of_today(stores, tmp_path):

@@ -191,3 +191,31 @@ AND title = :title AND heading = :heading AND passage.text = :text LIMIT 1
 SELECT collection.name, document.name, position, passage.text, label, title, url, heading, language
 FROM passage JOIN document ON document.id = passage.document JOIN collection ON collection.id = document.collection
 WHERE passage.id = ?
+
+-- :name insert_mark
+INSERT INTO mark (document, marker, marks) VALUES (?, ?, ?)
+
+-- :name is_labelled
+SELECT EXISTS (SELECT 1 FROM document WHERE label = ?)
+
+-- :name last_mark
+SELECT ifnull(max(id), 0) FROM mark
+
+-- :name count_marks
+SELECT count(*) FROM mark
+
+-- :name marks_after
+SELECT id, marks FROM mark WHERE id > ? ORDER BY id
+
+-- :name labels_of_marks
+SELECT mark.id, label FROM mark JOIN document ON document.id = mark.document
+WHERE mark.id IN (SELECT value FROM json_each(?))
+
+-- :name unmarked
+SELECT id, title, text FROM document
+WHERE id > :after AND NOT EXISTS (SELECT 1 FROM mark WHERE mark.document = document.id AND marker = :marker)
+ORDER BY id LIMIT :limit
+
+-- :name remark
+INSERT OR REPLACE INTO mark (document, marker, marks) SELECT id, :marker, :marks FROM document
+WHERE id = :document AND title = :title AND text = :text

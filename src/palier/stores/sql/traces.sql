@@ -38,3 +38,41 @@ PRAGMA incremental_vacuum(1024)
 
 -- :name free_pages
 PRAGMA freelist_count
+
+-- :name record_mark
+INSERT OR REPLACE INTO answer_mark (trace, rank, expires, marks) VALUES (?, ?, ?, ?)
+
+-- :name record_turn
+INSERT INTO turn (digest, trace, rank, expires) VALUES (?, ?, ?, ?)
+ON CONFLICT (digest) DO UPDATE SET
+    trace = excluded.trace, rank = max(rank, excluded.rank), expires = max(expires, excluded.expires)
+
+-- :name rank_of_turns
+SELECT max(rank) FROM turn WHERE digest IN (SELECT unhex(value) FROM json_each(?))
+
+-- :name highest_mark
+SELECT max(rank) FROM answer_mark
+
+-- :name last_mark
+SELECT ifnull(max(id), 0) FROM answer_mark
+
+-- :name count_marks
+SELECT count(*) FROM answer_mark
+
+-- :name marks_after
+SELECT id, marks FROM answer_mark WHERE id > ? ORDER BY id
+
+-- :name ranks_of_marks
+SELECT id, rank FROM answer_mark WHERE id IN (SELECT value FROM json_each(?))
+
+-- :name expire_marks
+DELETE FROM answer_mark WHERE id IN (SELECT id FROM answer_mark WHERE expires <= :now LIMIT :limit)
+
+-- :name expire_turns
+DELETE FROM turn WHERE digest IN (SELECT digest FROM turn WHERE expires <= :now LIMIT :limit)
+
+-- :name surplus_marks
+-- The oldest answers, those beyond so many bytes of marks in all.
+DELETE FROM answer_mark WHERE id IN (
+    SELECT id FROM (SELECT id, sum(length(marks)) OVER (ORDER BY id DESC) AS kept FROM answer_mark) WHERE kept > :bytes
+    LIMIT :limit)
