@@ -75,10 +75,14 @@ async def system(talk: Talk) -> None:
 async def history(talk: Talk) -> None:
     """What was answered from outside is sent back, and the next question goes out again."""
     route = way(talk)
-    turns = [about(talk)]
+    turns: list[Message] = []
     for _ in range(3):
+        turns.append(about(talk))
         said = await talk.ask(route, turns)
-        turns = [*turns, {"role": "assistant", "content": said.text or "ok"}, about(talk)]
+        if said.report.get("label") in ("public", "internal"):
+            turns.append({"role": "assistant", "content": said.text})
+        else:  # nobody outside could be reached, and what is told instead names what is close, confidential or not
+            turns = []
 
 
 async def tools(talk: Talk) -> None:
