@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-OWN = ("footprint", "gateway", "engine", "retrieval_store", "ingest", "soak")
+OWN = ("footprint", "gateway", "engine", "retrieval_store", "ingest", "redaction_speed", "soak", "pii")
 ON_PUBLIC_DATA = (
     "extract_piaf",
     "retrieval_piaf",

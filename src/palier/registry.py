@@ -19,7 +19,25 @@ MODELS = {
     "fake": "palier.models.fake:build",
 }
 
-FAMILIES = {"models": MODELS}
+RECOGNISERS = {
+    "address": "palier.privacy.recognisers.address:build",
+    "birth": "palier.privacy.recognisers.birth:build",
+    "email": "palier.privacy.recognisers.email:build",
+    "iban": "palier.privacy.recognisers.iban:build",
+    "letters": "palier.privacy.recognisers.identity:build",
+    "network": "palier.privacy.recognisers.network:build",
+    "numbers": "palier.privacy.recognisers.numbers:build",
+    "patterns": "palier.privacy.recognisers.patterns:build",
+    "telephone": "palier.privacy.recognisers.telephone:build",
+    "title": "palier.privacy.recognisers.title:build",
+}
+
+FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS}
+
+
+def kinds(family: str) -> list[str]:
+    """The names registered in `family`, those of other packages among them."""
+    return sorted({*FAMILIES[family], *(entry.name for entry in entry_points(group=f"palier.{family}"))})
 
 
 def find(family: str, kind: str) -> Any:

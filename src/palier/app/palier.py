@@ -124,6 +124,7 @@ class Palier:
         self.ledger = door.ledger
         self._connector = door.connector
         self.heads = door.heads
+        self._redaction = door.redaction
         self.key = folder.access_key()
         self._knowledge = knowledge
         self._retriever = retriever
@@ -376,6 +377,8 @@ class Palier:
         self.workers.start()
         await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
         await self._fingerprints.warm()
+        if self._redaction is not None:
+            self._redaction.start()
         starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
         outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from palier import pipeline, text
-from palier.config import Route, Settings, Tier, barred, highest_label, leaves, tier_name
+from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
 from palier.fingerprint import fingerprint
 from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Purse, Retriever, Traces, Vault
 from palier.pipeline.landing import Landing
@@ -98,6 +98,6 @@ def _destination(settings: Settings, route: Route, tier: Tier, name: str) -> Des
         leaves=leaves(model),
         region=model.region,
         barred=barred(settings, route, tier),
-        redact=bool(tier.redact),
+        redact=redacts(settings, tier),
         system=tier.system if tier.system is not None else route.system,
     )

@@ -21,6 +21,7 @@ from palier.cli import (
     keys,
     label,
     models,
+    redact,
     sample,
     search,
     serve,
@@ -63,6 +64,8 @@ app.command()(search.collections)
 app.command()(groups.access)
 app.add_typer(groups.app, name="groups")
 app.add_typer(keys.app, name="keys")
+app.command()(redact.redact)
+app.command()(redact.restore)
 app.add_typer(traces.app, name="traces")
 app.command()(feedback.feedback)
 app.add_typer(audit.app, name="audit")

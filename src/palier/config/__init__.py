@@ -11,6 +11,7 @@ from palier.config.derived import (
     highest_label,
     label_source,
     leaves,
+    redacts,
     tier_name,
 )
 from palier.config.reading import load, parse
@@ -53,5 +54,6 @@ __all__ = [
     "leaves",
     "load",
     "parse",
+    "redacts",
     "tier_name",
 ]

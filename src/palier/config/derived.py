@@ -48,6 +48,11 @@ def leaves(model: Model) -> bool:
     return model.kind not in INSIDE | PLAYED and not model.on_premises
 
 
+def redacts(settings: Settings, tier: Tier) -> bool:
+    """Whether personal data is replaced in what a tier receives."""
+    return leaves(settings.models[tier.model]) if tier.redact is None else tier.redact
+
+
 def barred(settings: Settings, route: Route, tier: Tier) -> str:
     """Why nothing of a route may go to a tier, whatever its label; empty where it may."""
     model = settings.models[tier.model]

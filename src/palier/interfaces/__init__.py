@@ -24,6 +24,7 @@ from palier.interfaces.door import (
 from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
+from palier.interfaces.personal import Entity, Recogniser
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Directory",
     "Documents",
     "Encoder",
+    "Entity",
     "Entry",
     "EntryFilter",
     "Gate",
@@ -57,6 +59,7 @@ __all__ = [
     "PassageIndex",
     "Purse",
     "Ratings",
+    "Recogniser",
     "Redactions",
     "Redactor",
     "Reply",

@@ -65,7 +65,9 @@ class Journey:
     needed: frozenset[str] = frozenset()
     """Keys of the passages without which no tier could answer: the first found, and those a draft quoted."""
     label: Label = Label.PUBLIC
-    """The most restrictive of what was asked and of what a tier received."""
+    """The most restrictive of what was asked and of what the tier received that answered."""
+    received: Label = Label.PUBLIC
+    """The most restrictive of what any tier received, also where its draft was thrown away."""
     written: Label = Label.PUBLIC
     """What the client wrote, as it says."""
     seen: Seen | None = None
@@ -157,7 +159,9 @@ class Journey:
     ) -> None:
         """A tier that wrote a draft, and what was decided of it."""
         card = landing.model.card
-        self.label = Label.highest(self.label, admission.label)
+        self.received = Label.highest(self.received, admission.label)
+        if outcome != "climbed":
+            self.label = Label.highest(self.label, admission.label)
         self.drafts[landing.name] = draft
         self._step(
             landing,
@@ -256,7 +260,7 @@ class Journey:
             action=decision.action,
             reason=decision.reason,
             calibrated=decision.calibrated,
-            label=self.label,
+            label=self.carries,
             language=request.language,
             usage=_usage(self.steps),
             cost=result.cost if result else total(step.cost for step in self.steps if step.latency_ms),
@@ -276,9 +280,14 @@ class Journey:
         )
 
     @property
+    def carries(self) -> Label:
+        """The label of what was told; where a request ended without an outcome, anything that was written may be."""
+        return self.label if self.result is not None else Label.highest(self.label, self.received)
+
+    @property
     def raised(self) -> bool:
         """Whether it came to carry more than the client said of what it wrote."""
-        return not self.written.allows(self.label)
+        return not self.written.allows(self.carries)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -301,7 +310,7 @@ class Journey:
 
     def _content(self, created: float) -> TraceContent:
         return TraceContent(
-            label=Label.highest(self.label, *(hit.label for hit in self.request.passages)),
+            label=Label.highest(self.label, self.received, *(hit.label for hit in self.request.passages)),
             expires=created + self.retention_s,
             messages=self.request.messages,
             answer=self.result.text if self.result else "",

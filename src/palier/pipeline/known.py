@@ -62,9 +62,9 @@ async def remember(journey: Journey, parts: Knows) -> None:
     turns = tuple(_turns(request, prints, *journey.told)) if parts.sticky else ()
     journey.marked = Marked(turns=turns, expires=expires)
     if journey.told and not journey.abstained:
-        marks = await prints.marks_of(journey.told, journey.label, journey.seen)
+        marks = await prints.marks_of(journey.told, journey.carries, journey.seen)
         journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
-        marks = await prints.above_documents(marks, journey.label)
+        marks = await prints.above_documents(marks, journey.carries)
         journey.marked = Marked(marks=marks.tobytes(), turns=turns, expires=expires)
 
 

@@ -63,7 +63,7 @@ def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]
         route=request.route,
         created=trace.created,
         language=request.language,
-        label=journey.label,
+        label=journey.carries,
         place=place,
         stairs=stairs,
         due=trace.created,

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from palier.errors import PalierError
 from palier.interfaces import Admission, Destination, Redactions, Redactor
 from palier.privacy.words import Words
 from palier.types import Clearance, Hit, Label, Message, Prompt, Request, Verdict
@@ -50,7 +51,10 @@ class EgressGate:
         if self._redactor is None:
             return _refusal(request, "personal data is to be replaced in it, and nothing here can")
         assert admission.prompt is not None
-        sent, redactions = await redacted(request, admission.prompt, to, self._redactor)
+        try:
+            sent, redactions = await redacted(request, admission.prompt, to, self._redactor)
+        except PalierError as error:  # in doubt the door stays shut
+            return _refusal(request, f"personal data in it could not be replaced: {error.message}")
         if redactions is None:
             return admission
         return msgspec.structs.replace(admission, verdict="redact", sent=sent, redactions=redactions)

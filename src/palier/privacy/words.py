@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from palier.types import Hit, Message, Parameters, Request, ToolCall
+from palier.types import Hit, Message, Parameters, Request
 
 _FIXED = frozenset({"name", "type", "format", "pattern", "required", "$ref", "id", "role"})
 """Fields of tools and schemas whose values are names."""
@@ -49,10 +49,37 @@ class Words:
 
 
 def _message(message: Message, change: Change) -> Message:
-    calls = tuple(ToolCall(id=call.id, name=call.name, arguments=change(call.arguments)) for call in message.tool_calls)
+    calls = tuple(
+        msgspec.structs.replace(call, arguments=_arguments(call.arguments, change)) for call in message.tool_calls
+    )
     content = change(message.content) if message.content else message.content
     name = None if message.role == "user" else message.name  # who speaks; a placeholder would be no name to the wire
     return msgspec.structs.replace(message, content=content, tool_calls=calls, name=name)
+
+
+def _arguments(text: str, change: Change) -> str:
+    """The strings and numbers within the JSON of a tool's arguments: as text, an escape could hide one."""
+    try:
+        arguments = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return change(text)
+    return msgspec.json.encode(_values(arguments, change)).decode()
+
+
+def _values(value: Any, change: Change) -> Any:
+    match value:
+        case str():
+            return change(value)
+        case bool() | None:
+            return value
+        case int() | float():
+            told = change(str(value))
+            return value if told == str(value) else told
+        case dict():
+            return {change(name): _values(inner, change) for name, inner in value.items()}
+        case list():
+            return [_values(inner, change) for inner in value]
+    return value
 
 
 def _parameters(parameters: Parameters, change: Change) -> Parameters:

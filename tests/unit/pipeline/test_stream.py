@@ -510,3 +510,15 @@ async def test_the_decision_says_who_was_skipped(traces: SqliteTraces) -> None:
     unable = tier("a", Rule(answer="x"), capabilities=frozenset({"chat"}))
     result = await answer(request(parameters=Parameters(n=2)), parts(traces, unable, tier("b", Rule(answer="y"))))
     assert "a skipped: a cannot honour `n`" in result.decision.reason
+
+
+async def test_an_answer_carries_nothing_of_a_draft_that_was_thrown_away(traces: SqliteTraces) -> None:
+    unsure = tier("tier-1", Rule(answer="?"), threshold=0.9)
+    cloud = tier("cloud", Rule(answer="29.99 [1]"), highest=Label.INTERNAL)
+    built = parts(traces, unsure, cloud, hits=[hit(), hit("secret", Label.RESTRICTED, "b.md")])
+    result = await answer(request(label=Label.PUBLIC), built)
+    assert (result.tier, result.label) == ("cloud", Label.PUBLIC)
+    trace = await traces.get(result.id)
+    assert trace is not None
+    assert trace.content is not None
+    assert (trace.label, trace.answers, trace.content.label) == (Label.PUBLIC, (), Label.RESTRICTED)
