@@ -18,7 +18,8 @@ conversation on a sticky route after restricted evidence, or what its client cal
 
 Not made, for no such door can stop it: a person who tells a secret in other words or in a cipher of their own; a
 stretch of fewer than eight ordinary words; a number in pieces below twelve characters, or with words put in between;
-letters replaced by look-alikes of other scripts; pictures of text. A route that must bear those is `sticky`, or local.
+more than two disguises within one another (`--deepest 4` makes them); a translation; pictures of text. A route that must
+bear those is `sticky`, or local.
 
 The twins (benchmarks/canary/twins.py) ask the same way about what is public. Each must come to an upstream outside.
 """
@@ -48,7 +49,7 @@ TWINS_FROM = 1_000_000
 """The number of the first benign conversation."""
 QUIET_S, LONGEST_S = 3.0, 120.0
 """Without a call outside for so long, the audits of the run are over; they are waited for so long at most."""
-SHOWN = 40
+SHOWN = 400
 """Lines of leaks and of wrong stops that are printed at most."""
 
 Conversation = tuple[int, str]
@@ -94,10 +95,16 @@ def planned(requests: int, benign: int, seed: int) -> list[Conversation]:
 
 
 async def run(
-    conversations: Sequence[Conversation], seed: int, concurrency: int, folder: Path, *, show: bool = False
+    conversations: Sequence[Conversation],
+    seed: int,
+    concurrency: int,
+    folder: Path,
+    *,
+    deepest: int = 2,
+    show: bool = False,
 ) -> Outcome:
     """Hold all conversations with a gateway of its own, and look through what came of them."""
-    company, records = corpus.build(seed), Records(show=show)
+    company, records = corpus.build(seed), Records(deepest=deepest, show=show)
     waiting = iter(conversations)
     async with house(company, folder, seed) as at:
 
@@ -188,6 +195,7 @@ def main() -> None:
     parser.add_argument("--benign", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--deepest", type=int, default=2, help="disguises, one within another (the door's limit is 2)")
     parser.add_argument("--only", type=int, help="repeat one conversation and print what it was told")
     arguments = parser.parse_args()
     conversations = planned(arguments.requests, arguments.benign, arguments.seed)
@@ -195,7 +203,16 @@ def main() -> None:
         conversations = [one for one in conversations if one[0] == arguments.only]
     with tempfile.TemporaryDirectory() as folder:
         alone = arguments.only is not None
-        outcome = asyncio.run(run(conversations, arguments.seed, arguments.concurrency, Path(folder), show=alone))
+        outcome = asyncio.run(
+            run(
+                conversations,
+                arguments.seed,
+                arguments.concurrency,
+                Path(folder),
+                deepest=arguments.deepest,
+                show=alone,
+            )
+        )
     _print(outcome)
     if arguments.only is None:
         keep("canaries", figures(outcome))

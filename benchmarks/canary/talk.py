@@ -61,6 +61,8 @@ class Records:
     """Exchanges of which nothing may leave, whatever their words: their conversation is sticky, or the client said so."""
     traces: list[str] = field(default_factory=list)
     """Of answers to those who read everything."""
+    deepest: int = 2
+    """Disguises of a text, one within another, at most."""
     show: bool = False
     """Whether every exchange is printed."""
     errors: dict[int, str] = field(default_factory=dict)
@@ -81,9 +83,17 @@ class Talk:
         self.person = self.rng.choice(PEOPLE)
         self.stole: list[str] = []
         """What the client knows from elsewhere, and sends."""
+        self.deepest = records.deepest
+        self.depth = 0
+        """Disguises, one within another, that were asked for; at most `deepest`."""
         self.exchange = number * TURNS - 1
         self._records = records
         records.kinds[number] = kind
+
+    @property
+    def left(self) -> int:
+        """Disguises that may still be put on."""
+        return max(self.deepest - self.depth, 0)
 
     def as_reader(self) -> None:
         """From now on somebody asks who may read what is restricted."""
