@@ -7,6 +7,7 @@ PalierError
 ├── InvalidRequest      400   the client's own fault; `param` names the field
 ├── Unauthorized        401
 ├── Forbidden           403
+│   └── LocalOnly       403   it would leave, and nothing may (`local_only`)
 ├── NotFound            404
 ├── TooLarge            413
 ├── Busy                429   a bounded queue is full; `retry_after` seconds
@@ -88,6 +89,10 @@ class Forbidden(PalierError):
     status = 403
     code = "forbidden"
     type = "permission_error"
+
+
+class LocalOnly(Forbidden):
+    code = "local_only"
 
 
 class NotFound(PalierError):

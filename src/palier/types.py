@@ -467,6 +467,8 @@ class Trace(Data, frozen=True, kw_only=True):
     """Names the policy that decided; empty where none did."""
     answers: tuple[str, ...] = ()
     """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
+    forgotten: bool = False
+    """Its words were erased before their time (`palier forget`), and what names a user or a document with them."""
     content: TraceContent | None = None
     marked: Marked | None = None
     """What is to be known again of it; written with it, and not read back."""

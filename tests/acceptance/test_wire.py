@@ -274,6 +274,16 @@ def test_what_a_tool_said_is_confidential_unless_the_route_says_otherwise(client
     assert reply.json()["palier"]["label"] == "confidential"
 
 
+def test_the_header_that_keeps_a_request_at_home(client: httpx2.Client) -> None:
+    for said in ("true", "False"):
+        reply = client.post("/v1/chat/completions", json=chat(), headers={"X-Palier-Local-Only": said})
+        assert reply.status_code == 200, reply.text
+    refused = client.post(
+        "/v1/completions", json={"model": "support", "prompt": "x"}, headers={"X-Palier-Local-Only": "1"}
+    )
+    assert "true or false" in error_of(refused, 400)["message"]
+
+
 # --- raw completions -----------------------------------------------------------------------------------------------
 
 

@@ -43,7 +43,7 @@ async def open_door(settings: Settings, folder: DataFolder, stack: AsyncExitStac
     sealer = Sealer(KeySource.of(settings).read())
     ledger = SqliteLedger.open(folder.ledger, sealer, Chain(), payload_days=settings.ledger.payload_days)
     stack.push_async_callback(ledger.close)
-    connector = HttpConnector(settings.networks.on_premises, ledger=ledger)
+    connector = HttpConnector(settings.networks.on_premises, ledger=ledger, local_only=settings.privacy.local_only)
     stack.push_async_callback(connector.close)
 
     async def post(url: str, body: bytes, clearance: Clearance) -> int:

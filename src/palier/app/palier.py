@@ -17,7 +17,7 @@ from palier import ingest, pipeline, registry, text
 from palier.access import OWNER, Readers, Spending
 from palier.app.door import Door, open_door
 from palier.app.probing import Probed, probe
-from palier.app.wiring import DAY_S, Shared, landings_of, parts_of
+from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, links_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
@@ -25,10 +25,12 @@ from palier.config import (
     Settings,
     audit_share,
     label_source,
+    least_label,
     load,
 )
 from palier.errors import InvalidRequest, NotFound
 from palier.fingerprint import fingerprint
+from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Encoder,
@@ -48,11 +50,13 @@ from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads
+from palier.privacy.lockdown import closed, lockdown_of
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.stores.access import SqliteAccess
 from palier.stores.audits import SqliteAudits
+from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
@@ -131,8 +135,20 @@ class Palier:
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self.auditor = Auditor(self._drawn, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(retriever, encoder, door.gate, traces, traces, access.purse, fingerprints, vault=door.ledger)
+        self._forgetting = forgetting_of(settings, knowledge, traces, ErasableLedger(door.ledger))
+        recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
+        shared = Shared(
+            retriever,
+            encoder,
+            door.gate,
+            recording,
+            traces,
+            access.purse,
+            fingerprints,
+            links=links_of(settings),
+            vault=door.ledger,
+        )
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -147,8 +163,9 @@ class Palier:
 
         Raises `ConfigurationError` naming the setting, and `DataFolderBusy` naming who holds the folder.
         """
-        settings = source if isinstance(source, Settings) else load(source)
+        settings = closed(source if isinstance(source, Settings) else load(source))
         async with AsyncExitStack() as stack:
+            stack.enter_context(lockdown_of(settings))
             folder = stack.enter_context(DataFolder.claim(settings.folder))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
@@ -168,6 +185,7 @@ class Palier:
                 marker=marker,
             )
             stack.push_async_callback(knowledge.close)
+            await knowledge.raise_labels({name: c.label for name, c in settings.collections.items() if c.label})
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await _known(marker, knowledge, traces, workers)
@@ -206,7 +224,7 @@ class Palier:
         share = audit_share(self.settings, route)
         if not share:
             return None
-        return Sample(share, self.folder.audit_key(), self._drawn, stairs_of(landings), self.auditor.wake)
+        return Sample(share, self.folder.audit_key(), self._recording, stairs_of(landings), self.auditor.wake)
 
     def _ruled(self, name: str) -> Ruled:
         route, landings = self.settings.routes[name], self._parts[name].landings
@@ -231,15 +249,16 @@ class Palier:
         tier: str | None = None,
         language: str = "",
         principal: Principal = LOCAL,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Result:
         """Answer a question or a conversation; `parameters` are those of `palier.types.Parameters`.
 
-        `route` may be left out where there is only one. Raises `NotFound`, `InvalidRequest` and the tiers' errors.
+        `route` may be left out where there is only one; with `local_only` nothing of the question leaves. Raises
+        `NotFound`, `InvalidRequest` and the tiers' errors.
         """
-        return await self.answer(
-            self.request(question, route=route, tier=tier, language=language, principal=principal, **parameters)
-        )
+        asked: dict[str, Any] = {"route": route, "tier": tier, "language": language, "principal": principal}
+        return await self.answer(self.request(question, local_only=local_only, **asked, **parameters))
 
     def request(
         self,
@@ -250,6 +269,7 @@ class Palier:
         language: str = "",
         principal: Principal = LOCAL,
         stream: bool = False,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Request:
         """The request of `ask`, to be given to `answer` or `stream`."""
@@ -267,6 +287,7 @@ class Palier:
             language=language,
             created=time.time(),
             stream=stream,
+            local_only=local_only,
         )
 
     def _route_name(self, route: str | None) -> str:
@@ -335,9 +356,10 @@ class Palier:
 
     async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
         """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
-        await ingest.index_documents(
-            documents, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch
-        )
+        labelled = [
+            msgspec.structs.replace(d, label=least_label(self.settings, d.collection, d.label)) for d in documents
+        ]
+        await ingest.index_documents(labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch)
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
         """A document with its text, or None."""
@@ -366,6 +388,14 @@ class Palier:
     async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
         """What each of `keys` has spent so far."""
         return {key: self.access.purse.spending(key) for key in keys}
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        """Erase a user, or a document (`COLLECTION/ID`) with what was answered from it; `dry_run`: only say what.
+
+        Requests on their way are recorded without name and words. Raises `InvalidRequest`, and `StoreError` where
+        something could not be deleted: do it again, and it goes on.
+        """
+        return await self._forgetting.forget(user=user, document=document, dry_run=dry_run)
 
     # --- being well ------------------------------------------------------------------------------------------------
 

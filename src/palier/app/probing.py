@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from urllib.parse import urlsplit
 
 import msgspec
 
 from palier.config import Model, Settings, leaves
-from palier.errors import ConfigurationError, NotFound
+from palier.errors import ConfigurationError, LocalOnly, NotFound
 from palier.interfaces import Connector
 from palier.types import Clearance, Data
 
@@ -33,7 +34,7 @@ async def probe(settings: Settings, name: str, connector: Connector) -> Probed:
     if model is None or model.kind != "endpoint":
         raise NotFound(f"there is no endpoint `{name}`")
     if settings.privacy.local_only and leaves(model):
-        raise ConfigurationError(f"model `{name}` is not asked: local only, nothing leaves")
+        raise LocalOnly(f"local only: nothing may leave to {urlsplit(model.base_url).hostname}")
     started = time.perf_counter()
     async with contextlib.AsyncExitStack() as stack:
         reply = await stack.enter_async_context(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from palier.app.palier import Palier
 from palier.config import Settings
+from palier.forgetting import Forgotten
 from palier.types import Document, Hit, Message, Result
 
 T = TypeVar("T")
@@ -57,6 +58,10 @@ class SyncPalier:
     def search(self, query: str, collections: Sequence[str] = (), limit: int = 10) -> list[Hit]:
         """As `Palier.search`."""
         return self._run(self._palier.search(query, collections, limit))
+
+    def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        """As `Palier.forget`."""
+        return self._run(self._palier.forget(user=user, document=document, dry_run=dry_run))
 
     def put_documents(self, documents: Sequence[Document]) -> None:
         """As `Palier.put_documents`."""

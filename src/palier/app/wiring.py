@@ -8,13 +8,30 @@ from dataclasses import dataclass
 from palier import pipeline, text
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
 from palier.fingerprint import fingerprint
-from palier.interfaces import Answers, Destination, Encoder, Gate, Links, Model, Purse, Retriever, Traces, Vault
+from palier.forgetting import Forgetting
+from palier.interfaces import (
+    Answers,
+    Destination,
+    Encoder,
+    Erasable,
+    Gate,
+    Links,
+    Model,
+    Purse,
+    Retriever,
+    Traces,
+    Vault,
+)
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
+from palier.privacy.links import InertLinks
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
+from palier.stores.erasure import ErasableKnowledge, ErasableTraces
+from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.traces import SqliteTraces
 
 DAY_S = 86_400.0
 
@@ -32,6 +49,19 @@ class Shared:
     fingerprints: Fingerprints | None = None
     links: Links | None = None
     vault: Vault | None = None
+
+
+def links_of(settings: Settings) -> Links:
+    """What makes links in answers inert that neither the evidence nor `[privacy] links` has."""
+    return lambda evidence: lambda: InertLinks(settings.privacy.links, evidence)
+
+
+def forgetting_of(
+    settings: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, *others: Erasable
+) -> Forgetting:
+    """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
+    named = {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy}
+    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named)
 
 
 def landings_of(settings: Settings, route: Route, models: Mapping[str, Model]) -> tuple[Landing, ...]:

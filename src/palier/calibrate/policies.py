@@ -19,6 +19,7 @@ from palier.routing import bounds
 from palier.routing.fitting import Aim, Fitted, Mode, fit, hopeless
 from palier.routing.policy import Guarantee, Policy, digest
 from palier.routing.risk import upper_bound
+from palier.routing.seen import Seen
 from palier.routing.shortfall import abstention_at_least, labels_needed
 from palier.routing.table import Table, tabulate
 
@@ -63,7 +64,14 @@ def calibrate(
     policy = None
     if fitted.certificate is not None:
         guarantee = _guarantee(fitted, aim, reading, table, today or time.strftime("%Y-%m-%d"))
-        policy = Policy(tiers=fitted.tiers(table), guarantee=guarantee, mode=mode, route=route, fingerprint=found)
+        policy = Policy(
+            tiers=fitted.tiers(table),
+            guarantee=guarantee,
+            mode=mode,
+            route=route,
+            fingerprint=found,
+            seen=Seen.of(record.id for record in reading.records),
+        )
     return Outcome(policy, _report(fitted, aim, table, reading, segments=segments, policy=policy))
 
 

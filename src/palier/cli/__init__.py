@@ -16,6 +16,7 @@ from palier.cli import (
     audit,
     calibrate,
     feedback,
+    forget,
     groups,
     ingest,
     keys,
@@ -72,6 +73,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.command()(sample.sample)
 app.command()(label.label)
+app.command()(forget.forget)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)

@@ -20,6 +20,7 @@ Route = Annotated[str, typer.Option("--route", "-r", help="The route.", show_def
 Tier = Annotated[str, typer.Option("--tier", help="Ask this tier only.")]
 Language = Annotated[str, typer.Option("--language", help="fr, en...", show_default="detected")]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Longest answer.", show_default=False)]
+LocalOnly = Annotated[bool, typer.Option("--local-only", help="Nothing of the question leaves the premises.")]
 Lines = Annotated[bool, typer.Option("--jsonl", help="Filter JSON lines: id, question or messages.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The answer only.")]
 
@@ -36,6 +37,7 @@ def ask(
     max_tokens: MaxTokens = None,
     user: As = "",
     groups: Groups = None,
+    local_only: LocalOnly = False,
     lines: Lines = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -46,6 +48,7 @@ def ask(
         "tier": tier or None,
         "language": language,
         "principal": principal(user, groups),
+        "local_only": local_only,
     }
     if max_tokens is not None:
         options["max_tokens"] = max_tokens

@@ -12,7 +12,7 @@ import typer
 
 from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Service, session
-from palier.config import Settings, load
+from palier.config import Settings, least_label, load
 from palier.errors import ConfigurationError
 from palier.types import Label
 
@@ -52,13 +52,15 @@ def ingest(
         from palier.ingest import Options
 
         settings = load(config)
-        if label is None:
+        into = collection or _collection(settings)
+        least = least_label(settings, into, label)
+        if least is None:
             terminal.note(
                 "what has no label of its own is confidential: will not climb (say how confidential: --label)"
             )
         options = Options(
-            collection=collection or _collection(settings),
-            label=label,
+            collection=into,
+            label=least,
             groups=tuple(group or ()),
             language=language,
             prune=prune,

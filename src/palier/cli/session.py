@@ -15,6 +15,7 @@ from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
+    from palier.forgetting import Forgotten
     from palier.interfaces import Judgements, Keys
     from palier.policies import RouteStatus
 
@@ -78,6 +79,8 @@ class Service(Protocol):
     async def list_documents(
         self, collection: str, principal: Principal = ..., after: str = "", limit: int = 1000
     ) -> list[Document]: ...
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten: ...
 
 
 class AccessBook(Protocol):

@@ -152,7 +152,8 @@ def _tokens(trace: Trace) -> str:
 def _words(trace: Trace) -> None:
     out = terminal.out()
     if trace.content is None:
-        terminal.note("its words are not kept (any more): see [store] retention_days and record_content")
+        why = "were forgotten" if trace.forgotten else "are not kept (any more): see [store] retention_days"
+        terminal.note(f"its words {why}")
         return
     turns: list[tuple[str, str]] = [(message.role, message.content) for message in trace.content.messages]
     if trace.content.text is not None:

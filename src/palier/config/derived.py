@@ -32,6 +32,13 @@ INSIDE = frozenset({"extract", "head", "engine"})
 """Kinds that run inside palier: what they receive goes nowhere."""
 
 
+def least_label(settings: Settings, collection: str, said: Label | None = None) -> Label | None:
+    """The least label of what goes into a collection: its own, and what is said; None where nothing says."""
+    own = settings.collections[collection].label if collection in settings.collections else None
+    labels = [label for label in (own, said) if label is not None]
+    return Label.highest(*labels) if labels else None
+
+
 PLAYED = frozenset({"recorded", "fake"})
 """Kinds that say what a file says: nothing of what they receive goes anywhere either."""
 

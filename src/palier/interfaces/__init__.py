@@ -21,6 +21,7 @@ from palier.interfaces.door import (
     Turns,
     Vault,
 )
+from palier.interfaces.erasure import Erasable, Erasure
 from palier.interfaces.knowledge import Access, Documents, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
@@ -43,6 +44,8 @@ __all__ = [
     "Entity",
     "Entry",
     "EntryFilter",
+    "Erasable",
+    "Erasure",
     "Gate",
     "Head",
     "Headed",

@@ -55,8 +55,11 @@ class Audits(Protocol):
         """
         ...
 
-    async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> None:
-        """Keep how far a drawn request is, with what was judged of it, in one commit. Without `words`: forget them."""
+    async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> bool:
+        """Keep how far a drawn request is, with what was judged of it, in one commit. Without `words`: forget them.
+
+        False, and nothing is kept, where it is `lost` by now: its words were deleted while it was gone on with.
+        """
         ...
 
     async def due(self, now: float, limit: int) -> list[Audit]:

@@ -97,10 +97,19 @@ def _limit_memory(limit: int) -> None:
             pass
 
 
+_REFUSED = frozenset(
+    (
+        *("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"),
+        *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
+        *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"),
+    )
+)
+
+
 def _refuse_network(event: str, _arguments: tuple[Any, ...]) -> None:
-    """A worker computes; nothing in it has a reason to open a connection."""
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
-        raise PermissionError(f"{event} in a worker process: palier's workers have no network")
+    """A worker computes; nothing in it has a reason to open a connection, or to start a program that could."""
+    if event in _REFUSED:
+        raise PermissionError(f"{event} in a worker process: palier's workers have no network and start nothing")
 
 
 if __name__ == "__main__":

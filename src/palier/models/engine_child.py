@@ -53,6 +53,7 @@ def main() -> None:
     if not line:
         return
     configuration = msgspec.json.decode(line, type=Configuration)
+    sys.addaudithook(_refuse_network)
     _die_with(configuration.parent)
     threading.Thread(target=_watch, daemon=True).start()
     try:
@@ -87,6 +88,21 @@ def _serve(configuration: Configuration) -> Any:
     parameters.endpoint_metrics = False
     parameters.verbosity = 0
     return xllamacpp.Server(parameters)
+
+
+_REFUSED = frozenset(
+    (
+        *("socket.connect", "socket.sendto", "socket.sendmsg"),
+        *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
+        *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"),
+    )
+)
+
+
+def _refuse_network(event: str, _arguments: tuple[Any, ...]) -> None:
+    """The engine listens, by native code; nothing of Python's in it has a reason to open a connection."""
+    if event in _REFUSED:
+        raise PermissionError(f"{event} in the engine's process: it answers, and calls nobody")
 
 
 def _answer(descriptor: int, answer: Answer) -> None:

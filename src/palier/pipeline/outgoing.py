@@ -9,13 +9,23 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from palier.interfaces import Redactions, Restoring
+from palier.interfaces import Admission, Links, Redactions, Restoring
 from palier.types import Delta, Event, Finish, Prompt, ToolDelta
 
 
-def evidence(prompt: Prompt) -> list[str]:
-    """The texts that an answer to `prompt` may take links from."""
-    return [text for hit in prompt.passages for text in (hit.text, hit.url)]
+def outgoing(admission: Admission, links: Links | None) -> Outgoing:
+    """For what a tier says to what was admitted. JSON that was asked for is not rendered: links stay in it."""
+    prompt = admission.prompt
+    assert prompt is not None
+    form = (prompt.parameters.response_format or {}).get("type", "text")
+    inert = links(_evidence(prompt)) if links and form == "text" else None
+    return Outgoing(admission.redactions, inert)
+
+
+def _evidence(prompt: Prompt) -> list[str]:
+    """What an answer may take links from: all that the tier was given, and where its passages come from."""
+    said = [message.content for message in prompt.messages]
+    return [*said, prompt.text or "", *(hit.url for hit in prompt.passages)]
 
 
 class Outgoing:

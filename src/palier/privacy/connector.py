@@ -34,6 +34,7 @@ from palier.errors import (
     ConfigurationError,
     ConnectTimeout,
     Forbidden,
+    LocalOnly,
     PalierError,
     Unavailable,
     UpstreamGarbage,
@@ -41,6 +42,7 @@ from palier.errors import (
     UpstreamTimeout,
 )
 from palier.interfaces import Ledger
+from palier.privacy.lockdown import literal
 from palier.types import Clearance
 
 Departure = Callable[[], Awaitable[None]]
@@ -59,7 +61,8 @@ class HttpConnector:
     """`interfaces.Connector` over aiohttp.
 
     `on_premises` are networks in CIDR notation that count as on premises beside loopback. `connections` bounds those
-    open at once, to all hosts together; `max_stream` the bytes of one reply. Without a `ledger` nothing leaves.
+    open at once, to all hosts together; `max_stream` the bytes of one reply. Without a `ledger` nothing leaves. With
+    `local_only` nothing does either: a call that is not `on_premises` raises `LocalOnly`, unless it is to loopback.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class HttpConnector:
         ledger: Ledger | None = None,
         connections: int = 256,
         max_stream: int = MAX_STREAM_BYTES,
+        local_only: bool = False,
     ) -> None:
         # Two doors that share nothing: a call that must stay on premises can neither meet an address that was looked
         # up for another, nor go over a connection that another opened.
@@ -76,6 +80,7 @@ class HttpConnector:
         self._outside = _Door(Pins(None), connections)
         self._ledger = ledger
         self._max_stream = max_stream
+        self._local_only = local_only
         self._closed = False
 
     def post(
@@ -125,6 +130,10 @@ class HttpConnector:
         host, port = _target(url)
         if self._closed:
             raise Unavailable(f"no connection to {host}: palier is closing")
+        if self._local_only and not on_premises:
+            on_premises = _is_loopback(host)
+            if not on_premises:
+                raise LocalOnly(f"local only: nothing may leave to {host}")
         departure = None if on_premises else self._departing(host, clearance, body or b"")
         door = self._inside if on_premises else self._outside
         options = {"data": body, "headers": headers, "timeout": limits, "allow_redirects": False}
@@ -397,6 +406,11 @@ def _target(url: str) -> tuple[str, int]:
             hint="keys are named by `api_key_env`, never written in a URL",
         )
     return host, port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_loopback(host: str) -> bool:
+    address = literal(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def _networks(texts: Sequence[str]) -> list[Network]:

@@ -21,6 +21,7 @@ from palier.routing.ahead import EARLY, Limits
 from palier.routing.calibrator import Calibrator
 from palier.routing.questions import QuestionModel
 from palier.routing.risk import Target
+from palier.routing.seen import Seen
 from palier.routing.table import QUESTION
 from palier.types import Data, Features
 
@@ -150,6 +151,8 @@ class Policy(Data, frozen=True, kw_only=True):
     mode: Literal["cascade", "route"] = "cascade"
     route: str = ""
     fingerprint: dict[str, str] = msgspec.field(default_factory=dict)
+    seen: Seen | None = None
+    """The requests it was fitted on; None where it was made before policies said so."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -168,8 +171,12 @@ def digest(fingerprint: Mapping[str, str]) -> str:
 
 
 def identity(policy: Policy) -> str:
-    """Names a policy: 16 hexadecimal digits. Traces and audits say by which they were decided."""
-    return hashlib.blake2b(msgspec.json.encode(policy), digest_size=8).hexdigest()
+    """Names a policy: 16 hexadecimal digits. Traces and audits say by which they were decided.
+
+    What it was fitted on decides nothing: a file that does not say it has the name of one that does.
+    """
+    decides = {name: value for name, value in msgspec.structs.asdict(policy).items() if name != "seen"}
+    return hashlib.blake2b(msgspec.json.encode(decides), digest_size=8).hexdigest()
 
 
 def differences(made_for: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

@@ -69,6 +69,7 @@ class Ask(Call, frozen=True, kw_only=True, tag="ask"):
     language: str = ""
     parameters: Parameters = Parameters()
     principal: Principal = OWNER
+    local_only: bool = False
 
 
 class Search(Call, frozen=True, kw_only=True, tag="search"):
@@ -104,6 +105,12 @@ class ListDocuments(Call, frozen=True, kw_only=True, tag="documents.list"):
     limit: int = 1000
 
 
+class Forget(Call, frozen=True, kw_only=True, tag="forget"):
+    user: str = ""
+    document: str = ""
+    dry_run: bool = False
+
+
 class ListTraces(Call, frozen=True, kw_only=True, tag="traces.list"):
     before: float | None = None
     before_id: str = ""
@@ -129,6 +136,7 @@ AnyCall = (
     | GetDocument
     | DeleteDocuments
     | ListDocuments
+    | Forget
     | ListTraces
     | GetTrace
     | AnyAuditCall
@@ -274,6 +282,7 @@ class AdminServer:
             language=call.language,
             principal=call.principal,
             stream=True,
+            local_only=call.local_only,
             **msgspec.structs.asdict(call.parameters),
         )
         async with contextlib.aclosing(self._palier.stream(request)) as events:
@@ -304,6 +313,8 @@ class AdminServer:
                 return await p.delete_documents(call.collection, call.ids)
             case ListDocuments():
                 return await p.list_documents(call.collection, call.principal, after=call.after, limit=call.limit)
+            case Forget():
+                return await p.forget(user=call.user, document=call.document, dry_run=call.dry_run)
             case ListTraces():
                 return await p.traces.list(
                     before=call.before,

@@ -95,7 +95,8 @@ class Endpoint:
             log.debug("%s: %s", scope[ID], left)
         except PalierError as error:
             if error.status >= 500:
-                log.warning("%s: %s: %s", scope[ID], type(error).__name__, error.message)  # `said` may repeat the prompt
+                # Not what an upstream `said`: it may repeat the prompt.
+                log.warning("%s: %s: %s", scope[ID], type(error).__name__, error.message)
             error.__traceback__ = error.__context__ = None  # its frames hold the request, and are held by the error
             await _fail(answer, error)
         except Exception:

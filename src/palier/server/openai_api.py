@@ -17,6 +17,8 @@ from palier.server.reply_chat import ChatChunks, chat_completion
 from palier.server.reply_completions import TextChunks, text_completion
 from palier.types import Completed, Event, Label, Message, Parameters, Request
 
+MAX_CONVERSATION = 200
+
 
 async def chat_completions(call: Call) -> Reply | Stream:
     """`POST /v1/chat/completions`."""
@@ -102,6 +104,8 @@ def _request(
         label=_label(call, route),
         created=time.time(),
         stream=stream,
+        local_only=_local_only(call),
+        conversation=_conversation(call),
     )
 
 
@@ -118,6 +122,27 @@ def _label(call: Call, route: str) -> Label:
         raise InvalidRequest(
             f"the header X-Palier-Label is `{given.decode('latin-1')[:40]}`", hint=f"one of {', '.join(Label)}"
         ) from None
+
+
+def _local_only(call: Call) -> bool:
+    """Whether the header says that nothing of this request leaves; without it, the route and the settings say."""
+    given = call.headers.get(b"x-palier-local-only")
+    if given is None:
+        return False
+    words = [word.strip() for word in given.decode("latin-1").lower().split(",")]
+    if not {"true", "false"}.issuperset(words):
+        raise InvalidRequest(f"the header X-Palier-Local-Only is `{', '.join(words)[:40]}`", hint="true or false")
+    return "true" in words
+
+
+def _conversation(call: Call) -> str:
+    """The client's name for the conversation, by which a `sticky` route knows it again."""
+    name = call.headers.get(b"x-palier-conversation", b"").decode("latin-1").strip()
+    if len(name) > MAX_CONVERSATION or not name.isprintable():
+        raise InvalidRequest(
+            "the header X-Palier-Conversation is no name", hint=f"printable, {MAX_CONVERSATION} characters at most"
+        )
+    return name
 
 
 async def embeddings(call: Call) -> Reply:

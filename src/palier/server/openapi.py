@@ -71,6 +71,19 @@ _LABEL = {
     "description": "Raises the label of what the client wrote above the route's; never lowers it.",
     "schema": {"type": "string", "enum": list(Label)},
 }
+_LOCAL_ONLY = {
+    "name": "X-Palier-Local-Only",
+    "in": "header",
+    "description": "With `true`, nothing of the request leaves the premises.",
+    "schema": {"type": "string", "enum": ["true", "false"]},
+}
+_CONVERSATION = {
+    "name": "X-Palier-Conversation",
+    "in": "header",
+    "description": "A name of the conversation, by which a `sticky` route knows it again.",
+    "schema": {"type": "string", "maxLength": 200},
+}
+_ASKED = (_LABEL, _LOCAL_ONLY, _CONVERSATION)
 _COLLECTION = {
     "name": "collection",
     "in": "path",
@@ -121,10 +134,10 @@ class _Operation(msgspec.Struct, frozen=True):
 
 _OPERATIONS: dict[str, dict[str, _Operation]] = {
     "/v1/chat/completions": {
-        "post": _Operation("chat", "Answer a conversation", ChatCompletion, ChatRequest, (_LABEL,), streams=True)
+        "post": _Operation("chat", "Answer a conversation", ChatCompletion, ChatRequest, _ASKED, streams=True)
     },
     "/v1/completions": {
-        "post": _Operation("complete", "Complete a text", TextCompletion, CompletionRequest, (_LABEL,), streams=True)
+        "post": _Operation("complete", "Complete a text", TextCompletion, CompletionRequest, _ASKED, streams=True)
     },
     "/v1/embeddings": {"post": _Operation("embed", "Texts to vectors", Embeddings, EmbeddingRequest)},
     "/v1/models": {"get": _Operation("listModels", "Routes, tiers and the embedding model", ModelList)},

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta
 
+from palier.config import least_label
 from palier.errors import InvalidRequest, NotFound
 from palier.server.endpoint import Call
 from palier.server.replies import Reply, json_reply
@@ -23,13 +24,13 @@ _MAX_LIST = 1000
 
 
 class DocumentPut(Wire, frozen=True, kw_only=True):
-    """A document's content. Without a `label` it is confidential: it will not climb."""
+    """A document's content. Without a `label` it has that of its collection, else it is confidential: it stays home."""
 
     text: Annotated[str, Meta(min_length=1)]
     title: Annotated[str, Meta(max_length=2000)] = ""
     url: Annotated[str, Meta(max_length=4000)] = ""
     language: Annotated[str, Meta(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")] = ""
-    label: Label = Label.CONFIDENTIAL
+    label: Label | None = None
     groups: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=100)] = ()
     metadata: JSON = msgspec.field(default_factory=dict)
 
@@ -101,7 +102,7 @@ async def put_document(call: Call) -> Reply:
         title=wire.title,
         url=wire.url,
         language=wire.language,
-        label=wire.label,
+        label=least_label(call.palier.settings, collection, wire.label) or Label.CONFIDENTIAL,
         groups=wire.groups,
         metadata=wire.metadata,
         source="http",

@@ -15,12 +15,14 @@ from palier.app.probing import Probed
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
+from palier.forgetting import Forgotten
 from palier.policies import RouteStatus
 from palier.server.access_calls import RemoteAccess
 from palier.server.admin import (
     MAX_LINE,
     Ask,
     DeleteDocuments,
+    Forget,
     Gateway,
     GetDocument,
     GetTrace,
@@ -130,6 +132,7 @@ class RemotePalier:
         tier: str | None = None,
         language: str = "",
         principal: Principal = OWNER,
+        local_only: bool = False,
         **parameters: Any,
     ) -> Ask:
         """A question as `stream` takes it. The gateway checks it when it is asked."""
@@ -138,7 +141,15 @@ class RemotePalier:
             wanted = Parameters(**parameters)
         except TypeError as error:
             raise InvalidRequest(f"unknown parameter: {error}") from None
-        return Ask(messages=messages, route=route, tier=tier, language=language, parameters=wanted, principal=principal)
+        return Ask(
+            messages=messages,
+            route=route,
+            tier=tier,
+            language=language,
+            parameters=wanted,
+            principal=principal,
+            local_only=local_only,
+        )
 
     async def stream(self, request: Ask) -> AsyncGenerator[Event | Completed, None]:
         """The answer as it comes; the last event is `Completed`. Closing the iterator cancels it."""
@@ -184,6 +195,11 @@ class RemotePalier:
     ) -> list[Document]:
         call = ListDocuments(collection=collection, principal=principal, after=after, limit=limit)
         found: list[Document] = await self.call(call, list[Document])
+        return found
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        call = Forget(user=user, document=document, dry_run=dry_run)
+        found: Forgotten = await self.call(call, Forgotten)
         return found
 
     async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:

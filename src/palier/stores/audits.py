@@ -34,14 +34,17 @@ class SqliteAudits:
 
         await self._database.write(run)
 
-    async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> None:
-        """Keep how far it is; see `interfaces.Audits`."""
+    async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> bool:
+        """Keep how far it is, unless it is lost; see `interfaces.Audits`."""
 
-        def run(connection: apsw.Connection) -> None:
+        def run(connection: apsw.Connection) -> bool:
+            if connection.execute(statements("audits")["state"], (audit.trace,)).get == "lost":
+                return False
             _keep(connection, audit)
             _judge(connection, judgements)
+            return True
 
-        await self._database.write(run)
+        return await self._database.write(run)
 
     async def due(self, now: float, limit: int) -> list[Audit]:
         """Those to go on with; see `interfaces.Audits`."""

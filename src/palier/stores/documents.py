@@ -97,6 +97,13 @@ def delete_documents(connection: apsw.Connection, name: str, documents: Sequence
     return deleted
 
 
+def raise_labels(connection: apsw.Connection, least: Mapping[str, Label]) -> None:
+    """Give the documents of each collection at least its label."""
+    for name, label in least.items():
+        lower = as_json([other for other in Label if other.rank < label.rank])
+        connection.execute(statements("knowledge")["raise_labels"], {"name": name, "label": label, "lower": lower})
+
+
 def get_document(connection: apsw.Connection, collection: str, document: str, principal: Principal) -> Document | None:
     """The document, if it exists and `principal` may read it."""
     if (found := opened_collection(connection, collection, principal)) is None:

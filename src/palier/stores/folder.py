@@ -228,9 +228,10 @@ def _busy(path: Path, holder: Holder) -> DataFolderBusy:
 
 
 def _command() -> str:
-    """How this process was called, cut to a line; palier takes no secret on its command line."""
+    """The program and its command alone: what follows may be a question or a name, and this stays in the file."""
     program, *arguments = sys.argv or [""]
-    words = shlex.join([Path(program).name, *arguments])[:200]
+    command = [name for name in arguments[:1] if not name.startswith("-")]
+    words = shlex.join([Path(program).name, *command])[:200]
     return words.encode("utf-8", "replace").decode("utf-8")  # an argument may hold any bytes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,14 @@ import numpy as np
 from palier.access import OWNER, Readers
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.interfaces import Marker, Vectors, Workers
-from palier.stores.documents import Prepared, delete_documents, get_document, list_documents, put_documents
+from palier.stores.documents import (
+    Prepared,
+    delete_documents,
+    get_document,
+    list_documents,
+    put_documents,
+    raise_labels,
+)
 from palier.stores.marks import SqliteDocumentMarks, mark_all
 from palier.stores.passages import (
     best_passages,
@@ -84,6 +91,11 @@ class SqliteKnowledge:
         database = Database.open(path, KNOWLEDGE)
         return cls(database, encoder_name, dimension, analyse, workers, vector_memory, resolve, marker)
 
+    @property
+    def database(self) -> Database:
+        """The file."""
+        return self._database
+
     async def close(self) -> None:
         """Finish what is queued, then close."""
         await self._database.close()
@@ -107,6 +119,12 @@ class SqliteKnowledge:
         self.marks.expect([document.label for document, _, _ in checked])
         writer = self._resolve(writer)
         await self._database.write(lambda connection: put_documents(connection, batch, *self._encoder, writer))
+
+    async def raise_labels(self, least: Mapping[str, Label]) -> None:
+        """Give the documents of each collection at least its label; what is more restrictive stays."""
+        if least:
+            self.marks.expect(list(least.values()))
+            await self._database.write(lambda connection: raise_labels(connection, least))
 
     async def get(self, collection: str, document: str, principal: Principal) -> Document | None:
         """The document, if it exists and `principal` may read it."""

@@ -29,6 +29,8 @@ from palier.stores.schema import Schema, open_reader, open_writer, store_error
 T = TypeVar("T")
 TRUNCATE_TIMEOUT_MS = 100
 """How long emptying the log waits for those who read: it holds up the writer meanwhile."""
+REWRITE_TIMEOUT_MS = 5_000
+"""The same where it must be done, and is not tried again by itself."""
 MAX_BATCH = 512
 """Jobs of one commit at most, so that the first of them does not wait for ever."""
 
@@ -46,6 +48,8 @@ class _Job:
     error: Exception | None = None
     settled: bool = False
     """Whether it was committed, or failed alone."""
+    alone: bool = False
+    """Whether it is no part of a transaction."""
 
 
 class _Queue:
@@ -148,9 +152,21 @@ class Database:
         """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does."""
         return await self._submit(self._reads, run)
 
-    async def truncate_log(self) -> None:
+    async def rewrite(self) -> None:
+        """Write the file anew, without what deleted rows left in its pages, and empty its log. Writers wait meanwhile.
+
+        SQLite's `secure_delete` clears what is deleted where it stands, not where it stood before pages were balanced.
+        Takes as much space again as the file, beside it and in the system's temporary folder. Raises `StoreError`.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._writes.add([_Job(_vacuum, loop, future, alone=True)], self.path)
+        await future
+        await self.truncate_log(REWRITE_TIMEOUT_MS)
+
+    async def truncate_log(self, timeout_ms: int = TRUNCATE_TIMEOUT_MS) -> None:
         """Move the write-ahead log into the file and cut it to nothing, so that what was deleted is nowhere."""
-        await asyncio.to_thread(self._truncate_log)
+        await asyncio.to_thread(self._truncate_log, timeout_ms)
 
     async def close(self) -> None:
         """Finish what is queued, then close. Calling it again does nothing."""
@@ -177,10 +193,10 @@ class Database:
         for thread in self._threads:
             thread.join()
 
-    def _truncate_log(self) -> None:
+    def _truncate_log(self, timeout_ms: int) -> None:
         connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
-            connection.set_busy_timeout(TRUNCATE_TIMEOUT_MS)
+            connection.set_busy_timeout(timeout_ms)
             connection.pragma("schema_version")  # a connection that has read nothing yet does not know of the log
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error as error:
@@ -195,8 +211,12 @@ class Database:
         while not end:
             batch, end = self._writes.take_batch()
             try:
-                if batch:
-                    self._commit(connection, batch)
+                if together := [job for job in batch if not job.alone]:
+                    self._commit(connection, together)
+                    _tell(together)
+                for job in batch:
+                    if job.alone:
+                        job.run(connection)
             except Exception as error:  # locked by another program, or not even undone: all of the batch fails
                 for job in batch:
                     if not job.settled:
@@ -256,6 +276,10 @@ class Database:
         if isinstance(error, UnicodeEncodeError):
             return InvalidRequest("a text holds half of a surrogate pair, which is no Unicode")
         return store_error(self.path, error) if isinstance(error, apsw.Error) else error
+
+
+def _vacuum(connection: apsw.Connection) -> None:
+    connection.execute("VACUUM")
 
 
 def _run(connection: apsw.Connection, run: Callable[..., Any], jobs: list[_Job]) -> None:

@@ -133,6 +133,14 @@ class AuditsSuite:
         assert await audits.done(words=True) == [done_of(judgements=said)]
         assert await audits.done() == [done_of(judgements=said, words=None)]
 
+    async def test_one_that_is_lost_stays_so(self, audits: Store) -> None:
+        await drawn(audits, audit_of())
+        assert await audits.keep(audit_of(attempts=1))
+        assert await audits.keep(audit_of(state="lost", reason="the route is gone", words=None))
+        assert not await audits.keep(done_of(), [judgement_of()])
+        assert await audits.done() == await audits.due(CREATED, 10) == []
+        assert (await audits.count()).lost == 1
+
     async def test_one_that_is_lost_is_counted(self, audits: Store) -> None:
         await drawn(audits, audit_of())
         await audits.keep(audit_of(state="lost", reason="the route is gone", words=None))

@@ -91,18 +91,25 @@ async def test_a_worker_that_died_between_tasks_costs_nobody_anything():
         assert await workers.run(operator.add, 1, 1) == 2
 
 
-async def test_a_worker_that_dies_costs_a_question_nothing_and_a_file_its_turn():
+async def test_a_worker_that_dies_costs_a_question_nothing_and_a_file_its_turn(tmp_path, monkeypatch):
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\ndef slow(begun):\n    pathlib.Path(begun).touch()\n    time.sleep(2)\n    return 'done'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from slow import slow
+
     workers = ProcessWorkers(1)
     try:
         pids = await asyncio.gather(workers.run(os.getpid), workers.batch.run(os.getpid))
-        task = (subprocess.run, ["sleep", "2"])  # what it starts can be seen from here
-        question, file = asyncio.create_task(workers.run(*task)), asyncio.create_task(workers.batch.run(*task))
-        for pid in pids:
-            await until(psutil.Process(pid).children)
+        begun = [tmp_path / "question", tmp_path / "file"]
+        question = asyncio.create_task(workers.run(slow, str(begun[0])))
+        file = asyncio.create_task(workers.batch.run(slow, str(begun[1])))
+        for pid, sign in zip(pids, begun, strict=True):
+            await until(sign.exists)
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(Unavailable, match="signal 9"):
             await file
-        assert (await question).returncode == 0
+        assert await question == "done"
         assert await workers.run(os.getpid) != pids[0]
     finally:
         await workers.close()
@@ -198,12 +205,14 @@ async def test_workers_see_no_keys_and_have_no_network(monkeypatch):
             pytest.raises(PermissionError, match="no network"),
         ):
             await workers.run(socket.create_connection, server.getsockname())
+        with pytest.raises(PermissionError, match="start nothing"):
+            await workers.run(os.system, "true")
 
 
 async def test_what_a_worker_prints_does_not_reach_our_output(capfd):
     async with lane() as workers:
         await workers.run(print, "noise")
-        await workers.run(os.system, "echo noise")
+        await workers.run(os.write, 1, b"noise")
     assert "noise" not in capfd.readouterr().out
 
 

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from palier.cards import CAPABILITIES, ModelCard
+from palier.cards import CAPABILITIES, ModelCard, Price
 from palier.config import Model as Settings
-from palier.config import Price
 from palier.errors import ConfigurationError
 from palier.models import catalogue
 

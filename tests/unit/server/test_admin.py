@@ -65,6 +65,20 @@ def note(id: str = "noon", **fields: Any) -> Document:
     return Document(id=id, collection="notes", **given)
 
 
+async def test_it_forgets(gateway: RemotePalier, palier: Palier) -> None:
+    await gateway.put_documents([note()])
+    asked = await gateway.ask("When?", principal=Principal(name="marie", admin=True))
+    would = await gateway.forget(user="marie", dry_run=True)
+    found = await gateway.forget(user="marie")
+    assert (would.counts, found.counts["requests"], found.user) == (found.counts, 1, "marie")
+    assert (await gateway.forget(document="notes/noon")).counts["documents"] == 1
+    trace = await palier.traces.get(asked.id)
+    assert trace is not None
+    assert (trace.principal, trace.content) == ("forgotten", None)
+    with pytest.raises(InvalidRequest, match="is no document"):
+        await gateway.forget(document="noon")
+
+
 async def test_it_says_who_it_is(gateway: RemotePalier, palier: Palier) -> None:
     assert gateway.routes == palier.routes == {"support": ["tier-1"]}
     assert gateway.cards("support") == palier.cards("support")
@@ -126,6 +140,12 @@ async def test_errors_arrive_as_they_were_raised(
         await gateway.ask(question, **options)
     assert type(there.value) is type(here.value) is getattr(errors, kind)
     assert str(there.value) == str(here.value)
+
+
+async def test_what_must_stay_at_home_is_told(gateway: RemotePalier, palier: Palier) -> None:
+    assert gateway.request("hello", local_only=True).local_only
+    assert palier.request("hello", local_only=True).local_only
+    assert not palier.request("hello").local_only
 
 
 async def test_an_unknown_parameter_is_refused_before_it_is_sent(gateway: RemotePalier) -> None:

@@ -13,13 +13,18 @@ import pytest
 from palier.app import Palier
 from palier.config import Settings, parse
 from palier.interfaces import EntryFilter
+from palier.privacy import names
+from palier.privacy.keys import KeySource
+from palier.privacy.ledger import Chain
+from palier.privacy.sealing import Sealer, new_key
 from palier.server import speeds
 from palier.server.admin import AdminServer
-from palier.server.doctor import folder, machine, models, upstreams
+from palier.server.doctor import folder, machine, models, privacy, upstreams
 from palier.server.doctor.examination import address, examine, exit_status, never_asked, policy
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.stores.folder import DataFolder
+from palier.stores.ledger import SqliteLedger
 from palier.stores.ledger_file import LedgerFile
 from palier.testing.upstream import Call, Upstream, Wire
 from palier.types import Document
@@ -63,7 +68,8 @@ async def test_a_folder_in_use_is_whole_and_says_who_holds_it(tmp_path: Path) ->
     async with Palier.open(settings(tmp_path)):
         found = by_check(list(folder.check(settings(tmp_path))))
     assert {finding.status for finding in found.values()} == {"ok"}
-    assert set(found) == {"data folder", "access key", "lock", "store knowledge.db", "store traces.db"}
+    stores = {f"store {name}.db" for name in ("knowledge", "traces", "access", "ledger")}
+    assert set(found) == {"data folder", "access key", "lock", *stores}
     assert "held by process" in found["lock"].detail
 
 
@@ -223,6 +229,12 @@ async def test_an_upstream_out_of_reach_exits_4(tmp_path: Path) -> None:
     assert exit_status([Finding(check="x", status="warn", detail="")]) == 0
 
 
+async def test_local_only_passes_an_upstream_over_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALIER_LOCAL_ONLY", "1")
+    found = await look(tmp_path, "http://192.0.2.1:9/v1", on_premises=False)
+    assert (found.status, found.detail) == ("warn", "local only: nothing may leave to 192.0.2.1")
+
+
 async def test_the_key_is_sent_and_its_absence_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Upstream(default=lists(200, b'{"data": [{"id": "large"}]}')) as upstream:
         monkeypatch.delenv("CLOUD_KEY", raising=False)
@@ -246,6 +258,55 @@ async def test_an_upstream_elsewhere_is_asked_through_the_door(tmp_path: Path) -
         "cloud",
         "127.0.0.1",
     )
+
+
+# --- the door ------------------------------------------------------------------------------------------------------
+
+
+CLOUD = {"kind": "endpoint", "base_url": "https://192.0.2.1/v1", "model": "large"}
+
+
+def door(root: Path, tier: dict[str, Any] | None = None, **more: Any) -> list[Finding]:
+    tree = {
+        "models": {"cloud": CLOUD},
+        "routes": {"support": {"audit": 0.0, "tiers": [{"model": "cloud", **(tier or {})}]}},
+    }
+    return list(privacy.check(parse({**tree, **more}, root=root)))
+
+
+def test_what_leaves_is_said(tmp_path: Path) -> None:
+    open_door, redaction = door(tmp_path)
+    assert (open_door.status, "open to cloud" in open_door.detail) == ("ok", True)
+    assert (redaction.check, redaction.status) == ("redaction", "ok")
+    (shut,) = door(tmp_path, privacy={"local_only": True})
+    assert "nothing leaves" in shut.detail
+    (none,) = list(privacy.check(settings(tmp_path)))
+    assert "nothing leaves" in none.detail
+
+
+def test_personal_data_that_leaves_as_it_is_is_warned_of(tmp_path: Path) -> None:
+    _, bare = door(tmp_path, {"redact": False})
+    assert (bare.status, bare.advice) == ("warn", "remove redact = false")
+
+
+def test_patterns_alone_are_said_in_a_clear_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "installed", lambda: ())
+    _, redaction = door(tmp_path)
+    assert redaction.status == "warn"
+    assert "only patterns are active" in redaction.detail
+    assert "palier[pii]" in redaction.advice
+
+
+async def test_a_lost_key_is_found(tmp_path: Path) -> None:
+    folder = DataFolder(settings(tmp_path).folder).prepared()
+    source = KeySource.of(settings(tmp_path))
+    ledger = SqliteLedger.open(folder.ledger, Sealer(source.read()), Chain())
+    await ledger.keep_map("a", 2e9, b"{}")
+    await ledger.close()
+    assert [finding.status for finding in door(tmp_path)] == ["ok", "ok", "ok"]
+    source.write([new_key()])
+    *_, lost = door(tmp_path)
+    assert (lost.status, "1 maps cannot be read" in lost.detail) == ("fail", True)
 
 
 # --- everything ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from palier.stores.folder import SOCKET_PATH_BYTES, DataFolder
 HOLD = """
 import sys, pathlib
 from palier.stores.folder import DataFolder
-with DataFolder.claim(pathlib.Path(sys.argv[1])):
+with DataFolder.claim(pathlib.Path(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -30,7 +30,7 @@ def held(tmp_path):
     """A folder that another process owns, and that process."""
     folder = tmp_path / "data"
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder), "serve it"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, "serve it", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout.readline() == "held\n"
         yield folder, child
@@ -161,7 +161,14 @@ def test_a_command_of_any_bytes_can_hold_the_folder(tmp_path, monkeypatch):
     with DataFolder.claim(tmp_path / "data") as folder:
         holder = folder.holder()
     assert holder is not None
-    assert holder.command.startswith("palier ask")
+    assert holder.command == "palier ask"
+
+
+def test_what_was_asked_does_not_stand_in_the_lock(tmp_path, monkeypatch):
+    for arguments in (["ask", "Who is Marie?"], ["forget", "--user", "Marie"], ["--user", "Marie"]):
+        monkeypatch.setattr(sys, "argv", ["palier", *arguments])
+        with DataFolder.claim(tmp_path / "data") as folder:
+            assert "Marie" not in folder.lock_file.read_text()
 
 
 def test_requests_are_drawn_by_a_key_that_no_client_has(tmp_path):

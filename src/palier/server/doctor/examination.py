@@ -8,8 +8,9 @@ from pathlib import Path
 
 from palier.config import Route, Settings, highest_label, load, tier_name
 from palier.errors import ConfigurationError, PalierError
+from palier.privacy.lockdown import closed
 from palier.routing import policy as policies
-from palier.server.doctor import folder, machine, models, upstreams
+from palier.server.doctor import folder, machine, models, privacy, upstreams
 from palier.server.doctor.finding import Finding
 from palier.stores.folder import DataFolder
 
@@ -17,7 +18,7 @@ from palier.stores.folder import DataFolder
 async def examine(config: Path) -> AsyncGenerator[Finding, None]:
     """Every finding, as it is made. An unreadable `palier.toml` ends the examination."""
     try:
-        settings: Settings | None = load(config)
+        settings: Settings | None = closed(load(config))
         problem = None
     except ConfigurationError as error:
         settings, problem = None, error
@@ -35,6 +36,8 @@ async def examine(config: Path) -> AsyncGenerator[Finding, None]:
         if route.policy:
             yield policy(settings, name, route)
     for finding in folder.check(settings):
+        yield finding
+    for finding in privacy.check(settings):
         yield finding
     if listening := await address(settings):
         yield listening

@@ -28,7 +28,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     else:
         words = f"held by process {holder.pid} (`{holder.command}`)" if holder else "free"
         yield Finding(check="lock", detail=words)
-    for path in (folder.knowledge, folder.traces):
+    for path in (folder.knowledge, folder.traces, folder.access, folder.ledger):
         if path.exists():
             yield _whole(path)
 

@@ -12,7 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from palier.app.door import open_door
 from palier.app.probing import Probed, probe
 from palier.config import Model, Settings
-from palier.errors import ConfigurationError, PalierError
+from palier.errors import ConfigurationError, LocalOnly, PalierError
+from palier.privacy.lockdown import closed
 from palier.server.doctor.finding import Finding
 from palier.server.remote import RemotePalier
 from palier.stores.folder import DataFolder
@@ -22,6 +23,7 @@ Ask = Callable[[str], Awaitable[Probed]]
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
     """A finding for each model of kind `endpoint`, all asked at once."""
+    settings = closed(settings)
     endpoints = {name: model for name, model in settings.models.items() if model.kind == "endpoint"}
     if not endpoints:
         return
@@ -48,6 +50,8 @@ async def _endpoint(ask: Ask, name: str, model: Model) -> Finding:
     check = f"upstream {name}"
     try:
         return _judge(check, model, await ask(name))
+    except LocalOnly as error:
+        return Finding(check=check, status="warn", detail=error.message, advice="its tiers are passed over")
     except PalierError as error:
         if not error.hint:
             error.hint = f"look at the upstream's own log, or ask it by hand: curl {model.base_url}/models"

@@ -5,6 +5,9 @@ ON CONFLICT (trace) DO UPDATE SET
     label = excluded.label, state = excluded.state, due = excluded.due, cost = excluded.cost,
     figures = excluded.figures
 
+-- :name state
+SELECT state FROM audit WHERE trace = ?
+
 -- :name keep_content
 INSERT INTO audit_content (trace, label, expires, words) VALUES (?, ?, ?, ?)
 ON CONFLICT (trace) DO UPDATE SET label = excluded.label, expires = excluded.expires, words = excluded.words
@@ -71,12 +74,15 @@ UPDATE audit SET state = 'lost', figures = CAST(json_set(CAST(figures AS TEXT), 
 WHERE state = 'drawn' AND NOT EXISTS (SELECT 1 FROM audit_content WHERE audit_content.trace = audit.trace)
 
 -- :name rate
-INSERT INTO feedback (trace, principal, rating, score, created) VALUES (?, ?, ?, ?, ?)
+-- Nothing of what was forgotten since it was looked at, here and below.
+INSERT INTO feedback (trace, principal, rating, score, created) SELECT ?1, ?2, ?3, ?4, ?5
+WHERE NOT (SELECT ifnull(CAST(figures AS TEXT) ->> '$.forgotten', 0) FROM trace WHERE id = ?1)
 ON CONFLICT (trace, principal) DO UPDATE SET
     rating = excluded.rating, score = excluded.score, created = excluded.created
 
 -- :name comment
-INSERT INTO feedback_content (trace, principal, label, expires, comment) VALUES (?, ?, ?, ?, ?)
+INSERT INTO feedback_content (trace, principal, label, expires, comment) SELECT ?1, ?2, ?3, ?4, ?5
+WHERE NOT (SELECT ifnull(CAST(figures AS TEXT) ->> '$.forgotten', 0) FROM trace WHERE id = ?1)
 ON CONFLICT (trace, principal) DO UPDATE SET
     label = excluded.label, expires = excluded.expires, comment = excluded.comment
 

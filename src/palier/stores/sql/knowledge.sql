@@ -90,6 +90,10 @@ INSERT INTO vector (passage, collection, audience, embedding) VALUES (?, ?, ?, ?
 -- :name insert_posting
 INSERT INTO posting (collection, block, term, passage, audience, frequency, length) VALUES (?, ? / 4096, ?, ?, ?, ?, ?)
 
+-- :name raise_labels
+UPDATE document SET label = :label WHERE collection = (SELECT id FROM collection WHERE name = :name)
+AND label IN (SELECT value FROM json_each(:lower))
+
 -- :name find_document
 SELECT id, audience, passages FROM document WHERE collection = ? AND name = ?
 

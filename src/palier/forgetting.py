@@ -1,0 +1,212 @@
+"""Forgetting a user, or a document and what was answered from it, in every store; and who has learnt from it.
+
+A store joins by one place in `stores` (`interfaces.Erasable`). The documents come first, so that nothing new is
+answered from them, and the traces last, since they tell which requests are concerned: an erasure that was killed is
+done again, and finishes. What is on its way meanwhile is recorded as what it would have become: see `Recording`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from palier.audits import Audit, Judgement
+from palier.errors import ConfigurationError, InvalidRequest
+from palier.interfaces import Audits, Erasable, Erasure, Traces
+from palier.pipeline.journey import digest
+from palier.routing import policy as policies
+from palier.stores.erasure import ErasableTraces, concerns, nameless
+from palier.types import Data, Trace
+
+REMEMBERED = 1_000
+"""Erasures that late requests are held against: the newest of this process, and no request outlives it."""
+
+
+class Artefact(Data, frozen=True, kw_only=True):
+    """A policy that was, or may have been, fitted on requests that are forgotten."""
+
+    path: str
+    route: str
+    fitted: str
+    """The day; empty where the file cannot be read."""
+    requests: int | None
+    """On how many of those forgotten now; None: it does not say, and may have seen them."""
+    earlier: int | None
+    """The same of those forgotten before: of somebody else, or by an erasure that was cut short."""
+    questions: bool
+    """Whether it holds vectors of the questions it was fitted on."""
+
+
+class Forgotten(Data, frozen=True, kw_only=True):
+    """What was forgotten, or would be (`dry_run`): how many things of each kind, and what was fitted on them."""
+
+    user: str = ""
+    document: str = ""
+    """`COLLECTION/ID`."""
+    dry_run: bool = False
+    before: float
+    """Of what was asked until then, in seconds since the epoch."""
+    counts: dict[str, int]
+    artefacts: tuple[Artefact, ...] = ()
+
+
+class Forgetting:
+    """Erases, one user or document at a time. `policies` are the files that routes go by, by route."""
+
+    def __init__(
+        self,
+        documents: Erasable,
+        stores: Sequence[Erasable],
+        traces: ErasableTraces,
+        policies: Mapping[str, Path],
+    ) -> None:
+        self._documents = documents
+        self._stores = stores
+        self._traces = traces
+        self._policies = policies
+        self._alone = asyncio.Lock()
+        self._begun: deque[Erasure] = deque(maxlen=REMEMBERED)
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        """Erase, and say what; `dry_run`: only say it. Done again, it does what was left.
+
+        Raises `InvalidRequest` unless one of `user` and `document` (`COLLECTION/ID`) is given, and `StoreError` where
+        something could not be deleted.
+        """
+        erasure = _erasure(user, document)
+        async with self._alone:
+            counts = Counter(await self._documents.forget(erasure, dry_run=dry_run))
+            erasure = msgspec.structs.replace(erasure, before=time.time())
+            if not dry_run:
+                self._begun.appendleft(erasure)
+            await asyncio.sleep(0)  # what was recorded in this turn of the loop is handed over at its end
+            requests = await self._traces.requests(erasure, digest)
+            erasure = msgspec.structs.replace(erasure, requests=requests)
+            for store in (*self._stores, self._traces):
+                counts.update(await store.forget(erasure, dry_run=dry_run))
+            for store in () if dry_run else (self._documents, *self._stores, self._traces):
+                await store.scrub(erasure)
+            earlier = set(await self._traces.forgotten()).difference(requests)
+            artefacts = await asyncio.to_thread(_artefacts, self._policies, requests, earlier)
+        return Forgotten(
+            user=user,
+            document=document,
+            dry_run=dry_run,
+            before=erasure.before,
+            counts=dict(counts),
+            artefacts=tuple(artefacts),
+        )
+
+    def of(self, trace: Trace) -> Erasure | None:
+        """The erasure that `trace` comes too late for; None where there is none."""
+        for erasure in self._begun:  # the newest first: all others are older than what came after it
+            if erasure.before < trace.created:
+                return None
+            if concerns(erasure, trace):
+                return erasure
+        return None
+
+    async def forget_late(self, request: str) -> None:
+        """What a late request, or its audit, left in other stores before it was recorded."""
+        for store in self._stores:
+            await store.forget(Erasure(before=time.time(), requests=(request,)))
+
+
+class Recording:
+    """`Traces` and `Audits`, as requests are recorded: one that began before its user or document was forgotten, and
+    ends after, comes nameless and without words, and is not drawn."""
+
+    def __init__(self, traces: Traces, audits: Audits, forgetting: Forgetting) -> None:
+        self._traces = traces
+        self._audits = audits
+        self._forgetting = forgetting
+
+    async def record(self, trace: Trace) -> None:
+        """As `interfaces.Traces`."""
+        erasure = self._forgetting.of(trace)
+        if erasure is None:
+            await self._traces.record(trace)
+            return
+        await self._traces.record(nameless(trace, erasure))
+        await self._forgetting.forget_late(trace.id)
+
+    async def draw(self, trace: Trace, audit: Audit) -> None:
+        """As `interfaces.Audits`."""
+        if self._forgetting.of(trace) is None:
+            await self._audits.draw(trace, audit)
+        else:
+            await self.record(trace)
+
+    async def get(self, id: str) -> Trace | None:
+        """As `interfaces.Traces`."""
+        return await self._traces.get(id)
+
+    async def expire(self, now: float) -> int:
+        """As `interfaces.Traces`."""
+        return await self._traces.expire(now)
+
+    async def keep(self, audit: Audit, judgements: Sequence[Judgement] = ()) -> bool:
+        """As `interfaces.Audits`."""
+        kept = await self._audits.keep(audit, judgements)
+        if not kept:
+            await self._forgetting.forget_late(audit.trace)
+        return kept
+
+    async def due(self, now: float, limit: int) -> list[Audit]:
+        """As `interfaces.Audits`."""
+        return await self._audits.due(now, limit)
+
+    async def list(
+        self,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = 50,
+        route: str = "",
+        status: str = "",
+        tier: str = "",
+    ) -> list[Trace]:
+        """As `interfaces.Traces`."""
+        return await self._traces.list(
+            before=before, before_id=before_id, limit=limit, route=route, status=status, tier=tier
+        )
+
+
+def _erasure(user: str, document: str) -> Erasure:
+    if bool(user) == bool(document):
+        raise InvalidRequest("say whom or what to forget: one of `user` and `document`", param="user")
+    collection, slash, name = document.partition("/")
+    if document and not (collection and slash and name):
+        raise InvalidRequest(
+            f"`{document}` is no document", hint="a document is named COLLECTION/ID: palier search", param="document"
+        )
+    return Erasure(user=user, collection=collection, document=name, before=time.time())
+
+
+def _artefacts(files: Mapping[str, Path], requests: Sequence[str], earlier: set[str]) -> list[Artefact]:
+    """The policies that saw any of the requests, or do not say what they saw. Where nothing is forgotten, none did."""
+    if not requests and not earlier:
+        return []
+    found = [_artefact(route, path, requests, earlier) for route, path in files.items() if path.exists()]
+    return [artefact for artefact in found if artefact.requests != 0 or artefact.earlier != 0]
+
+
+def _artefact(route: str, path: Path, requests: Sequence[str], earlier: set[str]) -> Artefact:
+    try:
+        policy = policies.load(path)
+    except ConfigurationError:  # nobody goes by it, and it may hold what it holds
+        return Artefact(path=str(path), route=route, fitted="", requests=None, earlier=None, questions=False)
+    seen = policy.seen
+    return Artefact(
+        path=str(path),
+        route=route,
+        fitted=policy.guarantee.fitted,
+        requests=None if seen is None else len(seen.among(requests)),
+        earlier=None if seen is None else len(seen.among(earlier)),
+        questions=any(tier.asks for tier in policy.tiers),
+    )
