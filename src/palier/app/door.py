@@ -12,9 +12,8 @@ from palier.privacy.egress import EgressGate
 from palier.privacy.heads import Heads, sinks
 from palier.privacy.keys import KeySource
 from palier.privacy.ledger import Chain
-from palier.privacy.names import warm
 from palier.privacy.prompts import PromptRedactor
-from palier.privacy.redaction import Redactor, recognised
+from palier.privacy.redaction import Redactor
 from palier.privacy.sealing import Sealer
 from palier.stores.folder import DataFolder
 from palier.stores.ledger import SqliteLedger
@@ -34,8 +33,8 @@ class Door:
     connector: HttpConnector
     gate: EgressGate
     heads: Heads
-    redaction: Lane | None
-    """The process that looks for personal data; None where nothing is redacted."""
+    redactor: PromptRedactor | None
+    """None where nothing is redacted."""
 
 
 async def open_door(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> Door:
@@ -64,7 +63,7 @@ async def open_door(settings: Settings, folder: DataFolder, stack: AsyncExitStac
     redactor, lane = _redactor(settings)
     if lane is not None:
         stack.push_async_callback(lane.close)
-    return Door(ledger, connector, EgressGate(redactor), heads, lane)
+    return Door(ledger, connector, EgressGate(redactor), heads, redactor)
 
 
 def _redactor(settings: Settings) -> tuple[PromptRedactor | None, Lane | None]:
@@ -75,12 +74,5 @@ def _redactor(settings: Settings) -> tuple[PromptRedactor | None, Lane | None]:
     tiers = [tier for route in settings.routes.values() for tier in route.tiers]
     if not any(redacts(settings, tier) for tier in tiers):
         return None, None
-    languages = recognised(settings.redaction)
-    lane = Lane(
-        "redaction",
-        1,
-        settings.workers.max_queue,
-        Limits(timeout_s=REDACTION_S, retry=True),
-        (warm, (languages,)) if languages else None,
-    )
+    lane = Lane("redaction", 1, settings.workers.max_queue, Limits(timeout_s=REDACTION_S, retry=True))
     return PromptRedactor(Redactor(settings.redaction, lane)), lane

@@ -128,7 +128,7 @@ class Palier:
         self.ledger = door.ledger
         self._connector = door.connector
         self.heads = door.heads
-        self._redaction = door.redaction
+        self._redactor = door.redactor
         self.key = folder.access_key()
         self._knowledge = knowledge
         self._retriever = retriever
@@ -407,13 +407,12 @@ class Palier:
         self.workers.start()
         await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
         await self._fingerprints.warm()
-        if self._redaction is not None:
-            self._redaction.start()
-        starting = [(name, model) for name, model in self.models.items() if isinstance(model, Startable)]
-        outcomes = await asyncio.gather(*(model.start() for _, model in starting), return_exceptions=True)
+        parts = {**self.models, "redaction": self._redactor}
+        starting = [(name, part) for name, part in parts.items() if isinstance(part, Startable)]
+        outcomes = await asyncio.gather(*(part.start() for _, part in starting), return_exceptions=True)
         for (name, _), outcome in zip(starting, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                log.warning("model `%s` did not start: %s", name, outcome)
+                log.warning("`%s` did not start: %s", name, outcome)
 
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""

@@ -78,7 +78,7 @@ def say(verdict: Verdict, problems: Sequence[str]) -> None:
     out = terminal.out()
     if not problems:
         agree = f", {verdict.heads} exported heads agree" if verdict.heads else ""
-        out.print(terminal.styled(f"{verdict.entries} entries, intact, head {verdict.head}{agree}"), soft_wrap=True)
+        out.print(terminal.styled(f"{_entries(verdict.entries)}, intact, head {verdict.head}{agree}"), soft_wrap=True)
         return
     for reason in problems:
         out.print(terminal.styled(("✗ ", "bold red"), reason), soft_wrap=True)
@@ -89,7 +89,7 @@ def say(verdict: Verdict, problems: Sequence[str]) -> None:
     else:
         when = _time(verdict.trusted_at_ms)
         words = f"to be trusted up to entry {verdict.trusted}, of {when}; not what is said of later times"
-    out.print(terminal.styled(f"{verdict.entries} entries, NOT intact: {words}"), soft_wrap=True)
+    out.print(terminal.styled(f"{_entries(verdict.entries)}, NOT intact: {words}"), soft_wrap=True)
 
 
 def entry_of(link: Link) -> Entry:
@@ -100,3 +100,7 @@ def entry_of(link: Link) -> Entry:
         raise StoreError(
             f"entry {link.sequence} of the ledger cannot be read", hint="palier audit verify says what was changed"
         ) from None
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"

@@ -35,6 +35,10 @@ class PromptRedactor:
         self._redactor = redactor
         self._known: OrderedDict[tuple[str, str], tuple[Entity, ...]] = OrderedDict()
 
+    async def start(self) -> None:
+        """Load the models of names now, so that the first prompt need not wait for them."""
+        await self._redactor.warm()
+
     async def redact(self, texts: Sequence[str], public: Sequence[str], language: str) -> tuple[Sequence[str], Vault]:
         """See `interfaces.Redactor`. A value that stands in `public` is left as it is wherever it stands.
 

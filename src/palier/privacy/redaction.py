@@ -78,6 +78,11 @@ class Redactor:
             return f"only patterns{beside} are active: names are off in [redaction]"
         return f'only patterns{beside} are active: names are not recognised; pip install "palier[pii]"'
 
+    async def warm(self) -> None:
+        """Load the models of names, where there are any."""
+        if self._languages:
+            await self._elsewhere(names.warm, self._languages)
+
     def find(self, text: str, language: str = "") -> tuple[Entity, ...]:
         """What stands in `text`, in order, never overlapping: by own recognisers only, whatever the language.
 

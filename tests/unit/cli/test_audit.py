@@ -191,7 +191,7 @@ def test_without_the_key_no_bytes_are_shown() -> None:
     Path("data/vault.key").unlink()
     assert "is not there" in palier("audit", "show", "1", "--payload", status=2).stderr
     assert not Path("data/vault.key").exists(), "looking makes no key"
-    assert "1 entries, intact" in palier("audit", "verify").stdout
+    assert "1 entry, intact" in palier("audit", "verify").stdout
 
 
 # --- verifying ---------------------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def _sealed(settings: Settings) -> Iterator[Finding]:
         yield Finding.failed("ledger", error)
         return
     count = last[0].sequence if last else 0
-    yield Finding(check="ledger", detail=f"{count} entries; palier audit verify looks whether they are intact")
+    entries = f"{count} {'entry' if count == 1 else 'entries'}"
+    yield Finding(check="ledger", detail=f"{entries}; palier audit verify looks whether all is intact")
     for use in uses:
         if not use.there and use.payloads + use.maps:
             yield Finding(
