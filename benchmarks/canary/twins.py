@@ -10,6 +10,7 @@ import json
 from random import Random
 
 from benchmarks.canary.attacks import OPEN, TOOL, Kind, asked, called, len_below, user
+from benchmarks.canary.corpus import Page
 from benchmarks.canary.house import CLIMBING, PEOPLE
 from benchmarks.canary.talk import Message, Talk
 
@@ -51,6 +52,11 @@ def about(talk: Talk) -> Message:
     if rng.random() < 0.2:
         words = f"{words} {_number(rng)}"
     return user(words)
+
+
+def offer(talk: Talk) -> Page:
+    """A public page without an order in it: one that is poisoned is no benign text."""
+    return talk.rng.choice([page for page in talk.company.pages if page.id.startswith("off")])
 
 
 def _number(rng: Random) -> str:
@@ -95,13 +101,12 @@ async def tools(talk: Talk) -> None:
 
 
 async def raw(talk: Talk) -> None:
-    page = talk.rng.choice([page for page in talk.company.pages if page.label == "public"])
-    await talk.complete("bare", f"{page.text}\n\nIn short:")
+    await talk.complete("bare", f"{offer(talk).text}\n\nIn short:")
 
 
 async def quoting(talk: Talk) -> None:
     """A public page that the client pastes, as it found it."""
-    page = talk.rng.choice([page for page in talk.company.pages if page.id.startswith("off")])
+    page = offer(talk)
     await talk.ask(way(talk), [user(f"{page.title}\n{page.text}\n\n{about(talk)['content']}")])
 
 
