@@ -24,12 +24,15 @@ RECOGNISERS = {
     "birth": "palier.privacy.recognisers.birth:build",
     "email": "palier.privacy.recognisers.email:build",
     "iban": "palier.privacy.recognisers.iban:build",
+    "introduced": "palier.privacy.recognisers.introduced:build",
     "letters": "palier.privacy.recognisers.identity:build",
     "network": "palier.privacy.recognisers.network:build",
     "numbers": "palier.privacy.recognisers.numbers:build",
     "patterns": "palier.privacy.recognisers.patterns:build",
+    "signed": "palier.privacy.recognisers.signed:build",
     "telephone": "palier.privacy.recognisers.telephone:build",
     "title": "palier.privacy.recognisers.title:build",
+    "worldwide": "palier.privacy.recognisers.worldwide:build",
 }
 
 FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS}

@@ -248,6 +248,7 @@ class Home:
 
     def __init__(self, path: Path, cloud: Upstream) -> None:
         self.path = path
+        self.cloud = cloud
         (path / "palier.toml").write_text(SETTINGS.replace("URL", cloud.url))
         (path / "bell.md").write_text(f"# The bell\n\n{BELL}\n")
         (path / "treasure.md").write_text(f"# The treasure\n\n{TREASURE}\n")
@@ -304,6 +305,9 @@ async def test_a_killed_gateway_loses_no_audit_and_a_person_judges_it(home: Home
     bell = await home.ask("When does the bell ring?")
     treasure = await home.ask("Where is the treasure of the chapel?")
     assert (bell["tier"], treasure["tier"]) == ("tier-1", "tier-1")
+    async with asyncio.timeout(60):  # the models of names are loaded before anything leaves
+        while not home.cloud.calls:
+            await asyncio.sleep(0.05)
     assert (await home.audits())["drawn"] == 2, "the cloud stalls: the audit still runs when the gateway dies"
     gateway.kill()
     gateway.wait()

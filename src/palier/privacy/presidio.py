@@ -1,6 +1,7 @@
 """presidio's recognisers beside our own, where `[redaction] presidio` asks for them (extra `presidio`).
 
-Only those that go by patterns: names are the business of `palier.privacy.names`. Run where `Workers` run it.
+Only those that go by patterns: names are the business of `palier.privacy.names`. E-mails are left to our own:
+presidio's recogniser fetches a list of domains from the internet at its first use. Run where `Workers` run it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Any
 
 TYPES = {
     "CREDIT_CARD": "CARD",
-    "EMAIL_ADDRESS": "EMAIL",
     "IBAN_CODE": "IBAN",
     "IP_ADDRESS": "IP",
     "MAC_ADDRESS": "MAC",
@@ -49,4 +49,6 @@ def _analyzer() -> Any:
     engine = NlpEngineProvider(
         nlp_configuration={"nlp_engine_name": "no_op", "models": [{"lang_code": "en", "model_name": "no_op"}]}
     ).create_engine()
-    return AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
+    analyzer = AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
+    analyzer.registry.remove_recognizer("EmailRecognizer")
+    return analyzer

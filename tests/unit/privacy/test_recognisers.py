@@ -46,6 +46,17 @@ def found(text: str) -> list[tuple[str, str]]:
         ("PHONE", "phone: [6502530000]"),
         ("PHONE", "my mobile is [+447700 921 916]"),
         ("PHONE", "please call [467 3395]"),
+        ("PHONE", "portable [06 39 98 45 45]."),
+        ("PHONE", "c'est le [0639985021] je crois"),
+        ("PHONE", "tel [0639982217]"),
+        ("PHONE", "Rappel : [0 639 984 410], merci"),
+        ("PHONE", "au [02.61.91.55.03]"),
+        ("PHONE", "au [05-36-49-22-18]"),
+        ("PHONE", "au [+33(0)6 39 98 60 11]"),
+        ("PHONE", "au [0033 6 39 98 60 11]"),
+        ("PHONE", "appelez le [0145678912] pour la commande"),
+        ("PHONE", "ring me on [07700 900461]."),
+        ("PHONE", "they're not answering at [99 668472]"),
         ("IBAN", "[FR76 3000 6000 0112 3456 7890 189] merci"),
         ("IBAN", "[be71 0961 2345 6769]"),
         ("IBAN", "IBAN:[GB29NWBK60161331926819]"),
@@ -54,6 +65,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("CARD", "[4111 1111 1111 1111]"),
         ("CARD", "[4111-1111-1111-1111]"),
         ("CARD", "ma carte [378282246310005]"),
+        ("CARD", "credit card [060426070011] was charged"),
         ("CARD", "[4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1]"),
         ("NIR", "[2 95 10 99 126 111 93]"),
         ("NIR", "[253072B07300470]"),
@@ -84,6 +96,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("BIRTH_DATE", "né à Brest le [1er avril 1985]"),
         ("BIRTH_DATE", "born in Paris on [March 12, 1985]"),
         ("BIRTH_DATE", "DOB: [1985-03-12]"),
+        ("BIRTH_DATE", "patient, DDN [17/08/2001], allergique"),
         ("BIRTH_DATE", "D.O.B. [12.03.85]"),
         ("ADDRESS", "au [12 bis rue de la République, 35000 Rennes]."),
         ("ADDRESS", "au [3, avenue du Général-de-Gaulle\n29200 Brest]"),
@@ -98,11 +111,57 @@ def found(text: str) -> list[tuple[str, str]]:
         ("ADDRESS", "in der [Friedrichstraße 44] in Berlin"),
         ("ADDRESS", "in [Via Roma 12], Torino"),
         ("ADDRESS", "it is [Apt. 656]"),
+        ("ADDRESS", "it is [Suite 245]"),
+        ("ADDRESS", "mon adresse [8 r. des Écoles 94200 Ivry]"),
+        ("ADDRESS", "au [9 allée des Mimosas, bâtiment C, appartement 31, 33000 Bordeaux] et"),
+        ("ADDRESS", "chez moi, [résidence Les Pins, 4 rue Tanguy-Prigent, 29600 Morlaix]."),
+        ("ADDRESS", "at [2210 Juniper Ridge Rd, Apt 4B, Boise, ID 83702]"),
+        ("ADDRESS", "in [Boise, ID 83702]"),
+        ("ADDRESS", "the address of Acme is [6750 Lehtikatu 25 Apt. 864\nMercedes\n, CO\n Uruguay 64677]"),
+        ("ADDRESS", "> [935 69 Long Drive\n> Suite 828\n> MILL TOWN\n> United Kingdom 89800]"),
+        ("ADDRESS", "arrived at [17224 Akurbraut 66 Suite 991, Gdynia, Poland 52096] last night"),
+        ("ADDRESS", "it is [808 Szabó Imre u. 12.\n Apt. 762\n Zalaka\n Hungary 06554]"),
+        ("ADDRESS", "address:\n[947 trg slobode 17 apt. 858 begunje slovenia]."),
+        ("ADDRESS", "his address: [329 Arenas 9462]"),
+        ("ADDRESS", "Please return to [72134 Corona 3599\nNimega\n, GE\n Netherlands 62971] if found"),
+        ("ADDRESS", "it is [654 Rua Ana Lopes 1159, Leiria, Portugal] now"),
+        ("ADDRESS", "it is [PSC 0272, Box 1651\nAPO AA 94530]"),
+        ("ADDRESS", "it is [USNV Garcia\nFPO AA 68422]"),
         ("CUSTOMER", "client [C-12345678]"),
         ("PERSON", "voir avec Mme [Le Gall], merci"),
         ("PERSON", "Dear Mr [Smith],"),
         ("PERSON", "Je m'appelle [Yann de Kervella] et"),
         ("PERSON", "Dr. [Jean-Paul Martin] a dit"),
+        ("PERSON", "M. [DA SILVA ANTONIO], merci"),
+        ("PERSON", "ask mr. [elliott], please"),
+        ("PERSON", "What's your last name? [Boyle]"),
+        ("PERSON", "my name is [vitoria]"),
+        ("PERSON", "Maybe it's under [Miklós Hajdu]"),
+        ("PERSON", "It's under my partner's name [Shane M Culp]"),
+        ("PERSON", "Call me back, ask for [Rosalind]."),
+        ("PERSON", "Hi, it's [Siobhan O'Leary], my router is dead"),
+        ("PERSON", "a film directed by [Brad L Key] in 2001"),
+        ("PERSON", "[Warrane], can I please speak to your boss?"),
+        ("PERSON", "[Zak] shouted loudly"),
+        ("PERSON", "I am [Daniel]'s daughter"),
+        ("PERSON", "la date n'est pas celle de ma voisine [Germaine], merci"),
+        ("PERSON", "JE M APPELLE [LE BIHAN YVONNE] ET JE N AI PLUS DE TELEPHONE"),
+        ("PERSON", "slt c [kevin] du 3e, le colis est tjs pas la"),
+        ("PERSON", "c moi [lucas] jai recu le sms"),
+        ("PERSON", "Bonjour c'est [Manon], j'ai oublié mon mot de passe"),
+        ("PERSON", "pour le virement, au nom de [nolan briand]"),
+        ("PERSON", "VIREMENT REJETE MOTIF COMPTE CLOS TITULAIRE [OUEDRAOGO SALIF] MERCI"),
+        ("PERSON", "Mon nom de jeune fille est [Sezny]."),
+        ("PERSON", "Nom : [BELKACEM]\nDate de naissance : inconnue"),
+        ("PERSON", "Prénoms : [Awa Louise]"),
+        ("PERSON", "Titulaire : M. ou Mme [LE ROUX]"),
+        ("PERSON", "Bonjour [Nadia], je vous transfère la demande"),
+        ("PERSON", "à traiter vite. Bonne journée, [Pauline]"),
+        ("PERSON", "Best regards,\n[Harpreet Sandhu]\n"),
+        ("PERSON", '[Vsevolod]: "Who are you?"'),
+        ("PERSON", "[Satu Elomo]\n\nAccountant\nhttps://example.com"),
+        ("PERSON", "> \n> [Benito Bianchi]\n> Locavore\n> code 04055"),
+        ("PERSON", "[M'hamed El Ouafi] est passé en agence"),
     ],
 )
 def test_found(kind: str, text: str) -> None:
@@ -128,6 +187,23 @@ def test_found(kind: str, text: str) -> None:
         "10 000 rues, 3 places, 2 avenues",
         "l'@ du site, @jean, a@b",
         "C-1234567",
+        "mon nom est mal orthographié, my name is misspelt, au nom de la société",
+        "mon fils vient de dépasser, my husband passed, let me speak with whoever can help",
+        "LE NOM EST ECRIT EN MAJUSCULES, C'EST URGENT, MERCI",
+        "Bonjour à tous, Merci. Cordialement,\nle secrétariat",
+        "Terms And Conditions\n\nThese are the terms.",
+        "Prénom :\nNom :\nDate de naissance :",
+        "N° abonné : CLI-450077",
+        "chez ma sœur, appartement 4, unit 5 of the course, flat 20 % off",
+        "I arrived at Gate 12, moved to Windows 11 and stopped at Platform 10",
+        "the corner of the room and I, on the other side of 2024",
+        "commande 0639982217, facture n° 0245678912",
+        "bon de livraison 3530100458",
+        "the part number is 417-22-6047-A",
+        "ticket 0639, badge 0099120345, order 555-0143-88",
+        "la référence est 378-2246-31, l'article 4 006 381 333 931",
+        "le rendez-vous du 12/03/2025 à 14 h 30, on 5 June at 10:15",
+        "129,99 € au lieu de 99,99 €, 1,299.00 dollars",
         "la garantie 24 mois, la brigade 12, sortie 3, via l'offre 5",
         "Madame, Monsieur, Madame la Directrice, M. le Maire, Mr Chairman",
         "IMSI 000001234567890",
@@ -139,6 +215,23 @@ def test_found(kind: str, text: str) -> None:
 )
 def test_not_found(text: str) -> None:
     assert found(text) == []
+
+
+def test_what_follows_an_address_is_no_part_of_it() -> None:
+    assert found("12 rue Pasteur\nCommande 123456") == [("ADDRESS", "12 rue Pasteur")]
+    assert found("742 Evergreen Terrace\nOrder 12345") == [("ADDRESS", "742 Evergreen Terrace")]
+    assert found("12 rue Pasteur\nMarie Morvan") == [("ADDRESS", "12 rue Pasteur")]
+    assert found("5 Mill Road, Apt. 4\nThanks") == [("ADDRESS", "5 Mill Road, Apt. 4")]
+
+
+def test_the_streets_of_a_corner_are_both_found() -> None:
+    text = "Stop at the corner of Nieuwe Laan 473 St. and Ina Loop St."
+    assert found(text) == [("ADDRESS", "Nieuwe Laan 473 St"), ("ADDRESS", "Ina Loop St")]
+
+
+def test_names_that_follow_one_another_are_each_found() -> None:
+    text = "C'est la maman de Noah et d'Inaya (CE1). I'm jealous! said Gladys to Logan"
+    assert [name for kind, name in found(text) if kind == "PERSON"] == ["Noah", "Inaya", "Gladys", "Logan"]
 
 
 def test_numbers_that_follow_each_other_are_each_found() -> None:
@@ -220,6 +313,21 @@ def test_a_pattern_gives_up_where_the_text_makes_it_slow(monkeypatch: pytest.Mon
         "1\u200b",
         "д",
         "FR76 ",
+        "Apt. 5 ",
+        "1 Aa Apt 5 ",
+        "Aa ",
+        "Apt 5, Aa\n",
+        "corner of A and ",
+        "address of a ",
+        "12 rue A, bat A ",
+        "commande 0639982217 ",
+        "je m'appelle Aa ",
+        "said Aa and Bb and ",
+        "de d' le la Aa ",
+        "Nom : a b ",
+        "Aa Bb\n",
+        "Aa's wife ",
+        "je m'appelle ",
         "(",
         "+33 ",
         "\\",

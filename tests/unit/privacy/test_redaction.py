@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +152,22 @@ async def test_presidio_looks_too() -> None:
     finally:
         await workers.close()
     assert [entity.type for entity in found] == ["CRYPTO", "CARD"]
+
+
+@with_presidio
+def test_presidio_asks_nobody(tmp_path: Path) -> None:
+    """Its recogniser of e-mails would fetch a list of domains, and keep it: hence a new process and an empty folder."""
+    script = (
+        "import sys; seen = []\n"
+        "sys.addaudithook(lambda event, _: seen.append(event) if event.startswith('socket.') else None)\n"
+        "from palier.privacy import presidio\n"
+        "found = presidio.find('zoe@exemple.fr, zoe@example.com, 10.0.0.1, https://example.com/a')\n"
+        "out = {'socket.connect', 'socket.getaddrinfo', 'socket.gethostbyname', 'socket.sendto'}\n"
+        "print([kind for kind, *_ in found], sorted(out & set(seen)))"
+    )
+    empty = {**os.environ, "TLDEXTRACT_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=empty)
+    assert done.stdout.strip() == "['IP'] []"
 
 
 def test_a_long_text_goes_in_pieces_that_join() -> None:

@@ -1,4 +1,4 @@
-"""Payment cards, by the ranges of their issuers and Luhn's check digit."""
+"""Payment cards, by the ranges of their issuers and Luhn's check digit; by that alone where they are called so."""
 
 from __future__ import annotations
 
@@ -30,9 +30,23 @@ _WORDS = words(
     "pan",
 )
 
+_CARD = words(
+    r"(?:credit|debit|payment|bank) ?cards?(?: number)?",
+    "card number",
+    "cc number",
+    "visa",
+    "mastercard",
+    "amex",
+    r"carte (?:bancaire|bleue|de cr[ée]dit|de paiement|visa|mastercard)",
+    r"num[ée]ro de (?:la )?cb",
+)
+
 
 def is_card(digits: str) -> bool:
     return _ISSUERS.fullmatch(digits) is not None and luhn(digits)
 
 
-KINDS = (Kind("CARD", tuple(range(12, 20)), is_card, _WORDS, bare=0.85),)
+KINDS = (
+    Kind("CARD", tuple(range(12, 20)), is_card, _WORDS, bare=0.85),
+    Kind("CARD", tuple(range(12, 20)), luhn, _CARD, named=0.55),
+)

@@ -26,7 +26,7 @@ _DATE = re.compile(
 )
 _BORN = re.compile(
     r"(?<![^\W_])(?:n[ée]{1,2}s?(?: \(?e\)?)?|n[ée]\(e\)|naissance|naquit|birth(?:day|date)?|born|d\.?o\.?b|b-day"
-    r"|anniversaire|date_of_birth|birth_date)(?![^\W_])",
+    r"|anniversaire|ddn|date_of_birth|birth_date)(?![^\W_])",
     re.IGNORECASE,
 )
 _AFTER = re.compile(r"[ ,]{0,2}\(?(?:date de naissance|date of birth|birthday|d\.?o\.?b\.?)", re.IGNORECASE)

@@ -13,6 +13,9 @@ from palier.privacy.recognisers.windows import windows
 BEFORE, AFTER = 48, 16
 """Characters before and after a number in which a word may say what it is."""
 
+_PART_OF_CODE = re.compile(r"[\-/][A-Za-z]")
+"""After a number that is only told by its grouping: `417-22-6047-A`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -62,13 +65,17 @@ class Numbers:
                 if len(window.shape) > kind.groups:
                     continue
                 score = kind.bare if not kind.shapes or window.shape in kind.shapes else 0.0
+                if kind.shapes and _PART_OF_CODE.match(text, window.end):
+                    score = 0.0
                 if kind.words not in said:
                     said[kind.words] = kind.words.search(text) is not None
                 if not score and not said[kind.words]:
                     continue  # most numbers of most texts end here
+                if not kind.check(window.digits):
+                    continue
                 if said[kind.words] and named(text, window.start, window.end, kind.words):
                     score = kind.named
-                if score and kind.check(window.digits):
+                if score:
                     yield Entity(kind.type, window.start, window.end, text[window.start : window.end], score)
 
 
