@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from random import Random
 
-from benchmarks.canary.attacks import OPEN, TOOL, Kind, asked, called, len_below, user
+from benchmarks.canary.attacks import OPEN, Kind, asked, len_below
 from benchmarks.canary.corpus import Page
 from benchmarks.canary.house import CLIMBING, PEOPLE
+from benchmarks.canary.rewriting import TOOL, called, user
 from benchmarks.canary.talk import Message, Talk
 
 WISHES = {
