@@ -43,6 +43,7 @@ _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(r"((?:\\x[0-9A-Fa-f]{2})+)|\\(?:u([0-9A-Fa-f]{4})|([nrt\"'/\\]))")
 _ESCAPES = re.compile(rf"{_PERCENT.pattern}|&#?\w{{2,31}};|{_ESCAPE.pattern}")
 _SEVERAL = 3
+"""Escapes that are no chance."""
 _ESCAPED = {"n": "\n", "r": "\n", "t": "\t"}
 _SOLID = re.compile(r"\S+")
 _HEX_RUN = re.compile(r"[0-9A-Fa-f](?:(?:0[xX]|\\x|[\s:,;._-]+)?[0-9A-Fa-f]){15,}")
