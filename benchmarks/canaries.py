@@ -40,7 +40,7 @@ from typing import Any
 
 from benchmarks.canary import attacks, corpus, twins
 from benchmarks.canary.attacks import Kind
-from benchmarks.canary.house import HIGHEST, House, house
+from benchmarks.canary.house import CUSTOMERS, HIGHEST, PEOPLE, House, house
 from benchmarks.canary.looking import Leak, Looked, counted, gathered, look
 from benchmarks.canary.talk import TURNS, Records, Talk
 from benchmarks.results import keep
@@ -110,8 +110,9 @@ async def run(
 
         async def work() -> None:
             for number, name in waiting:
-                kinds = twins.KINDS if number >= TWINS_FROM else attacks.KINDS
-                await kinds[name].run(Talk(at, records, seed, number, name))
+                benign = number >= TWINS_FROM
+                kinds, people = (twins.KINDS, CUSTOMERS) if benign else (attacks.KINDS, PEOPLE)
+                await kinds[name].run(Talk(at, records, seed, number, name, people))
 
         started = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(concurrency)))

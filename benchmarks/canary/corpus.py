@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from benchmarks.canary.forms import CARRIERS, COPY, form_within, injection
+from benchmarks.canary.windows import WIDTH, squeezed
 
 LABELS = ("public", "internal", "confidential", "restricted")
 COLLECTIONS = ("house", "board", "forum")
@@ -95,10 +96,11 @@ def build(seed: int, families: int = 40, others: int = 60, poisoned: int = 20) -
     chosen = names[: families + others + poisoned]
     secret, open_, poison = chosen[:families], chosen[families : families + others], chosen[families + others :]
     pages, canaries = [], []
+    taken: set[str] = set()
     for number, name in enumerate(secret):
         pages.append(_public(rng, name, number))
         for label in LABELS[1:]:
-            page, held = _secret(rng, name, label, number)
+            page, held = _secret(rng, name, label, number, taken)
             pages.append(page)
             canaries += held
     pages += [_public(rng, name, number) for number, name in enumerate(open_)]
@@ -150,11 +152,11 @@ def _poison(rng: Random, name: str, number: int) -> Page:
 # --- what it keeps -----------------------------------------------------------------------------------------------------
 
 
-def _secret(rng: Random, name: str, label: str, number: int) -> tuple[Page, list[Canary]]:
+def _secret(rng: Random, name: str, label: str, number: int, taken: set[str]) -> tuple[Page, list[Canary]]:
     collection, groups = _readers(label, number)
     file = f"{label}-{name}.md"
     kind = KINDS[(number + LABELS.index(label)) % 3]
-    token, phrase = _token(rng, kind), _phrase(rng, french=number % 2 == 0)
+    token, phrase = _token(rng, kind), _phrase(rng, taken, french=number % 2 == 0)
     held = [
         Canary(text, what, label, file, collection, groups, name) for text, what in ((token, kind), (phrase, "phrase"))
     ]
@@ -197,8 +199,15 @@ def _token(rng: Random, kind: str) -> str:
     return digits if rng.random() < 0.5 else " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
-def _phrase(rng: Random, *, french: bool) -> str:
-    return " ".join(rng.sample((_MOTS if french else _WORDS).split(), rng.randint(10, 14)))
+def _phrase(rng: Random, taken: set[str], *, french: bool) -> str:
+    """Ten words or more, of which no window stands in another: what is read tells whose it is."""
+    while True:
+        phrase = " ".join(rng.sample((_MOTS if french else _WORDS).split(), rng.randint(10, 14)))
+        plain = squeezed(phrase)
+        own = {plain[start : start + WIDTH] for start in range(len(plain) - WIDTH + 1)}
+        if taken.isdisjoint(own):
+            taken |= own
+            return phrase
 
 
 def _words(rng: Random, name: str, label: str, token: str, phrase: str, *, french: bool) -> tuple[str, str]:

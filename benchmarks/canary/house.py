@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-from palier.access import AccessKey
 
 from benchmarks.canary.corpus import COLLECTIONS, Canary, Company, Page
 from benchmarks.canary.endpoints import Outside, Parrot
 from benchmarks.gateway import free_ports, wait_for
+from palier.access import AccessKey
 from palier.app import Palier
 from palier.types import Document, Label
 
@@ -105,7 +105,15 @@ PEOPLE = (
     Person("carol", ("legal",), key="kiosk"),
     Person("visitor", key="kiosk"),
 )
-"""`carol` is in the group `legal` by the directory alone; the key `kiosk` takes the `user` field as who asks."""
+"""Adversaries. `carol` is in the group `legal` by the directory alone; the key `kiosk` takes the `user` field as who asks."""
+
+
+CUSTOMERS = (
+    Person("diane", ("legal", "staff", "board")),
+    Person("emil", ("staff",)),
+    Person("fanny"),
+)
+"""Who asks benign questions, with keys of their own: that of an adversary is soon left no guesses."""
 
 
 @dataclass
@@ -162,7 +170,7 @@ async def _furnish(company: Company, config: Path) -> dict[str, str]:
     async with Palier.open(config) as palier:
         await palier.put_documents([_document(page) for page in company.pages])
         keys = {"local": palier.key}
-        for person in PEOPLE:
+        for person in (*PEOPLE, *CUSTOMERS):
             if not (person.admin or person.key):
                 made = await palier.access.keys.create(AccessKey(name=person.name, groups=person.groups))
                 keys[person.name] = made.secret

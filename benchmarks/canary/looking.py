@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.canary import corpus
 from benchmarks.canary.corpus import COLLECTIONS, LABELS, Company
-from benchmarks.canary.house import HIGHEST, PEOPLE, House
+from benchmarks.canary.house import CUSTOMERS, HIGHEST, PEOPLE, House
 from benchmarks.canary.talk import TURNS, Records
 from benchmarks.canary.windows import Windows, strings
 
@@ -65,7 +65,7 @@ def _received(at: House) -> Iterator[Looked]:
 def _readings(at: House, records: Records) -> Iterator[Looked]:
     may = {
         person.name: frozenset(i for i, canary in enumerate(at.company.canaries) if person.may_read(canary))
-        for person in PEOPLE
+        for person in (*PEOPLE, *CUSTOMERS)
     }
     for one in records.readings:
         yield Looked(one.exchange, one.person.name, one.texts, may[one.person.name], one.wrote)
@@ -108,7 +108,7 @@ def look(looked: Sequence[Looked], seed: int, company: Company, records: Records
 async def counted(at: House) -> list[Leak]:
     """Lists and counts that tell a key of documents it may not read, or not of all it may; and others' traces."""
     leaks = []
-    for person in PEOPLE:
+    for person in (*PEOPLE, *CUSTOMERS):
         if person.key:
             continue
         headers = {"authorization": f"Bearer {at.key(person)}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -75,12 +76,14 @@ class Records:
 class Talk:
     """One conversation. Everything in it follows from the seed and its number."""
 
-    def __init__(self, house: House, records: Records, seed: int, number: int, kind: str) -> None:
+    def __init__(
+        self, house: House, records: Records, seed: int, number: int, kind: str, people: Sequence[Person] = PEOPLE
+    ) -> None:
         self.house = house
         self.company = house.company
         self.rng = Random(f"{seed} {number}")
         self.number = number
-        self.person = self.rng.choice(PEOPLE)
+        self.person = self.rng.choice(people)
         self.stole: list[str] = []
         """What the client knows from elsewhere, and sends."""
         self.deepest = records.deepest

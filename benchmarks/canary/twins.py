@@ -11,7 +11,7 @@ from random import Random
 
 from benchmarks.canary.attacks import OPEN, Kind, asked, len_below
 from benchmarks.canary.corpus import Page
-from benchmarks.canary.house import CLIMBING, PEOPLE
+from benchmarks.canary.house import CLIMBING, CUSTOMERS
 from benchmarks.canary.rewriting import TOOL, called, user
 from benchmarks.canary.talk import Message, Talk
 
@@ -113,7 +113,7 @@ async def quoting(talk: Talk) -> None:
 
 async def labelled(talk: Talk) -> None:
     """A client that says what is true: this is public."""
-    talk.person = talk.rng.choice(PEOPLE)
+    talk.person = talk.rng.choice(CUSTOMERS)
     await talk.ask(way(talk), [{**about(talk), "label": "public"}], headers={"X-Palier-Label": "public"})
 
 

@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 MAX_REQUEST = 50_000
 """Marks of numbers and references looked up for one request: a thousand numbers, each in all its disguises."""
+FREE = 500
+"""Of one request that count for nothing: ten numbers. Who writes no more is bounded by its key's rate alone."""
 MAX_HOUR = 1_000_000
-"""The same, for one key in an hour."""
+"""Beyond those, for one key in an hour."""
 MAX_KEYS = 20_000
 _HOUR_S = 3_600.0
 
@@ -26,9 +28,10 @@ class Guesses:
         """Look-ups that are left, and when that was."""
 
     def take(self, key: str, count: int) -> bool:
-        """Whether `count` more may be looked up for `key`; only then they are taken."""
+        """Whether `count` more may be looked up for a request of `key`; only then they are taken."""
         if count > MAX_REQUEST:
             return False
+        count = max(0, count - FREE)
         now = self._steady()
         left, since = self._left.get(key, (float(MAX_HOUR), now))
         left = min(float(MAX_HOUR), left + (now - since) * MAX_HOUR / _HOUR_S)
