@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 from benchmarks.canary.forms import FORMS, form_within
 from benchmarks.canary.talk import Message, Said, Talk
+from benchmarks.canary.windows import WIDTH, decodings, squeezed
 
+GRAM = 8
+"""Words in a row by which the door knows a text: fewer are a stated limit."""
 TOOL = {
     "type": "function",
     "function": {
@@ -67,8 +70,23 @@ def rewrite(talk: Talk, text: str) -> str:
     if talk.left and rng.random() < 0.4:
         if rng.random() < 0.5:
             return rng.choice(WRAPS)(rng, text)
-        return FORMS[form_within(rng, talk.left)](rng.choice((text[:3000], part(rng, text))))
-    return rng.choice(EDITS)(rng, text)
+        return FORMS[form_within(rng, talk.left)](rng.choice((text[:3000], _fair(talk, part(rng, text), text))))
+    return _fair(talk, rng.choice(EDITS)(rng, text), text)
+
+
+def _fair(talk: Talk, told: str, text: str) -> str:
+    """`told`, unless a cut through an encoding left fewer words of a phrase than any door can know: then all of `text`."""
+    if len(told) >= len(text) or " " in told.strip():
+        return told
+    plain = [squeezed(layer) for layer in decodings(told)]
+    for phrase in (canary.text for canary in talk.company.canaries if canary.kind == "phrase"):
+        whole, words = squeezed(phrase), phrase.split()
+        windows = [whole[start : start + WIDTH] for start in range(len(whole) - WIDTH + 1)]
+        grams = [squeezed("".join(words[start : start + GRAM])) for start in range(len(words) - GRAM + 1)]
+        for layer in plain:
+            if any(window in layer for window in windows) and not any(gram in layer for gram in grams):
+                return text
+    return told
 
 
 def edited(talk: Talk, said: Said) -> str:
