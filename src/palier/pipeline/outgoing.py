@@ -38,6 +38,7 @@ class Outgoing:
     ) -> None:
         self._redactions = redactions
         self._links = links
+        self._filters = redactions is not None or links is not None
         self._json = json
         self._texts: dict[int, _Chain] = {}
         self._arguments: dict[tuple[int, int], Restoring] = {}
@@ -46,13 +47,12 @@ class Outgoing:
 
     def take(self, event: Event) -> Iterable[Event]:
         """What can be told after `event`."""
-        match event:
-            case Delta() if self._redactions or self._links:
-                return self._text(event)
-            case ToolDelta() if self._redactions:
-                return (self._argument(event, self._redactions),)
-            case Finish():
-                return (*self._ends(event.choice), event)
+        if isinstance(event, Delta):
+            return self._text(event) if self._filters else (event,)
+        if isinstance(event, ToolDelta):
+            return (self._argument(event, self._redactions),) if self._redactions else (event,)
+        if isinstance(event, Finish):
+            return (*self._ends(event.choice), event)
         return (event,)
 
     def rest(self) -> Iterator[Event]:

@@ -119,6 +119,8 @@ class _Scan:
         self._to = to
         self._held = ""
         self._before = ""
+        self._unread: list[str] = []
+        """Went by without a sign: read with the next one, for most deltas have none."""
         self._images = 0
         self._is_image = False
         """Whether an image began in this paragraph: then what looks like a link may be one."""
@@ -130,8 +132,11 @@ class _Scan:
         text = self._held + chunk if self._held else chunk
         sign = _SIGN.search(text)
         if sign is None:
-            self._note(text)
+            self._unread.append(text)
             return text
+        if self._unread:
+            self._note("".join(self._unread))
+            self._unread.clear()
         out: list[str] = []
         at = 0
         self._held = ""
