@@ -8,7 +8,6 @@ energy is watt-hours.
 from __future__ import annotations
 
 import enum
-from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -35,10 +34,13 @@ class Label(enum.StrEnum):
     @staticmethod
     def highest(*labels: Label) -> Label:
         """The most restrictive of `labels`; public when there is none."""
-        return max(labels, key=_RANK, default=Label.PUBLIC)
+        highest = Label.PUBLIC
+        for label in labels:
+            if label.rank > highest.rank:
+                highest = label
+        return highest
 
 
-_RANK = attrgetter("rank")
 for _rank, _label in enumerate(Label):
     _label.rank = _rank
 

@@ -62,8 +62,8 @@ class Redactor(Protocol):
         ...
 
 
-Links = Callable[[Sequence[str]], Callable[[], Filtering]]
-"""Evidence to what makes, for each text of an answer, the links inert that do not stand in it."""
+Links = Callable[[Callable[[], Sequence[str]]], Callable[[], Filtering]]
+"""Evidence, gathered where it is needed, to what makes the links of one text inert that do not stand in it."""
 
 
 class Vault(Protocol):

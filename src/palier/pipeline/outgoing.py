@@ -6,6 +6,7 @@ A piece of a stream may end in half a placeholder or half a link: that is held b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
@@ -20,7 +21,7 @@ def outgoing(admission: Admission, links: Links | None) -> Outgoing:
     prompt = admission.prompt
     assert prompt is not None
     json = (prompt.parameters.response_format or {}).get("type", "text") != "text"
-    inert = links(_evidence(prompt)) if links and not json else None
+    inert = links(partial(_evidence, prompt)) if links and not json else None
     return Outgoing(admission.redactions, inert, json=json)
 
 

@@ -27,7 +27,8 @@ MAX_IMAGES = 3
 _BEFORE = 320
 """Characters before a sign that are looked at: a host has 253 at most."""
 
-_SIGN = re.compile(r"[.:<&\]]")
+_SIGN = re.compile(r"[:<&\]]|\.(?!\s|(?<=[0-9]\.)[0-9]{1,3}[^\w.\\-])")
+"""A dot that ends a sentence or stands in a number is none: they are the most there is."""
 _RUN = re.compile(r"[^\s<]*")
 _LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f«»“”‘’‚„…–—·•¡¿‹›]"
 _LABEL_BEFORE = re.compile(rf"{_LABEL}{{1,253}}\Z")
@@ -88,27 +89,49 @@ class InertLinks:
     rendered: leave out tool calls, and JSON that was asked for.
     """
 
-    def __init__(self, allowed_hosts: Iterable[str] = (), evidence: Sequence[str] = ()) -> None:
-        self._to = Destinations(allowed_hosts, evidence)
-        self._stream = _Scan(self._to)
+    def __init__(
+        self, allowed_hosts: Iterable[str] = (), evidence: Sequence[str] | Callable[[], Sequence[str]] = ()
+    ) -> None:
+        self._allowed_hosts = allowed_hosts
+        self._evidence = evidence
+        self._stream: _Scan | None = None
+        """From the first sign on: most answers have none."""
+        self._passed: list[str] = []
+        self._dot = ""
+        """A dot that may end a sentence, held back."""
 
     def whole(self, text: str) -> tuple[str, int]:
         """The text with its links made inert, and how many signs were broken."""
-        scan = _Scan(self._to)
+        scan = self._scan()
         return scan.take(text, last=True), scan.broken
 
     def feed(self, chunk: str) -> str:
         """What of the stream may go on now; at most `HOLD` characters are held back."""
-        return self._stream.take(chunk)
+        if self._stream is not None:
+            return self._stream.take(chunk)
+        text, self._dot = self._dot + chunk, ""
+        sign = _SIGN.search(text)
+        if sign is not None:
+            if text[sign.start() :] != ".":
+                self._stream = self._scan()
+                self._stream.skip(self._passed)
+                return self._stream.take(text)
+            text, self._dot = text[:-1], "."
+        self._passed.append(text)
+        return text
 
     def end(self) -> str:
         """The rest of the stream."""
-        return self._stream.take("", last=True)
+        return self._dot if self._stream is None else self._stream.take("", last=True)
 
     @property
     def broken(self) -> int:
         """How many signs of the stream were broken so far."""
-        return self._stream.broken
+        return 0 if self._stream is None else self._stream.broken
+
+    def _scan(self) -> _Scan:
+        evidence = self._evidence() if callable(self._evidence) else self._evidence
+        return _Scan(Destinations(self._allowed_hosts, evidence))
 
 
 class _Scan:
@@ -163,6 +186,10 @@ class _Scan:
         self._note(text[at:])
         out.append(text[at:])
         return "".join(out)
+
+    def skip(self, passed: Iterable[str]) -> None:
+        """Text without a sign that went by before."""
+        self._unread.extend(passed)
 
     def _note(self, passed: str) -> None:
         """Remember what matters of what went by: what stands before, code, and whether an image began."""

@@ -147,7 +147,10 @@ def _local_only(call: Call) -> bool:
 
 def _conversation(call: Call) -> str:
     """The client's name for the conversation, by which a `sticky` route knows it again."""
-    name = call.headers.get(b"x-palier-conversation", b"").decode("latin-1").strip()
+    given = call.headers.get(b"x-palier-conversation")
+    if given is None:
+        return ""
+    name = given.decode("latin-1").strip()
     if len(name) > MAX_CONVERSATION or not name.isprintable():
         raise InvalidRequest(
             "the header X-Palier-Conversation is no name", hint=f"printable, {MAX_CONVERSATION} characters at most"
