@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -126,12 +127,12 @@ class Recording:
         self._audits = audits
         self._forgetting = forgetting
 
-    async def record(self, trace: Trace) -> None:
+    def record(self, trace: Trace) -> Coroutine[Any, Any, None]:
         """As `interfaces.Traces`."""
         erasure = self._forgetting.of(trace)
-        if erasure is None:
-            await self._traces.record(trace)
-            return
+        return self._traces.record(trace) if erasure is None else self._late(trace, erasure)
+
+    async def _late(self, trace: Trace, erasure: Erasure) -> None:
         await self._traces.record(nameless(trace, erasure))
         await self._forgetting.forget_late(trace.id)
 

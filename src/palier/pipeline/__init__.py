@@ -34,7 +34,7 @@ from palier.interfaces import (
 from palier.pipeline.asked import Asked, ahead
 from palier.pipeline.drafts import replay
 from palier.pipeline.journey import Journey
-from palier.pipeline.known import carried, remember
+from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
@@ -156,7 +156,8 @@ def _pay(journey: Journey, parts: Parts) -> None:
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
-    await carried(journey, parts)
+    if may_carry(journey.request, parts):
+        await carried(journey, parts)
     request = journey.request
     language = request.language or (parts.detect(request.question) if _minds_language(request, parts) else "")
     passages: tuple[Hit, ...] = ()
@@ -176,9 +177,12 @@ async def _prepare(journey: Journey, parts: Parts) -> None:
 
 def _labelled(request: Request, tool_label: Label) -> Request:
     """With the most restrictive label of what the client wrote: a message may say its own, tools have theirs."""
-    said = [message.label for message in request.messages if message.label is not None]
-    tools = [tool_label] if any(message.role == "tool" for message in request.messages) else []
-    label = Label.highest(request.label, *said, *tools)
+    label = request.label
+    for message in request.messages:
+        if message.label is not None:
+            label = Label.highest(label, message.label)
+        if message.role == "tool":
+            label = Label.highest(label, tool_label)
     return request if label is request.label else msgspec.structs.replace(request, label=label)
 
 
@@ -191,7 +195,8 @@ async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
     """Keep what happened, whatever becomes of the rest."""
     _pay(journey, parts)
     try:
-        await remember(journey, parts)
+        if journey.raised:
+            await remember(journey, parts)
         if journey.replaced and parts.vault and parts.keep_content:
             await parts.vault.keep_map(journey.request.id, journey.expires, journey.replacements())
     finally:

@@ -34,6 +34,16 @@ class Knows(Protocol):
     def sticky(self) -> bool: ...
 
 
+def may_carry(request: Request, parts: Knows) -> bool:
+    """Whether a look could raise the label of a request: the most requests of many routes need none."""
+    prints = parts.fingerprints
+    return (
+        parts.sticky
+        or any(message.role == "assistant" for message in request.messages)
+        or (prints is not None and _matters(request, parts, prints.highest))
+    )
+
+
 async def carried(journey: Journey, parts: Knows, *, again: bool = False) -> None:
     """Raise the label of the request to that of what it quotes, and of what its conversation saw."""
     label, seen = await looked_up(journey.request, parts, again=again)

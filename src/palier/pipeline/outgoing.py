@@ -41,7 +41,7 @@ class Outgoing:
         self._links = links
         self._filters = redactions is not None or links is not None
         self._json = json
-        self._texts: dict[int, _Chain] = {}
+        self._texts: dict[int, _Chain | Filtering] = {}
         self._arguments: dict[tuple[int, int], Restoring] = {}
         self.unrestored = 0
         """Placeholders that could not be told, of the texts that have ended."""
@@ -64,11 +64,16 @@ class Outgoing:
     def _text(self, event: Delta) -> tuple[Delta, ...]:
         chain = self._texts.get(event.choice)
         if chain is None:
-            chain = self._texts[event.choice] = _Chain(self._redactions, self._links, json=self._json)
+            chain = self._texts[event.choice] = self._chain()
         told = chain.feed(event.text)
         if told == event.text:
             return (event,)
         return (msgspec.structs.replace(event, text=told),) if told or event.logprobs else ()
+
+    def _chain(self) -> _Chain | Filtering:
+        if self._redactions is None and self._links is not None:
+            return self._links()
+        return _Chain(self._redactions, self._links, json=self._json)
 
     def _argument(self, event: ToolDelta, redactions: Redactions) -> ToolDelta:
         place = (event.choice, event.index)
@@ -81,10 +86,11 @@ class Outgoing:
         chain = self._texts.pop(choice, None)
         if chain is not None:
             text = chain.end()
-            self.unrestored += len(chain.missed)
+            if isinstance(chain, _Chain):
+                self.unrestored += len(chain.missed)
             if text:
                 yield Delta(text=text, choice=choice)
-        for place in [place for place in self._arguments if place[0] == choice]:
+        for place in [place for place in self._arguments if place[0] == choice] if self._arguments else ():
             restoring = self._arguments.pop(place)
             rest = restoring.end()
             self.unrestored += len(restoring.missed)

@@ -66,6 +66,9 @@ def judge(request: Request, to: Destination, needed: Collection[str]) -> Admissi
     if not highest.allows(request.label):
         what = "question" if len(request.messages) < 2 else "conversation"
         return _refusal(request, f"the {what} is {request.label}, and this tier may receive at most {highest}")
+    if not request.passages:
+        prompt = assemble(request, (), request.label, to.system)
+        return Admission(verdict="allow", label=request.label, prompt=prompt, sent=prompt)
     sent = tuple(hit for hit in request.passages if highest.allows(hit.label))
     kept_back = [hit for hit in request.passages if not highest.allows(hit.label)]
     label = Label.highest(request.label, *(hit.label for hit in sent))

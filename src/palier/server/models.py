@@ -65,9 +65,10 @@ def resolve(call: Call, model: str) -> tuple[str, str | None]:
     Raises `NotFound`, also for a route that the key is not for.
     """
     route, slash, tier = model.partition("/")
-    routes = _routes(call)
-    if route in routes and (not slash or tier in routes[route]):
+    tiers = call.palier.routes.get(route)
+    if tiers is not None and (not slash or tier in tiers) and call.caller.may_ask(route):
         return route, tier if slash else None
+    routes = _routes(call)
     names = [name for route, tiers in routes.items() for name in (route, *(f"{route}/{tier}" for tier in tiers))]
     raise unknown(model, _suggestion(model, names))
 
