@@ -34,11 +34,10 @@ class Label(enum.StrEnum):
     @staticmethod
     def highest(*labels: Label) -> Label:
         """The most restrictive of `labels`; public when there is none."""
-        highest = Label.PUBLIC
+        best = Label.PUBLIC
         for label in labels:
-            if label.rank > highest.rank:
-                highest = label
-        return highest
+            best = label if label.rank > best.rank else best
+        return best
 
 
 for _rank, _label in enumerate(Label):
@@ -252,7 +251,6 @@ class Clearance(Data, frozen=True, kw_only=True):
     verdict: Verdict = "allow"
     reason: str = ""
     withheld: int = 0
-    """Passages kept back."""
     redacted: dict[str, int] = {}
     """How many values of each type were replaced."""
 
@@ -474,7 +472,6 @@ class Trace(Data, frozen=True, kw_only=True):
     answers: tuple[str, ...] = ()
     """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
     unquoted: Label | None = None
-    """As in `Result`."""
     forgotten: bool = False
     """Its words were erased before their time (`palier forget`), and what names a user or a document with them."""
     content: TraceContent | None = None
@@ -486,7 +483,6 @@ class Marked(Data, frozen=True, kw_only=True):
     """By what an answer, and its conversation, are known again: keyed hashes, no words."""
 
     marks: bytes = b""
-    """Eight bytes a mark (`privacy.marks`)."""
     turns: tuple[bytes, ...] = ()
     expires: float = 0.0
 

@@ -74,6 +74,6 @@ async def test_what_is_concerned_is_forgotten_and_nothing_else(drawn, page, user
         for trace in made:
             assert await traces.get(trace.id) == (nameless(trace, erasure) if trace.id in expected else trace)
         assert sorted(await store.forgotten()) == sorted(expected)
-        if not user or user != erasing.NOBODY:
+        if not user or user != erasing.NOBODY_NAME:
             assert await store.requests(erasure, digest) == ()
         await traces.close()
