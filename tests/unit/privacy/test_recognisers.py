@@ -360,3 +360,10 @@ def test_hostile_texts_take_a_time_that_is_linear(unit: str) -> None:
         return min(times)
 
     assert seconds(32_000) < 20 * max(seconds(4_000), 0.002)
+
+
+def test_a_mistyped_nir_is_found_where_a_word_names_it() -> None:
+    redactor = Redactor(Redaction(names="off"))
+    (found,) = redactor.find("Mon numéro de sécurité sociale : 2 92 10 29 019 187 27.")
+    assert (found.type, found.text) == ("NIR", "2 92 10 29 019 187 27")
+    assert not redactor.find("Commande 292102901918727, livrée hier.")

@@ -43,6 +43,11 @@ def is_nir(digits: str) -> bool:
     return _NIR.fullmatch(digits) is not None and bool(nir.is_valid(digits))
 
 
+def is_like_nir(digits: str) -> bool:
+    """Of its form, with whatever key: mistyped, it still tells who it is."""
+    return _NIR.fullmatch(digits) is not None
+
+
 def is_nir_without_key(digits: str) -> bool:
     return _NIR.fullmatch(digits + "00") is not None
 
@@ -87,6 +92,7 @@ def is_canadian(digits: str) -> bool:
 
 KINDS = (
     Kind("NIR", (15,), is_nir, _SECURITY, bare=0.95),
+    Kind("NIR", (15,), is_like_nir, _SECURITY, named=0.9),
     Kind("NIR", (13,), is_nir_without_key, _SECURITY, named=0.9),
     Kind("SIRET", (14,), is_siret, _SIRET, bare=0.7),
     Kind("SIREN", (9,), is_siren, _SIREN, named=0.95),
