@@ -35,7 +35,9 @@ RECOGNISERS = {
     "worldwide": "palier.privacy.recognisers.worldwide:build",
 }
 
-FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS}
+METRICS: dict[str, str] = {}
+
+FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS, "metrics": METRICS}
 
 
 def kinds(family: str) -> list[str]:

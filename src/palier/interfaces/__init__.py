@@ -25,6 +25,7 @@ from palier.interfaces.door import (
 from palier.interfaces.erasure import Erasable, Erasure
 from palier.interfaces.knowledge import Access, Documents, Evidence, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
+from palier.interfaces.measuring import Builder, Metric
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
@@ -34,6 +35,7 @@ __all__ = [
     "Admission",
     "Answers",
     "Audits",
+    "Builder",
     "Chaining",
     "Confidence",
     "Connector",
@@ -61,6 +63,7 @@ __all__ = [
     "MarkNumbers",
     "Marker",
     "Marks",
+    "Metric",
     "Model",
     "PassageIndex",
     "Purse",

@@ -1,0 +1,1 @@
+"""The application's own benchmark: suites, candidates, runs, figures with their intervals, reports."""
