@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 from typer.core import TyperGroup
 
@@ -9,13 +11,11 @@ from typer.core import TyperGroup
 class RunByDefault(TyperGroup):
     """What is no command is a suite to run."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Name the command that was meant."""
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
 app = typer.Typer(help="The application's own benchmark.", cls=RunByDefault, no_args_is_help=True)
-
-# Each of these modules holds commands; registered here, in the order in which the help shows them:
-# run.py (run), suites.py (init, check), reports.py (report, compare)
