@@ -2,7 +2,7 @@
 
 Everything here is plain immutable data (msgspec structs): no behaviour that needs input or output, so that every
 floor can speak of the same things. Times are seconds since the epoch unless the name says `_ms`; costs are US dollars;
-energy is watt-hours.
+energy is watt-hours; carbon is grams of CO2 equivalent.
 """
 
 from palier.types.data import JSON, Data, Features

@@ -45,6 +45,9 @@ class Step(Data, frozen=True, kw_only=True):
     usage: Usage | None = None
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN
+    carbon: Quantity = UNKNOWN
+    simulated: bool = False
+    """The model's answers are made up for a study."""
     latency_ms: float = 0.0
     features: Features = {}
 
@@ -84,6 +87,7 @@ class Result(Data, frozen=True, kw_only=True):
     """What it would carry without what the client quoted, where that raised it."""
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN
+    carbon: Quantity = UNKNOWN
     timings: dict[str, float] = {}
 
     @property
@@ -121,6 +125,7 @@ class Trace(Data, frozen=True, kw_only=True):
     """All tokens that were counted; None where none were."""
     cost: Quantity
     energy: Quantity
+    carbon: Quantity = UNKNOWN
     latency_ms: float
     timings: dict[str, float] = {}
     steps: tuple[Step, ...] = ()
