@@ -15,6 +15,7 @@ from palier.cli import (
     ask,
     audit,
     calibrate,
+    distill,
     feedback,
     forget,
     groups,
@@ -77,6 +78,8 @@ app.command()(forget.forget)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
+app.command()(distill.distill)
+app.command()(distill.predict)
 app.command()(status.status)
 app.command()(setup.doctor)
 app.command()(setup.version)

@@ -76,7 +76,7 @@ def read(lines: Iterable[bytes], *, longest_label: int, skip_bad: bool = False) 
 
 def gathered(rows: Iterable[Example], notes: Iterable[str] = ()) -> Examples:
     """`rows` in their own order, with a note on what contradicts itself."""
-    ordered = sorted(rows, key=lambda row: (hashlib.sha256(row.text.encode("utf-8", "replace")).digest(), row.label))
+    ordered = sorted(rows, key=lambda row: (hashlib.sha256(row.text.encode()).digest(), row.label))
     labels: dict[str, set[str]] = {}
     for row in ordered:
         labels.setdefault(key(row.text), set()).add(row.label)
@@ -111,7 +111,7 @@ def _example(item: dict[str, Any], number: int, longest_label: int) -> Example:
     label = item.get(field)
     if not isinstance(label, str) or not label.strip():
         raise InvalidRequest(f"line {number}: `{field}` must be a string that is not empty", param=field)
-    label = label.strip()
+    label = _encodable(label).strip()
     if len(label) > longest_label:
         raise InvalidRequest(
             f"line {number}: `{field}` has {len(label)} characters, and a label at most {longest_label}",
@@ -121,7 +121,12 @@ def _example(item: dict[str, Any], number: int, longest_label: int) -> Example:
     language = item.get("language") or ""
     if not isinstance(language, str):
         raise InvalidRequest(f"line {number}: `language` must be a string", param="language")
-    return Example(text=given, label=label, language=language)
+    return Example(text=_encodable(given), label=label, language=_encodable(language))
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which no file and no tokenizer can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _last_turn(messages: object) -> object:
