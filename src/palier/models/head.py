@@ -98,7 +98,7 @@ def check_encoder(head: Head, encoder: Encoder, name: str) -> None:
 
 
 def signals(probabilities: NDArray[np.float64]) -> Features:
-    """`probability` of the label, `margin` to the next one's, and `entropy` of all as a share of the most, in [0, 1]."""
+    """`probability` of the label, `margin` to the next one's, `entropy` of all as a share of the most: in [0, 1]."""
     first, second = np.sort(probabilities)[::-1][:2].tolist()
     some = probabilities[probabilities > 0]
     entropy = float(-(some * np.log(some)).sum() / np.log(len(probabilities)))

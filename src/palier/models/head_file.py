@@ -1,9 +1,9 @@
 """A head as it is kept: one file, an .npz of plain arrays with a JSON header; nothing in it is ever executed.
 
 Members: `header` (the JSON, as bytes), `bias` (labels), and as the header says `embedding` (numbers of a sentence
-embedding, labels), `ngrams` (buckets, labels) and `rarity` (buckets). Weights are float16: half the file, and no label
-of ten thousand changed in the data sets it was measured on (benchmarks/heads.py). A file that is no head, too large, cut
-short, or of other shapes than its header says is refused before anything of it is unpacked.
+embedding, labels), `ngrams` (buckets, labels) and `rarity` (buckets). Weights are float16: half the file, and what is
+said changes in the fourth place. A file that is no head, too large, cut short, or of other shapes than its header says
+is refused before anything large of it is unpacked.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ class Counted:
         values = self.values * weights[self.buckets]
         squares = np.bincount(self.rows(), weights=values * values, minlength=len(self))
         norms = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny)).astype(np.float32)
-        return Counted(self.buckets, values / np.repeat(norms, np.diff(self.starts)), self.starts, self.dimension)
+        values = (values / norms[self.rows()]).astype(np.float32)
+        return Counted(self.buckets, values, self.starts, self.dimension)
 
     def dense(self) -> NDArray[np.float32]:
         """(n, dimension)."""

@@ -68,7 +68,9 @@ def read(lines: Iterable[bytes], *, longest_label: int, skip_bad: bool = False) 
             continue
         unknown.update(set(item) - _FIELDS)
         if len(rows) > MAX_EXAMPLES:
-            raise InvalidRequest(f"line {number}: there are more than {MAX_EXAMPLES} examples", hint="draw some of them")
+            raise InvalidRequest(
+                f"line {number}: there are more than {MAX_EXAMPLES} examples", hint="draw some of them"
+            )
     notes = [f"{bad} bad lines were left out"] if bad else []
     notes += [f"unknown field `{name[:80]}` in {count} lines was not read" for name, count in sorted(unknown.items())]
     return gathered(rows, notes)

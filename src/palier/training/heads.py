@@ -1,9 +1,10 @@
 """A head taught: labels from sentence embeddings and n-grams, its settings chosen and its probabilities made true.
 
-Multinomial logistic regression (`softmax`) on what a text reads as: its sentence embedding, its hashed n-grams, or both,
-under one of a few penalties. Which is chosen by the log-loss of examples that were not taught (cross-validation in five
-parts; texts that read the same stay together). Linear scores are divided by a temperature fitted on such examples (Guo et
-al., 2017). All figures are of examples that were not taught, under settings and a temperature that others chose.
+Multinomial logistic regression (`softmax`) on what a text reads as: its sentence embedding, its hashed n-grams, or
+both, under one of a few penalties. Which is chosen by the log-loss of examples that were not taught (cross-validation
+in five parts; texts that read the same stay together). Linear scores are divided by a temperature fitted on such
+examples (Guo et al., 2017). All figures are of examples that were not taught, under settings and a temperature that
+others chose; how rare n-grams are is counted over all texts, without their labels.
 """
 
 from __future__ import annotations
@@ -269,11 +270,17 @@ def _losses(linear: Floats, y: Integers) -> NDArray[np.float64]:
 
 
 def _temperature(linear: Floats, y: Integers) -> float:
-    """Of least log-loss, which in 1 / temperature is convex: by golden section over its logarithm."""
+    """Of least log-loss, which in 1 / temperature is convex: by golden section over its logarithm.
+
+    Each row counts as a little of every label, one row in all (as Platt, 1999, has it for two): where a few examples
+    were all right, that does not make a certainty.
+    """
     own = np.arange(len(y))
+    rest = 1 / (len(y) + 2)
 
     def loss(logarithm: float) -> float:
-        return float(-softmax.log_softmax(linear, math.exp(logarithm))[own, y].mean())
+        log_p = softmax.log_softmax(linear, math.exp(logarithm))
+        return float(-(1 - rest) * log_p[own, y].mean() - rest * log_p.mean())
 
     low, high = map(math.log, _TEMPERATURES)
     ratio = (math.sqrt(5) - 1) / 2

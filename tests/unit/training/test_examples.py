@@ -17,8 +17,14 @@ def reading(*items: Any, skip_bad: bool = False) -> Examples:
 
 
 def test_a_text_or_the_last_user_turn_and_a_label_or_an_answer() -> None:
-    turns = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "?"}, {"role": "user", "content": "c"}]
-    found = reading({"text": "a", "label": " x "}, {"text": "b", "answer": "y"}, {"messages": turns, "label": "z"}, b"\n")
+    turns = [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "?"},
+        {"role": "user", "content": "c"},
+    ]
+    found = reading(
+        {"text": "a", "label": " x "}, {"text": "b", "answer": "y"}, {"messages": turns, "label": "z"}, b"\n"
+    )
     assert {(row.text, row.label) for row in found.rows} == {("a", "x"), ("b", "y"), ("c", "z")}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from tests.heads import DIMENSION, ENCODER, TOPICS, embed, examples, taught
 
 from palier.errors import InvalidRequest
 from palier.models import head_file
-from palier.training import heads
+from palier.training import heads, softmax
 from palier.training.examples import Example, gathered
-from tests.heads import DIMENSION, ENCODER, TOPICS, embed, examples, taught
 
 
 def test_it_learns_and_says_what_it_was_taught() -> None:
@@ -70,6 +70,22 @@ def test_the_order_of_the_examples_changes_nothing() -> None:
     one = taught()
     again = heads.teach(gathered(reversed(examples().rows)), embed, ENCODER, reads=("both",), ridges=(0.1,))
     assert again.content == one.content
+
+
+def test_a_few_that_were_all_right_make_no_certainty() -> None:
+    """Ten of ten right: as if there were two rows more, one of which may be any of the three labels."""
+    y = np.arange(10) % 3
+    linear = 5 * np.eye(3, dtype=np.float32)[y]
+    p = np.exp(softmax.log_softmax(linear, heads._temperature(linear, y)))
+    np.testing.assert_allclose(p.max(axis=1), 1 - 1 / 12 + 1 / 12 / 3, atol=1e-3)
+
+
+def test_temperature_makes_what_is_said_true() -> None:
+    """Scores three times too sure, drawn with their own probabilities."""
+    random = np.random.default_rng(0)
+    linear = random.standard_normal((4000, 5)) * 2
+    y = (linear + random.gumbel(size=linear.shape)).argmax(axis=1)
+    assert heads._temperature((3 * linear).astype(np.float32), y) == pytest.approx(3, rel=0.05)
 
 
 @pytest.mark.parametrize(
