@@ -158,9 +158,9 @@ def embed(texts: Sequence[str]) -> np.ndarray:
 
 
 def rows(file: Path) -> list[dict[str, Any]]:
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-    with opened as lines:
-        return [json.loads(line) for line in lines]
+    content = file.read_bytes()
+    text = gzip.decompress(content) if file.suffix == ".gz" else content
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def left_out(name: str) -> bool:

@@ -134,9 +134,9 @@ class Carbon(Section, frozen=True, kw_only=True):
 class Model(Section, frozen=True, kw_only=True):
     """`[models.NAME]`: one source of answers.
 
-    `kind` is `extract` (quotes the documents), `head` (names one of the labels it was taught), `engine` (a small model in
-    a child process of palier), `endpoint` (any OpenAI-compatible URL), `recorded` (replays recorded answers) or `fake`
-    (scripted, for tests).
+    `kind` is `extract` (quotes the documents), `head` (names one of the labels it was taught), `engine` (a small model
+    in a child process of palier), `endpoint` (any OpenAI-compatible URL), `recorded` (replays recorded answers) or
+    `fake` (scripted, for tests).
     """
 
     kind: str
