@@ -11,8 +11,9 @@ The smallest tier: `palier distill --student head` as it is, on four sets. Each 
 
 Published figures on the official test sets (Banking77: BERT-tuned 93.66, USE 92.81, Casanueva et al., 2020; CLINC150, in
 scope: BERT 96.9, MLP on USE 93.5, SVM 91.0, Larson et al., 2019) are of other texts and, for Banking77, of more training
-texts: they say what is usual, not who is better. `--out` also writes what is said of each left-out text, a JSON line
-{id, input, output, confidence, reference}, to be imported as a candidate's results.
+texts: they say what is usual, not who is better. `--out` also writes what is said of each text, a JSON line {id, input,
+output, confidence, reference}, to be imported as a candidate's results: NAME.jsonl of those left out, and
+NAME-taught.jsonl of the others, each by a head that was not taught it (out of fold).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from palier.metrics.reliability import auroc, brier, expected_calibration_error
 from palier.models import head_file
 from palier.retrieval import sentence_model
 from palier.training import heads
-from palier.training.examples import Example, gathered, key
+from palier.training.examples import Example, Examples, gathered, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def measure(name: str, task: Task, out: Path | None) -> dict[str, Any]:
         }
     if out is not None:
         write(out / f"{name}.jsonl", task.judged, p, head.header.labels)
+        write(out / f"{name}-taught.jsonl", in_order(examples, task.taught), taught.held_out, head.header.labels)
     return figures
 
 
@@ -142,6 +144,14 @@ def judged(p: np.ndarray, texts: Sequence[Text], labels: Sequence[str]) -> dict[
 
 def rounded(*values: float) -> list[float]:
     return [round(float(value), 4) for value in values]
+
+
+def in_order(examples: Examples, texts: Sequence[Text]) -> list[Text]:
+    """The texts in the order of their examples."""
+    found: dict[tuple[str, str], list[Text]] = {}
+    for text in reversed(texts):
+        found.setdefault((text.text, text.label), []).append(text)
+    return [found[row.text, row.label].pop() for row in examples.rows]
 
 
 def write(file: Path, texts: Sequence[Text], p: np.ndarray, labels: Sequence[str]) -> None:
