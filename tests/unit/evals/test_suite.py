@@ -166,7 +166,11 @@ SETTINGS = {
     "no such schema": ('name = "x"\ntask = "extraction"\nschema = "no.json"\n', "no.json does not exist", ""),
     "nothing said": ('name = "x"\n[candidates.a]\npassages = 2\n', "does not say what it is", "exactly one of"),
     "two things": ('name = "x"\n[candidates.a]\ntier = "t"\nmodel = "m"\n', "says `tier` and `model`", "exactly one"),
-    "unknown of one": ('name = "x"\n[candidates.a]\ntier = "t"\npassage = 2\n', "`passage`", "did you mean `passages`?"),
+    "unknown of one": (
+        'name = "x"\n[candidates.a]\ntier = "t"\npassage = 2\n',
+        "`passage`",
+        "did you mean `passages`?",
+    ),
     "published": ('name = "x"\n[candidates.a.published]\nquality = 1\nsrc = "s"\n', "unknown field `src`", ""),
     "candidate's prompt": ('name = "x"\n[candidates.a]\ntier = "t"\nprompt = "x"\n', "[candidates.a] prompt", ""),
     "cases": ('name = "x"\ncases = []\n', "`cases` must be a list", ""),
@@ -188,7 +192,7 @@ def test_wrong_settings_are_named(tmp_path: Path, name: str) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not exist"):
         suites.load(tmp_path / "none")
-    with pytest.raises(ConfigurationError, match="suite.toml does not exist"):
+    with pytest.raises(ConfigurationError, match=r"suite\.toml does not exist"):
         suites.load(tmp_path)
 
 
