@@ -26,6 +26,8 @@ MOST_CHARACTERS = 12_000_000
 """Of all texts of the page."""
 DIFFED = 400
 """Words of an answer and of its reference up to which they are compared."""
+ALIKE = 0.35
+"""Share of words in common below which the differences would hide the answer."""
 MOST_TAGS = 100
 
 _WORD = re.compile(r"\s+|[^\W\d_]+|\d+|[^\w\s]|_")
@@ -54,11 +56,13 @@ def cases(report: Report) -> list[str]:
     note = ""
     if len(shown) < len(asked):
         note = (
-            f"{len(shown):,} of {len(asked):,} cases are shown: those where candidates disagree, then those that one got"
+            f"{len(shown):,} of {len(asked):,} cases are shown: those where candidates disagree, then what one got"
             " wrong. report.json holds all."
         )
     names = list(dict.fromkeys(o.candidate for o in report.outcomes))
-    legend = "In an answer: <ins>words the nearest reference does not have</ins>, <del>words of it that are missing</del>."
+    legend = (
+        "In an answer: <ins>words the nearest reference does not have</ins>, <del>words of it that are missing</del>."
+    )
     found = [*head, f"<p>{legend}</p>", f'<p class="faint">{note}</p>' if note else "", *_form(report, shown, names)]
     left = MOST_CHARACTERS
     for case in shown:
@@ -182,18 +186,22 @@ def _case(report: Report, case: Case, shown: Sequence[_Shown]) -> list[str]:
     return [*found, "</div></details>"]
 
 
-def _badge(report: Report, one: _Shown) -> str:
-    name = wording.named(report, one.outcome.candidate)
+def _badge(report: Report, one: _Shown, *, alone: bool = False) -> str:
+    """What its answer is; behind its name, unless it stands there `alone`."""
+    name = "" if alone else f"{wording.named(report, one.outcome.candidate)}: "
     attributes = f'class="is is-{one.state}" data-candidate="{escape(inert(one.outcome.candidate))}"'
     value = one.outcome.metrics.get(report.quality)
     score = f" {wording.number(value)}" if value is not None and value not in (0.0, 1.0) else ""
-    return f"<span {attributes}>{escape(name)}: {one.state}{score}</span>"
+    return f"<span {attributes}>{escape(name)}{one.state}{score}</span>"
 
 
 def _article(report: Report, case: Case, one: _Shown) -> list[str]:
     outcome = one.outcome
     data = f'data-candidate="{escape(inert(outcome.candidate))}" data-state="{one.state}"'
-    found = [f"<article {data}>", f"<h4>{escape(wording.named(report, outcome.candidate))} {_badge(report, one)}</h4>"]
+    found = [
+        f"<article {data}>",
+        f"<h4>{escape(wording.named(report, outcome.candidate))} {_badge(report, one, alone=True)}</h4>",
+    ]
     if outcome.status == "failed":
         found.append(_pre(outcome.error or "failed, without a reason"))
     elif outcome.output:
@@ -203,8 +211,8 @@ def _article(report: Report, case: Case, one: _Shown) -> list[str]:
     else:
         found.append('<p class="faint">No text.</p>')
     facts = _facts(outcome)
-    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
-    found.append(f'<dl class="facts">{rows}</dl>')
+    rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    found.append(f'<dl class="flow">{rows}</dl>')
     quoted = [p for p in outcome.retrieved if p.text][:5]
     if outcome.retrieved:
         items = [
@@ -272,10 +280,12 @@ def _against(output: str, references: Sequence[str]) -> str:
 
 def diff(words: Sequence[str], reference: Sequence[str]) -> str:
     """`words` as HTML: `ins` around those that `reference` does not have, `del` around its own that are missing."""
-    found = []
     matcher = difflib.SequenceMatcher(
         None, [w.casefold() for w in reference], [w.casefold() for w in words], autojunk=False
     )
+    if matcher.ratio() < ALIKE:
+        return escape("".join(words))
+    found = []
     for tag, a, b, c, d in matcher.get_opcodes():
         missing, said = "".join(reference[a:b]), "".join(words[c:d])
         if tag == "equal":

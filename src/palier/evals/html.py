@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -82,8 +83,12 @@ def _text(words: object) -> str:
     return escape(inert(str(words)))
 
 
+_QUOTED = re.compile("`([^`]{1,80})`")
+
+
 def _line(words: str, width: int = 400) -> str:
-    return escape(wording.one_line(words, width))
+    """`words` on one line; what stands between backticks is set as code, after everything is escaped."""
+    return _QUOTED.sub(r"<code>\1</code>", escape(wording.one_line(words, width)))
 
 
 def _list(lines: Iterable[str]) -> list[str]:
@@ -171,7 +176,7 @@ def _figure(figure: Estimate | None, *, sign: bool = False) -> str:
     words = wording.estimate(figure, sign=sign)
     value, bracket, rest = words.partition(" [")
     if words in (NONE, wording.UNKNOWN):
-        why = f' title="{_line(figure.method, 200)}"' if figure and figure.method else ""
+        why = f' title="{_text(figure.method)}"' if figure and figure.method else ""
         return f'<span class="none"{why}>{words}</span>'
     return f'{value} <span class="range">[{rest}</span>' if bracket else value
 

@@ -15,7 +15,7 @@ from palier.evals.wording import digits, inert
 
 WIDTH, HEIGHT = 640, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 16, 52
-_LETTER = 6.6
+_LETTER = 7.4
 """Pixels of a letter of a label, about."""
 COLOURS = 8
 """Of the style sheet: c0 to c7."""

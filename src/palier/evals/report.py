@@ -6,6 +6,7 @@ Pages, tables and gates are drawn from it and compute nothing. The file is JSON,
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def assemble(
 ) -> Report:
     """All figures of `run`; the first of `metrics` is quality.
 
-    `baseline` is what the others are compared with (without: the last tier, else the first candidate), by quality, and
+    `baseline` is what the others are compared with (without: the last tier that is no simulation), by quality, and
     by the metrics that `compared` names: each further question makes every verdict harder to reach. Where a candidate
     was tuned on dev, only the holdout is compared. `zone` is where the measured energy was taken. Without `texts`
     the report holds figures alone, of each case too. Raises `ConfigurationError` where `baseline` was not run.
@@ -249,8 +250,9 @@ def _compared(
     if len(outcomes) < 2:
         return ()
     if baseline is None:
-        tiers = [c.name for c in candidates if c.kind == "tier"]
-        baseline = tiers[-1] if tiers else next(iter(outcomes))
+        real = [c for c in candidates if not c.simulated and c.name in outcomes]
+        tiers = [c.name for c in real if c.kind == "tier"]
+        baseline = tiers[-1] if tiers else real[0].name if real else next(iter(outcomes))
     return compare(metrics, cases, outcomes, baseline=baseline, split=split)
 
 
@@ -333,7 +335,10 @@ def _kept(
     return tuple(found)
 
 
+_LONE = re.compile("[\ud800-\udfff]")
+"""Half of a character: no JSON may hold it."""
+
+
 def _cut(text: str, limit: int = MAX_TEXT) -> str:
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… [cut: it has {len(text):,} characters]"
+    kept = text if len(text) <= limit else f"{text[:limit]}… [cut: it has {len(text):,} characters]"
+    return _LONE.sub("\ufffd", kept)

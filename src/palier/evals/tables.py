@@ -38,9 +38,7 @@ def table(
     note = f" <span>({escape(wording.inert(more))})</span>" if more else ""
     found = [
         f'<div class="wide" role="region" tabindex="0" aria-label="{said}"><table>',
-        f"<caption>{said} <span>({escape(wording.inert(more))})</span></caption>"
-        if more
-        else f"<caption>{said}</caption>",
+        f'<caption><div class="cap">{said}{note}</div></caption>',
         f'<thead><tr><th scope="col">{escape(corner)}</th>',
         *(f'<th scope="col"{kind(place)}>{title}</th>' for place, title in enumerate(titles)),
         "</tr></thead><tbody>",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 MOST_ERRORS = 5
 LEAST_CONFIDENCES = 20
 """Below so many, bins of confidence say nothing."""
+
+LONG_S = 6 * 3600
+"""Between the first and the last answer: from here on they are not of one sitting."""
 
 Pairs = Sequence[tuple[Case, Outcome]]
 
@@ -241,6 +245,8 @@ def notes(
         found.append("the holdout was used: what is chosen by it is no longer independent of it")
     if tuned := [c.name for c in candidates if c.tuned_on]:
         found.append(f"{wording.listed(tuned)}: tuned on dev; the holdout says what that is worth, see the gap")
+    if failed := [f"{wording.one_line(c.name, 60)} {c.failed} of {c.asked}" for c in candidates if c.failed]:
+        found.append(f"cases failed, and count as wrong answers: {', '.join(failed)}")
     for candidate in candidates:
         found += _notes_of(candidate, list(outcomes.get(candidate.name, {}).values()), len(run.cases))
     return tuple(found)
@@ -256,6 +262,8 @@ def _notes_of(candidate: Candidate, outcomes: Sequence[Outcome], cases: int) -> 
     if len(loads := sorted({o.concurrency for o in outcomes if o.latency_ms is not None})) > 1:
         words = wording.listed(str(load) for load in loads)
         found.append(f"{name}: asked {words} at once; its latency is that of the load most were asked under")
-    if candidate.failed:
-        found.append(f"{name}: {candidate.failed} of {candidate.asked} cases failed, and count as wrong")
+    days = [o.created for o in outcomes if o.created > 0]
+    if days and max(days) - min(days) > LONG_S:
+        first, last = (time.strftime("%d %B %Y", time.gmtime(day)) for day in (min(days), max(days)))
+        found.append(f"{name}: asked from {first} to {last}, in more than one run")
     return found

@@ -214,7 +214,7 @@ def lacks(candidate: Candidate) -> tuple[str, ...]:
         "energy": resources.energy.value,
         "carbon": resources.carbon.value,
         "latency": candidate.latency.total if candidate.latency else None,
-        "parameters": candidate.parameters,
+        "number of parameters": candidate.parameters,
     }
     return tuple(word for word, value in known.items() if value is None)
 
@@ -222,18 +222,13 @@ def lacks(candidate: Candidate) -> tuple[str, ...]:
 def unknowns(report: Report) -> tuple[str, ...]:
     """What this report does not know, a sentence each: the reader must not take silence for zero."""
     lines = []
-    for word, what in (
-        ("cost", "cost"),
-        ("energy", "energy"),
-        ("carbon", "carbon"),
-        ("latency", "latency"),
-        ("number of parameters", "parameters"),
-    ):
-        lacking = [name(c) for c in report.candidates if what in lacks(c)]
-        if lacking and len(lacking) == len(report.candidates):
-            lines.append(f"The {word} of every candidate is unknown.")
-        elif lacking:
-            lines.append(f"The {word} of {listed(lacking)} is unknown.")
+    alike: dict[tuple[str, ...], list[Candidate]] = {}
+    for candidate in report.candidates:
+        alike.setdefault(lacks(candidate), []).append(candidate)
+    for words, of in alike.items():
+        who = "every candidate" if len(of) == len(report.candidates) > 1 else listed(map(name, of))
+        if words:
+            lines.append(f"The {listed(words)} of {who} {'is' if len(words) == 1 else 'are'} unknown.")
     untold = [c for c in report.comparisons if c.verdict == "cannot tell" and c.metric == report.quality]
     lines += [
         f"Whether {named(report, c.candidate)} is better or worse than {named(report, c.baseline)}: {verdict(c)}."
