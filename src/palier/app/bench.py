@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,10 @@ from palier.config import Route, Settings
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError
 from palier.evals import kept, running
 from palier.evals.candidates import Planned, describe
-from palier.evals.figures import Run
+from palier.evals.figures import Run, Throughput
 from palier.evals.metering import Meters
 from palier.evals.running import Entrant, Options, Progress
+from palier.evals.throughput import throughput
 from palier.ids import new_id
 from palier.privacy.keys import KeySource
 from palier.privacy.lockdown import closed
@@ -68,6 +69,7 @@ class Bench:
         self._settings = settings
         self._planned = planned
         self._principal = principal
+        self._warm = False
 
     def request(
         self,
@@ -86,6 +88,13 @@ class Bench:
     def stream(self, request: Request) -> AsyncGenerator[Event | Completed, None]:
         """See `Asker`."""
         return self.palier.stream(request)
+
+    async def ready(self) -> None:
+        """See `Asker`."""
+        if not self._warm:
+            await self.palier.warm()
+            self._warm = True
+        self.palier.encoder.forget()
 
     async def trace(self, request: str) -> Trace | None:
         """See `Asker`."""
@@ -151,6 +160,21 @@ class Bench:
         for erasure in forget_late(self.folder):
             done = without(done, erasure)
         return done
+
+    async def throughput(
+        self,
+        suite: Suite,
+        cases: Sequence[Case],
+        entrant: Entrant,
+        limit_ms: float,
+        *,
+        timeout_s: float,
+        told: Callable[[int, float, float], None] = lambda clients, rate, latency: None,
+    ) -> Throughput:
+        """See `evals.throughput`."""
+        await self.ready()
+        posed = [running.pose(suite, entrant, case, self).request for case in cases]
+        return await throughput(self, posed, limit_ms, timeout_s=timeout_s, told=told)
 
 
 @asynccontextmanager

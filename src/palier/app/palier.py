@@ -34,7 +34,6 @@ from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
-    Encoder,
     Judgements,
     Model,
     Ratings,
@@ -85,7 +84,7 @@ class Palier:
 
     settings: Settings
     folder: DataFolder
-    encoder: Encoder
+    encoder: SentenceEncoder
     access: SqliteAccess
     """Keys, groups, and what keys spent."""
     traces: Traces
@@ -111,7 +110,7 @@ class Palier:
         access: SqliteAccess,
         knowledge: SqliteKnowledge,
         traces: SqliteTraces,
-        encoder: Encoder,
+        encoder: SentenceEncoder,
         retriever: Retriever,
         workers: ProcessWorkers,
         models: Mapping[str, Model],

@@ -51,6 +51,10 @@ class Asker(Protocol):
         """See `palier.pipeline.stream`."""
         ...
 
+    async def ready(self) -> None:
+        """Before a candidate is asked: everything is started, and no question of another's is remembered."""
+        ...
+
     async def trace(self, request: str) -> Trace | None:
         """What was recorded of it."""
         ...
@@ -60,8 +64,11 @@ class Asker(Protocol):
         ...
 
 
-async def ask(asker: Asker, request: Request, timeout_s: float) -> Outcome:
-    """What became of a request, without the case's name. An error is an outcome, whatever it was."""
+async def ask(asker: Asker, request: Request, timeout_s: float, *, read: bool = True) -> Outcome:
+    """What became of a request, without the case's name. An error is an outcome, whatever it was.
+
+    `read`: with what was recorded of it (what was found, what was paid for where it failed), once it is answered.
+    """
     started = time.perf_counter()
     created = time.time()
     first: float | None = None
@@ -82,7 +89,7 @@ async def ask(asker: Asker, request: Request, timeout_s: float) -> Outcome:
         log.exception("a case ended by an unforeseen error")
         error = f"internal_error: {type(raised).__name__}"
     latency = (time.perf_counter() - started) * 1000
-    trace = await _recorded(asker, request)
+    trace = await _recorded(asker, request) if read else None
     outcome = Outcome(
         id="", candidate="", status="failed", error=error, trace=request.id, latency_ms=latency, created=created
     )

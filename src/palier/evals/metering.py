@@ -4,64 +4,81 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from palier.evals.figures import Metered
 
 REST_S = 2.0
 """How long the machine is watched at rest."""
+READ_EVERY_S = 60.0
+"""A counter comes round after some minutes: what is not read in time is lost."""
 
 
 class Meters(Protocol):
-    """What counts the energy of this machine: joules so far, by domain; None where nothing does."""
+    """What counts the energy of this machine (`metrics.meters`)."""
 
-    def read(self) -> Mapping[str, float] | None: ...
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """What is metered; empty where nothing is."""
+        ...
+
+    @property
+    def method(self) -> str: ...
+
+    def read(self) -> Mapping[str, float]:
+        """Joules so far, by domain."""
+        ...
+
+    def since(self, before: Mapping[str, float]) -> float | None:
+        """Watt-hours since a reading."""
+        ...
 
 
-async def at_rest(meters: Meters) -> float | None:
-    """Watts while nothing is asked."""
+async def at_rest(meters: Meters | None) -> float | None:
+    """Watts while nothing is asked; None without a meter."""
+    if meters is None or not meters.domains:
+        return None
     before, started = meters.read(), time.perf_counter()
-    if not before:
-        return None
     await asyncio.sleep(REST_S)
-    joules = _joules(before, meters.read())
-    return None if joules is None else joules / (time.perf_counter() - started)
+    watt_hours = meters.since(before)
+    return None if watt_hours is None else watt_hours * 3600 / (time.perf_counter() - started)
 
 
-def _joules(before: Mapping[str, float] | None, after: Mapping[str, float] | None) -> float | None:
-    if not before or not after:
-        return None
-    return sum(max(after[domain] - joules, 0.0) for domain, joules in before.items() if domain in after)
+@asynccontextmanager
+async def metered(
+    meters: Meters | None, idle_w: float | None, name: str, asked: Sequence[str], into: list[Metered]
+) -> AsyncIterator[None]:
+    """Count meanwhile, and put it into `into` where it is known and something was `asked`, which grows meanwhile.
 
-
-class _Metering(AbstractContextManager[None]):
-    """Counts what the machine takes meanwhile, of the cases that are `asked` until then."""
-
-    def __init__(self, meters: Meters, idle_w: float | None, name: str, asked: list[str], into: list[Metered]) -> None:
-        self._meters, self._idle_w, self._name, self._asked, self._into = meters, idle_w, name, asked, into
-
-    def __enter__(self) -> None:
-        self._started, self._before = time.perf_counter(), self._meters.read()
-
-    def __exit__(self, *_: object) -> None:
-        joules = _joules(self._before, self._meters.read())
-        if joules is None or not self._asked:
-            return
-        self._into.append(
-            Metered(
-                candidate=self._name,
-                cases=tuple(self._asked),
-                watt_hours=joules / 3600,
-                seconds=time.perf_counter() - self._started,
-                idle_w=self._idle_w,
-                method=f"measured: {', '.join(sorted(self._before or {}))}",
-            )
+    It is all that the machine took, whoever used it.
+    """
+    if meters is None or not meters.domains:
+        yield
+        return
+    reading = asyncio.create_task(_keep_reading(meters), name="palier-meters")
+    before, started = meters.read(), time.perf_counter()
+    try:
+        yield
+    finally:
+        reading.cancel()
+    watt_hours = meters.since(before)
+    if watt_hours is None or not asked:
+        return
+    into.append(
+        Metered(
+            candidate=name,
+            cases=tuple(asked),
+            watt_hours=watt_hours,
+            seconds=time.perf_counter() - started,
+            idle_w=idle_w,
+            method=meters.method,
         )
+    )
 
 
-def metered(
-    meters: Meters | None, idle_w: float | None, name: str, asked: list[str], into: list[Metered]
-) -> AbstractContextManager[None]:
-    return nullcontext() if meters is None else _Metering(meters, idle_w, name, asked, into)
+async def _keep_reading(meters: Meters) -> None:
+    while True:
+        await asyncio.sleep(READ_EVERY_S)
+        meters.read()

@@ -119,7 +119,7 @@ async def run(
     Raises `StoreError` where what is finished cannot be kept. Cancelled or killed, all that was finished is kept.
     """
     progress = progress or Quiet()
-    idle = await at_rest(meters) if meters is not None and any(e.given is None for e in entrants) else None
+    idle = await at_rest(meters) if any(e.given is None for e in entrants) else None
     outcomes: dict[str, dict[str, Outcome]] = {}
     counted: list[Metered] = []
     for entrant in entrants:
@@ -130,7 +130,9 @@ async def run(
             outcomes[name] = _given(entrant, cases)
             continue
         asking = _Asking(suite, entrant, asker, results, options, progress)
-        with metered(meters, idle, name, asking.asked, counted):
+        if asking.look(cases):
+            await asker.ready()
+        async with metered(meters, idle, name, asking.asked, counted):
             outcomes[name] = await asking.all(cases)
     return Run(
         suite=suite,
@@ -162,15 +164,9 @@ def code_of(outcome: Outcome) -> str:
 
 
 def _given(entrant: Entrant, cases: Iterable[Case]) -> dict[str, Outcome]:
-    """Imported outcomes of `cases`; one that is missing there has failed here."""
+    """The imported outcomes of `cases`; a case without one was not asked there, and has none here."""
     name, given = entrant.described.name, entrant.given or {}
-    absent = "not_imported: the imported results have no answer to this case"
-    return {
-        case.id: msgspec.structs.replace(given[case.id], candidate=name)
-        if case.id in given
-        else Outcome(id=case.id, candidate=name, status="failed", error=absent)
-        for case in cases
-    }
+    return {case.id: msgspec.structs.replace(given[case.id], candidate=name) for case in cases if case.id in given}
 
 
 # --- one candidate ---------------------------------------------------------------------------------------------------
@@ -191,43 +187,48 @@ class _Asking:
     in_a_row: int = 0
     last: str = ""
 
-    async def all(self, cases: Sequence[Case]) -> dict[str, Outcome]:
-        """An outcome of each case, in their order."""
-        posed = [pose(self.suite, self.entrant, case, self.asker) for case in cases]
+    found: dict[str, Outcome] = field(default_factory=dict)
+    left: list[Posed] = field(default_factory=list)
+
+    def look(self, cases: Sequence[Case]) -> int:
+        """Find what is kept; how many are left to be asked."""
         known = {} if self.options.again else self.results.load(self.entrant.key)
-        found: dict[str, Outcome] = {}
-        left = []
-        for one in posed:
+        for case in cases:
+            one = pose(self.suite, self.entrant, case, self.asker)
             before = known.get(one.key)
             if before is None or self._again(before):
-                left.append(one)
+                self.left.append(one)
             else:
-                found[one.case.id] = kept.fresh(one.case, before, self.entrant.described.name)
-        self.progress.begin(self.entrant.described.name, len(posed), len(found))
+                self.found[case.id] = kept.fresh(case, before, self.entrant.described.name)
+        return len(self.left)
+
+    async def all(self, cases: Sequence[Case]) -> dict[str, Outcome]:
+        """An outcome of each case, in their order; `look` comes first."""
+        self.progress.begin(self.entrant.described.name, len(cases), len(self.found))
         try:
-            if left:
-                await self._ask(left, found)
+            if self.left:
+                await self._ask()
         finally:
             self.progress.end()
-        return {case.id: found[case.id] for case in cases}
+        return {case.id: self.found[case.id] for case in cases}
 
     def _again(self, before: Outcome) -> bool:
         """Whether a case that was asked is asked once more: it failed, and need not fail again."""
         return before.status == "failed" and (self.options.retry or code_of(before) in PASSING)
 
-    async def _ask(self, left: list[Posed], found: dict[str, Outcome]) -> None:
+    async def _ask(self) -> None:
         writer = self.results.open(self.entrant.key)
-        queue = iter(left)
+        queue = iter(self.left)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.options.concurrency, len(left))):
-                    group.create_task(self._work(queue, writer, found))
+                for _ in range(min(self.options.concurrency, len(self.left))):
+                    group.create_task(self._work(queue, writer))
         except* PalierError as failed:
             raise failed.exceptions[0] from None
         finally:
             writer.close()
 
-    async def _work(self, queue: Iterator[Posed], writer: Writer, found: dict[str, Outcome]) -> None:
+    async def _work(self, queue: Iterator[Posed], writer: Writer) -> None:
         for one in queue:
             if self.in_a_row >= IN_A_ROW:
                 outcome = self._not_asked(one)
@@ -236,7 +237,7 @@ class _Asking:
                 writer.add(outcome, one.case.origin)
                 self.asked.append(one.case.id)
                 self._count(outcome)
-            found[one.case.id] = outcome
+            self.found[one.case.id] = outcome
             self.progress.done(outcome)
 
     def _count(self, outcome: Outcome) -> None:
