@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,17 +106,24 @@ class Bench:
 
     async def entrants(self) -> tuple[Entrant, ...]:
         """The candidates ready to be asked; imported ones come without their outcomes."""
-        standing = {status.route: status for status in await self.palier.status()}
+        keys = await self.keys()
         found = []
         for planned in self._planned:
             if planned.route is None:
                 found.append(Entrant(planned, describe(planned, self._settings)))
                 continue
             cards = tuple(self.palier.cards(planned.name))
-            key = self._key(planned.route, standing[planned.name].fingerprint)
+            key = keys[planned.name]
             described = describe(planned, self._settings, cards, key[:16])
             found.append(Entrant(planned, described, key, cards))
         return tuple(found)
+
+    async def keys(self) -> dict[str, str]:
+        """What all that is answered depends on but the case, by route."""
+        routes = self.palier.settings.routes
+        return {
+            status.route: self._key(routes[status.route], status.fingerprint) for status in await self.palier.status()
+        }
 
     def _key(self, route: Route, fingerprint: dict[str, str]) -> str:
         """Names all that answers of `route` depend on here, but for the case."""
@@ -179,9 +186,13 @@ class Bench:
 
 @asynccontextmanager
 async def open_bench(
-    settings: Settings, planned: Sequence[Planned], *, principal: Principal = LOCAL
+    settings: Settings,
+    planned: Sequence[Planned],
+    *,
+    principal: Principal = LOCAL,
+    further: Mapping[str, Route] | None = None,
 ) -> AsyncIterator[Bench]:
-    """Open a palier that serves each of `planned` as a route of its name, to `principal`.
+    """Open a palier that serves each of `planned` as a route of its name, and `further` routes, to `principal`.
 
     Raises `DataFolderBusy` where another benchmark of this data folder runs, `StoreError` where the documents cannot
     be copied, and what `Palier.open` raises.
@@ -199,6 +210,7 @@ async def open_bench(
             snapshot(home.knowledge, folder.work / home.knowledge.name)
             snapshot(home.access, folder.work / home.access.name)
             routes = {one.name: _frozen(settings, folder, one) for one in planned if one.route is not None}
+            routes |= further or {}
             async with Palier.open(_working(settings, folder, routes), home=settings.folder) as palier:
                 corpus = await _read(palier, routes.values(), principal)
                 yield Bench(palier, settings, folder, planned, corpus, principal)

@@ -20,7 +20,7 @@ import msgspec
 from palier.cases import Case, Outcome
 from palier.errors import StoreError
 from palier.evals.figures import Report, Run
-from palier.evals.kept import Line, Results
+from palier.evals.kept import Line, Results, clean
 from palier.interfaces import Erasure
 from palier.stores.folder import DataFolder
 from palier.stores.ledger import SqliteLedger
@@ -51,6 +51,21 @@ class BenchFolder:
     @property
     def reports(self) -> Path:
         return self.path / "reports"
+
+    def report(self, name: str) -> Path:
+        """Where a report of that name goes. Raises `StoreError`."""
+        try:
+            for folder in (self.path, self.reports):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.reports} cannot be made: {error.strerror}") from None
+        return self.reports / name
+
+    def clean(self, older_s: float) -> tuple[int, int]:
+        """Delete results and reports that no run has used for `older_s` seconds: how many files, and bytes."""
+        files, size = Results(self.results).clean(older_s)
+        more, larger = clean(self.reports.glob("*.*"), older_s)
+        return files + more, size + larger
 
     @property
     def forgotten(self) -> Path:

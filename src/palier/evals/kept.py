@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,24 +80,15 @@ class Results:
         """To append to. Raises `StoreError`."""
         path = self.path(key)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.folder, path.parent):  # each of them: a mode is not given to parents
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent} cannot be made: {error.strerror}") from None
         return Writer(path)
 
     def clean(self, older_s: float, now: float | None = None) -> tuple[int, int]:
         """Delete what no run has used for `older_s` seconds: how many files, and bytes."""
-        before = (time.time() if now is None else now) - older_s
-        files = size = 0
-        for path in self.files():
-            try:
-                status = path.stat()
-                if status.st_mtime <= before:
-                    path.unlink()
-                    files, size = files + 1, size + status.st_size
-            except OSError:  # another run is at it
-                continue
-        return files, size
+        return clean(self.files(), older_s, now)
 
     def files(self) -> list[Path]:
         """All there are."""
@@ -172,6 +163,21 @@ class Writer:
             raise StoreError(f"{self._path} cannot be written: {error.strerror}") from None
         finally:
             os.close(self._descriptor)
+
+
+def clean(paths: Iterable[Path], older_s: float, now: float | None = None) -> tuple[int, int]:
+    """Delete those of `paths` that are older: how many files, and bytes."""
+    before = (time.time() if now is None else now) - older_s
+    files = size = 0
+    for path in paths:
+        try:
+            status = path.stat()
+            if status.st_mtime <= before:
+                path.unlink()
+                files, size = files + 1, size + status.st_size
+        except OSError:  # another run is at it
+            continue
+    return files, size
 
 
 def _open(path: Path) -> int:

@@ -124,7 +124,7 @@ async def run(
     counted: list[Metered] = []
     for entrant in entrants:
         name = entrant.described.name
-        if entrant.planned.published is not None:
+        if entrant.planned.kind == "published":
             continue
         if entrant.given is not None:
             outcomes[name] = _given(entrant, cases)
