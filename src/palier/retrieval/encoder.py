@@ -57,6 +57,10 @@ class SentenceEncoder:
             return np.stack(await asyncio.gather(*map(self._one, texts)))
         return np.concatenate(await self._in_batches(sentence_model.embed, [_cut(text) for text in texts]))
 
+    def forget(self) -> None:
+        """Remember no question: the next to ask one pays for it, as whoever asked it first."""
+        self._recent.clear()
+
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids the model reads of each text: of its first 4,000 characters."""
         parts = await self._in_batches(sentence_model.tokenize, [_cut(text) for text in texts])
