@@ -21,7 +21,7 @@ import msgspec
 from palier.cases import Case, Outcome, Published, Suite
 from palier.errors import ConfigurationError
 from palier.evals import logs
-from palier.evals.figures import Estimate
+from palier.evals.figures import Candidate, Estimate, Run
 from palier.evals.logs import MAX_SAMPLES, MAX_TEXT, Form, Sample
 from palier.types import JSON
 
@@ -66,6 +66,45 @@ def read_results(path: Path, suite: Suite, *, candidate: str = "") -> Imported:
             f"{path.name}: {lacking} of {len(suite.cases)} cases have no result, and are left out of its figures"
         )
     return Imported(matched, form, unmatched, notes)
+
+
+def read_run(path: Path, suite: Suite) -> tuple[Run, tuple[str, ...]]:
+    """A file of results as a run, ready to be measured, with notes; palier's own lines may be of several candidates.
+
+    Raises `ConfigurationError` as `read_results` does.
+    """
+    names = _candidates_in(path) or [path.stem]
+    found = {name: read_results(path, suite, candidate=name) for name in names}
+    asked = {case for outcomes in found.values() for case in outcomes}
+    run = Run(
+        suite=suite,
+        cases=tuple(case for case in suite.cases if case.id in asked),
+        candidates=tuple(Candidate(name=name, kind="imported") for name in names),
+        outcomes={name: dict(outcomes) for name, outcomes in found.items()},
+    )
+    return run, tuple(dict.fromkeys(note for outcomes in found.values() for note in outcomes.notes))
+
+
+class _Named(msgspec.Struct):
+    candidate: str = ""
+
+
+def _candidates_in(path: Path) -> list[str]:
+    """The candidates that palier's own lines name; none of other formats. What is wrong is said by `read_results`."""
+    names: dict[str, None] = {}
+    if path.suffix in (".json", ".eval"):
+        return []
+    try:
+        with path.open("rb") as file:
+            for _ in range(MAX_SAMPLES):
+                line = file.readline(MAX_LINE)
+                if not line:
+                    break
+                name = msgspec.json.decode(line, type=_Named).candidate if line.strip() else ""
+                names |= {name: None} if name else {}
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+    return list(names)
 
 
 def published(figures: Published, *, proportion: bool = True) -> Estimate:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from palier.evals import plots, wording
 from palier.evals.figures import Candidate, Report
 from palier.evals.plots import COLOURS, Point
-from palier.evals.tables import Row, table
+from palier.evals.page_tables import Row, table
 
 
 class _Wanted(NamedTuple):
