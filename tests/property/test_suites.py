@@ -18,14 +18,18 @@ from palier.types import Label, Message
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 SAID = TEXT.filter(lambda text: bool(text.strip()))
-IDS = st.text(st.characters(categories=["L", "N", "P"], exclude_characters="\x7f"), min_size=1, max_size=12).filter(str.strip)
+IDS = st.text(st.characters(categories=["L", "N", "P"], exclude_characters="\x7f"), min_size=1, max_size=12).filter(
+    str.strip
+)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 LISTS = st.lists(SAID, max_size=3).map(tuple)
 
 
 @st.composite
 def cases(draw: st.DrawFn, id: str) -> Case:
-    turns = draw(st.lists(st.builds(Message, role=st.sampled_from(["system", "user", "assistant"]), content=TEXT), max_size=3))
+    turns = draw(
+        st.lists(st.builds(Message, role=st.sampled_from(["system", "user", "assistant"]), content=TEXT), max_size=3)
+    )
     asked = draw(SAID)
     fields: dict[str, Any] = {"input": asked}
     if draw(st.booleans()):
@@ -104,12 +108,16 @@ def test_the_digest_changes_with_the_content(one: Suite, other: Suite) -> None:
 
     assert (digest(one) == digest(other)) == (content(one) == content(other))
     first = one.cases[0]
-    changed = msgspec.structs.replace(one, cases=(msgspec.structs.replace(first, origin=f"{first.origin}x"), *one.cases[1:]))
+    changed = msgspec.structs.replace(
+        one, cases=(msgspec.structs.replace(first, origin=f"{first.origin}x"), *one.cases[1:])
+    )
     assert digest(changed) != digest(one)
     assert digest(msgspec.structs.replace(one, title=f"{one.title}x")) != digest(one)
 
 
-WORDS = st.lists(st.sampled_from("le la box fibre prix forfait wifi panne 5 6 carte sim".split()), min_size=1, max_size=6)
+WORDS = st.lists(
+    st.sampled_from("le la box fibre prix forfait wifi panne 5 6 carte sim".split()), min_size=1, max_size=6
+)
 
 
 @settings(max_examples=80, deadline=None)

@@ -41,7 +41,7 @@ def page(report: Report) -> str:
         *_speed(report),
         *_answers(report),
         *_candidates(report),
-        *_judge(report),
+        *_judge(report, notes),
         *browser.cases(report),
         *_methods(report, notes),
         "</main>",
@@ -421,25 +421,41 @@ def _candidates(report: Report) -> list[str]:
     return ['<h2 id="candidates">The candidates</h2>', *shown]
 
 
-def _judge(report: Report) -> list[str]:
+def _judge(report: Report, notes: Footnotes) -> list[str]:
     judged = report.judged
     if judged is None:
         return []
+    left_out = [
+        (judged.invalid, "outside its scale or empty"),
+        (judged.withheld, "it might not receive"),
+        (judged.failed, "it gave no grade of"),
+        (judged.unjudged, "without a reference to judge by"),
+    ]
+    without = ", ".join(f"{count:,} {words}" for count, words in left_out if count)
     facts = [
-        ("Judge", _text(wording.one_line(judged.judge, 80))),
-        ("Answers judged", f"{judged.cases:,}, and {judged.invalid:,} outside its scale, left out"),
+        ("Judge", _line(judged.judge, 80)),
+        ("Answers judged", f"{judged.cases:,}"),
+        ("Without a grade", without or "none"),
+        ("Right or wrong without it", f"{judged.ruled:,} abstentions and failures"),
         ("Goes by the position", _figure(judged.position_bias)),
-        ("Agrees with people", _figure(judged.agreement)),
-        ("Cohen's kappa", wording.number(judged.kappa)),
-        ("Cases people judged", f"{judged.human_cases:,}"),
+        ("Grades two or more apart when turned round", f"{judged.disagreeing:,}"),
+        ("Gives the reference itself", _figure(judged.control)),
+        ("On the same side as people", _figure(judged.agreement)),
+        ("People among themselves", _figure(judged.ceiling)),
+        ("Cohen's kappa", NONE if judged.kappa is None else wording.number(judged.kappa)),
+        ("Weighted kappa", _figure(judged.weighted_kappa)),
+        ("Spearman's correlation", NONE if judged.spearman is None else wording.number(judged.spearman)),
+        ("Judged by people, too", f"{judged.human_pairs:,} answers of {judged.human_cases:,} cases"),
+        ("Questions put to it", f"{judged.asked:,}"),
+        ("They cost", notes.quantity(judged.cost, "$")),
+        ("They weighed", notes.quantity(judged.carbon, "g")),
     ]
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
-    warning = (
-        []
-        if judged.human_cases
-        else ["<p>No person has judged these answers: what the judge is worth is not known.</p>"]
+    unproven = (
+        "" if judged.human_cases else "<p>No person has judged these answers: the judge's worth is not known.</p>"
     )
-    return ['<h2 id="judge">What the judge is worth</h2>', f'<dl class="facts">{rows}</dl>', *warning]
+    shown = [f'<dl class="facts">{rows}</dl>', unproven, *_list(judged.notes)]
+    return ['<h2 id="judge">What the judge is worth</h2>', *shown]
 
 
 # --- foot ------------------------------------------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def _lines(path: Path, file: BinaryIO, candidate: str) -> tuple[Form, list[Sampl
 # --- palier's own ----------------------------------------------------------------------------------------------------
 
 
-def _own(path: Path, rows: Iterable[tuple[str, JSON]], candidate: str) -> tuple[Form, list[Sample], list[str]]:
+def _own(path: Path, rows: Sequence[tuple[str, JSON]], candidate: str) -> tuple[Form, list[Sample], list[str]]:
     """Lines of `Outcome`s; a plain {id, output} will do, its metrics, cost and latency where they are there."""
     samples = []
     for where, row in rows:
@@ -238,7 +238,7 @@ def _own(path: Path, rows: Iterable[tuple[str, JSON]], candidate: str) -> tuple[
         outcome = msgspec.structs.replace(outcome, metrics=metrics, output=outcome.output[:MAX_TEXT])
         texts = (row["input"],) if isinstance(row.get("input"), str) else ()
         samples.append(Sample(place=where, id=outcome.id, texts=texts, outcome=outcome))
-    names = Counter(sample.outcome.candidate for sample in samples)
+    names = dict.fromkeys(str(row["candidate"]) for _, row in rows if row.get("candidate"))
     if len(names) > 1 and candidate in names:
         samples = [sample for sample in samples if sample.outcome.candidate == candidate]
     elif len(names) > 1:
@@ -261,7 +261,7 @@ def _plain(row: JSON) -> JSON:
     found = dict(row)
     if isinstance(row.get("id"), int) and not isinstance(row["id"], bool):
         found["id"] = str(row["id"])
-    for field, source in (("cost", "cost"), ("energy", "energy_wh")):
+    for field, source in (("cost", "cost"), ("energy", "energy_wh"), ("carbon", "carbon_g")):
         if (value := logs.finite(row.get(source))) is not None:
             found[field] = msgspec.to_builtins(logs.given(value))
     return found

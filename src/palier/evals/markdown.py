@@ -15,7 +15,8 @@ from palier.evals.figures import Candidate, Report
 MOST = 30
 """Rows of a table, and notes."""
 
-_SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
+_SIGNS = re.compile(r"([\\`*_\[\]#|~>$]|^[+-])")
+_CODE = re.compile(r"\\`([\w .-]{1,64})\\`")
 _LINKED = re.compile(r"(?i)(https?|ftp|www|mailto)(?=[:.])")
 
 
@@ -61,7 +62,7 @@ def changed(changes: Changes) -> str:
 def text(words: str, width: int = 300) -> str:
     """`words` as Markdown that shows them and does nothing else."""
     flat = wording.one_line(words, width).replace("&", "&amp;").replace("<", "&lt;")
-    escaped = _SIGNS.sub(r"\\\1", flat).replace("@", "@\u200b")
+    escaped = _CODE.sub(r"`\1`", _SIGNS.sub(r"\\\1", flat)).replace("@", "@\u200b")
     return _LINKED.sub("\\1\u200b", escaped)
 
 

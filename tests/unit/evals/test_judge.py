@@ -233,9 +233,7 @@ async def test_a_prompt_carries_the_most_restrictive_of_its_parts(tmp_path: Path
         (msgspec.structs.replace(plain, origin="document:shelf/a.md"), open_answer, Label.RESTRICTED),
         (msgspec.structs.replace(plain, origin="document:shelf/gone.md"), open_answer, Label.CONFIDENTIAL),
     ):
-        _, asker = await judged_by(
-            lambda request: lines(3, 3), tmp_path, {"t": {"c": outcome}}, [case], labels=labels
-        )
+        _, asker = await judged_by(lambda request: lines(3, 3), tmp_path, {"t": {"c": outcome}}, [case], labels=labels)
         kept = {request.label for request in asker.requests}
         assert kept <= {expected}
         if asker.requests:  # what is asked alike under one label is kept

@@ -166,7 +166,11 @@ SETTINGS = {
     "no such schema": ('name = "x"\ntask = "extraction"\nschema = "no.json"\n', "no.json does not exist", ""),
     "nothing said": ('name = "x"\n[candidates.a]\npassages = 2\n', "does not say what it is", "exactly one of"),
     "two things": ('name = "x"\n[candidates.a]\ntier = "t"\nmodel = "m"\n', "says `tier` and `model`", "exactly one"),
-    "unknown of one": ('name = "x"\n[candidates.a]\ntier = "t"\npassage = 2\n', "`passage`", "did you mean `passages`?"),
+    "unknown of one": (
+        'name = "x"\n[candidates.a]\ntier = "t"\npassage = 2\n',
+        "`passage`",
+        "did you mean `passages`?",
+    ),
     "published": ('name = "x"\n[candidates.a.published]\nquality = 1\nsrc = "s"\n', "unknown field `src`", ""),
     "candidate's prompt": ('name = "x"\n[candidates.a]\ntier = "t"\nprompt = "x"\n', "[candidates.a] prompt", ""),
     "cases": ('name = "x"\ncases = []\n', "`cases` must be a list", ""),
