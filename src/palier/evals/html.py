@@ -17,8 +17,8 @@ from importlib import resources
 
 from palier.evals import browser, wording
 from palier.evals.figures import Candidate, Choice, Comparison, Estimate, Report
-from palier.evals.pictures import pictures
 from palier.evals.page_tables import Footnotes, Row, table
+from palier.evals.pictures import pictures
 from palier.evals.wording import NONE, inert
 
 

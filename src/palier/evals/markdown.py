@@ -16,7 +16,7 @@ MOST = 30
 """Rows of a table, and notes."""
 
 _SIGNS = re.compile(r"([\\`*_\[\]#|~>$]|^[+-])")
-_CODE = re.compile(r"\\`([\w .-]{1,64})\\`")
+_CODE = re.compile(r"\\`(\w(?:[\w .-]{0,62}\w)?)\\`")
 _LINKED = re.compile(r"(?i)(https?|ftp|www|mailto)(?=[:.])")
 
 

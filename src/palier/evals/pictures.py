@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from palier.evals import plots, wording
 from palier.evals.figures import Candidate, Report
-from palier.evals.plots import COLOURS, Point
 from palier.evals.page_tables import Row, table
+from palier.evals.plots import COLOURS, Point
 
 
 class _Wanted(NamedTuple):

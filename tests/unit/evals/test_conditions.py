@@ -99,7 +99,7 @@ def test_names_may_hold_dots_and_words_of_the_grammar() -> None:
     ],
 )
 def test_unknown_names_are_said_with_what_there_is(condition: str, says: str) -> None:
-    with pytest.raises(ConfigurationError, match="one of|no splits|no interval|always") as raised:
+    with pytest.raises(ConfigurationError, match=r"one of|no splits|no interval|always") as raised:
         check(condition, ["tier-1"], ["exact", "chrf"])
     assert says in str(raised.value)
 

@@ -16,7 +16,19 @@ from palier.evals.html import page
 from palier.evals.report import assemble, without_texts
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
-LOADING = {"src", "srcset", "href", "data", "poster", "background", "action", "formaction", "xlink:href", "ping", "style"}
+LOADING = {
+    "src",
+    "srcset",
+    "href",
+    "data",
+    "poster",
+    "background",
+    "action",
+    "formaction",
+    "xlink:href",
+    "ping",
+    "style",
+}
 
 
 class Reader(HTMLParser):
@@ -70,9 +82,13 @@ def made() -> Report:
 def hostile() -> Report:
     run = offers.run(60, hostile=True)
     bad = offers.HOSTILE[1]
-    candidates = tuple(msgspec.structs.replace(c, licence=bad, title=bad, region=bad, models=(bad,)) for c in run.candidates)
+    candidates = tuple(
+        msgspec.structs.replace(c, licence=bad, title=bad, region=bad, models=(bad,)) for c in run.candidates
+    )
     suite = msgspec.structs.replace(run.suite, name=bad, title=offers.HOSTILE[0], licence=bad, source=offers.HOSTILE[5])
-    changed = msgspec.structs.replace(run, candidates=candidates, suite=suite, command=bad, machine={bad: bad}, notes=offers.HOSTILE)
+    changed = msgspec.structs.replace(
+        run, candidates=candidates, suite=suite, command=bad, machine={bad: bad}, notes=offers.HOSTILE
+    )
     return assemble(changed, offers.METRICS)
 
 
@@ -125,7 +141,12 @@ def test_it_works_without_its_script(made: Report) -> None:
 def test_every_figure_has_its_method_in_words_and_not_on_hover_alone(made: Report) -> None:
     content = page(made)
     methods = content[content.index('<ol class="methods">') :]
-    for text in ("measured: tokens counted, declared price", "estimated: declared power x busy time, zone FR", "as published", "not published"):
+    for text in (
+        "measured: tokens counted, declared price",
+        "estimated: declared power x busy time, zone FR",
+        "as published",
+        "not published",
+    ):
         assert text in methods
 
 
@@ -157,7 +178,10 @@ def test_tables_can_be_read_aloud(made: Report) -> None:
 
 
 def test_unknown_is_never_nothing(made: Report) -> None:
-    candidates = tuple(msgspec.structs.replace(c, resources=type(c.resources)(), latency=None, parameters=None) for c in made.candidates)
+    candidates = tuple(
+        msgspec.structs.replace(c, resources=type(c.resources)(), latency=None, parameters=None)
+        for c in made.candidates
+    )
     content = page(msgspec.structs.replace(made, candidates=candidates))
     assert "The cost, energy, carbon, latency and number of parameters of every candidate are unknown." in content
     assert "$0<" not in content
@@ -204,5 +228,12 @@ def test_judge_and_throughput_have_their_place(made: Report) -> None:
     flow = Throughput(limit_ms=2000, quantile=0.95, per_second=12.5, concurrency=8)
     candidates = (msgspec.structs.replace(made.candidates[0], throughput=flow), *made.candidates[1:])
     words = "".join(Reader(page(msgspec.structs.replace(made, judged=judged, candidates=candidates))).words)
-    for text in ("What the judge is worth", "2 outside its scale or empty", "No person has judged", "<b>a note</b>", "12.5 /s", "2 s for 95%"):
+    for text in (
+        "What the judge is worth",
+        "2 outside its scale or empty",
+        "No person has judged",
+        "<b>a note</b>",
+        "12.5 /s",
+        "2 s for 95%",
+    ):
         assert text in words
