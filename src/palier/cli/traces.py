@@ -104,7 +104,7 @@ def _show(trace: Trace) -> None:
         ("id", trace.id),
         ("when", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trace.created))),
         ("route", f"{trace.route}, asked by {trace.principal}"),
-        ("outcome", f"{trace.status}" + (f" by {trace.tier} ({trace.model})" if trace.tier else "")),
+        ("outcome", trace.status + (f" by {trace.tier} ({_model(trace)})" if trace.tier else "")),
         ("confidence", "none" if trace.confidence is None else f"{trace.confidence:.3f}{calibrated}"),
         ("because", trace.reason),
         ("label", f"{trace.label}, language {trace.language or 'unknown'}"),
@@ -126,6 +126,11 @@ def _show(trace: Trace) -> None:
         model = f"{step.model}, simulated" if step.simulated else step.model
         out.print(terminal.styled((f"  {step.tier} ({model}) ", "cyan"), words), soft_wrap=True)
     _words(trace)
+
+
+def _model(trace: Trace) -> str:
+    made_up = any(step.simulated for step in trace.steps if step.tier == trace.tier)
+    return f"{trace.model}, simulated" if made_up else trace.model
 
 
 def _how(words: str, quantity: Quantity) -> str:

@@ -30,6 +30,7 @@ def check(settings: Settings) -> Iterator[Finding]:
 def _zones(settings: Settings) -> Finding:
     """Where each model takes its electricity; a name that is no zone fails, as it will when palier opens."""
     try:
+        zones.of_site(settings)
         found = {name: zones.of_model(settings, name) for name in settings.models}
     except ConfigurationError as error:
         return Finding.failed("carbon", error)
