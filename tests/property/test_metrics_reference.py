@@ -146,9 +146,9 @@ LATIN = st.text(st.characters(max_codepoint=0x2FFF, exclude_categories=("Cs", "M
     ],
 )
 def test_german_and_spanish_are_those_of_mlqa(language: str, articles: str) -> None:
-    words = st.lists(st.sampled_from("der Preis, die das el La ¿unos? clientes \u201eeine\u201c 29,99".split())).map(
-        " ".join
-    )
+    words = st.lists(
+        st.sampled_from(["der", "Preis,", "die", "das", "el", "La", "¿unos?", "clientes", "„eine“", "29,99"])
+    ).map(" ".join)
 
     @given(words | LATIN, (words | LATIN).filter(str.strip))
     def check(output: str, known: str) -> None:

@@ -81,7 +81,8 @@ class Proportion(Mean):
 
 def ratio(above: Floats, below: Floats) -> Floats:
     """`above` / `below`, NaN where there is nothing below."""
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0)
+    result: Floats = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0)
+    return result
 
 
 def only_figures(outcome: Outcome) -> bool:

@@ -74,8 +74,7 @@ class Chrf(_Corpus):
     name = "chrf"
 
     def __init__(self, suite: Suite) -> None:
-        count = need("sacrebleu.metrics.helpers", "chrf").extract_all_char_ngrams
-        self._ngrams = lambda text: count(text, CHARACTERS)
+        self._extract = need("sacrebleu.metrics.helpers", "chrf").extract_all_char_ngrams
         self._of_reference = lru_cache(maxsize=256)(self._ngrams)
 
     def statistics(self, case: Case, outcome: Outcome) -> tuple[float, ...] | None:
@@ -85,8 +84,13 @@ class Chrf(_Corpus):
             return None
         said = self._ngrams(answer(outcome))
         each = [_shared(said, self._of_reference(reference)) for reference in known]
-        best = each[int(np.argmax(np.nan_to_num(self.combine(np.array(each, dtype=float)))))] if len(each) > 1 else each[0]
+        best = (
+            each[int(np.argmax(np.nan_to_num(self.combine(np.array(each, dtype=float)))))] if len(each) > 1 else each[0]
+        )
         return tuple(best)
+
+    def _ngrams(self, text: str) -> list[Counter[str]]:
+        return list(self._extract(text, CHARACTERS))
 
     def combine(self, sums: Floats) -> Floats:
         """See `interfaces.Metric`. Orders that answer or reference are too short for are left out of the means."""
@@ -112,4 +116,5 @@ def _shared(said: Sequence[Counter[str]], known: Sequence[Counter[str]]) -> list
 def _mean(above: Floats, below: Floats, counted: NDArray[np.bool_], orders: NDArray[np.int_]) -> Floats:
     """The mean over the orders that count, summed as sacrebleu does, so that equal sentences stay equal."""
     shares = np.divide(above, below, out=np.zeros(above.shape), where=counted)
-    return shares.sum(axis=-1) / orders
+    mean: Floats = shares.sum(axis=-1) / orders
+    return mean

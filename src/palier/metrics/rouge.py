@@ -1,31 +1,33 @@
 """ROUGE (Lin, 2004): words, pairs of words and the longest common subsequence that an answer shares with a reference.
 
-The F-measure with the nearest reference, without stemmer, as the rouge-score package gives it. Its tokens are runs of
-a-z and 0-9, which cut French words at their accents; so that is kept for English alone, and elsewhere a token is a run
-of letters and digits of any script. On ASCII text both are the same.
+The F-measure with the nearest reference, without stemmer, equal to what the rouge-score package gives; that one loads
+nltk and fills a table of all pairs of words, which takes seconds for a long answer. Its tokens are runs of a-z and 0-9,
+which cut French words at their accents; so that is kept for English alone, and elsewhere a token is a run of letters
+and digits of any script. On ASCII text both are the same.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
 
 from palier.cases import Case, Outcome, Suite
 from palier.metrics.extras import need
 from palier.metrics.means import Mean, answer, language, references
 from palier.metrics.normal import spaced
 
+_ENGLISH = re.compile(r"[a-z0-9]+")
 _TOKEN = re.compile(r"[^\W_]+")
 
 
-class Words:
-    """Tokens of any script, in rouge-score's seam for them."""
-
-    def tokenize(self, text: str) -> list[str]:
-        """Runs of letters and digits, in small letters; single characters where a script has no spaces."""
-        return _TOKEN.findall(spaced(unicodedata.normalize("NFC", text.lower())))
+def words(text: str, tongue: str) -> list[str]:
+    """The tokens of `text` in order; single characters where a script has no spaces."""
+    if tongue == "en":
+        return _ENGLISH.findall(text.lower())
+    return _TOKEN.findall(spaced(unicodedata.normalize("NFC", text.lower())))
 
 
 class _Rouge(Mean):
@@ -34,62 +36,47 @@ class _Rouge(Mean):
         known = references(case)
         if not known:
             return None
-        return self.nearest(answer(outcome), known, english=language(case, self.suite) == "en")
+        tongue = language(case, self.suite)
+        said = words(answer(outcome), tongue)
+        return max(self.f(said, words(reference, tongue)) for reference in known)
 
-    def nearest(self, text: str, known: Sequence[str], *, english: bool) -> float:
-        """F-measure of `text` with the nearest of `known`."""
+    def f(self, said: Sequence[str], known: Sequence[str]) -> float:
+        """F-measure of two texts; 0 where one has no tokens."""
         raise NotImplementedError
 
 
-class _Grams(_Rouge):
-    n = 1
-
-    def __init__(self, suite: Suite) -> None:
-        super().__init__(suite)
-        scorer = need("rouge_score.rouge_scorer", self.name).RougeScorer
-        self._kind = f"rouge{self.n}"
-        self._scorers: dict[bool, Any] = {True: scorer([self._kind]), False: scorer([self._kind], tokenizer=Words())}
-
-    def nearest(self, text: str, known: Sequence[str], *, english: bool) -> float:
-        """See `_Rouge`."""
-        return float(self._scorers[english].score_multi(known, text)[self._kind].fmeasure)
-
-
-class Rouge1(_Grams):
+class Rouge1(_Rouge):
     """Words in common."""
 
     name = "rouge_1"
 
+    def f(self, said: Sequence[str], known: Sequence[str]) -> float:
+        """See `_Rouge`."""
+        shared = (Counter(said) & Counter(known)).total()
+        return 2 * shared / (len(said) + len(known)) if shared else 0.0
 
-class Rouge2(_Grams):
+
+class Rouge2(Rouge1):
     """Pairs of neighbouring words in common."""
 
     name = "rouge_2"
-    n = 2
+
+    def f(self, said: Sequence[str], known: Sequence[str]) -> float:
+        """See `_Rouge`."""
+        shared = (Counter(pairwise(said)) & Counter(pairwise(known))).total()
+        return 2 * shared / (len(said) + len(known) - 2) if shared else 0.0
 
 
 class RougeL(_Rouge):
-    """The longest common subsequence of words.
-
-    rouge-score fills a table of all pairs of words, which takes seconds for a long answer; the same length is had from
-    bits by rapidfuzz.
-    """
+    """The longest common subsequence of words, by rapidfuzz (Hyyrö, 2004: 64 words at a time)."""
 
     name = "rouge_l"
 
     def __init__(self, suite: Suite) -> None:
         super().__init__(suite)
         self._common = need("rapidfuzz.distance", self.name).LCSseq.similarity
-        tokenizer = need("rouge_score.tokenizers", self.name).DefaultTokenizer()
-        self._tokenizers: dict[bool, Any] = {True: tokenizer, False: Words()}
 
-    def nearest(self, text: str, known: Sequence[str], *, english: bool) -> float:
+    def f(self, said: Sequence[str], known: Sequence[str]) -> float:
         """See `_Rouge`."""
-        tokenizer = self._tokenizers[english]
-        said = tokenizer.tokenize(text)
-        return max(self._f(said, tokenizer.tokenize(reference)) for reference in known)
-
-    def _f(self, said: Sequence[str], known: Sequence[str]) -> float:
-        if not said or not known:
-            return 0.0
-        return 2 * float(self._common(known, said)) / (len(said) + len(known))
+        shared = int(self._common(known, said))
+        return 2 * shared / (len(said) + len(known)) if shared else 0.0
