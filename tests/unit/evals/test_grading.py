@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.judges import _BLOCK
 
 from palier.evals.grading import RESPONSE_FORMAT, Asked, Grades, messages, read, score
-from tests.judging import _BLOCK
 
 ASKED = Asked(question="When?", reference="On Monday.", answer="On Tuesday.", evidence=("It is Monday.",))
 
@@ -61,7 +61,12 @@ def test_the_same_question_is_the_same_prompt() -> None:
 
 @pytest.mark.parametrize(
     ("said", "grades"),
-    [("A: 4\nB: 5", (4, 5)), ("  A : 1 \n\nB :5\n", (1, 5)), ("A:3\r\nB:3", (3, 3)), ("A\u00a0: 2\nB\u00a0: 1", (2, 1))],
+    [
+        ("A: 4\nB: 5", (4, 5)),
+        ("  A : 1 \n\nB :5\n", (1, 5)),
+        ("A:3\r\nB:3", (3, 3)),
+        ("A\u00a0: 2\nB\u00a0: 1", (2, 1)),
+    ],
 )
 def test_lines(said: str, grades: tuple[int, int]) -> None:
     assert read(said, json=False, answer_first=True) == Grades(answer=grades[0], reference=grades[1])
