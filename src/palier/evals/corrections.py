@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -11,10 +12,9 @@ from palier.evals.estimating import estimate
 from palier.evals.figures import Estimate
 from palier.evals.measures import Of, share
 from palier.evals.remarks import Outcomes, Place, Remark, Remarks
+from palier.metrics.editing import changed
+from palier.metrics.means import LONGEST
 from palier.types import Data
-
-MAX_TEXT = 200_000
-"""Characters of a corrected text."""
 
 
 class Correction(Data, frozen=True, kw_only=True):
@@ -56,8 +56,6 @@ def read_corrections(
     for at, line in remarks.lines():
         if line.text is None:
             raise ConfigurationError(f"{at}: `text` is missing", hint="what the person made of the answer")
-        if len(line.text) > MAX_TEXT:
-            raise ConfigurationError(f"{at}: `text` has more than {MAX_TEXT} characters")
         meant = _meant(line, at, remarks)
         if not meant:
             refused.append(f"{at}: no candidate answers `{line.id}` like that")
@@ -67,6 +65,9 @@ def read_corrections(
                 continue
             if outcome.status != "answered":
                 refused.append(f"{at}: `{candidate}` gave no answer to `{line.id}` that could be corrected")
+                continue
+            if max(len(outcome.output), len(line.text)) > LONGEST:
+                refused.append(f"{at}: more than {LONGEST} characters are not compared")
                 continue
             if (before := found.get((candidate, line.id))) is not None:
                 raise ConfigurationError(
@@ -112,14 +113,12 @@ def edits(corrections: Corrections, cases: Sequence[Case], outcomes: Outcomes) -
     Characters changed are the Levenshtein distance; by those of the corrected text, as HTER counts words (Snover et
     al., 2006).
     """
-    from palier.metrics.editing import changed
-
     by_id = {case.id: case for case in cases}
     figures: dict[str, dict[Place, tuple[float, float]]] = {}
     for one in corrections.corrections:
         if one.id in by_id:
             changes = changed(outcomes[one.candidate][one.id].output, one.text)
-            figures.setdefault(one.candidate, {})[one.candidate, one.id] = float(changes), float(len(one.text))
+            figures.setdefault(one.candidate, {})[one.candidate, one.id] = float(changes), float(_length(one.text))
     made = {}
     for candidate, of in figures.items():
         pairs = [(by_id[case], outcomes[candidate][case]) for _, case in of]
@@ -127,3 +126,8 @@ def edits(corrections: Corrections, cases: Sequence[Case], outcomes: Outcomes) -
         untouched = share("untouched", {place: float(changes == 0) for place, (changes, _) in of.items()})
         made[candidate] = Edits(effort=estimate(effort, pairs), untouched=estimate(untouched, pairs))
     return made
+
+
+def _length(text: str) -> int:
+    """As `changed` sees it: composed, without the space around."""
+    return len(unicodedata.normalize("NFC", text).strip())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from palier.cases import Case, Outcome
+from palier.cases import Case, Outcome, Suite
 from palier.config import Settings
 from palier.errors import InvalidRequest
 from palier.evals import grading
@@ -15,7 +15,7 @@ from palier.evals.figures import Candidate, Estimate, Judged
 from palier.evals.judge import same_model
 from palier.evals.measures import mean, ratio
 from palier.evals.people import Scores, agreement
-from palier.evals.verdicts import METRIC, Judging, Verdicts, ruled
+from palier.evals.verdicts import METRIC, Judging, Verdicts
 from palier.interfaces.measuring import Floats
 from palier.metrics.cost import total
 
@@ -26,7 +26,7 @@ FAR_APART = 2
 class JudgeMetric:
     """The judge's score, by `outcome.metrics["judge"]`; what it could not grade is left out, and is not 0.
 
-    What needs no judge (`judge.ruled`) is right or wrong here as everywhere.
+    `scores` are those of the run that was judged (`Verdicts.scores`), by candidate and case.
     """
 
     name = METRIC
@@ -35,11 +35,12 @@ class JudgeMetric:
     low = 0.0
     high = 1.0
 
+    def __init__(self, scores: Mapping[tuple[str, str], float] | None = None) -> None:
+        self._scores = scores or {}
+
     def statistics(self, case: Case, outcome: Outcome) -> Sequence[float] | None:
         """See `interfaces.measuring.Metric`. Raises `InvalidRequest` for an imported figure out of range."""
-        value = ruled(case, outcome)
-        if value is None:
-            value = outcome.metrics.get(METRIC)
+        value = outcome.metrics.get(METRIC, self._scores.get((outcome.candidate, case.id)))
         if value is None:
             return None
         if not (math.isfinite(value) and 0 <= value <= 1):
@@ -51,6 +52,11 @@ class JudgeMetric:
     def combine(self, sums: Floats) -> Floats:
         """See `interfaces.measuring.Metric`."""
         return ratio(sums)
+
+
+def build(suite: Suite) -> JudgeMetric:
+    """For `registry.METRICS`: of results that bring the figure. Those of a judge that is asked: `JudgeMetric`."""
+    return JudgeMetric()
 
 
 def judged(

@@ -13,7 +13,7 @@ from palier.errors import ConfigurationError
 from palier.evals.estimating import estimate
 from palier.evals.figures import Estimate
 from palier.evals.measures import Of, PerAnswer, share
-from palier.evals.remarks import Outcomes, Place, Remark, Remarks
+from palier.evals.remarks import Outcomes, Place, Remark, Remarks, digest
 from palier.metrics.agreement import cohen_kappa, spearman, weighted_kappa_of, weighted_sums
 from palier.types import Data
 
@@ -53,22 +53,31 @@ def read_scores(path: Path, cases: Collection[str], outcomes: Outcomes, *, known
     `ConfigurationError` naming the line: no such case or candidate, a score outside [0, 1], one rater twice.
     """
     found: list[Scored] = []
-    said: dict[tuple[str, str, str], str] = {}
+    said: dict[tuple[str, ...], str] = {}
+    used: dict[tuple[str, ...], str] = {}
     remarks = Remarks(path, cases, outcomes, known)
     for at, line in remarks.lines():
         if not line.candidate:
             raise ConfigurationError(f"{at}: `candidate` is missing", hint="name the candidate whose answer was judged")
         score = _score(line, at)
-        if (before := said.setdefault((line.candidate, line.id, line.rater), at)) != at:
-            who = f"`{line.rater}`" if line.rater else "one who gives no `rater`"
-            raise ConfigurationError(
-                f"{at}: {who} has judged `{line.candidate}` on `{line.id}` before ({before})",
-                hint="give each person's lines a `rater`, and keep one line of each on an answer",
-            )
+        which = line.digest or (digest(line.answer) if line.answer is not None else "")
+        _once(said, (line.candidate, line.id, line.rater, which), at)
         if remarks.about(line, line.candidate, at) is not None:
+            _once(used, (line.candidate, line.id, line.rater, ""), at)
             graded = score not in (0.0, 1.0)
             found.append(Scored(id=line.id, candidate=line.candidate, score=score, rater=line.rater, graded=graded))
     return Scores(scores=tuple(found), notes=remarks.notes())
+
+
+def _once(said: dict[tuple[str, ...], str], place: tuple[str, ...], at: str) -> None:
+    """One judges an answer once; another answer to the same case is another."""
+    candidate, case, rater, _ = place
+    if (before := said.setdefault(place, at)) != at:
+        who = f"`{rater}`" if rater else "one who gives no `rater`"
+        raise ConfigurationError(
+            f"{at}: {who} has judged `{candidate}` on `{case}` before ({before})",
+            hint="give each person's lines a `rater`, and keep one line of each on an answer",
+        )
 
 
 def _score(line: Remark, at: str) -> float:

@@ -48,16 +48,23 @@ class Verdicts:
     from_before: int = 0
     """Of those, how many an earlier run had asked."""
 
-    def scored(self, outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, dict[str, Outcome]]:
-        """`outcomes` with grades as `metrics["judge"]`; what has none has none there, not 0."""
-        return {name: {case: self._scored(name, one) for case, one in of.items()} for name, of in outcomes.items()}
+    def scores(self) -> dict[tuple[str, str], float]:
+        """By candidate and case. Nothing of a candidate of which nothing was graded: its failures are not its worth."""
+        graded = {candidate for (candidate, _), one in self.judgings.items() if one.state == "graded"}
+        return {
+            place: one.score for place, one in self.judgings.items() if place[0] in graded and one.score is not None
+        }
 
-    def _scored(self, candidate: str, outcome: Outcome) -> Outcome:
-        metrics = {name: value for name, value in outcome.metrics.items() if name != METRIC}
-        judging = self.judgings.get((candidate, outcome.id))
-        if judging is not None and judging.state == "graded" and judging.score is not None:
-            metrics[METRIC] = judging.score
-        return outcome if metrics == outcome.metrics else msgspec.structs.replace(outcome, metrics=metrics)
+    def scored(self, outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, dict[str, Outcome]]:
+        """`outcomes` with scores as `metrics["judge"]`; what has none has none there, not 0.
+
+        Nor has an answer without a word: figures without an output are those of imported results (`JudgeMetric`).
+        """
+        scores = self.scores()
+        return {
+            name: {case: _scored(one, scores.get((name, case))) for case, one in of.items()}
+            for name, of in outcomes.items()
+        }
 
     def put(self) -> list[Outcome]:
         """What was put to the judge: all but what the door kept back."""
@@ -73,7 +80,14 @@ class Verdicts:
         return dict(told.most_common(10))
 
 
-def ruled(case: Case, outcome: Outcome) -> float | None:
+def _scored(outcome: Outcome, score: float | None) -> Outcome:
+    metrics = {name: value for name, value in outcome.metrics.items() if name != METRIC}
+    if score is not None and (outcome.status != "answered" or outcome.output.strip()):
+        metrics[METRIC] = score
+    return outcome if metrics == outcome.metrics else msgspec.structs.replace(outcome, metrics=metrics)
+
+
+def _ruled(case: Case, outcome: Outcome) -> float | None:
     """The score of what needs no judge: an abstention, a failure, an empty answer, a case without an answer to find."""
     if outcome.status == "answered" and not outcome.output.strip() and outcome.metrics:
         return None  # imported without its text
@@ -85,7 +99,7 @@ def ruled(case: Case, outcome: Outcome) -> float | None:
 def settled(case: Case, outcome: Outcome, candidate: str) -> Judging | None:
     """What the judge is not asked of."""
     who: dict[str, Any] = {"id": case.id, "candidate": candidate}
-    if (score := ruled(case, outcome)) is not None:
+    if (score := _ruled(case, outcome)) is not None:
         return Judging(**who, state="ruled", score=score)
     if not outcome.output.strip():
         return Judging(**who, state="unjudged", reason="imported without its text")

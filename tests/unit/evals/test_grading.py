@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.judges import _BLOCK
 
 from palier.evals.grading import RESPONSE_FORMAT, Asked, Grades, messages, read, score
-from tests.judging import _BLOCK
 
 ASKED = Asked(question="When?", reference="On Monday.", answer="On Tuesday.", evidence=("It is Monday.",))
 

@@ -10,17 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from palier.cases import Case, Outcome, Retrieved, Spell
-from palier.config import parse
-from palier.errors import ConfigurationError, UpstreamGarbage
-from palier.evals.figures import Candidate
-from palier.evals.judge import IN_A_ROW, ROUTE, Judge, judge, judge_of, route_of, same_model
-from palier.evals.judged import JudgeMetric, judged
-from palier.evals.kept import Results
-from palier.evals.verdicts import METRIC, Verdicts
-from palier.types import Label, Message
-from tests.judging import (
+from tests.judges import (
     LINES_ONLY,
     Script,
     ScriptedAsker,
@@ -31,6 +21,16 @@ from tests.judging import (
     shown,
     suite_of,
 )
+
+from palier.cases import Case, Outcome, Retrieved, Spell
+from palier.config import parse
+from palier.errors import ConfigurationError, UpstreamGarbage
+from palier.evals.figures import Candidate
+from palier.evals.judge import IN_A_ROW, ROUTE, Judge, judge, judge_of, route_of, same_model
+from palier.evals.judged import JudgeMetric, judged
+from palier.evals.kept import Results
+from palier.evals.verdicts import METRIC, Verdicts
+from palier.types import Label, Message
 
 CASES = [Case(id=f"c{n}", input=f"What is {n}?", references=(f"It is {n}.",)) for n in range(40)]
 
@@ -269,14 +269,30 @@ async def test_abstentions_and_failures_need_no_judge(tmp_path: Path) -> None:
         "none-wrong": "ruled", "bare": "unjudged", "figures": "unjudged",
     }  # fmt: skip
     scored = verdicts.scored({"t": outcome})["t"]
-    found = {case.id: JudgeMetric().statistics(case, scored[case.id]) for case in cases}
+    metric = JudgeMetric(verdicts.scores())
+    found = {case.id: metric.statistics(case, scored[case.id]) for case in cases}
     values = {name: None if row is None else row[0] for name, row in found.items()}
     assert values == {
         "said": 1.0, "silent": 0.0, "failed": 0.0, "empty": 0.0, "none-right": 1.0, "none-wrong": 0.0, "bare": None,
         "figures": None,
     }  # fmt: skip
+    assert {name for name, one in scored.items() if one.metrics.get(METRIC) is not None} == {
+        "said", "silent", "failed", "none-right", "none-wrong",
+    }  # fmt: skip
     figures = judged(verdicts, cases, {"t": outcome})
     assert (figures.ruled, figures.unjudged, figures.cases) == (5, 2, 1)
+
+
+async def test_a_candidate_of_which_nothing_was_graded_has_no_score(tmp_path: Path) -> None:
+    """Imported without texts, its failures alone would make it the worst of all."""
+    cases = CASES[:2]
+    outcome = {
+        "c0": answered("t", cases[0], "", metrics={"bleu": 0.5}),
+        "c1": answered("t", cases[1], "", status="failed"),
+    }
+    verdicts, _ = await judged_by(lambda request: lines(5, 5), tmp_path, {"t": outcome}, cases)
+    assert verdicts.scores() == {}
+    assert all(METRIC not in one.metrics for one in verdicts.scored({"t": outcome})["t"].values())
 
 
 async def test_a_foreign_judges_figure_does_not_pass_for_this_ones(tmp_path: Path) -> None:
