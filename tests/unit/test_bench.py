@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.benched import DOCUMENTS, settings, suite
+from tests.installation import DOCUMENTS, settings, suite
 
 from palier import Palier
 from palier.app.bench import Bench, open_bench

@@ -93,6 +93,7 @@ class Bench:
         """See `Asker`."""
         if not self._warm:
             await self.palier.warm()
+            await self.palier.encoder.encode(["warm"])  # answered once the process that embeds is there
             self._warm = True
         self.palier.encoder.forget()
 

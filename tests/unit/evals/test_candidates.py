@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.benched import settings, suite
+from tests.installation import settings, suite
 
 from palier.cards import ModelCard
 from palier.cases import Declared, Published

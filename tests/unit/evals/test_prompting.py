@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.benched import suite
+from tests.installation import suite
 
 from palier.cards import ModelCard
 from palier.cases import Case

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.benched import Scripted, entrant, suite
+from tests.installation import Scripted, entrant, suite
 
 from palier.cases import Case, Outcome
 from palier.errors import StoreError

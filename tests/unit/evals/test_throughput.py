@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.benched import Scripted, entrant, suite
+from tests.installation import Scripted, entrant, suite
 
 from palier.errors import ConfigurationError
 from palier.evals import running

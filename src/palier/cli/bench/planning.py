@@ -15,7 +15,7 @@ from palier.evals.candidates import Planned
 
 if TYPE_CHECKING:
     from palier.config import Route
-    from palier.evals.bigger import Constraints
+    from palier.evals.choosing import Constraints
     from palier.interfaces.measuring import Metric
 
 
@@ -143,7 +143,7 @@ def _imported(suite: Suite, planned: Sequence[Planned]) -> tuple[dict[str, Mappi
 
 
 def _constraints(wanted: Wanted) -> Constraints:
-    from palier.evals.bigger import Constraints
+    from palier.evals.choosing import Constraints
 
     return Constraints(
         max_cost=wanted.max_cost,
