@@ -60,12 +60,32 @@ def read_results(path: Path, suite: Suite, *, candidate: str = "") -> Imported:
         )
     if unmatched:
         notes.append(f"{path.name}: {len(unmatched)} of {len(samples)} samples are no case of the suite")
+    matched = {case: _named_alike(outcome) for case, outcome in matched.items()}
     lacking = len(suite.cases) - len(matched)
     if lacking:
         notes.append(
             f"{path.name}: {lacking} of {len(suite.cases)} cases have no result, and are left out of its figures"
         )
     return Imported(matched, form, unmatched, notes)
+
+
+_ALIKE = {
+    "accuracy": ("acc", "choice", "match", "exact"),
+    "exact_match": ("em", "exact", "match", "acc"),
+    "token_f1": ("f1",),
+    "rouge_l": ("rougeL",),
+}
+"""What lm-eval and Inspect call metrics of ours, each in the order they are looked for."""
+
+
+def _named_alike(outcome: Outcome) -> Outcome:
+    """With the names of our metrics, too, where a log gives figures alone: those within [0, 1]."""
+    found = dict(outcome.metrics)
+    for ours, theirs in _ALIKE.items():
+        given = next((found[name] for name in theirs if name in found), None)
+        if ours not in found and given is not None and 0.0 <= given <= 1.0:
+            found[ours] = given
+    return msgspec.structs.replace(outcome, metrics=found) if outcome.metrics else outcome
 
 
 def read_run(path: Path, suite: Suite) -> tuple[Run, tuple[str, ...]]:

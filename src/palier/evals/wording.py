@@ -50,9 +50,11 @@ def named(report: Report, candidate: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """0.8731 -> `0.873`, 41.27 -> `41.3`."""
+    """0.8731 -> `0.873`, 41.27 -> `41.3`, 0.0000213 -> `0.000021`."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
+    if 0 < abs(value) < 0.001:
+        return digits(value, 2)
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
@@ -133,6 +135,8 @@ def verdict(comparison: Comparison) -> str:
     """`better`, `worse`, `cannot tell (needs about 240 more cases)`."""
     if comparison.verdict != "cannot tell":
         return comparison.verdict
+    if comparison.difference.value == 0:
+        return "cannot tell (no difference on these cases)"
     if comparison.needs:
         return f"cannot tell (needs about {comparison.needs:,} more cases)"
     return "cannot tell"

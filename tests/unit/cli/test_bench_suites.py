@@ -81,7 +81,10 @@ def test_what_init_cannot_do() -> None:
     Path("q.csv").write_text("question,answer\na,b\n")
     both = palier("bench", "init", "s", "--from-csv", "q.csv", "--from-traces", status=2)
     assert "one of --from-documents" in both.stderr
-    assert "--task chat cannot be" in palier("bench", "init", "s", "--from-csv", "q.csv", "--task", "chat", status=2).stderr
+    assert (
+        "--task chat cannot be"
+        in palier("bench", "init", "s", "--from-csv", "q.csv", "--task", "chat", status=2).stderr
+    )
     assert "no.csv cannot be read" in palier("bench", "init", "s", "--from-csv", "no.csv", status=2).stderr
     assert not Path("s").exists()
 
@@ -125,7 +128,9 @@ ASKED = {"id": "a", "input": "Combien coûte la fibre chez vous ?", "reference":
 
 
 def test_check_says_what_is_wrong() -> None:
-    write("s/cases.jsonl", ASKED, {**ASKED, "id": "b", "input": "Combien coute la fibre, chez vous", "split": "holdout"})
+    write(
+        "s/cases.jsonl", ASKED, {**ASKED, "id": "b", "input": "Combien coute la fibre, chez vous", "split": "holdout"}
+    )
     told = palier("bench", "check", "s", status=3)
     assert "1 pairs of cases ask the same in `dev` and in `holdout`" in told.stdout
     assert "a = b" in told.stdout

@@ -115,7 +115,11 @@ def test_lm_eval_choices_come_as_the_likeliest_or_as_metrics_alone(tmp_path: Pat
     blind = sample(1, "", resps=[[s] for s in scores], filtered_resps=scores, acc=0.0, metrics=["acc"], acc_norm=[1, 2])
     found = read_results(lines(tmp_path / "s.jsonl", [known, blind]), SUITE)
     assert (found["c0"].output, found["c0"].metrics) == ("dear", {})
-    assert (found["c1"].output, found["c1"].metrics, found["c1"].status) == ("", {"acc": 0.0}, "answered")
+    assert (found["c1"].output, found["c1"].metrics, found["c1"].status) == (
+        "",
+        {"acc": 0.0, "accuracy": 0.0, "exact_match": 0.0},
+        "answered",
+    )
 
 
 def test_lm_eval_filters_are_not_mixed(tmp_path: Path) -> None:
@@ -186,7 +190,10 @@ def test_inspect_errors_are_failures_and_grades_stand_where_there_is_no_text(tmp
     path.write_text(json.dumps(log(samples, status="error")))
     found = read_results(path, SUITE)
     assert (found["c0"].status, found["c0"].error) == ("failed", "limit reached")
-    assert found["c1"].metrics == {"match": 0.0, "judge.style": 0.5, "judge.fact": 0.5}
+    assert found["c1"].metrics == {
+        **{"match": 0.0, "judge.style": 0.5, "judge.fact": 0.5},
+        **{"accuracy": 0.0, "exact_match": 0.0},  # as our metrics are called
+    }
     assert found["c2"].status == "failed"
     assert any("status is `error`" in note for note in found.notes)
 

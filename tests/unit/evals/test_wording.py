@@ -53,6 +53,12 @@ def test_estimates() -> None:
     )
 
 
+def test_small_figures_are_not_rounded_to_nothing() -> None:
+    assert wording.number(0.0000213) == "0.000021"
+    assert wording.number(0.0) == "0.000"
+    assert wording.signed(-0.00004) == "\u22120.00004"
+
+
 def test_tails_of_few_are_marked() -> None:
     assert wording.quantiles(Quantiles(p50=90, p95=1500, p99=2000, n=30)) == ("90 ms", "1.5 s", "≈2 s")
     assert wording.quantiles(None) == ("unknown",) * 3
