@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from palier.cases import Case, Outcome
 from palier.metrics.means import MOST, Mean, Proportion, answer, language, references
 from palier.metrics.normal import f1, unspaced, words
@@ -95,12 +97,20 @@ def contains(text: str, needed: tuple[str, ...]) -> bool:
     A number without its currency, or an amount with one, is found with or without it (`29.99`, `29,99 €`), never
     with another. A date is found where the text has all of it, or more.
     """
-    found = [figure.value for figure in figures(text, names=False) if figure.kind in _COUNTED]
+    found = frozenset(figure.value for figure in figures(text, names=False) if figure.kind in _COUNTED)
     for string in (string[:_LONGEST_NEEDED] for string in needed[:MOST]):
         figure = _figure(string)
-        if not ((figure is not None and _among(figure, found)) or holds(text, string)):
+        stated = figure is not None and states(figure, found)
+        # Its words alone would leave out a unit, "29,99 €" be found in "29.99 dollars".
+        plain = figure is None or figure.value.isdecimal()
+        if not (stated or (plain and holds(text, string))):
             return False
     return True
+
+
+def states(figure: Figure, among: Collection[str]) -> bool:
+    """Whether `among` has the figure, or for an amount its number without a currency."""
+    return stands(figure, among) or (figure.kind == "amount" and figure.value.partition(" ")[0] in among)
 
 
 def _figure(string: str) -> Figure | None:
@@ -109,7 +119,3 @@ def _figure(string: str) -> Figure | None:
     found = figures(stripped, names=False)
     whole = len(found) == 1 and found[0].kind in _COUNTED and len(found[0].text) == len(stripped)
     return found[0] if whole else None
-
-
-def _among(figure: Figure, values: list[str]) -> bool:
-    return stands(figure, values) or (figure.kind == "amount" and figure.value.partition(" ")[0] in values)
