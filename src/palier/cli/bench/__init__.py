@@ -7,6 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from palier.cli.bench import run
+
 
 class RunByDefault(TyperGroup):
     """What is no command is a suite to run."""
@@ -19,3 +21,6 @@ class RunByDefault(TyperGroup):
 
 
 app = typer.Typer(help="The application's own benchmark.", cls=RunByDefault, no_args_is_help=True)
+
+app.command()(run.run)
+app.command()(run.clean)
