@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palier.cli.bench import run
+from palier.cli.bench import people, run, suites
 
 
 class RunByDefault(TyperGroup):
@@ -24,3 +24,7 @@ app = typer.Typer(help="The application's own benchmark.", cls=RunByDefault, no_
 
 app.command()(run.run)
 app.command()(run.clean)
+app.command()(suites.init)
+app.command()(suites.check)
+app.command()(suites.perturb)
+app.command()(people.people)
