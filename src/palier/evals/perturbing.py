@@ -203,8 +203,8 @@ _MARKS = re.compile(
 
 def _punctuation(pieces: Words, chance: random.Random, language: str) -> Iterator[str]:
     """Without marks; apostrophes and hyphens stay, which hold words together."""
-    for place, (text, may) in enumerate(pieces):
-        yield _MARKS.sub("", text) if may and (place == 0 or not text.startswith((".", ","))) else text
+    for text, may in pieces:
+        yield _MARKS.sub("", text) if may else text
 
 
 def _spacing(pieces: Words, chance: random.Random, language: str) -> Iterator[str]:

@@ -192,7 +192,7 @@ def test_wrong_settings_are_named(tmp_path: Path, name: str) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not exist"):
         suites.load(tmp_path / "none")
-    with pytest.raises(ConfigurationError, match="suite.toml does not exist"):
+    with pytest.raises(ConfigurationError, match=r"suite\.toml does not exist"):
         suites.load(tmp_path)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palier.cli.bench import reports, run, suites
+from palier.cli.bench import people, reports, run, suites
 
 
 class RunByDefault(TyperGroup):
@@ -29,3 +29,4 @@ app.command()(suites.check)
 app.command()(suites.perturb)
 app.command()(reports.report)
 app.command()(reports.compare)
+app.command()(people.people)
