@@ -14,6 +14,7 @@ from palier import __version__
 from palier.cli import (
     ask,
     audit,
+    bench,
     calibrate,
     feedback,
     forget,
@@ -77,6 +78,7 @@ app.command()(forget.forget)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
+app.add_typer(bench.app, name="bench")
 app.command()(status.status)
 app.command()(setup.doctor)
 app.command()(setup.version)

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palier.cli.bench import run
+from palier.cli.bench import run, suites
 
 
 class RunByDefault(TyperGroup):
@@ -23,4 +23,7 @@ class RunByDefault(TyperGroup):
 app = typer.Typer(help="The application's own benchmark.", cls=RunByDefault, no_args_is_help=True)
 
 app.command()(run.run)
+app.command()(suites.init)
+app.command()(suites.check)
+app.command()(suites.perturb)
 app.command()(run.clean)
