@@ -42,6 +42,7 @@ class AuditTier(Data, frozen=True, kw_only=True):
     usage: Usage | None = None
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN
+    carbon: Quantity = UNKNOWN
     latency_ms: float = 0.0
     reused: bool = False
 

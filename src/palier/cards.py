@@ -10,6 +10,19 @@ class Price(Data, frozen=True, kw_only=True):
 
     input: float
     output: float
+    cached: float | None = None
+    """Of prompt tokens that were read before; None where there is no such price, and they cost as any."""
+
+
+class Benchmark(Data, frozen=True, kw_only=True):
+    """A score on a general benchmark as somebody published it, with the page it stands on."""
+
+    name: str
+    score: float
+    unit: str = "%"
+    source: str
+    note: str = ""
+    """How it was measured: `5-shot`, `with thinking`."""
 
 
 class ModelCard(Data, frozen=True, kw_only=True):
@@ -37,7 +50,14 @@ class ModelCard(Data, frozen=True, kw_only=True):
     price: Price | None = None
     priced_as: str = ""
     """The name a provider's published price is found by; empty for what runs here."""
+    dollars_per_hour: float | None = None
+    """Of the hardware, where tokens have no price."""
     watts: float | None = None
+    impacts_as: str = ""
+    """`PROVIDER/MODEL` that ecologits estimates its energy by; empty: by what it is `priced_as`."""
+    simulated: bool = False
+    """That its answers are made up for a study."""
+    benchmarks: tuple[Benchmark, ...] = ()
     source: str = ""
     sha256: str = ""
     use_limits: str = ""

@@ -218,7 +218,7 @@ def test_ask_filters_json_lines(served: Home) -> None:
     out = served.json("ask", "--jsonl", "--route", "support", stdin="\n".join(map(json.dumps, lines)), status=1)
     assert [line["id"] for line in out] == ["a", "b", "c", "d"]
     assert set(out[0]) == {
-        "id", "answer", "tier", "confidence", "decision", "reason", "sources", "cost", "energy_wh", "latency_ms", "trace",
+        "id", "answer", "tier", "confidence", "decision", "reason", "sources", "cost", "energy_wh", "carbon_g", "latency_ms", "trace",
     }  # fmt: skip
     assert (out[0]["answer"], out[0]["tier"], out[0]["decision"]) == ("It rings at noon [1].", "tier-2", "stay")
     assert [line["error"]["code"] for line in out if "error" in line] == ["invalid_request"] * 2

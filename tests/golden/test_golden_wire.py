@@ -42,6 +42,7 @@ from palier.types import (
 FILES = Path(__file__).parent / "wire"
 
 FEATURES = {"coverage": 0.75, "margin": 0.5}
+CARBON = Quantity(value=0.0112, low=0.0, high=0.0112, basis="estimated", method="declared power, FRA 56.0 g/kWh")
 COST = Quantity(value=0.00025, low=0.0002, high=0.0003, basis="estimated", method="list price")
 TOKENS = (
     TokenLogprob(token="Mar", logprob=-0.25, top=(("Mar", -0.25), ("Lun", -1.5))),
@@ -82,9 +83,18 @@ def result(*choices: Choice, usage: Usage | None = None) -> Result:
                 confidence=0.2,
                 features=FEATURES,
             ),
-            Step(tier="tier-2", model="small", outcome="answered", reason=decision.reason, confidence=0.9, cost=COST),
+            Step(
+                tier="tier-2",
+                model="small",
+                outcome="answered",
+                reason=decision.reason,
+                confidence=0.9,
+                cost=COST,
+                carbon=CARBON,
+            ),
         ),
         cost=COST,
+        carbon=CARBON,
         timings={"retrieve_ms": 4.5, "total_ms": 120.0},
     )
 

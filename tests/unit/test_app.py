@@ -138,6 +138,12 @@ async def test_the_key_is_made_once_for_its_owner_alone(palier: Palier) -> None:
     assert palier.key == palier.folder.access_key()
 
 
+async def test_a_country_that_is_none_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean `FRA`"):
+        async with Palier.open(settings(tmp_path, carbon={"zone": "France"})):
+            pass
+
+
 async def test_documents_come_and_go(palier: Palier) -> None:
     await palier.put_documents([Document(id="cat.md", collection="pets", text="The cat sleeps on the mat.")])
     assert [d.id for d in await palier.list_documents("pets")] == ["cat.md"]

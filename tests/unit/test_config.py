@@ -24,6 +24,18 @@ TIER = {"model": "x"}
         ({"routes": {"a": {"tiers": [{**TIER, "threshhold": 1}]}}}, "did you mean `threshold`?"),
         ({"routes": {"a": {"message_label": "interne"}}}, "one of public, internal, confidential, restricted"),
         ({"routes": {"a": {"tiers": [{**TIER, "threshold": "0.6"}]}}}, "write it without quotes"),
+        ({"carbon": {"country": "FRA"}}, "settings.md lists every setting"),
+        ({"carbon": {"zne": "FRA"}}, "did you mean `zone`?"),
+        ({"carbon": {"intensity": -1.0}}, r"intensity is -1 .*from 0 on"),
+        ({"carbon": {"pue": 0.9}}, r"pue is 0.9 .*from 1 on"),
+        ({"models": {"q": {"kind": "engine", "watts": -5.0}}}, r"model `q`: watts is -5"),
+        ({"models": {"q": {"kind": "engine", "dollars_per_hour": float("nan")}}}, "dollars_per_hour is nan"),
+        ({"models": {"q": {"kind": "endpoint", "price": {"input": -1, "output": 1}}}}, "price.input is -1"),
+        (
+            {"models": {"q": {"kind": "endpoint", "price": {"input": 1, "output": 1}, "dollars_per_hour": 2.0}}},
+            "by the token or by the hour: keep one",
+        ),
+        ({"models": {"q": {"kind": "endpoint", "impacts_as": "gpt-4o-mini"}}}, "is not PROVIDER/MODEL"),
     ],
 )
 def test_what_is_wrong_and_what_was_meant(tree: dict[str, Any], words: str, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from palier.interfaces import (
     Traces,
 )
 from palier.jobs.pool import ProcessWorkers
+from palier.metrics.energy import prepare
 from palier.pipeline import feedback, reading
 from palier.pipeline.audit import Auditor
 from palier.pipeline.landing import Landing
@@ -417,6 +418,7 @@ class Palier:
         """
         self.workers.start()
         await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
+        await asyncio.to_thread(prepare, [model.card for model in self.models.values()])
         await self._fingerprints.warm()
         parts = {**self.models, "redaction": self._redactor}
         starting = [(name, part) for name, part in parts.items() if isinstance(part, Startable)]

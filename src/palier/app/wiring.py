@@ -23,6 +23,7 @@ from palier.interfaces import (
     Traces,
     Vault,
 )
+from palier.metrics import zones
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
@@ -119,6 +120,7 @@ def _landing(settings: Settings, route: Route, index: int, models: Mapping[str, 
         adapter=tier.adapter,
         passages=route.passages if tier.passages is None else tier.passages,
         max_tokens=tier.max_tokens or route.max_tokens,
+        zone=zones.of_model(settings, tier.model),
     )
 
 

@@ -104,6 +104,7 @@ def record(result: Result) -> JSON:
         "sources": msgspec.to_builtins(result.sources),
         "cost": result.cost.value,
         "energy_wh": result.energy.value,
+        "carbon_g": result.carbon.value,
         "latency_ms": result.timings.get("total_ms"),
         "trace": result.id,
     }
@@ -130,7 +131,8 @@ def provenance(result: Result) -> None:
     out = terminal.out()
     out.print()
     decision = result.decision
-    where = f"{result.tier} ({result.model})" if result.tier else "nobody: an honest abstention"
+    made_up = any(step.simulated for step in result.steps if step.tier == result.tier)
+    where = f"{result.tier} ({_model(result.model, made_up)})" if result.tier else "nobody: an honest abstention"
     figures = terminal.confidence(decision.confidence, decision.threshold, calibrated=decision.calibrated)
     out.print(terminal.styled(("answered by ", "dim"), (where, "bold"), (" · " + figures, "dim")), soft_wrap=True)
     for n, reason in enumerate([_step(step) for step in result.steps] or [decision.reason]):
@@ -148,6 +150,7 @@ def provenance(result: Result) -> None:
         (
             f"cost {terminal.dollars(result.cost)}",
             f"energy {terminal.watt_hours(result.energy)}",
+            f"carbon {terminal.grams(result.carbon)}",
             terminal.milliseconds(result.timings.get("total_ms", 0.0)),
             f"palier traces show {result.id}",
         )
@@ -160,6 +163,10 @@ def _shown(sources: Sequence[Source]) -> list[Source]:
     return [source for source in sources if source.cited] or list(sources[:FOUND])
 
 
+def _model(name: str, simulated: bool) -> str:
+    return f"{name}, simulated" if simulated else name
+
+
 def _step(step: Step) -> str:
     withheld = f", {step.withheld} withheld" if step.withheld else ""
-    return f"{step.tier} ({step.model}): {step.outcome}{withheld}; {step.reason}"
+    return f"{step.tier} ({_model(step.model, step.simulated)}): {step.outcome}{withheld}; {step.reason}"

@@ -147,6 +147,11 @@ def watt_hours(energy: Quantity) -> str:
     return _quantity(energy, lambda value: f"{value:.3g} Wh")
 
 
+def grams(carbon: Quantity) -> str:
+    """Carbon, in grams of CO2 equivalent, with what it is."""
+    return _quantity(carbon, lambda value: f"{value:.3g} g CO2e")
+
+
 def _quantity(quantity: Quantity, words: Callable[[float], str]) -> str:
     if quantity.value is None:
         return "unknown"

@@ -13,7 +13,7 @@ from palier.cli import records, terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
-from palier.types import Step, Trace, TraceStatus
+from palier.types import Quantity, Step, Trace, TraceStatus
 
 app = typer.Typer(help="What was asked, who answered and why.", invoke_without_command=True)
 
@@ -104,13 +104,14 @@ def _show(trace: Trace) -> None:
         ("id", trace.id),
         ("when", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trace.created))),
         ("route", f"{trace.route}, asked by {trace.principal}"),
-        ("outcome", f"{trace.status}" + (f" by {trace.tier} ({trace.model})" if trace.tier else "")),
+        ("outcome", trace.status + (f" by {trace.tier} ({_model(trace)})" if trace.tier else "")),
         ("confidence", "none" if trace.confidence is None else f"{trace.confidence:.3f}{calibrated}"),
         ("because", trace.reason),
         ("label", f"{trace.label}, language {trace.language or 'unknown'}"),
         ("tokens", _tokens(trace)),
-        ("cost", terminal.dollars(trace.cost)),
-        ("energy", terminal.watt_hours(trace.energy)),
+        ("cost", _how(terminal.dollars(trace.cost), trace.cost)),
+        ("energy", _how(terminal.watt_hours(trace.energy), trace.energy)),
+        ("carbon", _how(terminal.grams(trace.carbon), trace.carbon)),
         ("time", ", ".join([f"{trace.latency_ms:.0f} ms", *(f"{k} {v:.0f}" for k, v in trace.timings.items())])),
         ("evidence", ", ".join(trace.evidence) or "none"),
     ]
@@ -122,8 +123,19 @@ def _show(trace: Trace) -> None:
         out.print(terminal.styled((f"{name:<11} ", "bold"), value), soft_wrap=True)
     for step in trace.steps:
         words = "; ".join((step.outcome, step.reason, *_kept_back(step), f"{step.latency_ms:.0f} ms"))
-        out.print(terminal.styled((f"  {step.tier} ({step.model}) ", "cyan"), words), soft_wrap=True)
+        model = f"{step.model}, simulated" if step.simulated else step.model
+        out.print(terminal.styled((f"  {step.tier} ({model}) ", "cyan"), words), soft_wrap=True)
     _words(trace)
+
+
+def _model(trace: Trace) -> str:
+    made_up = any(step.simulated for step in trace.steps if step.tier == trace.tier)
+    return f"{trace.model}, simulated" if made_up else trace.model
+
+
+def _how(words: str, quantity: Quantity) -> str:
+    """A figure with its method, or why there is none."""
+    return f"{words}: {quantity.method}" if quantity.method else words
 
 
 def _kept_back(step: Step) -> list[str]:

@@ -17,6 +17,7 @@ from palier.config.derived import (
 )
 from palier.config.reading import load, parse
 from palier.config.sections import (
+    Carbon,
     Collection,
     Ledger,
     Model,
@@ -35,6 +36,7 @@ from palier.config.sections import (
 __all__ = [
     "AUDIT_SHARE",
     "INSIDE",
+    "Carbon",
     "Collection",
     "Ledger",
     "Model",

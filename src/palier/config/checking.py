@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 
 from palier.config.derived import tier_name
@@ -17,8 +18,35 @@ def check(settings: Settings, where: str) -> None:
     for name in (*settings.models, *settings.routes, *settings.collections):
         if not _NAME.fullmatch(name):
             raise ConfigurationError(f"{where}: `{name}` is no name", hint="letters, digits, '.', '_', '-'; 64 at most")
+    _check_resources(settings, where)
     for name, route in settings.routes.items():
         _check_route(settings, name, route, where)
+
+
+def _check_resources(settings: Settings, where: str) -> None:
+    """Powers, prices and factors that no machine and no site has."""
+    for name, model in settings.models.items():
+        at = f"{where}: model `{name}`"
+        for setting in ("watts", "dollars_per_hour"):
+            _check_number(at, setting, getattr(model, setting), least=0)
+        if model.price is not None:
+            for setting in ("input", "output", "cached"):
+                _check_number(at, f"price.{setting}", getattr(model.price, setting), least=0)
+            if model.dollars_per_hour is not None:
+                raise ConfigurationError(
+                    f"{at} has a price and dollars_per_hour", hint="by the token or by the hour: keep one of them"
+                )
+        if model.impacts_as and not re.fullmatch(r"[^/\s]+/\S+", model.impacts_as):
+            raise ConfigurationError(
+                f"{at}: impacts_as `{model.impacts_as}` is not PROVIDER/MODEL", hint='for example "openai/gpt-4o-mini"'
+            )
+    _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
+    _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
+
+
+def _check_number(at: str, setting: str, value: float | None, *, least: float) -> None:
+    if value is not None and not (least <= value < math.inf):
+        raise ConfigurationError(f"{at}: {setting} is {value:g}", hint=f"a number from {least:g} on")
 
 
 def _check_route(settings: Settings, name: str, route: Route, where: str) -> None:

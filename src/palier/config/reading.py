@@ -12,6 +12,7 @@ import msgspec
 
 from palier.config.checking import check
 from palier.config.sections import (
+    Carbon,
     Collection,
     Ledger,
     Model,
@@ -103,6 +104,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "[privacy]": Privacy,
     "[redaction]": Redaction,
     "[ledger]": Ledger,
+    "[carbon]": Carbon,
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,
     "[[routes.NAME.tiers]]": Tier,

@@ -120,6 +120,17 @@ class Ledger(Section, frozen=True, kw_only=True):
     """A URL that heads are posted to."""
 
 
+class Carbon(Section, frozen=True, kw_only=True):
+    """`[carbon]`: the electricity of what runs on the premises, from which its carbon is estimated."""
+
+    zone: str = ""
+    """The country, ISO 3166-1 alpha-3: `FRA`, `DEU`. Without it, and without `intensity`, carbon is unknown."""
+    intensity: float | None = None
+    """Grams of CO2e per kWh, as your contract or your own plant says; it beats the zone's yearly average."""
+    pue: float = 1.0
+    """Power usage effectiveness of the site: what it takes in all for each kWh that the machines take."""
+
+
 class Model(Section, frozen=True, kw_only=True):
     """`[models.NAME]`: one source of answers.
 
@@ -142,9 +153,18 @@ class Model(Section, frozen=True, kw_only=True):
     context: int | None = None
     """Tokens of context a request may use."""
     price: Price | None = None
-    """US dollars per million tokens: `{ input = 0.15, output = 0.60 }`."""
+    """US dollars per million tokens: `{ input = 0.15, output = 0.60 }`, and `cached` for what was read before."""
+    dollars_per_hour: float | None = None
+    """What an hour of its hardware costs, where tokens have no price: cost is this times the time it was busy."""
     watts: float | None = None
     """Declared power while it generates, from which energy is estimated."""
+    impacts_as: str = ""
+    """The name ecologits (extra `carbon`) estimates a cloud's energy by, `openai/gpt-4o-mini`; else as it is priced."""
+    zone: str = ""
+    """Where it takes its electricity: a country (ISO 3166-1 alpha-3) or a cloud's region. Else `region` says, or, on
+    premises, `[carbon]`."""
+    simulated: bool = False
+    """That its answers are made up for a study: it is shown wherever its figures are."""
     highest_label: Label | None = None
     """The most confidential text it may ever receive, whatever a tier says."""
     may_train_on_outputs: bool | None = None
@@ -282,6 +302,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[redaction]`."""
     ledger: Ledger = Ledger()
     """See `[ledger]`."""
+    carbon: Carbon = Carbon()
+    """See `[carbon]`."""
     collections: dict[str, Collection] = {}
     """See `[collections.NAME]`."""
     models: dict[str, Model] = {}

@@ -223,6 +223,21 @@ class SuiteSummary(Data, frozen=True, kw_only=True):
     """The most restrictive label of anything in the report."""
 
 
+class Measured(Data, frozen=True, kw_only=True):
+    """A metric, and its statistics of each case: all that comparing needs, when the texts are left out."""
+
+    name: str
+    kind: Literal["proportion", "mean", "corpus"]
+    better: Literal["higher", "lower"]
+    low: float | None
+    high: float | None
+    """None where the figure has no end there."""
+    length: int
+    """Numbers in the statistics of a case."""
+    statistics: dict[str, dict[str, tuple[tuple[int, float], ...]]] = {}
+    """By candidate, then by case: the numbers that are not 0, each behind its place."""
+
+
 class Report(Data, frozen=True, kw_only=True):
     """One run of a suite."""
 
@@ -244,8 +259,13 @@ class Report(Data, frozen=True, kw_only=True):
     """What was looked in: documents and a digest, by collection."""
     carbon_method: str = ""
     notes: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    """Quality is the first."""
+    settings: Suite | None = None
+    """The suite without its cases and candidates: its metrics can be built again."""
+    texts: bool = True
+    """Whether the cases and outcomes below hold their texts; without, they are bare figures."""
     cases: tuple[Case, ...] = ()
-    """With `outcomes`, only where texts are kept in the report."""
     outcomes: tuple[Outcome, ...] = ()
 
 

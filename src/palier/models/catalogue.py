@@ -103,18 +103,26 @@ def card(name: str, settings: Settings, default: ModelCard) -> ModelCard:
             priced_as=default.priced_as or listed.priced_as,
         )
     said = {
-        "title": settings.title or None,
+        "title": _title(settings.title or known.title, simulated=settings.simulated),
         "licence": settings.licence or None,
         "languages": settings.languages,
         "capabilities": _capabilities(name, settings),
         "context": settings.context,
         "price": settings.price,
+        "dollars_per_hour": settings.dollars_per_hour,
         "watts": settings.watts,
+        "impacts_as": settings.impacts_as or None,
+        "simulated": settings.simulated or None,
         "may_train_on_outputs": settings.may_train_on_outputs,
         "region": settings.region or None,
         "on_premises": settings.on_premises or None,
     }
     return msgspec.structs.replace(known, name=name, **{k: v for k, v in said.items() if v is not None})
+
+
+def _title(title: str, *, simulated: bool) -> str:
+    """A title is what people see of a model, here and on the wire."""
+    return f"{title} (simulated)".strip() if simulated else title
 
 
 def _capabilities(name: str, settings: Settings) -> frozenset[str] | None:

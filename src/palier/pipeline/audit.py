@@ -20,6 +20,7 @@ from palier.audits import Audit, AuditTier, AuditWords, Judgement
 from palier.config import Route, label_source
 from palier.errors import Busy, InvalidRequest, PalierError, StoreError, UpstreamTimeout
 from palier.interfaces import Admission, Audits, Evidence, Links, Redactions, Vault
+from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
@@ -260,14 +261,16 @@ def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft
         features = parts.confidence.features(prompt, draft)
         probability = parts.confidence.probability(features, generates=card.generates)
         features = with_signals(features, probability, early)
+    used = energy(card, draft.latency_ms, draft.usage)
     tier = AuditTier(
         name=landing.name,
         model=landing.model_name,
         outcome="drafted",
         features=features,
         usage=draft.usage,
-        cost=cost(card, draft.usage),
-        energy=energy(card, draft.latency_ms),
+        cost=cost(card, draft.usage, busy_ms=draft.latency_ms),
+        energy=used,
+        carbon=carbon(used, landing.zone),
         latency_ms=draft.latency_ms,
     )
     quoted = {prompt.passages[n - 1].key for n in cited(draft) if 0 < n <= len(prompt.passages)}

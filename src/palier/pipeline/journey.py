@@ -12,6 +12,7 @@ import msgspec
 
 from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Redactions, Vectors
+from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.metrics.tokens import estimated
@@ -28,7 +29,6 @@ from palier.types import (
     Message,
     Outcome,
     Parameters,
-    Quantity,
     Request,
     Result,
     Source,
@@ -184,9 +184,8 @@ class Journey:
             error.message,
             **_judged(admission),
             usage=draft.usage,
-            cost=self._cost(landing, admission, draft) if began else UNKNOWN,
             latency_ms=draft.latency_ms,
-            energy=energy(landing.model.card, draft.latency_ms),
+            **self._took(landing, admission, draft, began=began),
         )
 
     def drafted(
@@ -200,7 +199,6 @@ class Journey:
         unrestored: int = 0,
     ) -> None:
         """A tier that wrote a draft, and what was decided of it."""
-        card = landing.model.card
         says = self._says(landing, admission, draft)
         self.received = Label.highest(self.received, says)
         if outcome != "climbed":
@@ -215,8 +213,7 @@ class Journey:
             calibrated=decision.calibrated,
             **_judged(admission),
             usage=draft.usage,
-            cost=self._cost(landing, admission, draft),
-            energy=energy(card, draft.latency_ms),
+            **self._took(landing, admission, draft),
             latency_ms=draft.latency_ms,
             features=draft.features,
             unrestored=unrestored,
@@ -235,13 +232,18 @@ class Journey:
         quoted = (passages[n - 1].label for n in draft.cited if 0 < n <= len(passages))
         return Label.highest(self.request.label, *quoted)
 
-    def _cost(self, landing: Landing, admission: Admission, draft: Draft) -> Quantity:
-        """What a draft cost: by an estimate where its tokens were not counted, which they are at its end."""
-        guess = None
-        if draft.usage is None and landing.model.card.generates and admission.sent is not None:
+    def _took(self, landing: Landing, admission: Admission, draft: Draft, *, began: bool = True) -> dict[str, Any]:
+        """What a draft took: by an estimate where its tokens were not counted, which they are at its end.
+
+        One that never `began` was paid for by the hour, if at all.
+        """
+        card, guess = landing.model.card, None
+        if draft.usage is None and began and card.generates and admission.sent is not None:
             guess = estimated(admission.sent, draft)
             self.guessed.append(guess)
-        return cost(landing.model.card, draft.usage, guess)
+        used = energy(card, draft.latency_ms, draft.usage, guess)
+        paid = cost(card, draft.usage, guess, draft.latency_ms) if began or card.dollars_per_hour else UNKNOWN
+        return {"cost": paid, "energy": used, "carbon": carbon(used, landing.zone), "simulated": card.simulated}
 
     def _hear(self, landing: Landing, error: PalierError) -> None:
         if error.said:
@@ -282,6 +284,7 @@ class Journey:
             unquoted=self.unquoted,
             cost=total(step.cost for step in self.steps if step.latency_ms),
             energy=total(step.energy for step in self.steps if step.latency_ms),
+            carbon=total(step.carbon for step in self.steps if step.latency_ms),
             timings=dict(self.timings),
         )
         return self.result
@@ -326,6 +329,7 @@ class Journey:
             usage=_usage(self.steps),
             cost=result.cost if result else total(step.cost for step in self.steps if step.latency_ms),
             energy=result.energy if result else total(step.energy for step in self.steps if step.latency_ms),
+            carbon=result.carbon if result else total(step.carbon for step in self.steps if step.latency_ms),
             latency_ms=self.elapsed_ms,
             timings=dict(self.timings),
             steps=tuple(self.steps),

@@ -9,6 +9,7 @@ import msgspec
 
 from palier.errors import InvalidRequest
 from palier.interfaces import Admission, Destination, Gate, Model, Rule
+from palier.metrics.zones import Zone
 from palier.types import Label, Parameters, Request
 
 _SIMPLE = (
@@ -38,6 +39,8 @@ class Landing:
     adapter: str = ""
     rule: Rule | None = None
     """Of a policy: its probability counts instead of the packaged one, and its threshold instead of the settings'."""
+    zone: Zone | None = None
+    """Where its model takes its electricity."""
     guarantee: str = ""
     """What the policy promises, in words."""
     ahead: bool = False

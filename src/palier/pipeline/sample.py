@@ -97,6 +97,7 @@ def _reused(step: Step) -> AuditTier:
         usage=step.usage,
         cost=step.cost,
         energy=step.energy,
+        carbon=step.carbon,
         latency_ms=step.latency_ms,
         reused=True,
     )

@@ -21,6 +21,7 @@ class Report(Sent, frozen=True, kw_only=True):
     label: Label
     cost: Quantity
     energy: Quantity
+    carbon: Quantity
     timings: dict[str, float]
     steps: tuple[Step, ...]
     others: list[Report] | UnsetType = UNSET
@@ -40,6 +41,7 @@ def report(result: Result, *others: Result) -> Report:
         label=result.label,
         cost=result.cost,
         energy=result.energy,
+        carbon=result.carbon,
         timings=result.timings,
         steps=result.steps,
         others=[report(other) for other in others] or UNSET,

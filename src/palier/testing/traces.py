@@ -57,6 +57,8 @@ def trace_of(
         usage=Usage(prompt=120, completion=9, cached=100),
         cost=Quantity(value=0.0, basis="measured"),
         energy=Quantity(value=0.2, low=0.1, high=0.4, basis="estimated", method="declared watts"),
+        carbon=Quantity(value=0.011, low=0.006, high=0.022, basis="estimated", method="declared watts, FRA"),
+        simulated=True,
         latency_ms=41.5,
         features={"coverage": 0.5, "margin": -1e-9},
     )
@@ -77,6 +79,7 @@ def trace_of(
         usage=Usage(prompt=300, completion=40),
         cost=Quantity(value=0.00012, basis="measured"),
         energy=Quantity(),
+        carbon=Quantity(method="no power is declared"),
         latency_ms=812.25,
         timings={"retrieve": 8.1, "tier-1": 41.5},
         steps=(step,),

@@ -19,7 +19,7 @@ from palier.privacy.ledger import Chain
 from palier.privacy.sealing import Sealer, new_key
 from palier.server import speeds
 from palier.server.admin import AdminServer
-from palier.server.doctor import folder, machine, models, privacy, upstreams
+from palier.server.doctor import energy, folder, machine, models, privacy, upstreams
 from palier.server.doctor.examination import address, examine, exit_status, never_asked, policy
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
@@ -54,6 +54,34 @@ def test_a_small_machine_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = by_check(list(machine.check(tmp_path)))
     assert found["memory"].status == "warn"
     assert found["disk"].status == "fail"
+
+
+# --- energy and carbon ---------------------------------------------------------------------------------------------
+
+
+def test_meters_and_the_zone_are_told(tmp_path: Path) -> None:
+    """Without either all works, so nothing fails: what to set is said."""
+    engine = {"kind": "engine", "weights": "smollm2-135m"}
+    bare = by_check(list(energy.check(settings(tmp_path, small=engine, cloud=CLOUD))))
+    assert "graphics card" in bare["meters"].detail
+    assert {finding.status for finding in bare.values()} == {"ok"}
+    assert "no zone of electricity is set" in bare["carbon"].detail
+    assert '[carbon] zone = "FRA"' in bare["carbon"].advice
+    assert "[models.cloud]" in bare["carbon"].advice
+    assert "small" in bare["energy"].detail
+    tree = {"small": {**engine, "watts": 45.0}, "cloud": {**CLOUD, "region": "eu-north-1"}}
+    told = by_check(list(energy.check(parse({"models": tree, "carbon": {"zone": "FRA"}}, root=tmp_path))))
+    assert "small: FRA 56.0 g/kWh" in told["carbon"].detail
+    assert "cloud: eu-north-1 of AWS is in SWE 40.7 g/kWh" in told["carbon"].detail
+    assert told["carbon"].advice == ""
+    assert "energy" not in told
+
+
+def test_what_is_no_zone_fails(tmp_path: Path) -> None:
+    wrong = parse({"models": {"quote": {"kind": "extract"}}, "carbon": {"zone": "France"}}, root=tmp_path)
+    found = by_check(list(energy.check(wrong)))
+    assert found["carbon"].status == "fail"
+    assert "did you mean `FRA`" in found["carbon"].advice
 
 
 # --- folder --------------------------------------------------------------------------------------------------------
@@ -326,7 +354,7 @@ async def test_a_good_file_is_examined_to_the_end(tmp_path: Path) -> None:
     file.write_text('[models.quote]\nkind = "extract"\n[[routes.support.tiers]]\nmodel = "quote"\n')
     findings = [finding async for finding in examine(file)]
     assert exit_status(findings) == 0
-    assert {"settings", "data folder", "encoder", "model quote"} <= set(by_check(findings))
+    assert {"settings", "data folder", "meters", "carbon", "encoder", "model quote"} <= set(by_check(findings))
 
 
 def test_a_tier_that_may_not_receive_what_clients_write_is_named() -> None:

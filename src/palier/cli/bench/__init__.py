@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palier.cli.bench import people, run, suites
+from palier.cli.bench import people, reports, run, suites
 
 
 class RunByDefault(TyperGroup):
@@ -28,3 +28,5 @@ app.command()(suites.init)
 app.command()(suites.check)
 app.command()(suites.perturb)
 app.command()(people.people)
+app.command()(reports.report)
+app.command()(reports.compare)
