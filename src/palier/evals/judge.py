@@ -19,6 +19,7 @@ from palier.errors import ConfigurationError, PalierError
 from palier.evals import grading
 from palier.evals.asking import Asker, ask
 from palier.evals.kept import Results, Writer, case_key
+from palier.evals.running import IN_A_ROW, NOT_ASKED, PASSING, code_of
 from palier.evals.verdicts import METRIC, Verdicts, judging_of, settled
 from palier.types import Label, Message, Parameters
 
@@ -27,8 +28,6 @@ ROUTE = "(judge)"
 SEED = 1
 CONCURRENCY = 4
 TIMEOUT_S = 300.0
-IN_A_ROW = 20
-"""Failures one after another, after which the judge is asked no more."""
 QUOTES = frozenset({"extract", "head"})
 """Kinds that cannot grade."""
 
@@ -250,7 +249,8 @@ class _Asking:
 
     async def _one(self, question: _Question, writer: Writer) -> None:
         if self.in_a_row >= IN_A_ROW:
-            outcome = Outcome(id="", candidate="", status="failed", error=f"not asked: {IN_A_ROW} in a row failed")
+            error = f"{NOT_ASKED}: {IN_A_ROW} in a row failed"
+            outcome = Outcome(id="", candidate="", status="failed", error=error)
         else:
             request = self.asker.request(
                 question.messages,
@@ -261,7 +261,8 @@ class _Asking:
             )
             outcome = await ask(self.asker, request, self.timeout_s)
         outcome = msgspec.structs.replace(outcome, id=question.case.id, candidate=METRIC, key=question.key)
-        self.in_a_row = self.in_a_row + 1 if outcome.status == "failed" else 0
+        out_of_reach = outcome.status == "failed" and code_of(outcome) in PASSING | {NOT_ASKED}
+        self.in_a_row = self.in_a_row + 1 if out_of_reach else 0
         if outcome.status == "answered":
             writer.add(outcome, question.case.origin)
         self.verdicts.asked[question.key] = outcome

@@ -24,11 +24,12 @@ from tests.judges import (
 
 from palier.cases import Case, Outcome, Retrieved, Spell
 from palier.config import parse
-from palier.errors import ConfigurationError, UpstreamGarbage
+from palier.errors import ConfigurationError, InvalidRequest, Unavailable, UpstreamGarbage
 from palier.evals.figures import Candidate
-from palier.evals.judge import IN_A_ROW, ROUTE, Judge, judge, judge_of, route_of, same_model
+from palier.evals.judge import ROUTE, Judge, judge, judge_of, route_of, same_model
 from palier.evals.judged import JudgeMetric, judged
 from palier.evals.kept import Results
+from palier.evals.running import IN_A_ROW
 from palier.evals.verdicts import METRIC, Verdicts
 from palier.types import Label, Message
 
@@ -195,12 +196,23 @@ async def test_failures_are_apart_cost_nothing_known_and_are_asked_again(tmp_pat
 
 
 async def test_a_judge_that_is_gone_is_not_asked_for_ever(tmp_path: Path) -> None:
-    verdicts, asker = await judged_by(lambda request: UpstreamGarbage("gone"), tmp_path, concurrency=1)
+    verdicts, asker = await judged_by(lambda request: Unavailable("gone"), tmp_path, concurrency=1)
     assert len(asker.requests) == IN_A_ROW
     assert verdicts.count("failed") == len(CASES)
     figures = judged(verdicts, CASES, outcomes_of())
     assert figures.cost.value is None
     assert figures.position_bias is None
+
+
+async def test_a_language_it_does_not_speak_is_no_reason_to_give_up(tmp_path: Path) -> None:
+    def speaks_english(request: Any) -> str | InvalidRequest:
+        foreign = int(shown(request)["question"].split()[-1][:-1]) < 30
+        return InvalidRequest("it speaks en") if foreign else lines(4, 5)
+
+    verdicts, asker = await judged_by(speaks_english, tmp_path, concurrency=1)
+    assert len(asker.requests) == 2 * len(CASES)
+    assert (verdicts.count("failed"), verdicts.count("graded")) == (30, 10)
+    assert judged(verdicts, CASES, outcomes_of()).reasons == {"invalid_request: it speaks en": 30}
 
 
 async def test_what_the_door_keeps_back_is_said_and_not_asked(tmp_path: Path) -> None:
