@@ -42,7 +42,7 @@ class Labels:
         self._as_written = {_written(name): n for n, name in enumerate(self.names)}
         shared = set(range(len(self.names))) - set(self._by_words.values())
         self._signs = {text: n for text, n in self._as_written.items() if n in shared}
-        self.match = lru_cache(maxsize=8192)(self._match)
+        self.match = lru_cache(maxsize=2048)(self._match)
         for case in suite.cases:
             if case.answerable and case.references and not self.wanted(case):
                 raise ConfigurationError(

@@ -110,7 +110,7 @@ def test_a_suite_from_documents_and_one_from_traces() -> None:
     assert set(case.relevant) == {"public.md", "internal.md"}
     assert "holds no document" in palier("bench", "init", "x", "--from-documents", "none", status=1).stderr
     checked = palier("bench", "check", "drafts")
-    assert "not in the route's collections" not in checked.stdout
+    assert "and not in the route's collections" not in checked.stdout
 
     palier("ask", "--as", "marie", "Does the zebrafinch ring?")
     palier("ask", "Does the bell ring?")
@@ -132,7 +132,7 @@ def test_check_says_what_is_wrong() -> None:
         "s/cases.jsonl", ASKED, {**ASKED, "id": "b", "input": "Combien coute la fibre, chez vous", "split": "holdout"}
     )
     told = palier("bench", "check", "s", status=3)
-    assert "1 pairs of cases ask the same in `dev` and in `holdout`" in told.stdout
+    assert "1 pair of cases asking the same in `dev` and in `holdout`" in told.stdout
     assert "a = b" in told.stdout
     assert "0.1 needs 245" in told.stdout
     (line,) = palier("bench", "check", "s", "--json", "--width", "0.2", status=3).stdout.splitlines()
@@ -149,7 +149,7 @@ def test_check_says_what_is_wrong() -> None:
 def test_check_lists_bad_lines_and_hides_what_moves_the_cursor() -> None:
     write("s/cases.jsonl", {**ASKED, "input": "\x1b[2J?"}, {"id": "\x1b]0;x\x07", "input": "?"}, {"id": "c"})
     told = palier("bench", "check", "s", status=3)
-    assert "2 lines are no cases" in told.stdout
+    assert "2 lines not read as cases" in told.stdout
     assert "cases.jsonl:2, cases.jsonl:3" in told.stdout
     assert "\x1b" not in told.stdout
 
