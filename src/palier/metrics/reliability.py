@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from palier.metrics.intervals import wilson
 from palier.types import Data
 
 Array = NDArray[np.float64]
@@ -94,11 +94,10 @@ def reliability_bins(
     Wilson's interval (1927) holds for outcomes of 0 and 1, and is wider than needed for scores.
     """
     p, y = _pair(predicted, outcomes)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     points = []
     for rows in _equal_mass(p, bins):
         observed, n = float(y[rows].mean()), len(rows)
-        low, high = _wilson(observed, n, z)
+        low, high = wilson(observed * n, n, confidence)
         points.append(
             Bin(
                 low=float(p[rows].min()),
@@ -121,12 +120,6 @@ def _equal_mass(p: Array, bins: int) -> Sequence[NDArray[np.intp]]:
     middle = (np.cumsum(counts) - counts / 2)[place]
     bin_of = np.minimum((middle * bins / len(p)).astype(int), bins - 1)
     return [rows for b in range(bins) if len(rows := np.flatnonzero(bin_of == b))]
-
-
-def _wilson(share: float, n: int, z: float) -> tuple[float, float]:
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
 
 
 def _mean_of_folded_normal(mean: float, deviation: float) -> float:

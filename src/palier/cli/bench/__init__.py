@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from palier.cli.bench import suites
+from palier.cli.bench import people, reports, run, suites
 
 
 class RunByDefault(TyperGroup):
@@ -22,6 +22,11 @@ class RunByDefault(TyperGroup):
 
 app = typer.Typer(help="The application's own benchmark.", cls=RunByDefault, no_args_is_help=True)
 
+app.command()(run.run)
 app.command()(suites.init)
 app.command()(suites.check)
 app.command()(suites.perturb)
+app.command()(people.people)
+app.command()(reports.report)
+app.command()(reports.compare)
+app.command()(run.clean)
