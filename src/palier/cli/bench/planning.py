@@ -163,4 +163,5 @@ def _judging_route(wanted: Wanted, suite: Suite, settings: Settings) -> Route | 
     (alone,) = candidates.resolve(suite, settings, [wanted.judge])
     if alone.route is None:
         raise ConfigurationError(f"--judge {wanted.judge} cannot judge: it is not asked here")
-    return route_of(settings, wanted.judge, alone.route)
+    home = settings.routes[candidates.route_name(suite, settings)]
+    return route_of(settings, wanted.judge, alone.route, home)
