@@ -1,0 +1,96 @@
+"""Tests of a difference against exact ones, Holm by hand, and how many cases it takes."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from palier.metrics.differences import fieller, holm, holm_levels, needed, paired_p, paired_shares
+
+
+def mean(sums):
+    return sums[..., 0] / sums[..., 1]
+
+
+def rows_of(values):
+    return np.column_stack((np.asarray(values, dtype=float), np.ones(len(values))))
+
+
+def disagreeing(more, less, alike):
+    first = np.concatenate((np.ones(more), np.zeros(less), np.ones(alike)))
+    second = np.concatenate((np.zeros(more), np.ones(less), np.ones(alike)))
+    return rows_of(first), rows_of(second)
+
+
+@pytest.mark.parametrize(("more", "less"), [(9, 2), (14, 6), (5, 5), (8, 0)])
+def test_of_proportions_it_is_the_mid_p_of_mcnemar(more, less):
+    """Fagerland, Lydersen and Laake (2013): half of what is as likely as what was seen."""
+    first, second = disagreeing(more, less, 80)
+    p = stats.binom.pmf(np.arange(more + less + 1), more + less, 0.5)
+    apart = np.abs(2 * np.arange(more + less + 1) - more - less)
+    expected = p[apart > abs(more - less)].sum() + p[apart == abs(more - less)].sum() / 2
+    found = paired_p(first, second, mean, draws=40_000)
+    assert found == pytest.approx(expected, abs=4 * math.sqrt(0.25 / 40_000) if expected < 0.2 else 0.03)
+
+
+def test_of_few_families_it_is_exact():
+    first, second = rows_of([1, 1, 1, 1, 1, 1]), rows_of([0, 0, 0, 0, 0, 0])
+    assert paired_p(first, second, mean) == pytest.approx(2 / 64, abs=0.006)
+    families = np.repeat(np.arange(3), 40)
+    many, none = rows_of(np.ones(120)), rows_of(np.zeros(120))
+    assert paired_p(many, none, mean, families) == pytest.approx(2 / 8, abs=0.03)
+
+
+def test_no_difference_is_no_evidence():
+    rows = rows_of(np.random.default_rng(0).random(30))
+    assert paired_p(rows, rows, mean) == 1.0
+
+
+def test_it_is_never_0_and_more_draws_can_tell_more():
+    first, second = rows_of(np.ones(100)), rows_of(np.zeros(100))
+    assert paired_p(first, second, mean) == pytest.approx(1 / 10_001)
+    assert paired_p(first, second, mean, draws=50_000) == pytest.approx(1 / 50_001)
+
+
+def test_rows_of_other_cases_are_refused():
+    with pytest.raises(ValueError, match="same cases"):
+        paired_p(np.ones((3, 2)), np.ones((4, 2)), mean)
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]).tolist() == [1.0, 1.0]
+    assert holm([]).tolist() == []
+    assert holm_levels([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.05 / 3, 0.05, 0.025])
+
+
+def test_needed_is_what_the_formula_says():
+    # (1.96 + 0.8416)^2 x (0.5 / 0.1)^2 = 196.2 families of one case, of which 100 are there.
+    assert needed(0.1, 0.05, 100, 100) == 97
+    assert needed(-0.1, 0.05, 100, 100) == 97
+    # Of two cases each, twice as many.
+    assert needed(0.1, 0.05, 200, 100) == 200
+    assert needed(0.001, 0.05, 100, 100) == 2_000_000
+    assert needed(0.0, 0.05, 100, 100) is None
+    assert needed(math.nan, 0.05, 100, 100) is None
+
+
+def test_needed_is_no_fewer_than_could_pass():
+    """Three families that all differ alike have no spread, and no three could tell anything."""
+    assert needed(1.0, 0.0, 3, 3) == 3
+
+
+def test_shares_that_agree_on_all_may_yet_differ():
+    low, high = paired_shares(np.ones(200), np.ones(200))
+    assert (low, high) == pytest.approx((-high, high))
+    # One more disagreement each way, of 202: sqrt(2 / 202 / 202) x 1.96.
+    assert high == pytest.approx(1.96 * math.sqrt(2) / 202, rel=1e-3)
+
+
+def test_fieller_by_hand():
+    """A denominator that is known makes it the interval of the numerator."""
+    assert fieller(6.0, 2.0, [[1.0, 0.0], [0.0, 0.0]], 2.0) == pytest.approx((2.0, 4.0))
+    low, high = fieller(6.0, 2.0, [[0.0, 0.0], [0.0, 0.25]], 2.0)
+    assert (low, high) == pytest.approx((2.0, 6.0))
+    assert all(math.isnan(end) for end in fieller(6.0, 2.0, [[0.0, 0.0], [0.0, 1.0]], 2.0))
