@@ -28,7 +28,7 @@ def said(text: str, **more) -> Outcome:
         ),
         ("Oui, depuis votre espace client.", "Oui", "Puis-je résilier en ligne ?"),
         ("Yes, from your account.", "oui", ""),
-        ("at dusk", "The bell rings at dusk", "When does the bell ring?"),
+        ("at dusk", "The bell rings at dusk", "One hears that the bell rings when?"),
         (
             "The Corporate & Investment Bank, with $3,725 million.",
             "Corporate & Investment Bank. Its net income was $3725 million.",
