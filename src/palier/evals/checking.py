@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Literal, get_args
 
 import msgspec
@@ -78,10 +78,16 @@ def _finding(severity: Severity, name: str, message: str, cases: Iterable[str] =
     )
 
 
+def _count(found: Sized, noun: str) -> str:
+    """`1 pair`, `2 pairs`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{len(found)} {noun if len(found) == 1 else plural}"
+
+
 def _faults(faults: Sequence[Fault]) -> Iterator[Finding]:
     if faults:
         first = faults[0].error
-        message = f"{len(faults)} lines are no cases; the first: {first.message}"
+        message = f"{_count(faults, 'line')} not read as cases; the first: {first.message}"
         places = (f"{fault.file.name}:{fault.line}" for fault in faults)
         yield _finding("error", "lines", message, places, first.hint)
 
@@ -102,16 +108,18 @@ def _duplicates(suite: Suite) -> Iterator[Finding]:
         if one.group != other.group:
             kinds[one.split != other.split, pair.similarity == 1.0].append(f"{one.id} = {other.id}")
     apart = "make them one `family`, on one side, or take one of them out"
-    leak = {True: "ask the same", False: "ask nearly the same"}
+    asking = {True: "asking the same", False: "asking nearly the same"}
     for exact in (True, False):
         if pairs := kinds[True, exact]:
-            message = f"{len(pairs)} pairs of cases {leak[exact]} in `dev` and in `holdout`: the holdout is no secret"
+            message = (
+                f"{_count(pairs, 'pair')} of cases {asking[exact]} in `dev` and in `holdout`: the holdout is no secret"
+            )
             yield _finding("error", "leak", message, pairs, apart)
         if pairs := kinds[False, exact]:
-            message = f"{len(pairs)} pairs of cases {leak[exact]}, and count as two"
+            message = f"{_count(pairs, 'pair')} of cases {asking[exact]}, counted as two"
             yield _finding("warning", "duplicate", message, pairs, "make them one `family`, or take one of them out")
     if contradictions:
-        message = f"{len(contradictions)} pairs of cases ask the same and have different references"
+        message = f"{_count(contradictions, 'pair')} of cases asking the same, with different references"
         yield _finding("warning", "contradiction", message, contradictions, "give both all the answers that will do")
     if not told.complete:
         yield _finding("warning", "duplicate", "too many cases are alike: not all of them were compared")
@@ -132,11 +140,11 @@ def _families(suite: Suite) -> Iterator[Finding]:
     for case in suite.cases:
         sides[case.group].add(case.split)
     if torn := [name for name, split in sides.items() if len(split) > 1]:
-        message = f"{len(torn)} families stand on both sides of the split: what is tried on dev is known in the holdout"
+        message = f"{_count(torn, 'family')} on both sides of the split: what is tried on dev is known in the holdout"
         yield _finding("error", "family", message, torn, "put all cases of a family into one split")
     originals = {case.group for case in suite.cases if case.kind == "original"}
     if orphans := [case.id for case in suite.cases if case.kind != "original" and case.group not in originals]:
-        message = f"{len(orphans)} paraphrases or perturbations have no original: nothing to compare them with"
+        message = f"{_count(orphans, 'paraphrase')} or perturbations without an original to compare with"
         yield _finding("warning", "family", message, orphans, "`family` names the id (or the family) of the original")
 
 
@@ -148,17 +156,19 @@ def _references(suite: Suite) -> Iterator[Finding]:
         return bool(case.references) and not any(_holds_all(text, case.must_contain) for text in case.references)
 
     if odd := [case.id for case in suite.cases if lacking(case)]:
-        message = f"{len(odd)} references do not hold what `must_contain` asks for"
+        message = f"{_count(odd, 'reference')} without what `must_contain` asks for"
         yield _finding("warning", "reference", message, odd, "correct the one or the other")
     if told := [case.id for case in suite.cases if not case.answerable and case.references]:
-        message = f"{len(told)} cases are `answerable: false` and have a reference: it is taken for how to say so"
+        message = f"{_count(told, 'case')} with `answerable: false` and a reference, which is taken for how to say so"
         yield _finding("note", "reference", message, told)
     if suite.task == "extraction":
         yield from _extracted(suite)
     if suite.task in ("summary", "rewriting", "translation"):
         copies = [case.id for case in suite.cases if any(tokens(r) == tokens(case.question) for r in case.references)]
         if copies:
-            yield _finding("warning", "reference", f"{len(copies)} references repeat the input word for word", copies)
+            yield _finding(
+                "warning", "reference", f"{_count(copies, 'reference')} repeating the input word for word", copies
+            )
     if suite.task == "qa" and all(case.answerable for case in suite.cases):
         message = "every case has an answer: whether a candidate says that it does not know is not measured"
         yield _finding("note", "unanswerable", message, hint="add some with `answerable: false`")
@@ -183,7 +193,9 @@ def _extracted(suite: Suite) -> Iterator[Finding]:
                 wrong.append(case.id)
                 break
     if wrong:
-        yield _finding("error", "schema", f"{len(wrong)} references do not fit the schema; the first: {first}", wrong)
+        yield _finding(
+            "error", "schema", f"{_count(wrong, 'reference')} not fitting the schema; the first: {first}", wrong
+        )
 
 
 _KINDS: dict[str, Callable[[object], bool]] = {
@@ -237,7 +249,7 @@ def _evidence(suite: Suite) -> Iterator[Finding]:
         if case.evidence and case.answerable and not any(_stands_in(r, case.evidence) for r in case.references)
     ]
     if doubtful:
-        message = f"{len(doubtful)} references hold words or numbers that are not in their `evidence`"
+        message = f"{_count(doubtful, 'reference')} with words or numbers that are not in the `evidence`"
         yield _finding("warning", "evidence", message, doubtful, "a candidate cannot find them there, and should not")
 
 
@@ -263,7 +275,7 @@ def _labels(suite: Suite) -> Iterator[Finding]:
         return
     counts = Counter(reference for case in suite.cases for reference in case.references[:1])
     if empty := [label for label in suite.labels if not counts[label]]:
-        yield _finding("warning", "labels", f"{len(empty)} labels have no case", empty)
+        yield _finding("warning", "labels", f"{_count(empty, 'label')} without a case", empty)
     if counts:
         (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
         if many > IMBALANCE * few:
@@ -273,14 +285,19 @@ def _labels(suite: Suite) -> Iterator[Finding]:
         here = Counter(reference for case in suite.split(split) for reference in case.references[:1])
         rare = [label for label in counts if here and here[label] < FEW_OF_A_LABEL]
         if rare:
-            message = f"{len(rare)} labels have fewer than {FEW_OF_A_LABEL} cases in `{split}`: too few to tell of each"
+            message = (
+                f"{_count(rare, 'label')} with fewer than {FEW_OF_A_LABEL} cases in `{split}`: too few to tell of each"
+            )
             yield _finding("warning", "labels", message, rare)
 
 
 def _languages(suite: Suite) -> Iterator[Finding]:
+    """Where cases do not say it is detected, and a few short ones wrongly: those in a hundred say nothing."""
+    said = {case.language for case in suite.cases}
     counts = Counter(case.language or suite.language or detect(case.question) for case in suite.cases)
+    counts = Counter({n: c for n, c in counts.items() if n and (n in said or c > 0.01 * len(suite.cases))})
     if rare := [name for name, count in counts.items() if count < LANGUAGE_SHARE * len(suite.cases)]:
-        told = ", ".join(f"{name or 'unknown'} {count}" for name, count in counts.most_common())
+        told = ", ".join(f"{name} {count}" for name, count in counts.most_common())
         message = f"some languages have few cases ({told}): the figures are those of the common ones"
         yield _finding("note", "languages", message, rare)
 
@@ -327,5 +344,5 @@ def _relevant(suite: Suite, documents: frozenset[str] | None) -> Iterator[Findin
     missing = Counter(name for case in suite.cases for name in case.relevant if name not in documents)
     if missing:
         cases = [f"{case.id}: {name}" for case in suite.cases for name in case.relevant if name in missing]
-        message = f"{len(missing)} documents that `relevant` names are not in the route's collections"
+        message = f"{_count(missing, 'document')} named by `relevant` and not in the route's collections"
         yield _finding("warning", "relevant", message, cases, "ingest them, or correct their ids (palier search)")

@@ -21,6 +21,8 @@ from palier.evals.suite_toml import CASES, SETTINGS, check_known, named, parse_s
 from palier.types import JSON
 
 MAX_CASES = 200_000
+MAX_FAULTS = 10_000
+"""Lines that are no cases, before it is another kind of file."""
 _FILE = ("file", "columns", "values")
 
 
@@ -175,6 +177,10 @@ def _cases(
                 if not skip_bad:
                     raise
                 faults.append(Fault(file, number, error))
+                if len(faults) > MAX_FAULTS:
+                    raise InvalidRequest(
+                        f"{where}: more than {MAX_FAULTS} lines are no cases", hint=str(error)
+                    ) from None
                 continue
             places[case.id] = where
             cases.append(case)

@@ -40,7 +40,7 @@ def test_a_family_says_that_it_is_known_and_must_be_whole() -> None:
     (finding,) = found(case("a", PRICE), case("b", PRICE, family="a", split="holdout"), name="family")
     assert (finding.severity, finding.cases) == ("error", ("a",))
     (finding,) = found(case("b", PRICE, family="z", kind="paraphrase"), name="family")
-    assert "no original" in finding.message
+    assert "without an original" in finding.message
 
 
 def test_duplicates_on_one_side_and_contradictions() -> None:

@@ -211,6 +211,12 @@ def test_too_many_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "more than 2 cases" in error.message
 
 
+def test_too_many_bad_lines_are_another_kind_of_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suites, "MAX_FAULTS", 2)
+    with pytest.raises(InvalidRequest, match="more than 2 lines are no cases"):
+        suites.load(write(tmp_path, "", CASE, b"a", b"b", b"c"), skip_bad=True)
+
+
 def test_files_that_were_not_written_for_it_are_read_by_their_columns(tmp_path: Path) -> None:
     settings = """
 name = "x"

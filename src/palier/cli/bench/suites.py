@@ -34,7 +34,9 @@ Route = Annotated[str, typer.Option("--route", "-r", help="The route it is for."
 Since = Annotated[str, typer.Option("--since", metavar="WHEN", help="Traces from then on: 2026-11-20, 12h, 30d.")]
 TaskName = Annotated[str, typer.Option("--task", help=f"{', '.join(get_args(Task))}.", show_default="guessed")]
 Name = Annotated[str, typer.Option("--name", help="What the suite is called.", show_default="as the folder")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many cases, at most.")]
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", min=1, max=100_000, help="Of documents or traces: how many, at most.")
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out rows or lines that are no cases.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Width = Annotated[float, typer.Option("--width", help="The 95 % interval that is wanted, from end to end.")]
@@ -103,7 +105,7 @@ async def _from_traces(config: Path, route: str, since: str, name: str, limit: i
     chosen = route_name(settings, route)
     async with session(settings) as p:
         start = since_ms(since) / 1000
-        return await making.of_traces(p, chosen, p.routes[chosen], name=name, since=start, limit=limit)
+        return await making.of_traces(p, chosen, p.routes.get(chosen, []), name=name, since=start, limit=limit)
 
 
 def _tell(made: Made, folder: Path, files: list[str]) -> None:
