@@ -28,6 +28,10 @@ from palier.types import Document, Label
 LATENCIES = {"20 ms": (0.02, 0.02), "20 to 200 ms": (0.02, 0.2), "200 ms": (0.2, 0.2)}
 CONCURRENCIES = (1, 4, 16)
 LIMIT = 0.05
+STUDENT = {6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262, 11: 2.228, 12: 2.201}
+"""Student's t at 97.5 %, by the number of repeats."""
+Took = tuple[float, float]
+"""Seconds that passed, and of this process's processor."""
 
 
 def installation(folder: Path, cases: int, least_s: float, most_s: float) -> tuple[Settings, Suite]:
@@ -53,8 +57,8 @@ def installation(folder: Path, cases: int, least_s: float, most_s: float) -> tup
     return parse(tree, root=folder), Suite(name="overhead", route="support", cases=asked)
 
 
-async def plainly(bench: Bench, suite: Suite, entrant: Entrant, concurrency: int) -> float:
-    """Seconds of the same requests without the runner."""
+async def plainly(bench: Bench, suite: Suite, entrant: Entrant, concurrency: int) -> Took:
+    """The same requests without the runner."""
     await bench.ready()
     queue = iter([pose(suite, entrant, case, bench).request for case in suite.cases])
 
@@ -62,18 +66,18 @@ async def plainly(bench: Bench, suite: Suite, entrant: Entrant, concurrency: int
         for request in queue:
             await bench.palier.answer(request())
 
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     await asyncio.gather(*(work() for _ in range(concurrency)))
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - before
 
 
-async def by_the_runner(bench: Bench, suite: Suite, entrant: Entrant, concurrency: int, folder: Path) -> float:
-    """Seconds of the runner, from looking for what is kept to the last line on the disk."""
+async def by_the_runner(bench: Bench, suite: Suite, entrant: Entrant, concurrency: int, folder: Path) -> Took:
+    """The runner, from looking for what is kept to the last line on the disk."""
     await bench.ready()
     bench.results = Results(folder)
-    started = time.perf_counter()
+    started, before = time.perf_counter(), time.process_time()
     await bench.run(suite, suite.cases, [entrant], Options(concurrency=concurrency))
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - before
 
 
 async def measure(cases: int, repeats: int, least_s: float, most_s: float) -> dict[str, dict[str, float]]:
@@ -94,7 +98,8 @@ async def measure(cases: int, repeats: int, least_s: float, most_s: float) -> di
             (entrant,) = await bench.entrants()
             await plainly(bench, suite, entrant, 16)
             for concurrency in CONCURRENCIES:
-                plain, runner = [], []
+                plain: list[Took] = []
+                runner: list[Took] = []
                 for n in range(repeats):
                     turns = [("plain", plain), ("runner", runner)]
                     for which, into in turns if n % 2 else reversed(turns):
@@ -103,29 +108,31 @@ async def measure(cases: int, repeats: int, least_s: float, most_s: float) -> di
                         else:
                             kept = folder / f"results-{concurrency}-{n}"
                             into.append(await by_the_runner(bench, suite, entrant, concurrency, kept))
-                found[f"{concurrency} at once"] = _figures(plain, runner)
+                found[f"{concurrency} at once"] = _figures(plain, runner, cases)
                 print(concurrency, found[f"{concurrency} at once"], flush=True)
     return found
 
 
-def _figures(plain: list[float], runner: list[float]) -> dict[str, float]:
-    """Of each pair the share that was added; their mean, with an interval by Student's t of 7 degrees and up."""
-    added = [b / a - 1 for a, b in zip(plain, runner, strict=True)]
-    half = 2.4 * statistics.stdev(added) / math.sqrt(len(added))
+def _figures(plain: list[Took], runner: list[Took], cases: int) -> dict[str, float]:
+    """Of each pair of neighbours the share that was added; their mean, and its interval by Student's t."""
+    added = [after[0] / before[0] - 1 for before, after in zip(plain, runner, strict=True)]
     mean = statistics.fmean(added)
+    half = STUDENT[len(added)] * statistics.stdev(added) / math.sqrt(len(added))
+    processor = statistics.fmean(after[1] - before[1] for before, after in zip(plain, runner, strict=True))
     return {
-        "plain_s": round(statistics.fmean(plain), 4),
-        "runner_s": round(statistics.fmean(runner), 4),
+        "plain_s": round(statistics.fmean(took[0] for took in plain), 4),
+        "runner_s": round(statistics.fmean(took[0] for took in runner), 4),
         "added": round(mean, 4),
         "added_low": round(mean - half, 4),
         "added_high": round(mean + half, 4),
+        "added_processor_ms_a_case": round(1000 * processor / cases, 3),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=80)
-    parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=8, choices=STUDENT)
     arguments = parser.parse_args()
     figures = {
         name: asyncio.run(measure(arguments.cases, arguments.repeats, *times)) for name, times in LATENCIES.items()

@@ -9,12 +9,12 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from palier import __version__
 from palier.cases import Case, Outcome, Suite
 from palier.errors import ConfigurationError
 from palier.evals import overfit, tallies
@@ -89,7 +89,7 @@ def assemble(
         machine=run.machine,
         command=run.command,
         created=run.created,
-        version=__version__,
+        version=version("palier"),
         collections=run.collections,
         carbon_method="; ".join(
             dict.fromkeys(c.resources.carbon.method for c in candidates if c.resources.carbon.method)

@@ -23,10 +23,10 @@ class RunByDefault(TyperGroup):
 app = typer.Typer(help="The application's own benchmark.", cls=RunByDefault, no_args_is_help=True)
 
 app.command()(run.run)
-app.command()(run.clean)
 app.command()(suites.init)
 app.command()(suites.check)
 app.command()(suites.perturb)
-app.command()(people.people)
 app.command()(reports.report)
 app.command()(reports.compare)
+app.command()(people.people)
+app.command()(run.clean)
