@@ -157,6 +157,8 @@ def _constraints(wanted: Wanted) -> Constraints:
 
 def _judging_route(wanted: Wanted, suite: Suite, settings: Settings) -> Route | None:
     if not wanted.judge:
+        if "judge" in (suite.quality, *suite.metrics):
+            raise ConfigurationError(f"suite `{suite.name}` is measured by a judge", hint="say who: --judge TIER")
         return None
     from palier.evals.judge import route_of
 

@@ -202,8 +202,9 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
     for line in told(figures):
         terminal.note(line)
     graded = msgspec.structs.replace(run, outcomes=verdicts.scored(run.outcomes))
-    others = [metric for metric in plan.metrics if metric.name != JudgeMetric.name]
-    return graded, (*others, JudgeMetric(verdicts.scores())), figures
+    metrics = {metric.name: metric for metric in plan.metrics}
+    metrics[JudgeMetric.name] = JudgeMetric(verdicts.scores())  # in its place: quality is first
+    return graded, tuple(metrics.values()), figures
 
 
 def _scores(wanted: Wanted, plan: Plan, run: Run) -> Scores | None:
