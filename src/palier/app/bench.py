@@ -26,9 +26,11 @@ from palier.evals import kept, running
 from palier.evals.candidates import Planned, describe
 from palier.evals.figures import Run, Throughput
 from palier.evals.metering import Meters
+from palier.evals.pricing import Rate
 from palier.evals.running import Entrant, Options, Progress
 from palier.evals.throughput import throughput
 from palier.ids import new_id
+from palier.metrics import zones
 from palier.privacy.keys import KeySource
 from palier.privacy.lockdown import closed
 from palier.stores.folder import DataFolder
@@ -116,7 +118,10 @@ class Bench:
             cards = tuple(self.palier.cards(planned.name))
             key = keys[planned.name]
             described = describe(planned, self._settings, cards, key[:16])
-            found.append(Entrant(planned, described, key, cards))
+            models = [tier.model for tier in planned.route.tiers]
+            zones_of = {model: zones.of_model(self._settings, model) for model in models}
+            rates = {model: Rate(card, zones_of[model]) for model, card in zip(models, cards, strict=True)}
+            found.append(Entrant(planned, described, key, cards, rates))
         return tuple(found)
 
     async def keys(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from palier.evals.candidates import Planned
 from palier.evals.figures import Candidate, Metered, Run
 from palier.evals.kept import Results, Writer
 from palier.evals.metering import Meters, at_rest, metered
+from palier.evals.pricing import Rate, priced
 from palier.types import Request
 
 CONCURRENCY = 4
@@ -61,6 +62,8 @@ class Entrant:
     described: Candidate
     key: str = ""
     cards: tuple[ModelCard, ...] = ()
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """By which what is kept is priced, by model."""
     given: Mapping[str, Outcome] | None = None
 
 
@@ -199,7 +202,8 @@ class _Asking:
             if before is None or self._again(before):
                 self.left.append(one)
             else:
-                self.found[case.id] = kept.fresh(case, before, self.entrant.described.name)
+                again = kept.fresh(case, before, self.entrant.described.name)
+                self.found[case.id] = priced(again, self.entrant.rates)
         return len(self.left)
 
     async def all(self, cases: Sequence[Case]) -> dict[str, Outcome]:

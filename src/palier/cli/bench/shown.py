@@ -27,7 +27,7 @@ def show(report: Report) -> None:
     first, *rest = wording.headline(report)
     out.print(terminal.styled((first, "bold"), " ", " ".join(rest)), soft_wrap=True)
     for note in (*wording.unknowns(report), *report.notes):
-        terminal.note(note)
+        terminal.err().print(terminal.styled((note, "dim")), soft_wrap=True)
 
 
 def _header(report: Report) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,8 +40,7 @@ async def bench(wanted: Wanted) -> int:
     from palier.app.bench import open_bench
 
     plan = planning.plan(wanted)
-    for note in plan.notes:
-        terminal.note(note)
+    _say(plan.notes)
     further = {} if plan.judge is None else {_judge_route(): plan.judge}
     async with open_bench(
         plan.settings, plan.planned, principal=principal(wanted.user, wanted.groups), further=further
@@ -56,9 +56,14 @@ async def bench(wanted: Wanted) -> int:
         terminal.json_line(report)
     else:
         shown.show(report)
-    for path in written:
-        terminal.note(f"written: {path}")
+    _say(f"written: {path}" for path in written)
     return _gate(wanted, report)
+
+
+def _say(words: Iterable[str]) -> None:
+    """On standard error, each on a line of its own however long it is: it may hold a path."""
+    for word in words:
+        terminal.err().print(terminal.styled((word, "dim")), soft_wrap=True)
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -94,9 +99,21 @@ async def _ask(wanted: Wanted, plan: Plan, opened: Bench) -> Run:
         raise
     finally:
         meters.close()
+    run = msgspec.structs.replace(run, notes=(*run.notes, *_silent(run)))
     if plan.latency_ms is None:
         return run
     return msgspec.structs.replace(run, throughputs=await _throughputs(plan, opened, entrants, options))
+
+
+def _silent(run: Run) -> list[str]:
+    """Why a candidate answered nothing, in its commonest words: that is seldom meant."""
+    notes = []
+    for name, found in run.outcomes.items():
+        why = Counter(outcome.decision for outcome in found.values() if outcome.status == "abstained")
+        if why and sum(why.values()) == len(found):
+            reason, count = why.most_common(1)[0]
+            notes.append(f"`{name}` answered nothing; in {count} of {len(found)} cases because: {reason}")
+    return notes
 
 
 async def _throughputs(
@@ -162,7 +179,7 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
             terminal.note("--human says how far a judge agrees with people: without --judge there is none")
         return run, plan.metrics, None
     from palier.evals.judge import ROUTE, judge, judge_of
-    from palier.evals.judged import JudgeMetric, judged
+    from palier.evals.judged import JudgeMetric, judged, told
 
     keys = await opened.keys()
     grader = judge_of(wanted.judge, plan.judge, opened.palier.cards(ROUTE)[0], keys[ROUTE])
@@ -182,8 +199,12 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
     figures = judged(
         verdicts, run.cases, run.outcomes, candidates=run.candidates, settings=plan.settings, people=scores
     )
+    for line in told(figures):
+        terminal.note(line)
     graded = msgspec.structs.replace(run, outcomes=verdicts.scored(run.outcomes))
-    return graded, (*plan.metrics, JudgeMetric()), figures
+    metrics = {metric.name: metric for metric in plan.metrics}
+    metrics[JudgeMetric.name] = JudgeMetric(verdicts.scores())  # in its place: quality is first
+    return graded, tuple(metrics.values()), figures
 
 
 def _scores(wanted: Wanted, plan: Plan, run: Run) -> Scores | None:
@@ -221,13 +242,14 @@ def _corrected(path: Path, plan: Plan, run: Run, report: Report) -> Report:
 
     ids = [case.id for case in plan.suite.cases]
     read = read_corrections(path, ids, run.outcomes, known=list(plan.suite.candidates))
-    for word in (*read.notes, *read.refused):
-        terminal.note(word)
+    _say((*read.notes, *read.refused))
     efforts = edits(read, run.cases, run.outcomes)
     return msgspec.structs.replace(
         report,
         candidates=tuple(
-            msgspec.structs.replace(one, edits=efforts[one.name].effort) if one.name in efforts else one
+            msgspec.structs.replace(one, edits=efforts[one.name].effort, untouched=efforts[one.name].untouched)
+            if one.name in efforts
+            else one
             for one in report.candidates
         ),
         notes=(*report.notes, *read.notes, *read.refused),
