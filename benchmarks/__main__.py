@@ -9,7 +9,17 @@ import os
 import subprocess
 import sys
 
-OWN = ("footprint", "gateway", "engine", "retrieval_store", "ingest", "redaction_speed", "soak", "pii")
+OWN = (
+    "footprint",
+    "gateway",
+    "engine",
+    "retrieval_store",
+    "ingest",
+    "redaction_speed",
+    "soak",
+    "pii",
+    "interval_coverage",
+)
 ON_PUBLIC_DATA = (
     "extract_piaf",
     "retrieval_piaf",

@@ -87,10 +87,16 @@ def find(family: str, kind: str) -> Any:
         known.setdefault(entry.name, entry.value)
     numbered = _NUMBERED.fullmatch(kind)
     if numbered and kind not in known and f"{numbered[1]}@k" in known:
-        return functools.partial(find(family, f"{numbered[1]}@k"), k=int(numbered[2]))
-    if kind not in known:
+        return functools.partial(_loaded(known[f"{numbered[1]}@k"]), k=int(numbered[2]))
+    if kind not in known or kind.endswith("@k"):
         close = difflib.get_close_matches(kind, known, n=1, cutoff=0.4)
         hint = f"did you mean `{close[0]}`?" if close else f"one of {', '.join(sorted(known))}"
+        if close and close[0].endswith("@k"):
+            hint = f"`{close[0]}` with a number from 1 to 1000 for its k, such as `{close[0][:-1]}5`"
         raise ConfigurationError(f"there is no kind `{kind}` of {family}", hint=hint)
-    module, _, name = known[kind].partition(":")
+    return _loaded(known[kind])
+
+
+def _loaded(place: str) -> Any:
+    module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -10,13 +10,20 @@ from collections import Counter
 import numpy as np
 import pytest
 import sacrebleu
-from hypothesis import given, settings
+from hypothesis import given as given_any
+from hypothesis import settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import accuracy_score, f1_score, ndcg_score
 
 from palier import registry
 from palier.cases import Case, Outcome, Retrieved, Suite
+
+
+def given(*strategies):
+    """As Hypothesis's, without its time limit: a first call loads what is compared with."""
+    return lambda test: settings(deadline=None)(given_any(*strategies)(test))
+
 
 EN, FR = Suite(name="s", language="en"), Suite(name="s", language="fr")
 WORDS = "the a an fibre Fibre offer costs 29.99 29,99 euros, month. (12) months! l'offre d'été une le coûte - \u2019 \u00ab \u00bb & &amp; <x> 3-4 U.S."
@@ -56,8 +63,8 @@ def test_chrf_is_that_of_sacrebleu(pairs) -> None:
     assert corpus("chrf", pairs) == pytest.approx(sacrebleu.corpus_chrf(*streams(pairs)).score, abs=1e-9)
 
 
-@given(SORTED, st.integers(0, 2**32 - 1))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
+@given_any(SORTED, st.integers(0, 2**32 - 1))
 def test_a_draw_of_cases_is_the_corpus_of_that_draw(pairs, seed: int) -> None:
     """What resampling relies on: sums weighed by how often a case was drawn."""
     drawn = np.random.default_rng(seed).integers(0, len(pairs), size=len(pairs))

@@ -26,16 +26,19 @@ _WANTED = (
 
 
 def pictures(report: Report) -> list[str]:
-    """HTML of all of them; a word for each that has no point."""
+    """HTML of all of them; a word for each that would have fewer than two points."""
     found = ['<div class="pair">']
+    lacking = []
     for wanted in _WANTED:
         points = [p for i, c in enumerate(report.candidates) if (p := _point(report, c, wanted.axis, i)) is not None]
-        if points:
+        if len(points) > 1:
             found += _figure(report, wanted, points)
+        else:
+            lacking.append(wanted.title.lower())
     found.append("</div>")
-    lacking = [w.title.lower() for w in _WANTED if not any(_point(report, c, w.axis, 0) for c in report.candidates)]
     if lacking:
-        found.append(f'<p class="faint">No picture of {wording.listed(lacking)}: nothing of it is known.</p>')
+        why = "it is known of fewer than two candidates"
+        found.append(f'<p class="faint">No picture of {wording.listed(lacking)}: {why}.</p>')
     return [*found, *_reliability(report)]
 
 

@@ -223,7 +223,7 @@ def _labels(points: Sequence[Point], x: Axis, y: Axis) -> list[str]:
         for dx, dy in ((10, 4), (-10, 4), (10, -10), (-10, -10), (10, 18), (-10, 18), (10, -26), (10, 34), (-10, 34)):
             left = at_x + dx if dx > 0 else at_x + dx - wide
             box = _Box(left, at_y + dy - 11, left + wide, at_y + dy + 3)
-            out = max(0.0, _LEFT - box.left) + max(0.0, box.right - WIDTH) + max(0.0, _TOP - box.top)
+            out = max(0.0, _LEFT - box.left) + max(0.0, box.right - WIDTH + 6) + max(0.0, _TOP - box.top)
             out += max(0.0, box.bottom - (HEIGHT - _BOTTOM))
             cost = sum(box.over(other) for other in taken) + 40 * out
             if cost < least:

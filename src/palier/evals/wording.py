@@ -190,15 +190,18 @@ def _what_it_is(report: Report, candidate: Candidate) -> str:
     found = quality(report, candidate)
     parts = [f"{report.quality} {estimate(found)} on {found.n:,} cases"] if found and found.n else []
     resources = candidate.resources
-    parts.append(f"{quantity(resources.cost, '$', times=1000)} and {_carbon(resources.carbon)} per 1,000 requests")
+    taken = [
+        (quantity(figure, unit, times=1000), word)
+        for figure, unit, word in ((resources.cost, "$", "cost"), (resources.carbon, "g CO2e", "carbon"))
+    ]
+    figures = (resources.cost, resources.carbon)
+    known = [words for (words, _), figure in zip(taken, figures, strict=True) if figure.value is not None]
+    parts += [f"{listed(known)} per 1,000 requests"] if known else []
+    lacking = [word for (_, word), figure in zip(taken, figures, strict=True) if figure.value is None]
     if candidate.latency and candidate.latency.total:
         parts.append(f"95 % of answers within {milliseconds(candidate.latency.total.p95)}")
+    parts += [f"{listed(lacking)} unknown"] if lacking else []
     return f"{_capital(', '.join(parts))}."
-
-
-def _carbon(figure: Quantity) -> str:
-    words = quantity(figure, "g CO2e", times=1000)
-    return words if figure.value is not None else f"{words} carbon"
 
 
 def _capital(text: str) -> str:

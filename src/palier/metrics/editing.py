@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
 
 from palier.cases import Case, Outcome, Suite
 from palier.interfaces.measuring import Floats
 from palier.metrics.extras import need
-from palier.metrics.means import LONGEST, answer, only_figures, ratio, references
+from palier.metrics.means import LONGEST, Better, Kind, answer, only_figures, ratio, references
 
 
 class EditEffort:
@@ -19,8 +18,8 @@ class EditEffort:
     """
 
     name = "edit_effort"
-    kind: Literal["proportion", "mean", "corpus"] = "corpus"
-    better: Literal["higher", "lower"] = "lower"
+    kind: Kind = "corpus"
+    better: Better = "lower"
     low = 0.0
     high = float("inf")
 

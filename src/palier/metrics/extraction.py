@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -13,7 +13,7 @@ from palier.errors import ConfigurationError, PalierError
 from palier.interfaces.measuring import Floats
 from palier.metrics.extras import need
 from palier.metrics.fields import Agreement, compare
-from palier.metrics.means import MOST, Proportion, only_figures, ratio
+from palier.metrics.means import MOST, Better, Kind, Proportion, only_figures, ratio
 
 LONGEST_JSON = 200_000
 """Characters of an answer that are read as JSON; a longer one is none."""
@@ -75,8 +75,8 @@ class FieldF1:
     """
 
     name = "field_f1"
-    kind: Literal["proportion", "mean", "corpus"] = "corpus"
-    better: Literal["higher", "lower"] = "higher"
+    kind: Kind = "corpus"
+    better: Better = "higher"
     low = 0.0
     high = 1.0
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from palier.cases import Case, Outcome, Suite
 from palier.errors import ConfigurationError
 from palier.interfaces.measuring import Floats
-from palier.metrics.means import Proportion, answer, only_figures, ratio
+from palier.metrics.means import Better, Kind, Proportion, answer, only_figures, ratio
 from palier.text import fold, tokens
 
 MOST_LABELS = 2_000
@@ -92,7 +92,7 @@ class OutOfLabels(Proportion):
     """The answer names no label, or several."""
 
     name = "out_of_labels"
-    better = "lower"
+    better: Better = "lower"
 
     def __init__(self, suite: Suite) -> None:
         super().__init__(suite)
@@ -106,14 +106,14 @@ class OutOfLabels(Proportion):
 class MacroF1:
     """The mean over labels of their F1, rare ones counting as much as common ones.
 
-    Kept are true positives, false positives and false negatives of each label, and whether it was wanted. A label that
-    is neither wanted nor named among the cases counts not at all; one that is wanted and never found counts 0. Of
-    several right labels the one that was named is wanted, else the first.
+    Kept are true positives, false positives and false negatives of each label. A label that is neither wanted nor
+    named among the cases counts not at all; one that is wanted and never found counts 0. Of several right labels the
+    one that was named is wanted, else the first.
     """
 
     name = "macro_f1"
-    kind: Literal["proportion", "mean", "corpus"] = "corpus"
-    better: Literal["higher", "lower"] = "higher"
+    kind: Kind = "corpus"
+    better: Better = "higher"
     low = 0.0
     high = 1.0
 
@@ -121,20 +121,18 @@ class MacroF1:
         self._labels = Labels(suite)
         self._size = len(self._labels.names)
 
-    def statistics(self, case: Case, outcome: Outcome) -> Floats | None:
+    def statistics(self, case: Case, outcome: Outcome) -> tuple[float, ...] | None:
         """Of length three times the labels: true positives, false positives, false negatives."""
         wanted = self._labels.wanted(case)
         if not wanted or only_figures(outcome):
             return None
         named = self._labels.match(answer(outcome))
-        counts = np.zeros((3, self._size))
-        if named in wanted:
-            counts[0, named] = 1
-        else:
-            counts[2, wanted[0]] = 1
-            if named is not None:
-                counts[1, named] = 1
-        return counts.reshape(-1)
+        counts = [0.0] * (3 * self._size)
+        if named is not None:
+            counts[named if named in wanted else self._size + named] = 1.0
+        if named not in wanted:
+            counts[2 * self._size + wanted[0]] = 1.0
+        return tuple(counts)
 
     def combine(self, sums: Floats) -> Floats:
         """See `interfaces.Metric`."""

@@ -13,6 +13,9 @@ from palier.errors import InvalidRequest
 from palier.interfaces.measuring import Floats
 from palier.text import detect
 
+Kind = Literal["proportion", "mean", "corpus"]
+Better = Literal["higher", "lower"]
+
 LONGEST = 20_000
 """Characters of a text that are measured: no answer may take minutes."""
 MOST = 32
@@ -29,8 +32,8 @@ class Mean:
     """
 
     name = ""
-    kind: Literal["proportion", "mean", "corpus"] = "mean"
-    better: Literal["higher", "lower"] = "higher"
+    kind: Kind = "mean"
+    better: Better = "higher"
     low: float = 0.0
     high: float = 1.0
 
@@ -76,7 +79,7 @@ class Proportion(Mean):
     A given figure may be between (the mean of several tries); Wilson's interval is then wider than it need be.
     """
 
-    kind = "proportion"
+    kind: Kind = "proportion"
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

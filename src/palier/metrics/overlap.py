@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from palier.cases import Case, Outcome, Suite
 from palier.interfaces.measuring import Floats
 from palier.metrics.extras import need
-from palier.metrics.means import answer, only_figures, references
+from palier.metrics.means import Better, Kind, answer, only_figures, references
 
 ORDERS = 4
 """Longest n-gram of BLEU."""
@@ -31,8 +30,8 @@ _TOKENIZERS = {"zh": "zh", "ja": "char", "th": "char"}
 class _Corpus:
     """A figure of a whole corpus, from 0 to 100."""
 
-    kind: Literal["proportion", "mean", "corpus"] = "corpus"
-    better: Literal["higher", "lower"] = "higher"
+    kind: Kind = "corpus"
+    better: Better = "higher"
     low = 0.0
     high = 100.0
 

@@ -92,36 +92,23 @@ def test_what_init_cannot_do() -> None:
 def test_a_suite_from_documents_and_one_from_traces() -> None:
     Path("palier.toml").write_text(SETTINGS)
     Path("script.jsonl").write_text('{"answer": "It rings at noon [1]."}\n')
-    for name, label in (("public", "Opening hours"), ("internal", "Staff entrance")):
-        Path("docs", name).mkdir(parents=True)
-        words = f"# {label}\n\n## When is it open for everybody?\n\nFrom nine to five, {name}.\n"
-        Path("docs", name, f"{name}.md").write_text(words)
-    palier("ingest", "docs/public", "--label", "public")
-    palier("bench", "init", "drafts", "--from-documents", "notes")
-    (case,) = load("drafts").cases
-    assert (case.question, case.references) == ("When is it open for everybody?", ("From nine to five, public.",))
-    assert (case.relevant, case.tags, load("drafts").route) == (("public.md",), ("draft", "heading"), "support")
-    assert mode("drafts/cases.jsonl") & 0o044
-    palier("ingest", "docs/internal", "--label", "confidential")
-    told = palier("bench", "init", "drafts", "--from-documents", "notes", "--force")
+    Path("docs").mkdir()
+    Path("docs", "hours.md").write_text("# Hours\n\n## When is it open for everybody?\n\nFrom nine to five.\n")
+    palier("ingest", "docs", "--label", "confidential")
+    told = palier("bench", "init", "drafts", "--from-documents", "notes")
     assert "readable by you alone" in told.stderr
     assert mode("drafts/cases.jsonl") == mode("drafts/suite.toml") == 0o600
     (case,) = load("drafts").cases
-    assert set(case.relevant) == {"public.md", "internal.md"}
-    assert "holds no document" in palier("bench", "init", "x", "--from-documents", "none", status=1).stderr
-    checked = palier("bench", "check", "drafts")
-    assert "and not in the route's collections" not in checked.stdout
-
+    assert (case.question, case.references) == ("When is it open for everybody?", ("From nine to five.",))
+    assert (case.relevant, case.tags, load("drafts").route) == (("hours.md",), ("draft", "heading"), "support")
+    assert "and not in the route's collections" not in palier("bench", "check", "drafts").stdout
     palier("ask", "--as", "marie", "Does the zebrafinch ring?")
-    palier("ask", "Does the bell ring?")
     told = palier("bench", "init", "real", "--from-traces")
     assert "without whoever asked them" in told.stderr
-    suite = load("real")
-    assert {case.question for case in suite.cases} == {"Does the zebrafinch ring?", "Does the bell ring?"}
-    assert all(case.tags == ("reference:top-tier",) and case.label for case in suite.cases)
+    (case,) = load("real").cases
+    assert (case.question, case.tags) == ("Does the zebrafinch ring?", ("reference:top-tier",))
     assert "marie" not in Path("real/cases.jsonl").read_text()
     assert mode("real/cases.jsonl") == 0o600
-    assert "is no time" in palier("bench", "init", "y", "--from-traces", "--since", "soon", status=2).stderr
 
 
 ASKED = {"id": "a", "input": "Combien coûte la fibre chez vous ?", "reference": "29,99 €", "split": "dev"}

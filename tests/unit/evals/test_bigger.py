@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
+from tests.measured import PROPORTION, Score, results, some_cases
 
 from palier.cases import Published
 from palier.evals.bigger import bigger
@@ -10,8 +11,8 @@ from palier.evals.choosing import Constraints
 from palier.evals.estimating import estimates
 from palier.evals.figures import Candidate, Latency, Quantiles, Resources
 from palier.types import Quantity
-from tests.measured import PROPORTION, Score, results, some_cases
 
+NONE = Constraints()
 CASES = some_cases(300)
 RANDOM = np.random.default_rng(0)
 HARD = RANDOM.permutation(300) / 300
@@ -35,7 +36,7 @@ def candidate(name, outcomes=None, cases=CASES, metric=PROPORTION, **fields):
 ALL = [candidate(name, parameters=int(1e12 * COST[name])) for name in COST]
 
 
-def of(candidates=ALL, cases=CASES, outcomes=OUTCOMES, metric=PROPORTION, constraints=Constraints()):
+def of(candidates=ALL, cases=CASES, outcomes=OUTCOMES, metric=PROPORTION, constraints=NONE):
     return bigger(candidates, metric, constraints, cases, outcomes)
 
 
@@ -65,9 +66,7 @@ def test_a_point_has_its_price_where_there_is_a_gain():
 def test_the_price_of_what_is_unknown_is_unknown():
     """Costs of single cases are not known: the figures are taken, and taken as certain."""
     bare = {name: results(name, CASES, RIGHT[name].astype(float)) for name in ("small", "medium")}
-    told = [
-        candidate(n, bare, resources=Resources(cost=Quantity(value=COST[n], basis="estimated"))) for n in bare
-    ]
+    told = [candidate(n, bare, resources=Resources(cost=Quantity(value=COST[n], basis="estimated"))) for n in bare]
     (step,) = of(told, outcomes=bare).steps
     assert step.extra == pytest.approx(0.001)
     assert step.per_point.value == pytest.approx(0.001 / 30)
@@ -118,7 +117,7 @@ def test_latency_is_that_of_95_in_100_and_says_where_it_compares_badly():
 
 def test_a_curve_only_from_six_sizes_on():
     sizes = [10**8, 5 * 10**8, 10**9, 3 * 10**9, 7 * 10**9, 7 * 10**10]
-    right = {f"m{i}": HARD < share for i, share in enumerate((0.2, 0.35, 0.5, 0.6, 0.75, 0.9))}
+    right = {f"m{i}": share > HARD for i, share in enumerate((0.2, 0.35, 0.5, 0.6, 0.75, 0.9))}
     outcomes = {name: results(name, CASES, values.astype(float)) for name, values in right.items()}
     models = [candidate(name, outcomes, parameters=size) for name, size in zip(outcomes, sizes, strict=True)]
     assert of(models, outcomes=outcomes).curve["sizes"] == 6
@@ -135,7 +134,10 @@ def test_a_curve_only_from_six_sizes_on():
 
 def test_a_candidate_tuned_on_dev_is_judged_on_the_holdout():
     cases = [*CASES, *some_cases(100, split="holdout", prefix="h")]
-    scores = {"tuned": np.concatenate((np.ones(300), np.arange(100) % 2)), "plain": np.ones(400) * (np.arange(400) % 4 > 0)}
+    scores = {
+        "tuned": np.concatenate((np.ones(300), np.arange(100) % 2)),
+        "plain": np.ones(400) * (np.arange(400) % 4 > 0),
+    }
     outcomes = {name: results(name, cases, values, 0.001) for name, values in scores.items()}
     tuned = candidate("tuned", outcomes, cases, tuned_on="dev")
     found = of([tuned, candidate("plain", outcomes, cases)], cases, outcomes)

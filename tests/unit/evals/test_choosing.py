@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from tests.measured import MEAN, PROPORTION, Score, results, some_cases
 
 from palier.cases import Published
 from palier.evals.choosing import Constraints, choose
 from palier.evals.estimating import estimates
 from palier.evals.figures import Candidate, Latency, Quantiles, Resources
 from palier.types import Quantity
-from tests.measured import MEAN, PROPORTION, Score, results, some_cases
 
+NONE = Constraints()
 CASES = some_cases(400)
 HARD = np.random.default_rng(0).permutation(400) / 400
 RIGHT = {"small": HARD < 0.60, "medium": (HARD < 0.90) & (HARD > 0.004), "large": HARD < 0.90, "bad": HARD < 0.3}
@@ -36,14 +37,16 @@ def candidate(name, metric=PROPORTION, **fields):
 ALL = [candidate(name) for name in RIGHT]
 
 
-def chosen(constraints=Constraints(), candidates=ALL, metric=PROPORTION):
+def chosen(constraints=NONE, candidates=ALL, metric=PROPORTION):
     return choose(candidates, metric, constraints, CASES, OUTCOMES)
 
 
 def test_the_cheapest_that_is_shown_to_be_as_good_as_the_best():
     found = chosen()
     assert found.candidate == "medium"
-    assert found.reason.startswith("`medium` takes the least ($0.001 a request, against $0.01 a request) of those shown")
+    assert found.reason.startswith(
+        "`medium` takes the least ($0.001 a request, against $0.01 a request) of those shown"
+    )
     assert "worse than the best, `large` (0.9 [" in found.reason
     assert found.passed_over["large"] == "the best, but takes more: $0.01 a request"
     assert found.passed_over["small"].startswith("worse than `large` by 0.3 [")
@@ -88,7 +91,11 @@ def test_where_lower_is_better():
 @pytest.mark.parametrize(
     ("fields", "constraints", "why"),
     [
-        ({"resources": Resources()}, Constraints(max_cost=1), "its cost is unknown, and at most $1 a request was asked"),
+        (
+            {"resources": Resources()},
+            Constraints(max_cost=1),
+            "its cost is unknown, and at most $1 a request was asked",
+        ),
         ({"resources": Resources()}, Constraints(max_carbon=1), "its carbon is unknown"),
         ({"latency": None}, Constraints(max_latency_ms=9), "its latency is unknown, and at most 9 ms (p95) was asked"),
         ({}, Constraints(max_latency_ms=200), "300 ms (p95), over 200 ms (p95)"),

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.measured import MEAN, PROPORTION, Ratio, Score, results, some_cases
 
 from palier.cases import Outcome
 from palier.errors import ConfigurationError
 from palier.evals.comparing import compare
-from tests.measured import MEAN, PROPORTION, Ratio, Score, results, some_cases
 
 CASES = some_cases(300)
 RANDOM = np.random.default_rng(0)
@@ -79,7 +79,11 @@ def test_families_are_one_draw():
     alone = {name: results(name, CASES, values) for name, values in (("base", right), ("it", other))}
     (told,) = compare([PROPORTION], CASES, alone)
     families = some_cases(300, members=10)
-    (untold,) = compare([PROPORTION], families, {name: results(name, families, [o.metrics["score"] for o in found.values()]) for name, found in alone.items()})
+    (untold,) = compare(
+        [PROPORTION],
+        families,
+        {name: results(name, families, [o.metrics["score"] for o in found.values()]) for name, found in alone.items()},
+    )
     assert (told.verdict, untold.verdict) == ("better", "cannot tell")
     assert untold.difference.families == 30
     assert untold.difference.method == "BCa, paired"
@@ -95,7 +99,9 @@ def test_many_comparisons_can_still_be_told():
 
 
 def test_what_is_not_defined_is_not_compared():
-    nothing = {n: {c.id: Outcome(id=c.id, candidate=n, metrics={"part": 0.0, "whole": 0.0}) for c in CASES} for n in "ab"}
+    nothing = {
+        n: {c.id: Outcome(id=c.id, candidate=n, metrics={"part": 0.0, "whole": 0.0}) for c in CASES} for n in "ab"
+    }
     assert compare([Ratio()], CASES, nothing) == ()
     assert compare([PROPORTION], CASES, of(base=GOOD)) == ()
     assert compare([PROPORTION], [], of(base=GOOD, it=BAD)) == ()

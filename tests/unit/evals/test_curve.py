@@ -27,7 +27,9 @@ def test_it_is_the_logistic_of_greatest_likelihood():
         line = beta[0] + beta[1] * x
         return np.sum(np.logaddexp(0, line) - qualities * line)
 
-    best = optimize.minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14, "maxiter": 9999})
+    best = optimize.minimize(
+        loss, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14, "maxiter": 9999}
+    )
     assert (found["intercept"], found["slope"]) == pytest.approx(tuple(best.x), rel=1e-4)
     assert found["slope_low"] < found["slope"] < found["slope_high"]
     assert len(found["points"]) == POINTS
@@ -51,7 +53,11 @@ def test_a_perfect_fit_is_as_uncertain_as_its_points():
 def test_another_range_is_another_scale():
     qualities = np.array([0.31, 0.44, 0.62, 0.66, 0.81, 0.9])
     hundred = [
-        Sized(m.name, m.parameters, Estimate(value=100 * m.quality.value, low=100 * m.quality.low, high=100 * m.quality.high))
+        Sized(
+            m.name,
+            m.parameters,
+            Estimate(value=100 * m.quality.value, low=100 * m.quality.low, high=100 * m.quality.high),
+        )
         for m in models(qualities)
     ]
     one, other = fit(models(qualities), 0.0, 1.0), fit(hundred, 0.0, 100.0)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.measured import MEAN, PROPORTION, Ratio, Score, pairs_of, some_cases
 
 from palier.cases import Case, Outcome
 from palier.evals.estimating import estimate, estimates
 from palier.metrics.intervals import wilson
-from tests.measured import MEAN, PROPORTION, Ratio, Score, pairs_of, some_cases
 
 
 def test_a_proportion_has_wilsons_interval():
@@ -58,7 +58,9 @@ def test_unknown_is_none():
     nothing = estimate(MEAN, [(Case(id="a"), Outcome(id="a", candidate="it"))])
     assert (nothing.value, nothing.n, nothing.method) == (None, 0, "no case has what it goes by")
     assert estimate(MEAN, []).value is None
-    undefined = estimate(Ratio(), [(Case(id="a"), Outcome(id="a", candidate="it", metrics={"part": 0.0, "whole": 0.0}))])
+    undefined = estimate(
+        Ratio(), [(Case(id="a"), Outcome(id="a", candidate="it", metrics={"part": 0.0, "whole": 0.0}))]
+    )
     assert (undefined.value, undefined.method) == (None, "not defined on these cases")
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from palier.app.bench import Bench, open_bench
-from palier.evals.candidates import resolve
 from tests.judges import answered
 
 from palier.app import Palier
+from palier.app.bench import Bench, open_bench
 from palier.cases import Case, Outcome, Retrieved, Suite
 from palier.config import Settings, parse
+from palier.evals.candidates import resolve
 from palier.evals.judge import ROUTE, judge, judge_of, route_of
 from palier.evals.judged import judged
 from palier.interfaces.ledger import EntryFilter

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+from tests.measured import MEAN, PROPORTION, Score, pairs_of, some_cases
 
 from palier.evals.figures import Candidate, Estimate
 from palier.evals.overfit import gap, spread, stability
-from tests.measured import MEAN, PROPORTION, Ratio, Score, pairs_of, some_cases
 
 
 def two_splits(dev, holdout):
-    return pairs_of(some_cases(len(dev)), dev) + pairs_of(some_cases(len(holdout), split="holdout", prefix="h"), holdout)
+    return pairs_of(some_cases(len(dev)), dev) + pairs_of(
+        some_cases(len(holdout), split="holdout", prefix="h"), holdout
+    )
 
 
 def test_the_gap_is_that_of_newcombe():
@@ -53,9 +55,7 @@ def test_no_stability_without_families():
 
 def test_spread_is_of_prompt_variants():
     def with_quality(name, value, variant_of=""):
-        return Candidate(
-            name=name, kind="tier", variant_of=variant_of, metrics={"f1": {"all": Estimate(value=value)}}
-        )
+        return Candidate(name=name, kind="tier", variant_of=variant_of, metrics={"f1": {"all": Estimate(value=value)}})
 
     candidates = [
         with_quality("a", 0.8),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palier.cases import Case, Outcome, Suite
@@ -24,6 +24,7 @@ def levenshtein(one: str, other: str) -> int:
     return row[-1]
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_changed_is_the_edit_distance(text: str, corrected: str) -> None:
     assert changed(text, corrected) == levenshtein(text.strip(), corrected.strip())

@@ -58,7 +58,7 @@ def test_nothing_found_is_wrong_and_nothing_known_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["recall@0", "recall@", "recall@-1", "recall@five", "recall@1001", "recal@5", "recall@5@5"]
+    "name", ["recall@0", "recall@", "recall@-1", "recall@five", "recall@1001", "recal@5", "recall@5@5", "recall@k"]
 )
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(ConfigurationError, match="there is no kind"):

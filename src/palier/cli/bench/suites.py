@@ -35,7 +35,7 @@ Since = Annotated[str, typer.Option("--since", metavar="WHEN", help="Traces from
 TaskName = Annotated[str, typer.Option("--task", help=f"{', '.join(get_args(Task))}.", show_default="guessed")]
 Name = Annotated[str, typer.Option("--name", help="What the suite is called.", show_default="as the folder")]
 Limit = Annotated[
-    int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many cases of documents or traces, at most.")
+    int, typer.Option("--limit", "-n", min=1, max=100_000, help="Of documents or traces: how many, at most.")
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out rows or lines that are no cases.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]

@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from palier.app.bench import open_bench
+from palier.cli import app
+from palier.config import load
 from palier.evals.candidates import resolve
 from palier.evals.running import Options
 from palier.evals.suite import load as load_suite
-from typer.testing import CliRunner
-
-from palier.cli import app
-from palier.config import load
 
 TOML = """
 data = "data"
