@@ -53,6 +53,7 @@ METRICS = {
     "field_f1": "palier.metrics.extraction:FieldF1",
     "grounding": "palier.metrics.grounded:Grounding",
     "holds": "palier.metrics.matching:Holds",
+    "judge": "palier.evals.judged:build",
     "macro_f1": "palier.metrics.labels:MacroF1",
     "mrr@k": "palier.metrics.ranking:Mrr",
     "ndcg@k": "palier.metrics.ranking:Ndcg",

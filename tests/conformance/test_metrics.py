@@ -1,5 +1,6 @@
 """The metrics' suite on each that palier brings."""
 
+import msgspec
 import pytest
 
 from palier import registry
@@ -220,3 +221,18 @@ def test_every_metric_is_held_to_it():
 
 def _all(cls):
     return [cls, *(inner for one in cls.__subclasses__() for inner in _all(one))]
+
+
+class TestJudge(BuiltIn):
+    """A figure that is given: it goes by no word of the case or the answer."""
+
+    name = "judge"
+    silent = False
+    samples = tuple(
+        (case, msgspec.structs.replace(outcome, metrics={"judge": 1.0})) for case, outcome in BuiltIn.samples
+    )
+
+    def test_what_is_worse_has_a_worse_figure(self, metric):
+        worse = [(case, msgspec.structs.replace(outcome, metrics={"judge": 0.25})) for case, outcome in self.samples]
+        sums = [sum(metric.statistics(*pair)[0] for pair in pairs) for pairs in (worse, self.samples)]
+        assert sums[0] < sums[1]

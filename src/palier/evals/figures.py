@@ -178,6 +178,8 @@ class Judged(Data, frozen=True, kw_only=True):
     kappa: float | None = None
     """Cohen's, of the sides of one half."""
     human_cases: int = 0
+    answers: int = 0
+    """Answers with a grade in both orders, to `cases` cases."""
     withheld: int = 0
     """Answers it might not receive: it was not asked of them."""
     failed: int = 0

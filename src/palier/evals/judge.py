@@ -51,11 +51,11 @@ class Judge:
 # --- who judges ------------------------------------------------------------------------------------------------------
 
 
-def route_of(settings: Settings, name: str, alone: Route) -> Route:
-    """The route to ask the judge `name` by: `alone`, the suite's route with the judge's tier only, less its documents.
+def route_of(settings: Settings, name: str, alone: Route, home: Route | None = None) -> Route:
+    """The route to ask the judge `name` by: `alone`, a route with the judge's tier only, less its documents.
 
-    What may go to the tier stays as it is: labels, regions, `local_only`, redaction. Raises `ConfigurationError` where
-    it cannot grade.
+    What may go to the tier stays as it is: labels, regions, `local_only`, redaction. `home` is the suite's route, where
+    `alone` is another: what it keeps at home stays there. Raises `ConfigurationError` where it cannot grade.
     """
     if len(alone.tiers) != 1:
         raise ConfigurationError(f"`{name}` cannot judge: it is a staircase", hint="name one tier, or a model")
@@ -66,17 +66,28 @@ def route_of(settings: Settings, name: str, alone: Route) -> Route:
             f"`{name}` cannot judge: `{kind}` writes no grades", hint="name a tier or a model that generates"
         )
     tier = msgspec.structs.replace(tier, threshold=0.0, system="", passages=None, max_tokens=None)
+    home = home or alone
     return msgspec.structs.replace(
         alone,
         tiers=(tier,),
         collections=(),
         system="",
+        message_label=Label.highest(alone.message_label, home.message_label),
+        local_only=alone.local_only or home.local_only,
+        regions=_both(alone.regions, home.regions),
         sticky=False,
         policy="",
         on_failure="stop",
         max_tokens=grading.MAX_TOKENS,
         audit=0.0,
     )
+
+
+def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Regions that both allow; none named: any."""
+    if not some or not others:
+        return some or others
+    return tuple(region for region in some if region in others) or ("no region that both routes allow",)
 
 
 def judge_of(name: str, route: Route, card: ModelCard, key: str) -> Judge:

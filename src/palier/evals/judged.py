@@ -80,6 +80,7 @@ def judged(
     return Judged(
         judge=verdicts.judge,
         cases=len({case for _, case in graded}),
+        answers=len(graded),
         invalid=verdicts.count("invalid"),
         position_bias=position_bias(graded, cases, outcomes),
         agreement=with_people.share if with_people else None,
@@ -144,3 +145,34 @@ def _notes(verdicts: Verdicts, candidates: Sequence[Candidate], settings: Settin
     if failed := sum(one.status != "answered" for one in verdicts.put()):
         notes.append(f"{failed} of its answers failed: what they took is not counted where it is not known")
     return notes
+
+
+def told(figures: Judged) -> list[str]:
+    """What its word is worth, in sentences for a person."""
+    lines = [f"judge {figures.judge}: {figures.answers} answers to {figures.cases} cases are graded in both orders"]
+    for count, what in (
+        (figures.invalid, "it answered outside its scale"),
+        (figures.withheld, "it might not receive them"),
+        (figures.failed, "it gave no answer"),
+        (figures.unjudged, "there is nothing to judge by"),
+    ):
+        if count:
+            lines.append(f"{count} answers have no score: {what}")
+    lines += [f"  {count} x {reason}" for reason, count in list(figures.reasons.items())[:3]]
+    for name, found in (
+        ("gives the reference itself", figures.control),
+        ("position bias", figures.position_bias),
+        (f"agrees with people on {figures.human_pairs} answers", figures.agreement),
+        ("people among themselves", figures.ceiling),
+    ):
+        if found is not None and found.value is not None:
+            lines.append(f"{name}: {_figure(found)}")
+    if figures.kappa is not None:
+        lines.append(f"Cohen's kappa: {figures.kappa:.3f}")
+    return [*lines, *figures.notes]
+
+
+def _figure(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f} ({estimate.method})"
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -27,7 +27,7 @@ from palier.config import parse
 from palier.errors import ConfigurationError, InvalidRequest, Unavailable, UpstreamGarbage
 from palier.evals.figures import Candidate
 from palier.evals.judge import ROUTE, Judge, judge, judge_of, route_of, same_model
-from palier.evals.judged import JudgeMetric, judged
+from palier.evals.judged import JudgeMetric, judged, told
 from palier.evals.kept import Results
 from palier.evals.running import IN_A_ROW
 from palier.evals.verdicts import METRIC, Verdicts
@@ -224,7 +224,14 @@ async def test_what_the_door_keeps_back_is_said_and_not_asked(tmp_path: Path) ->
     outcomes["tier-1"]["c2"] = secret
     verdicts, _ = await judged_by(door, tmp_path, outcomes)
     figures = judged(verdicts, CASES, outcomes)
-    assert (figures.withheld, figures.cases, figures.asked) == (1, 39, 78)
+    assert (figures.withheld, figures.cases, figures.answers, figures.asked) == (1, 39, 39, 78)
+    lines_told = told(figures)
+    assert lines_told[:3] == [
+        "judge large: 39 answers to 39 cases are graded in both orders",
+        "1 answers have no score: it might not receive them",
+        "  1 x why",
+    ]
+    assert lines_told[3] == "gives the reference itself: 0.875 [0.737, 0.946]"
     assert figures.reasons == {"why": 1}
     assert figures.cost.value == pytest.approx(0.078)
 
@@ -378,6 +385,20 @@ def test_the_judges_route_keeps_what_may_go_to_it() -> None:
         route_of(settings, "cascade", home)
     with pytest.raises(ConfigurationError, match="quotes"):
         judge_of("q", route, msgspec.structs.replace(judge_with().card, generates=False), "key")
+
+
+def test_a_judge_of_another_route_is_held_to_the_suites_route_too() -> None:
+    settings = parse(TREE)
+    home = settings.routes["support"]
+    away = msgspec.structs.replace(home, tiers=home.tiers[1:], regions=(), message_label=Label.PUBLIC)
+    closed = msgspec.structs.replace(home, local_only=True)
+    route = route_of(settings, "grading", away, closed)
+    assert (route.local_only, route.regions, route.message_label) == (True, ("fr",), Label.CONFIDENTIAL)
+    apart = route_of(settings, "grading", msgspec.structs.replace(away, regions=("us",)), home)
+    assert apart.regions
+    assert not {"us", "fr"} & set(apart.regions)
+    both = route_of(settings, "grading", msgspec.structs.replace(away, regions=("us", "fr")), home)
+    assert both.regions == ("fr",)
 
 
 async def test_a_judge_that_judges_its_own_answers_says_so(tmp_path: Path) -> None:

@@ -157,10 +157,13 @@ def _constraints(wanted: Wanted) -> Constraints:
 
 def _judging_route(wanted: Wanted, suite: Suite, settings: Settings) -> Route | None:
     if not wanted.judge:
+        if "judge" in (suite.quality, *suite.metrics):
+            raise ConfigurationError(f"suite `{suite.name}` is measured by a judge", hint="say who: --judge TIER")
         return None
     from palier.evals.judge import route_of
 
     (alone,) = candidates.resolve(suite, settings, [wanted.judge])
     if alone.route is None:
         raise ConfigurationError(f"--judge {wanted.judge} cannot judge: it is not asked here")
-    return route_of(settings, wanted.judge, alone.route)
+    home = settings.routes[candidates.route_name(suite, settings)]
+    return route_of(settings, wanted.judge, alone.route, home)

@@ -182,7 +182,7 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
             terminal.note("--human says how far a judge agrees with people: without --judge there is none")
         return run, plan.metrics, None
     from palier.evals.judge import ROUTE, judge, judge_of
-    from palier.evals.judged import JudgeMetric, judged
+    from palier.evals.judged import JudgeMetric, judged, told
 
     keys = await opened.keys()
     grader = judge_of(wanted.judge, plan.judge, opened.palier.cards(ROUTE)[0], keys[ROUTE])
@@ -202,8 +202,12 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
     figures = judged(
         verdicts, run.cases, run.outcomes, candidates=run.candidates, settings=plan.settings, people=scores
     )
+    for line in told(figures):
+        terminal.note(line)
     graded = msgspec.structs.replace(run, outcomes=verdicts.scored(run.outcomes))
-    return graded, (*plan.metrics, JudgeMetric()), figures
+    metrics = {metric.name: metric for metric in plan.metrics}
+    metrics[JudgeMetric.name] = JudgeMetric(verdicts.scores())  # in its place: quality is first
+    return graded, tuple(metrics.values()), figures
 
 
 def _scores(wanted: Wanted, plan: Plan, run: Run) -> Scores | None:
@@ -246,7 +250,9 @@ def _corrected(path: Path, plan: Plan, run: Run, report: Report) -> Report:
     return msgspec.structs.replace(
         report,
         candidates=tuple(
-            msgspec.structs.replace(one, edits=efforts[one.name].effort) if one.name in efforts else one
+            msgspec.structs.replace(one, edits=efforts[one.name].effort, untouched=efforts[one.name].untouched)
+            if one.name in efforts
+            else one
             for one in report.candidates
         ),
         notes=(*report.notes, *read.notes, *read.refused),
