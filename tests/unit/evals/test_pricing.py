@@ -22,12 +22,12 @@ def outcome(*spells: Spell) -> Outcome:
 
 def test_a_price_that_is_declared_later_counts() -> None:
     bare = outcome(SPELL)
-    made = priced(bare, {"m": Rate(CARD, zone("FR"))})
+    made = priced(bare, {"m": Rate(CARD, zone("FRA"))})
     assert made.cost.value == pytest.approx(0.002)
     assert made.energy.value == pytest.approx(0.1)
     assert made.carbon.value is not None
     assert made.carbon.value > 0
-    assert priced(made, {"m": Rate(CARD, zone("FR"))}) == made
+    assert priced(made, {"m": Rate(CARD, zone("FRA"))}) == made
     free = msgspec.structs.replace(CARD, price=None, watts=None)
     assert priced(made, {"m": Rate(free)}).cost.value is None, "and one that is gone counts no more"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from palier.cli import terminal
 from palier.evals import wording
 from palier.evals.figures import Candidate, Report
@@ -23,6 +25,8 @@ def show(report: Report) -> None:
         who, than = wording.named(report, comparison.candidate), wording.named(report, comparison.baseline)
         told = f"{who} against {than}, {comparison.metric}: {wording.verdict(comparison)}"
         out.print(terminal.styled(told), soft_wrap=True)
+    for line in (*_judged(report), *_edited(report)):
+        out.print(terminal.styled(line), soft_wrap=True)
     out.print()
     first, *rest = wording.headline(report)
     out.print(terminal.styled((first, "bold"), " ", " ".join(rest)), soft_wrap=True)
@@ -69,3 +73,28 @@ def _errors(candidate: Candidate) -> None:
         out = terminal.out()
         told = f"  {wording.name(candidate)}: {count} failed by {terminal.one_line(error, 200)}"
         out.print(terminal.styled((told, "red")), soft_wrap=True)
+
+
+def _judged(report: Report) -> Iterator[str]:
+    """What the judge's word is worth, and what each candidate got by it."""
+    if (judged := report.judged) is None:
+        return
+    with_people = (
+        f"agrees with people on {wording.estimate(judged.agreement)} of {judged.human_pairs}"
+        if judged.agreement
+        else "agreement with people not measured (--human)"
+    )
+    yield (
+        f"judge {terminal.one_line(judged.judge, 60)}: graded {judged.cases} cases, {judged.invalid} answers outside its "
+        f"scale; {with_people}; position bias {wording.estimate(judged.position_bias, sign=True)}"
+    )
+    for candidate in report.candidates:
+        if (found := candidate.metrics.get("judge", {}).get("all")) is not None:
+            yield f"  {wording.name(candidate)}: {wording.estimate(found)}"
+
+
+def _edited(report: Report) -> Iterator[str]:
+    for candidate in report.candidates:
+        if candidate.edits is not None:
+            told = wording.estimate(candidate.edits)
+            yield f"{wording.name(candidate)}: people changed {told} characters of each they kept"

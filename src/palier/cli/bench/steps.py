@@ -102,7 +102,7 @@ async def _ask(wanted: Wanted, plan: Plan, opened: Bench) -> Run:
     run = msgspec.structs.replace(run, notes=(*run.notes, *_silent(run)))
     if plan.latency_ms is None:
         return run
-    return msgspec.structs.replace(run, throughputs=await _throughputs(plan, opened, entrants, options))
+    return msgspec.structs.replace(run, throughputs=await _throughputs(plan, opened, run, entrants, options))
 
 
 def _silent(run: Run) -> list[str]:
@@ -117,18 +117,21 @@ def _silent(run: Run) -> list[str]:
 
 
 async def _throughputs(
-    plan: Plan, opened: Bench, entrants: Sequence[Entrant], options: Options
+    plan: Plan, opened: Bench, run: Run, entrants: Sequence[Entrant], options: Options
 ) -> dict[str, Throughput]:
-    """Of each candidate that is asked here, one after the other."""
+    """Of each candidate that is asked here, one after the other, over the cases that it did not fail on."""
     assert plan.latency_ms is not None
     found = {}
     for entrant in entrants:
         if entrant.planned.route is None:
             continue
         name = entrant.described.name
+        cases = [case for case in run.cases if run.outcomes[name][case.id].status != "failed"]
+        if not cases:
+            continue
         terminal.note(f"throughput of {name} within {terminal.milliseconds(plan.latency_ms)}")
         found[name] = await opened.throughput(
-            plan.suite, plan.cases, entrant, plan.latency_ms, timeout_s=options.timeout_s, told=_told
+            plan.suite, cases, entrant, plan.latency_ms, timeout_s=options.timeout_s, told=_told
         )
     return found
 
