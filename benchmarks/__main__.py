@@ -19,6 +19,8 @@ OWN = (
     "soak",
     "pii",
     "interval_coverage",
+    "runner_overhead",
+    "judge_by_construction",
 )
 ON_PUBLIC_DATA = (
     "extract_piaf",
@@ -28,6 +30,7 @@ ON_PUBLIC_DATA = (
     "validity",
     "router_routellm",
     "drift",
+    "metric_agreement",
 )
 
 
