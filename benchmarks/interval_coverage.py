@@ -5,7 +5,7 @@
 The truth is known, for the cases are drawn from a distribution; each is drawn anew and given to the shipped functions
 with their defaults. `share` is how often it came out so, `error` its standard error. Wilson's interval of independent
 cases needs no simulation: its coverage is summed over the binomial distribution. The bar is 0.95 +- 0.015 at 200
-cases. About seven minutes on one core.
+cases. Three and a half minutes on one core.
 """
 
 from __future__ import annotations
