@@ -114,7 +114,7 @@ class Candidate(Data, frozen=True, kw_only=True):
 
 
 class Comparison(Data, frozen=True, kw_only=True):
-    """`candidate` against `baseline` on the cases both answered, by paired bootstrap of whole families.
+    """`candidate` against `baseline` on the cases both were asked, whole families at a time.
 
     `p` is two-sided, `adjusted` by Holm over all comparisons of the report; the verdict goes by it at 0.05.
     """
