@@ -84,10 +84,9 @@ def _judged(report: Report) -> Iterator[str]:
         if judged.agreement
         else "agreement with people not measured (--human)"
     )
-    yield (
-        f"judge {terminal.one_line(judged.judge, 60)}: graded {judged.cases} cases, {judged.invalid} answers outside its "
-        f"scale; {with_people}; position bias {wording.estimate(judged.position_bias, sign=True)}"
-    )
+    name, invalid = terminal.one_line(judged.judge, 60), f"{judged.invalid} answers outside its scale"
+    bias = f"position bias {wording.estimate(judged.position_bias, sign=True)}"
+    yield f"judge {name}: graded {judged.cases} cases, {invalid}; {with_people}; {bias}"
     for candidate in report.candidates:
         if (found := candidate.metrics.get("judge", {}).get("all")) is not None:
             yield f"  {wording.name(candidate)}: {wording.estimate(found)}"
