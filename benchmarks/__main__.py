@@ -25,6 +25,8 @@ OWN = (
 ON_PUBLIC_DATA = (
     "extract_piaf",
     "retrieval_piaf",
+    "retrieval_public_service",
+    "heads",
     "language",
     "escalation_curves",
     "validity",

@@ -15,6 +15,7 @@ from palier.errors import ConfigurationError
 
 MODELS = {
     "extract": "palier.models.extract:build",
+    "head": "palier.models.head:build",
     "engine": "palier.models.engine:build",
     "endpoint": "palier.models.endpoint:build",
     "recorded": "palier.models.recorded:build",

@@ -30,7 +30,7 @@ def _cost(card: ModelCard, usage: Usage | None, guess: Usage | None, busy_ms: fl
     if card.price is None and card.dollars_per_hour is not None:
         return _of_hardware(card.dollars_per_hour, busy_ms)
     if not card.generates:
-        return Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="quoted: no tokens")
+        return Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="generates nothing: no tokens")
     tokens = usage or guess
     if tokens is None:
         return Quantity(method="the upstream counted no tokens")
