@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from palier.cases import Case, Outcome, Suite
@@ -18,6 +18,7 @@ from palier.evals.people import Scores, agreement
 from palier.evals.verdicts import METRIC, Judging, Verdicts
 from palier.interfaces.measuring import Floats
 from palier.metrics.cost import total
+from palier.types import UNKNOWN, Quantity
 
 FAR_APART = 2
 """Grades by which the two orders differ, from which they are said to disagree."""
@@ -97,12 +98,18 @@ def judged(
         human_pairs=with_people.pairs if with_people else 0,
         ceiling=with_people.ceiling if with_people else None,
         asked=len(asked),
-        cost=total(one.cost for one in paid),
-        energy=total(one.energy for one in paid),
-        carbon=total(one.carbon for one in paid),
+        cost=_taken(one.cost for one in paid),
+        energy=_taken(one.energy for one in paid),
+        carbon=_taken(one.carbon for one in paid),
         reasons=verdicts.reasons(),
         notes=tuple(notes),
     )
+
+
+def _taken(quantities: Iterable[Quantity]) -> Quantity:
+    """What judgements took; where none has a figure, that of those which failed is unknown."""
+    known = list(quantities)
+    return total(known) if known else UNKNOWN
 
 
 def position_bias(

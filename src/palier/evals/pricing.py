@@ -29,7 +29,7 @@ class Rate:
 
 def priced(outcome: Outcome, rates: Mapping[str, Rate]) -> Outcome:
     """`outcome` with the figures that `rates` (by model) give it. What they cannot tell stays as it was."""
-    if not rates:
+    if not rates or not outcome.spells:
         return outcome
     spells = tuple(_priced(spell, rates[spell.model]) if spell.model in rates else spell for spell in outcome.spells)
     counted = [spell for spell in spells if spell.busy_ms]
