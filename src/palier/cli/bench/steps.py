@@ -99,7 +99,7 @@ async def _ask(wanted: Wanted, plan: Plan, opened: Bench) -> Run:
         raise
     finally:
         meters.close()
-    run = msgspec.structs.replace(run, notes=(*run.notes, *_silent(run)))
+    run = msgspec.structs.replace(run, notes=(*run.notes, *_silent(run), *_absent(run, opened.corpus.labels)))
     if plan.latency_ms is None:
         return run
     return msgspec.structs.replace(run, throughputs=await _throughputs(plan, opened, run, entrants, options))
@@ -114,6 +114,20 @@ def _silent(run: Run) -> list[str]:
             reason, count = why.most_common(1)[0]
             notes.append(f"`{name}` answered nothing; in {count} of {len(found)} cases because: {reason}")
     return notes
+
+
+def _absent(run: Run, documents: Iterable[str]) -> list[str]:
+    """Which documents `relevant` names that whoever asks does not find, of `COLLECTION/ID`s: figures suffer from it."""
+    known = {part for name in documents for part in (name, name.partition("/")[2])}
+    named = dict.fromkeys(name for case in run.cases for name in case.relevant)
+    absent = [name for name in named if name not in known]
+    if not absent or not known:
+        return []
+    return [
+        f"{len(absent)} of the {len(named)} documents that `relevant` names are not in the collections, such as"
+        f" {', '.join(absent[:3])}: figures of retrieval and citations are too low; ingest them under these ids"
+        " (palier ingest --root), or correct the cases"
+    ]
 
 
 async def _throughputs(
