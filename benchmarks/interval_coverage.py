@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results import keep
-from palier.evals import curve
-from palier.evals.comparing import difference_of
+from palier.evals.estimates import curve
+from palier.evals.estimates.comparing import difference_of
+from palier.evals.estimates.overfit import apart
 from palier.evals.figures import Estimate
-from palier.evals.overfit import apart
 from palier.metrics.differences import fieller, holm, needed, paired_p, paired_shares
 from palier.metrics.intervals import families_of, resample, student, wilson, wilson_of_families
 

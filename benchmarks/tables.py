@@ -23,8 +23,8 @@ import msgspec
 from benchmarks import results
 from benchmarks.results import ROOT, data_folder
 from benchmarks.table_sets import SETS, Table
-from palier.evals import markdown
 from palier.evals.figures import Report
+from palier.evals.reports import markdown
 
 FOLDER = results.FOLDER / "tables"
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -15,9 +15,9 @@ from palier.app.bench import Bench, open_bench
 from palier.cases import Case, Declared, Suite
 from palier.config import Settings
 from palier.errors import ConfigurationError, DataFolderBusy
-from palier.evals import candidates
 from palier.evals.figures import FORMAT, Report, Run, SuiteSummary
-from palier.evals.running import Options
+from palier.evals.runs import candidates
+from palier.evals.runs.running import Options
 from palier.interfaces import EntryFilter
 from palier.testing.upstream import Upstream
 from palier.types import Document, Label, Principal

@@ -20,7 +20,7 @@ import msgspec
 from palier.cases import Case, Outcome
 from palier.errors import StoreError
 from palier.evals.figures import Report, Run
-from palier.evals.kept import Line, Results, clean
+from palier.evals.runs.kept import Line, Results, clean
 from palier.interfaces import Erasure
 from palier.stores.folder import DataFolder
 from palier.stores.ledger import SqliteLedger
