@@ -27,6 +27,7 @@ ON_PUBLIC_DATA = (
     "retrieval_piaf",
     "retrieval_public_service",
     "heads",
+    "tables",
     "language",
     "escalation_curves",
     "validity",

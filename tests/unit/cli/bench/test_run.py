@@ -161,3 +161,11 @@ def test_documents_that_no_collection_has_are_told(shop: Path) -> None:
     lines(shop / "suite" / "cases.jsonl", fibre | {"relevant": ["shop/fibre.md", "offers/fibre.md"]})
     told = " ".join(bench("--candidates", "small")[2].split())
     assert "1 of the 2 documents that `relevant` names are not in the collections, such as offers/fibre.md" in told
+
+
+def test_a_command_mistyped_is_suggested_and_a_suite_of_its_name_is_run(shop: Path) -> None:
+    status, _, told = palier("chekc", "suite")
+    assert status == 2
+    assert "palier bench check" in told
+    (shop / "suite").rename(shop / "cheque")
+    assert palier("cheque", "--candidates", "small")[0] == 0
