@@ -75,6 +75,8 @@ class Candidate(Data, frozen=True, kw_only=True):
     licence: str = ""
     languages: tuple[str, ...] = ()
     on_premises: bool | None = None
+    away: tuple[str, ...] = ()
+    """Of its models, those that are not known to run here: the meters of this machine do not see them."""
     region: str = ""
     simulated: bool = False
     tuned_on: str = ""

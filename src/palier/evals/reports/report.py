@@ -213,7 +213,7 @@ def _filled(
         **tallies.counts(found),
         errors=tallies.errors(found),
         shares=tallies.shares(found),
-        resources=tallies.resources(found, metered, zone),
+        resources=tallies.resources(found, metered, zone, candidate.away),
         latency=tallies.latency(found),
         throughput=run.throughputs.get(candidate.name, candidate.throughput),
         gap=overfit.gap(quality, pairs),

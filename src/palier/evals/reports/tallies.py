@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +15,7 @@ from palier.cases import Case, Outcome, Published
 from palier.evals.figures import Candidate, Latency, Metered, Quantiles, Resources, Run
 from palier.evals.reports import wording
 from palier.interfaces.measuring import Metric
+from palier.metrics.cost import total
 from palier.metrics.reliability import reliability_bins
 from palier.types import JSON, Quantity, Usage
 
@@ -79,13 +80,22 @@ def by_tag(pairs: Pairs, most: int) -> dict[str, Pairs]:
 # --- what it took ----------------------------------------------------------------------------------------------------
 
 
-def resources(outcomes: Sequence[Outcome], metered: Sequence[Metered], zone: Zone | None) -> Resources:
-    """The mean of a request, and the tokens. A meter's energy is taken rather than an estimate of the same requests."""
+def resources(
+    outcomes: Sequence[Outcome], metered: Sequence[Metered], zone: Zone | None, away: Collection[str] = ()
+) -> Resources:
+    """The mean of a request, and the tokens. A meter's energy is taken rather than an estimate of the same requests.
+
+    What models `away` took, which no meter of this machine sees, is added as it was estimated.
+    """
     counted = [outcome.usage for outcome in outcomes if outcome.usage is not None]
     energy, weight = mean([o.energy for o in outcomes]), mean([o.carbon for o in outcomes])
     if (read := _metered(metered, len(outcomes))) is not None:
-        weight = _weighed(read, energy, weight, zone)
+        unplaced = Quantity(method="no zone of electricity is set")
+        weight = _weighed(read, energy, weight, zone) if zone is not None or not away else unplaced
         energy = read
+        if spent := [[s for s in o.spells if s.model in away and s.busy_ms] for o in outcomes if o.spells]:
+            energy = total([energy, mean([total(s.energy for s in spells) for spells in spent])])
+            weight = total([weight, mean([total(s.carbon for s in spells) for spells in spent])])
     return Resources(
         cost=mean([o.cost for o in outcomes]),
         energy=energy,

@@ -14,7 +14,6 @@ import msgspec
 from palier.cases import Outcome, Retrieved, Spell
 from palier.errors import PalierError, UpstreamTimeout
 from palier.types import (
-    UNKNOWN,
     Completed,
     Delta,
     Event,
@@ -115,7 +114,7 @@ def _with_trace(outcome: Outcome, trace: Trace, asker: Asker) -> Outcome:
         usage=_total(trace.steps),
         cost=trace.cost,
         energy=trace.energy,
-        carbon=getattr(trace, "carbon", UNKNOWN),
+        carbon=trace.carbon,
         label=trace.label,
     )
 
@@ -143,7 +142,7 @@ def _with_result(outcome: Outcome, result: Result, first: float | None) -> Outco
         usage=_total(result.steps),
         cost=result.cost,
         energy=result.energy,
-        carbon=getattr(result, "carbon", UNKNOWN),
+        carbon=result.carbon,
         label=result.label,
         first_ms=first,
     )
@@ -163,7 +162,7 @@ def _spell(step: Step) -> Spell:
         usage=step.usage,
         cost=step.cost,
         energy=step.energy,
-        carbon=getattr(step, "carbon", UNKNOWN),
+        carbon=step.carbon,
         busy_ms=step.latency_ms,
     )
 

@@ -217,6 +217,7 @@ def describe(planned: Planned, settings: Settings, cards: Sequence[ModelCard] = 
         licence=declared.licence or _licence(cards),
         languages=_languages(cards),
         on_premises=declared.on_premises if declared.on_premises is not None else _all_of(places),
+        away=tuple(model for model, here in zip(models, places, strict=True) if not here),
         region=", ".join(sorted({settings.models[m].region for m in models if settings.models[m].region})),
         simulated=declared.simulated
         or any(_simulated(settings.models[m]) for m in models)
@@ -263,7 +264,7 @@ def _all_of(places: Sequence[bool | None]) -> bool | None:
 
 
 def _simulated(what: Model | ModelCard) -> bool:
-    return bool(getattr(what, "simulated", False)) or what.kind == "fake"
+    return what.simulated or what.kind == "fake"
 
 
 def blocked(planned: Planned, settings: Settings) -> str:

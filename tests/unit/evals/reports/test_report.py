@@ -10,11 +10,13 @@ import msgspec
 import pytest
 from tests import offers
 
+from palier.cases import Outcome, Spell
 from palier.errors import ConfigurationError
 from palier.evals.figures import Metered, Report
 from palier.evals.reports import report as reports
 from palier.evals.reports import tallies
 from palier.evals.reports.report import assemble, load, save, without_texts, write
+from palier.evals.reports.tallies import resources
 from palier.metrics.zones import Zone
 from palier.types import Label, Quantity
 
@@ -90,6 +92,26 @@ def test_a_meter_is_taken_rather_than_an_estimate(run: offers.Run) -> None:
     ).resources
     assert "read on 30 of 60 requests" in read.energy.method
     assert read.carbon.value == pytest.approx(0.02 * 50 / 1000)
+
+
+def test_what_ran_elsewhere_is_added_to_what_the_meters_of_this_machine_read() -> None:
+    def estimated(value: float | None) -> Quantity:
+        return Quantity(value=value, low=value, high=value, basis="estimated" if value else "unknown", method="cloud")
+
+    def climbed(id: str, energy: Quantity) -> Outcome:
+        home = Spell(tier="tier-1", model="small", outcome="climbed", energy=estimated(7.0), busy_ms=1.0)
+        away = Spell(tier="tier-2", model="cloud", outcome="answered", energy=energy, carbon=energy, busy_ms=1.0)
+        return Outcome(id=id, candidate="cascade", spells=(home, away))
+
+    metered = [Metered(candidate="cascade", cases=("a", "b"), watt_hours=0.2, seconds=1, method="RAPL")]
+    zone = Zone(name="FR", intensity=50.0, pue=1.0, method="zone FR")
+    both = [climbed("a", estimated(2.0)), climbed("b", estimated(4.0))]
+    found = resources(both, metered, zone, ("cloud",))
+    assert (found.energy.value, found.energy.basis) == (pytest.approx(0.1 + 3.0), "estimated")
+    assert found.carbon.value == pytest.approx(0.1 * 50 / 1000 + 3.0)
+    assert resources(both, metered, None, ("cloud",)).carbon.value is None
+    assert resources([both[0], climbed("b", estimated(None))], metered, zone, ("cloud",)).energy.value is None
+    assert resources(both, metered, zone).energy.value == pytest.approx(0.1)
 
 
 def test_latency_is_of_one_load_and_a_mix_is_said(run: offers.Run) -> None:
