@@ -163,7 +163,7 @@ def _published(rows: Iterable[dict[str, str]]) -> dict[str, tuple[float, float]]
             found[row["Method"]] = point
         elif point not in points:
             points.add(point)
-            found[f"FrugalGPT {len(points)}"] = point
+            found[f"FrugalGPT-{len(points)}"] = point
     return found
 
 
