@@ -259,6 +259,7 @@ def piaf_fr(data: Path, folder: Path, cases: int) -> Table:
 
 def fr_public_service(data: Path, folder: Path, cases: int) -> Table:
     rows = read(data / "fr_public_service" / "cnil_faq.jsonl.gz")
+    rows = [{**row, "doc_id": f"{n}-{row['doc_id']}"} for n, row in enumerate(rows)]  # some ids are those of several
     documents = [{"id": row["doc_id"], "title": "", "text": row["context"], "language": "fr"} for row in rows]
     some = sorted(rows, key=lambda row: share("cnil", row["doc_id"]))[:cases]
     asked = [
