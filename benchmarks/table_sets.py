@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import heads
 from benchmarks.piaf import load as load_piaf
 from benchmarks.results import ROOT
+from palier.training.examples import key
 
 ARMORIQUE = ROOT / "examples" / "armorique"
 CONFIG = """
@@ -58,6 +60,7 @@ price = { input = 0.40, output = 1.60 }
 impacts_as = "openai/gpt-4.1-mini"
 region = "eu-west-3"
 """
+OUT = "out of scope"
 KEPT_RIGHT = 0.95
 """Of what a head keeps on dev: its threshold is the least that gives so much."""
 
@@ -112,20 +115,17 @@ def palier(folder: Path, *arguments: str) -> str:
 
 
 def banking77(data: Path, folder: Path, cases: int) -> Table:
-    rows = [(row["text"], row["label"]) for row in read(data / "banking77" / "train.jsonl.gz")]
-    found = _parted("banking77", rows, "Name the intent of the message of a bank's customer.", cases)
+    found = _parted("banking77", heads.banking77(data), "Name the intent of the message of a bank's customer.", cases)
     what = "Banking77 (CC BY 4.0), the official training texts: six in ten teach the head, cases are of the others."
     return _labels(folder, "Banking77: 77 intents of bank customers", found, what, right=0.9)
 
 
 def clinc150(data: Path, folder: Path, cases: int) -> Table:
-    rows = read(data / "clinc150" / "dev.jsonl.gz")
-    taught = [(row["text"], row["label"]) for row in rows if row["split"] == "train" and row["label"] != "oos"]
-    asked = [(row["text"], row["label"], "in scope") for row in rows if row["split"] == "val" and row["label"] != "oos"]
-    beyond = [(row["text"], "out of scope", "out of scope") for row in rows if row["split"] == "oos_val"]
-    some = _drawn("clinc150", asked, cases * 5 // 6) + _drawn("clinc150", beyond, cases - cases * 5 // 6)
-    labels = sorted({label for _, label in taught})
-    found = Labelled(taught, some, [*labels, "out of scope"], "Name the intent of the message of a user.")
+    task, beyond = heads.clinc150(data), cases - cases * 5 // 6
+    within = _parted("clinc150", task, "Name the intent of the message of a user.", cases - beyond, tag="in scope")
+    foreign = [(text.text, OUT, OUT) for text in task.foreign]
+    asked = [*within.asked, *_drawn("clinc150", foreign, beyond)]
+    found = Labelled(within.taught, asked, [*within.labels, OUT], within.task)
     what = (
         "CLINC150 (CC BY 3.0): train teaches the head; cases are of val, one in six out of scope, which the head does not"
         " know: only a tier above it can be right there."
@@ -134,10 +134,8 @@ def clinc150(data: Path, folder: Path, cases: int) -> Table:
 
 
 def headlines(data: Path, folder: Path, cases: int) -> Table:
-    rows = [(row["query"], row["label"]) for row in read(data / "frugalgpt" / "headlines_train.jsonl.gz")]
-    found = _parted(
-        "headlines", rows, "Does the headline say that the price of gold went up, down, neutral or none?", cases
-    )
+    task = "Does the headline say that the price of gold went up, down, neutral or none?"
+    found = _parted("headlines", heads.headlines(data), task, cases)
     what = (
         "HEADLINES of FrugalGPT, training part: six in ten teach the head, cases are of the others. Published beside:"
         " Chen, Zaharia and Zou's figures on its 5,000 test headlines (`summary_HEADLINES_e8_full_2024.csv`, Apache-2.0)."
@@ -168,20 +166,17 @@ def _published(rows: Iterable[dict[str, str]]) -> dict[str, tuple[float, float]]
 
 
 def intents(data: Path, folder: Path, cases: int) -> Table:
-    rows = [json.loads(line) for line in (ARMORIQUE / "messages.jsonl").read_text(encoding="utf-8").splitlines()]
-    taught = [(row["text"], row["intent"]) for row in rows if row["split"] == "train"]
-    asked = [(row["text"], row["intent"], f"language {row['language']}") for row in rows if row["split"] == "holdout"]
-    labels = sorted({label for _, label in taught})
-    found = Labelled(taught, _drawn("intents", asked, cases), labels, "Name the intent of the message of a customer.")
+    found = _parted("intents", heads.armorique(data), "Name the intent of the message of a customer.", cases)
     what = "The sample company's messages, French and English: `train` teaches the head, cases are of `holdout`."
     return _labels(folder, "Intents of the sample company's customers", found, what, right=0.95)
 
 
-def _parted(name: str, rows: Sequence[tuple[str, str]], task: str, cases: int) -> Labelled:
-    """Six in ten teach, by a hash of the text; cases are drawn of the others."""
-    taught = [row for row in rows if share(name, row[0]) < 0.6]
-    asked = [(text, label, label) for text, label in rows if share(name, text) >= 0.6]
-    return Labelled(taught, _drawn(name, asked, cases), sorted({label for _, label in rows}), task)
+def _parted(name: str, task: heads.Task, asked: str, cases: int, tag: str = "") -> Labelled:
+    """As `benchmarks.heads` parts them, without what is taught in the same words."""
+    taught = [(text.text, text.label) for text in task.taught]
+    known = {key(text) for text, _ in taught}
+    others = [(text.text, text.label, tag or text.label) for text in task.judged if key(text.text) not in known]
+    return Labelled(taught, _drawn(name, others, cases), sorted({label for _, label in taught}), asked)
 
 
 def _drawn(name: str, rows: Sequence[tuple[str, str, str]], count: int) -> list[tuple[str, str, str]]:
