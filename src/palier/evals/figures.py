@@ -153,6 +153,8 @@ class Choice(Data, frozen=True, kw_only=True):
     constraints: dict[str, JSON | str | float | bool]
     candidate: str | None
     reason: str
+    alone: bool = False
+    """Nothing was asked of it, and there was nothing else to choose."""
     passed_over: dict[str, str] = {}
 
 

@@ -135,8 +135,10 @@ def choose(
     for rival in rivals:
         if rival.candidate is not chosen:
             passed[rival.candidate.name] = _passed(rival, best, axis, margin)
-    reason = _reason(rivals, chosen, quality_of(best, metric.name, split), axis, margin)
-    return Choice(constraints=constraints.given(), candidate=chosen.name, reason=reason, passed_over=passed)
+    figure, given = quality_of(best, metric.name, split), constraints.given()
+    alone = len(fit) == 1 and not given
+    reason = _alone(chosen, figure) if alone else _reason(rivals, chosen, figure, axis, margin)
+    return Choice(constraints=given, candidate=chosen.name, alone=alone, reason=reason, passed_over=passed)
 
 
 def unmet(candidate: Candidate, metric: Metric, constraints: Constraints, split: str = "all") -> list[Miss]:
@@ -146,6 +148,8 @@ def unmet(candidate: Candidate, metric: Metric, constraints: Constraints, split:
         found.append(Miss("measured elsewhere, not on these cases", 100.0))
     if candidate.simulated:
         found.append(Miss("simulated: its answers were made up for a study", 100.0))
+    if candidate.asked and not candidate.answered:
+        found.append(Miss("it answered nothing", 100.0))
     figure = quality_of(candidate, metric.name, split)
     if figure.value is None:
         found.append(Miss(f"its quality is unknown: {figure.method}", 100.0))
@@ -233,6 +237,13 @@ def _rivals(
         more = needed(short, error, worse.n, worse.families, level=level) if short > 0 else None
         rivals.append(Rival(one, worse, worse.high is not None and worse.high <= margin, more))
     return rivals
+
+
+def _alone(chosen: Candidate, figure: Estimate) -> str:
+    return (
+        f"{named(chosen)} ({_figure(figure)}) is the only one that answered here and is no simulation; whether it is"
+        " good enough is not said: --min-quality asks for so much"
+    )
 
 
 def _reason(rivals: list[Rival], chosen: Candidate, figure: Estimate, axis: Axis | None, margin: float) -> str:

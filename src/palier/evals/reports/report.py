@@ -37,6 +37,8 @@ MAX_BYTES = 1 << 30
 MAX_TEXT = 50_000
 """Characters of a text that a report keeps."""
 MAX_TAGS = 60
+MAX_CODE = 40
+"""Characters of the code of an error."""
 FEW = 100
 """Cases below which a note says that they are few."""
 
@@ -104,6 +106,16 @@ def assemble(
     return report if texts else without_texts(report)
 
 
+def _codes(errors: Mapping[str, int]) -> dict[str, int]:
+    """Errors by the stable word they begin with: what follows may repeat a text."""
+    found: dict[str, int] = {}
+    for error, count in errors.items():
+        code = error.partition(":")[0]
+        code = code if code.replace("_", "").isalpha() and code.isascii() and len(code) <= MAX_CODE else "others"
+        found[code] = found.get(code, 0) + count
+    return found
+
+
 def without_texts(report: Report) -> Report:
     """The report with figures alone: nothing that a document, a case or a model said."""
     cases = tuple(
@@ -123,10 +135,7 @@ def without_texts(report: Report) -> Report:
         for outcome in report.outcomes
     )
     candidates = tuple(
-        msgspec.structs.replace(candidate, errors={"errors are left out with the texts": candidate.failed})
-        if candidate.errors
-        else candidate
-        for candidate in report.candidates
+        msgspec.structs.replace(candidate, errors=_codes(candidate.errors)) for candidate in report.candidates
     )
     return msgspec.structs.replace(
         report,

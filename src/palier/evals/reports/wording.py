@@ -160,7 +160,8 @@ def headline(report: Report) -> tuple[str, ...]:
     """What to use and why, in sentences; the first is the answer."""
     choice = report.bigger.choice
     if choice is not None and choice.candidate:
-        lines = [f"Use {named(report, choice.candidate)}.", _sentence(choice.reason)]
+        who = named(report, choice.candidate)
+        lines = [f"Only {who} can be chosen." if choice.alone else f"Use {who}.", _sentence(choice.reason)]
         used = next((c for c in report.candidates if c.name == choice.candidate), None)
         if used is not None:
             lines.append(_what_it_is(report, used))

@@ -166,3 +166,14 @@ def test_without_candidates_or_cases_in_common():
     found = choose(ALL, PROPORTION, Constraints(), CASES, {"large": OUTCOMES["large"]})
     assert found.candidate == "large"
     assert found.passed_over["small"] == "no case in common with `large`"
+
+
+def test_who_is_alone_is_not_called_good_enough_and_who_answered_nothing_is_not_recommended():
+    small, silent = ALL[0], candidate("bad", asked=30, failed=30)
+    found = choose([small, silent], PROPORTION, NONE, CASES, OUTCOMES)
+    assert (found.candidate, found.alone) == ("small", True)
+    assert "whether it is good enough is not said" in found.reason
+    assert found.passed_over == {"bad": "it answered nothing"}
+    assert choose([silent], PROPORTION, NONE, CASES, OUTCOMES).candidate is None
+    wanted = choose([small], PROPORTION, Constraints(min_quality=0.5), CASES, OUTCOMES)
+    assert not wanted.alone

@@ -179,7 +179,7 @@ def test_the_label_is_that_of_the_most_restricted_text(made: Report, run: offers
 def test_without_texts_nothing_anyone_said_is_left(made: Report) -> None:
     bare = without_texts(made)
     content = msgspec.json.encode(bare)
-    for word in (b"Combien", b"euros", b"I do not know", b"costs that much", b"upstream_timeout"):
+    for word in (b"Combien", b"euros", b"I do not know", b"costs that much", b"no first token"):
         assert word in msgspec.json.encode(made)
         assert word not in content
     assert bare.candidates[0].metrics == made.candidates[0].metrics
