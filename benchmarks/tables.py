@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ import msgspec
 from benchmarks import results
 from benchmarks.results import ROOT, data_folder
 from benchmarks.table_sets import SETS, Table
-from palier.evals.figures import Report
-from palier.evals.reports import markdown
+from palier.evals.figures import Candidate, Report
+from palier.evals.reports import markdown, wording
 
 FOLDER = results.FOLDER / "tables"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -87,7 +88,39 @@ def write_page() -> None:
 def _section(kept: dict[str, Any]) -> str:
     report = msgspec.convert(kept["report"], Report)
     page = markdown.page(report).replace("## Benchmark: ", "## ", 1).rstrip()
+    page += f"\n\n<details><summary>Every figure</summary>\n\n{_all_figures(report)}\n\n</details>"
     return f"{page}\n\n{kept['what']} `{kept['command']}`, {kept['date']}, commit {kept['commit']}.\n"
+
+
+def _all_figures(report: Report) -> str:
+    """Every figure of what was asked here, a row each: too many columns would fit no page."""
+    asked = [candidate for candidate in report.candidates if candidate.kind != "published"]
+    rows: dict[str, list[str]] = {}
+    for candidate in asked:
+        for label, words in _figures_of(candidate):
+            rows.setdefault(label, []).append(words)
+    head = ["", *map(wording.name, asked)]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {label} | {' | '.join(words)} |" for label, words in rows.items())])
+
+
+def _figures_of(candidate: Candidate) -> Iterator[tuple[str, str]]:
+    for metric, splits in candidate.metrics.items():
+        for split in ("all", "dev", "holdout"):
+            yield f"{metric}, {split}", wording.estimate(splits.get(split))
+    yield "gap: dev less holdout", wording.estimate(candidate.gap, sign=True)
+    yield "stability", wording.estimate(candidate.stability)
+    took = candidate.resources
+    for label, figure, unit in (("cost", took.cost, "$"), ("energy", took.energy, "Wh"), ("carbon", took.carbon, "g")):
+        yield f"{label} of 1,000", wording.quantity(figure, unit, times=1000)
+    latency = candidate.latency
+    for label, found in (("first words", "first"), ("each token", "per_token"), ("whole answer", "total")):
+        quantiles = wording.quantiles(getattr(latency, found) if latency else None)
+        yield f"{label}: p50, p95, p99", ", ".join(quantiles)
+    counts = (candidate.answered, candidate.abstained, candidate.failed)
+    yield "answered, abstained, failed", ", ".join(map(str, counts))
+    shares = ", ".join(f"{tier} {share:.0%}" for tier, share in candidate.shares.items())
+    yield "answers by tier", shares or wording.NONE
 
 
 def main() -> None:
