@@ -146,7 +146,10 @@ def _choice(report: Report, choice: Choice) -> list[str]:
         found.append(f"<p>Under the constraints: {_line(said, 600)}.</p>")
     if choice.passed_over:
         found.append("<h3>Why not the others</h3>")
-        found += _list(f"{wording.named(report, name)}: {why}" for name, why in choice.passed_over.items())
+        reasons: dict[str, list[str]] = {}
+        for name, why in choice.passed_over.items():
+            reasons.setdefault(why, []).append(wording.named(report, name))
+        found += _list(f"{wording.listed(names)}: {why}" for why, names in reasons.items())
     return found
 
 
