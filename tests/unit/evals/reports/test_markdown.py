@@ -1,6 +1,6 @@
 """Markdown for a pull request: what it says (against a file), and that nobody is mentioned, linked or run in it.
 
-`PALIER_WRITE_GOLDEN=1 python -m pytest tests/unit/evals/test_markdown.py` writes the file again.
+`PALIER_WRITE_GOLDEN=1 python -m pytest tests/unit/evals/reports/test_markdown.py` writes the file again.
 """
 
 from __future__ import annotations
