@@ -143,6 +143,66 @@ def check_teacher(texts: dict[str, str]) -> Counter[str]:
     return Counter(answer["kind"] for answer in answers)
 
 
+SUITES = {"extraction": 40, "translation": 30, "summary": 20, "rewriting": 20, "dialogue": 20}
+EXTRACTED = {"client", "phone", "product", "request", "date", "amount_eur", "ticket"}
+
+
+def check_suites(texts: dict[str, str]) -> int:
+    """The suites of cases: theirs is what the facts and the documents say."""
+    import make_suites
+
+    count = 0
+    for file, made in make_suites.cases().items():
+        written = (make_suites.SUPPORT / file).read_text(encoding="utf-8")
+        expect(written == made, f"suites/support/{file}: not what make_suites.py makes")
+        count += made.count("\n")
+    asked = [entry["question"].lower() for entry in make_suites.lines(HERE / "paraphrases.jsonl")]
+    asked += [answer["question"].lower() for answer in make_suites.lines(HERE / "teacher.jsonl")]
+    expect(len(set(asked)) == len(asked), "paraphrases.jsonl: a question is repeated")
+    for name, wanted in SUITES.items():
+        cases = make_suites.lines(HERE / "suites" / name / "cases.jsonl")
+        expect(len(cases) == wanted, f"suites/{name}: {len(cases)} cases")
+        expect(len({case["id"] for case in cases}) == len(cases), f"suites/{name}: repeated id")
+        for case in cases:
+            check_case(case, f"suites/{name}: {case['id']}", texts)
+        count += len(cases)
+    return count
+
+
+def check_case(case: dict, where: str, texts: dict[str, str]) -> None:
+    asked = case.get("input") or " ".join(turn["content"] for turn in case["messages"])
+    answers = case.get("references") or [case["reference"]]
+    for text in (asked, *(answer for answer in answers if isinstance(answer, str))):
+        for number in re.findall(r"\b0[1-9](?: \d\d){4}\b", text):
+            expect(number.startswith(("02 61 91", "06 39 98")), f"{where}: telephone {number}")
+        expect("\u00a0" not in text and "\u202f" not in text, f"{where}: hard spaces")
+        typed = not re.search(r" [,.)]|  |\( ", text)
+        expect(typed and text == text.strip(), f"{where}: spaces")
+    for source in case.get("relevant", []):
+        expect(source in texts, f"{where}: no document {source}")
+    for piece in case.get("must_contain", []):
+        expect(all(piece in answer for answer in answers), f"{where}: reference lacks {piece!r}")
+    for answer in answers:
+        if isinstance(answer, dict):
+            check_extracted(answer, asked, where)
+
+
+def check_extracted(fields: dict, text: str, where: str) -> None:
+    """What is to be extracted stands in the message; dates and sums are written as people write them."""
+    expect(set(fields) == EXTRACTED, f"{where}: fields {sorted(fields)}")
+    for name in ("client", "phone", "ticket"):
+        expect(fields[name] is None or fields[name] in text, f"{where}: {name} is not in the message")
+    for name, shape in (("client", r"AT-\d{6}"), ("ticket", r"T-26-\d{6}"), ("phone", r"0\d(?: \d\d){4}")):
+        found = re.findall(rf"\b{shape}\b", text)
+        expect(([fields[name]] if fields[name] else []) == found, f"{where}: {name} should be {found}")
+    if fields["amount_eur"] is not None:
+        written = f"{fields['amount_eur']:g}"
+        expect(written in text or written.replace(".", ",") in text, f"{where}: {written} is not in the message")
+    if fields["date"] is not None:
+        year, _, day = fields["date"].split("-")
+        expect(year in text and re.search(rf"\b{int(day)}(?:er)? \w+ {year}", text), f"{where}: the date")
+
+
 def main() -> int:
     paths = sorted(path for path in DOCUMENTS.rglob("*") if path.is_file())
     texts = {path.relative_to(DOCUMENTS).as_posix(): read(path) for path in paths}
@@ -150,10 +210,11 @@ def main() -> int:
     check_customers()
     check_lines()
     kinds = check_teacher(texts)
+    cases = check_suites(texts)
     for fault in faults:
         print(fault)
     per_label = Counter(name.split("/")[0] for name in texts)
-    print(f"{len(texts)} documents {dict(per_label)}; answers {dict(kinds)}; {len(faults)} faults")
+    print(f"{len(texts)} documents {dict(per_label)}; answers {dict(kinds)}; {cases} cases; {len(faults)} faults")
     return 1 if faults else 0
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from palier import ingest, pipeline, registry, text
 from palier.access import OWNER, Readers, Spending
+from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.probing import Probed, probe
 from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, links_of, parts_of
@@ -33,7 +34,6 @@ from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
-    Encoder,
     Judgements,
     Model,
     Ratings,
@@ -85,7 +85,7 @@ class Palier:
 
     settings: Settings
     folder: DataFolder
-    encoder: Encoder
+    encoder: SentenceEncoder
     access: SqliteAccess
     """Keys, groups, and what keys spent."""
     traces: Traces
@@ -111,7 +111,7 @@ class Palier:
         access: SqliteAccess,
         knowledge: SqliteKnowledge,
         traces: SqliteTraces,
-        encoder: Encoder,
+        encoder: SentenceEncoder,
         retriever: Retriever,
         workers: ProcessWorkers,
         models: Mapping[str, Model],
@@ -137,7 +137,13 @@ class Palier:
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
-        self._forgetting = forgetting_of(settings, knowledge, traces, ErasableLedger(door.ledger))
+        self._forgetting = forgetting_of(
+            settings,
+            knowledge,
+            traces,
+            ErasableLedger(door.ledger),
+            ErasableBench(BenchFolder(settings.folder), door.ledger),
+        )
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         shared = Shared(
@@ -161,15 +167,18 @@ class Palier:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, source: str | Path | Settings = "palier.toml") -> AsyncIterator[Palier]:
+    async def open(
+        cls, source: str | Path | Settings = "palier.toml", *, home: Path | None = None
+    ) -> AsyncIterator[Palier]:
         """Open the data folder, the stores, the workers and the models that `source` (a file or settings) names.
 
-        Raises `ConfigurationError` naming the setting, and `DataFolderBusy` naming who holds the folder.
+        `home` is another data folder, whose ledger and keys are used: see `DataFolder`. Raises `ConfigurationError`
+        naming the setting, and `DataFolderBusy` naming who holds the folder.
         """
         settings = closed(source if isinstance(source, Settings) else load(source))
         async with AsyncExitStack() as stack:
             stack.enter_context(lockdown_of(settings))
-            folder = stack.enter_context(DataFolder.claim(settings.folder))
+            folder = stack.enter_context(DataFolder.claim(settings.folder, home))
             workers = _workers(settings)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())

@@ -14,6 +14,7 @@ from palier import __version__
 from palier.cli import (
     ask,
     audit,
+    bench,
     calibrate,
     distill,
     feedback,
@@ -80,6 +81,7 @@ app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
+app.add_typer(bench.app, name="bench")
 app.command()(status.status)
 app.command()(setup.doctor)
 app.command()(setup.version)

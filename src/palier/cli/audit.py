@@ -72,7 +72,7 @@ def audit(
 
         asked = EntryFilter(
             limit=limit,
-            since_ms=_milliseconds(since) if since else None,
+            since_ms=since_ms(since) if since else None,
             destination=destination,
             label=label,
             trace=trace,
@@ -206,7 +206,7 @@ def _heads(name: str) -> list[Head]:
     return found
 
 
-def _milliseconds(when: str) -> int:
+def since_ms(when: str) -> int:
     """A moment, or so long ago. Raises `InvalidRequest`."""
     if ago := re.fullmatch(r"(\d{1,6})([mhdw])", when):
         return int((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000)

@@ -75,6 +75,8 @@ class Candidate(Data, frozen=True, kw_only=True):
     licence: str = ""
     languages: tuple[str, ...] = ()
     on_premises: bool | None = None
+    away: tuple[str, ...] = ()
+    """Of its models, those that are not known to run here: the meters of this machine do not see them."""
     region: str = ""
     simulated: bool = False
     tuned_on: str = ""
@@ -107,12 +109,14 @@ class Candidate(Data, frozen=True, kw_only=True):
     judge: Estimate | None = None
     edits: Estimate | None = None
     """Characters a person had to change, by character of what was kept."""
+    untouched: Estimate | None = None
+    """Share of the corrected answers that were left as they are."""
     reliability: tuple[JSON, ...] = ()
     """Bins of confidence: {predicted, observed, observed_low, observed_high, count}."""
 
 
 class Comparison(Data, frozen=True, kw_only=True):
-    """`candidate` against `baseline` on the cases both answered, by paired bootstrap of whole families.
+    """`candidate` against `baseline` on the cases both were asked, whole families at a time.
 
     `p` is two-sided, `adjusted` by Holm over all comparisons of the report; the verdict goes by it at 0.05.
     """
@@ -149,6 +153,8 @@ class Choice(Data, frozen=True, kw_only=True):
     constraints: dict[str, JSON | str | float | bool]
     candidate: str | None
     reason: str
+    alone: bool = False
+    """Nothing was asked of it, and there was nothing else to choose."""
     passed_over: dict[str, str] = {}
 
 
@@ -174,7 +180,37 @@ class Judged(Data, frozen=True, kw_only=True):
     agreement: Estimate | None = None
     """Share of pairs of a person's and its scores on the same side of one half; None without human scores."""
     kappa: float | None = None
+    """Cohen's, of the sides of one half."""
     human_cases: int = 0
+    answers: int = 0
+    """Answers with a grade in both orders, to `cases` cases."""
+    withheld: int = 0
+    """Answers it might not receive: it was not asked of them."""
+    failed: int = 0
+    """Answers it was asked of, and gave none."""
+    unjudged: int = 0
+    """Answers there was no reference to judge by."""
+    ruled: int = 0
+    """Abstentions and failures: right or wrong without a judge."""
+    disagreeing: int = 0
+    """Answers whose grades in the two orders are two or more of five apart."""
+    control: Estimate | None = None
+    """What it gives the reference itself, of which 1 is right."""
+    weighted_kappa: Estimate | None = None
+    """Of the scores, disagreement weighing by its square; None where people only said right or wrong."""
+    spearman: float | None = None
+    human_pairs: int = 0
+    """Answers that both judged."""
+    ceiling: Estimate | None = None
+    """The same share between people who judged the same answer: no judge can be asked for more."""
+    asked: int = 0
+    """Questions put to the judge, each answer twice. What they took is apart from what candidates took."""
+    cost: Quantity = UNKNOWN
+    energy: Quantity = UNKNOWN
+    carbon: Quantity = UNKNOWN
+    reasons: dict[str, int] = {}
+    """Why answers have no score, the commonest first."""
+    notes: tuple[str, ...] = ()
 
 
 class SuiteSummary(Data, frozen=True, kw_only=True):
@@ -191,6 +227,21 @@ class SuiteSummary(Data, frozen=True, kw_only=True):
     """By split."""
     label: Label = Label.INTERNAL
     """The most restrictive label of anything in the report."""
+
+
+class Measured(Data, frozen=True, kw_only=True):
+    """A metric, and its statistics of each case: all that comparing needs, when the texts are left out."""
+
+    name: str
+    kind: Literal["proportion", "mean", "corpus"]
+    better: Literal["higher", "lower"]
+    low: float | None
+    high: float | None
+    """None where the figure has no end there."""
+    length: int
+    """Numbers in the statistics of a case."""
+    statistics: dict[str, dict[str, tuple[tuple[int, float], ...]]] = {}
+    """By candidate, then by case: the numbers that are not 0, each behind its place."""
 
 
 class Report(Data, frozen=True, kw_only=True):
@@ -214,8 +265,13 @@ class Report(Data, frozen=True, kw_only=True):
     """What was looked in: documents and a digest, by collection."""
     carbon_method: str = ""
     notes: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    """Quality is the first."""
+    settings: Suite | None = None
+    """The suite without its cases and candidates: its metrics can be built again."""
+    texts: bool = True
+    """Whether the cases and outcomes below hold their texts; without, they are bare figures."""
     cases: tuple[Case, ...] = ()
-    """With `outcomes`, only where texts are kept in the report."""
     outcomes: tuple[Outcome, ...] = ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -57,6 +57,10 @@ class SentenceEncoder:
             return np.stack(await asyncio.gather(*map(self._one, texts)))
         return np.concatenate(await self._in_batches(sentence_model.embed, [_cut(text) for text in texts]))
 
+    def forget(self) -> None:
+        """Remember no question: the next to ask one pays for it, as whoever asked it first."""
+        self._recent.clear()
+
     async def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids the model reads of each text: of its first 4,000 characters."""
         parts = await self._in_batches(sentence_model.tokenize, [_cut(text) for text in texts])
@@ -89,13 +93,19 @@ class SentenceEncoder:
         future: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
         self._pending.append((text, future))
         if len(self._senders) < self._in_flight:
-            sender = asyncio.create_task(self._send())
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
+            self._senders.add(asyncio.create_task(self._send()))
         return await future
 
     async def _send(self) -> None:
         """Embed what is waiting, as much at a time as is waiting when a worker is free."""
+        try:
+            await self._send_all()
+        finally:
+            # At once, not as its callback, which runs a turn later: who came in between would find a sender that looks
+            # at nothing any more, and wait until somebody else asks.
+            self._senders.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _send_all(self) -> None:
         while self._pending:
             some = [self._pending.popleft() for _ in range(min(_BATCH, len(self._pending)))]
             some = [(text, future) for text, future in some if not future.done()]

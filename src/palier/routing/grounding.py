@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from palier.text import Figure, asking, figures, fold, tokens
-from palier.text.stopwords import BOTH
+from palier.text import asking, figures, fold
+from palier.text.declining import declining
+from palier.text.support import SHORT, Read, read, share, stands, values
 from palier.types import Draft, Features, Hit, Prompt, TokenLogprob
 
 _MAX_DRAFT = 8000
 """Characters of a draft that are examined."""
-_STEM = 6
-_SHORT = 2
-"""A figure of fewer digits is often no fact: a list's number, "one of 2"."""
 
-_REFUSAL = re.compile(
-    r"\b(?:je ne (?:sais|connais|trouve|dispose|peux) (?:\w+ )?pas|je ne sais|je n'ai (?:pas|aucune)|aucune information"
-    r"|(?:n'est|ne sont|ne figure\w*) pas (?:\w+ )?(?:mentionn|indiqu|precis|dans)|pas trouve|impossible de repondre"
-    r"|je suis desole|i do(?:n't| not) (?:know|have)|i can(?:'t|not| not)|not found|no information|unable to"
-    r"|(?:is|are|was) not (?:mentioned|specified|provided|found|stated)|i(?:'m| am) (?:sorry|not sure)|unknown)"
-)
 _NEGATION = re.compile(r"\b(?:ne|n'\w+|pas|jamais|aucune?|rien|sans|not|no|never|none|without)\b|n't\b")
 _CITATION = re.compile(r"\[(\d{1,3})\]")
-
-
-class _Read(NamedTuple):
-    """A text as grounding needs it: its words in one line with spaces around, and the stems of those that matter."""
-
-    line: str
-    stems: frozenset[str]
 
 
 def signals(prompt: Prompt, draft: Draft) -> Features:
@@ -54,44 +38,44 @@ def signals(prompt: Prompt, draft: Draft) -> Features:
     }
 
 
-def _of_evidence(asked: _Read, evidence: Sequence[_Read], hits: Sequence[Hit]) -> Features:
+def _of_evidence(asked: Read, evidence: Sequence[Read], hits: Sequence[Hit]) -> Features:
     """Whether there is anything to answer from."""
     scores = sorted((hit.score for hit in hits), reverse=True)
     best, second = [*scores, 0.0, 0.0][:2]
     together = frozenset().union(*(passage.stems for passage in evidence))
     return {
         "evidence": float(bool(evidence)),
-        "evidence_coverage": _share(asked.stems, together),
-        "passage_coverage": max((_share(asked.stems, passage.stems) for passage in evidence), default=0.0),
+        "evidence_coverage": share(asked.stems, together),
+        "passage_coverage": max((share(asked.stems, passage.stems) for passage in evidence), default=0.0),
         "score": _logit(best),
         "score_margin": _logit(best) - _logit(second),
         "cosine": max((hit.cosine for hit in hits), default=0.0),
     }
 
 
-def _of_support(said: _Read, asked: _Read, evidence: Sequence[_Read]) -> Features:
+def _of_support(said: Read, asked: Read, evidence: Sequence[Read]) -> Features:
     """How much of the draft's own words the evidence has, all of it and its best passage."""
     own = said.stems - asked.stems
     known = asked.stems.union(*(passage.stems for passage in evidence))
     return {
-        "support": _share(said.stems, known),
-        "passage_support": max((_share(own, passage.stems) for passage in evidence), default=0.0),
-        "question_coverage": _share(asked.stems, said.stems),
+        "support": share(said.stems, known),
+        "passage_support": max((share(own, passage.stems) for passage in evidence), default=0.0),
+        "question_coverage": share(asked.stems, said.stems),
         "novelty": len(own) / max(len(said.stems), 1),
     }
 
 
-def _of_facts(text: str, prompt: Prompt, asked: _Read, evidence: Sequence[_Read]) -> Features:
+def _of_facts(text: str, prompt: Prompt, asked: Read, evidence: Sequence[Read]) -> Features:
     """Numbers, dates, amounts, addresses and names of the draft that stand in the evidence or the question."""
     found = figures(text)
     names = [figure for figure in found if figure.kind == "name"]
-    numbers = [figure for figure in found if figure.kind != "name" and len(figure.value) >= _SHORT]
-    values: frozenset[str] = frozenset()
+    numbers = [figure for figure in found if figure.kind != "name" and len(figure.value) >= SHORT]
+    known: frozenset[str] = frozenset()
     if numbers:
-        values = _values(prompt.question).union(*(_values(hit.text) for hit in prompt.passages))
-    unfounded = sum(not _stands(figure, values) for figure in numbers)
-    read = (asked, *evidence)
-    unheard = sum(not any(f" {name.value} " in known.line for known in read) for name in names)
+        known = _values(prompt.question).union(*(_values(hit.text) for hit in prompt.passages))
+    unfounded = sum(not stands(figure, known) for figure in numbers)
+    texts = (asked, *evidence)
+    unheard = sum(not any(f" {name.value} " in text.line for text in texts) for name in names)
     return {
         "figures": math.log1p(len(numbers)),
         "figures_unfounded": math.log1p(unfounded),
@@ -109,14 +93,14 @@ def _of_kind(text: str, question: str) -> Features:
     return {"kind_met": met, "kind_missed": 1.0 - met if sought.kinds else 0.0}
 
 
-def _of_form(text: str, said: _Read, draft: Draft, passages: int) -> Features:
+def _of_form(text: str, said: Read, draft: Draft, passages: int) -> Features:
     folded = fold(text)
     cited = [int(number) for number in _CITATION.findall(draft.text[:_MAX_DRAFT])]
     finish = draft.choices[0].finish if draft.choices else ""
     return {
         "length": math.log1p(said.line.count(" ")),
         "empty": float(not text),
-        "refusal": float(_REFUSAL.search(folded) is not None),
+        "refusal": float(declining(folded)),
         "negation": float(_NEGATION.search(folded) is not None),
         "cites": float(any(1 <= number <= passages for number in cited)),
         "miscites": float(any(not 1 <= number <= passages for number in cited)),
@@ -143,30 +127,14 @@ def _entropy(logprobs: Sequence[float]) -> float:
     return -sum(p * math.log(p) for p in (*listed, rest) if p > 0)
 
 
-def _stands(figure: Figure, values: Collection[str]) -> bool:
-    """Whether the evidence has the figure, or a date or amount that says more than it."""
-    if figure.value in values:
-        return True
-    if figure.kind == "date":
-        return any(value.startswith(figure.value) or value.endswith(figure.value.lstrip("-")) for value in values)
-    return figure.kind == "number" and any(
-        value.startswith((f"{figure.value} ", f"{figure.value}%", f"{figure.value}-")) for value in values
-    )
-
-
 @lru_cache(maxsize=512)
-def _read(text: str) -> _Read:
-    words = tokens(text)
-    return _Read(f" {' '.join(words)} ", frozenset(word[:_STEM] for word in words if word not in BOTH))
+def _read(text: str) -> Read:
+    return read(text)
 
 
 @lru_cache(maxsize=512)
 def _values(text: str) -> frozenset[str]:
-    return frozenset(figure.value for figure in figures(text, names=False))
-
-
-def _share(words: frozenset[str], among: frozenset[str]) -> float:
-    return len(words & among) / len(words) if words else 0.0
+    return values(text)
 
 
 def _logit(score: float) -> float:

@@ -43,15 +43,17 @@ class DataFolder:
     """The paths of one installation's data. Making one touches nothing; `claim` is how to own it."""
 
     path: Path
+    home: Path | None = None
+    """The data folder whose ledger and keys these are, where this one only works for it (`app.bench`)."""
 
     @classmethod
     @contextmanager
-    def claim(cls, path: Path) -> Iterator[DataFolder]:
+    def claim(cls, path: Path, home: Path | None = None) -> Iterator[DataFolder]:
         """Make the folder (mode 0700) and own it until the end, of the block or of the process.
 
         Raises `DataFolderBusy` naming the holder, and `StoreError` where it cannot be made.
         """
-        folder = cls(path)
+        folder = cls(path, home)
         _make_private(path)
         descriptor = _open_lock(folder.lock_file)
         try:
@@ -83,7 +85,7 @@ class DataFolder:
     @property
     def ledger(self) -> Path:
         """What left, and what is kept sealed."""
-        return self.path / "ledger.db"
+        return (self.home or self.path) / "ledger.db"
 
     @property
     def access(self) -> Path:
@@ -142,7 +144,7 @@ class DataFolder:
 
     def fingerprint_key(self) -> bytes:
         """What labelled text is known again by, made at the first call. With another one its marks are made anew."""
-        return self._secret(self.path / "fingerprint.key").encode()
+        return self._secret((self.home or self.path) / "fingerprint.key").encode()
 
     def _secret(self, file: Path) -> str:
         """The secret that `file` holds, made where there is none."""

@@ -116,3 +116,15 @@ async def test_those_who_left_are_not_embedded():
     await first
     await asyncio.sleep(0)
     assert here.sizes == [1]
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_who_asks_as_the_last_answer_comes_does_not_wait_for_the_next(turns):
+    encoder = SentenceEncoder(Here())
+
+    async def ask_after(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await encoder.encode([f"question {turns}"])
+
+    await asyncio.wait_for(asyncio.gather(ask_after(0), ask_after(turns)), 5.0)
