@@ -1,7 +1,9 @@
 """What the runner of `palier bench` adds to the time that the models take: its run against the same requests made
 plainly (`palier.answer`), at the same concurrency, by turns, with scripted models that take 20 to 200 ms.
 
-    python -m benchmarks.runner_overhead [--cases 80] [--repeats 8]
+    python -m benchmarks.runner_overhead [--seconds 2] [--repeats 8]
+
+Each turn has as many cases as take `--seconds` at that concurrency.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import json
 import math
 import random
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.results import keep
+from palier import Palier
 from palier.app.bench import Bench, open_bench
 from palier.cases import Case, Suite
 from palier.config import Settings, parse
@@ -35,12 +39,15 @@ Took = tuple[float, float]
 
 
 def installation(folder: Path, cases: int, least_s: float, most_s: float) -> tuple[Settings, Suite]:
-    """One scripted tier over a few documents; every case has a time of its own."""
+    """One scripted tier over a few documents; the time of a case goes by the last two digits of its number."""
     drawn = random.Random(7)
     rules = [
-        {"match": f"What is the price of offer {n}?", "answer": f"Offer {n} costs {n} euros a month [1]", "first_s": t}
-        for n in range(cases)
-        for t in [drawn.uniform(least_s, most_s)]
+        {
+            "pattern": f"{n:02d}[?]$",
+            "answer": f"It costs {n} euros a month [1]",
+            "first_s": drawn.uniform(least_s, most_s),
+        }
+        for n in range(100)
     ]
     (folder / "script.jsonl").write_text("".join(json.dumps(rule) + "\n" for rule in rules))
     tree = {
@@ -53,7 +60,7 @@ def installation(folder: Path, cases: int, least_s: float, most_s: float) -> tup
             }
         },
     }
-    asked = tuple(Case(id=str(n), input=rule["match"]) for n, rule in enumerate(rules))  # type: ignore[arg-type]
+    asked = tuple(Case(id=str(n), input=f"What is the price of offer {n:04d}?") for n in range(cases))
     return parse(tree, root=folder), Suite(name="overhead", route="support", cases=asked)
 
 
@@ -80,37 +87,31 @@ async def by_the_runner(bench: Bench, suite: Suite, entrant: Entrant, concurrenc
     return time.perf_counter() - started, time.process_time() - before
 
 
-async def measure(cases: int, repeats: int, least_s: float, most_s: float) -> dict[str, dict[str, float]]:
-    """By concurrency: seconds of both, and the share that the runner adds with its 95 % interval over the repeats."""
-    found = {}
+async def measure(seconds: float, repeats: int, least_s: float, most_s: float, concurrency: int) -> dict[str, float]:
+    """Seconds of both, and the share that the runner adds with its 95 % interval over the repeats."""
+    cases = round(seconds * concurrency / ((least_s + most_s) / 2))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings, suite = installation(folder, cases, least_s, most_s)
         documents = [
             Document(id=f"{n}.md", collection="offers", text=f"Offer {n} costs {n} euros a month.", label=Label.PUBLIC)
-            for n in range(cases)
+            for n in range(100)
         ]
-        from palier import Palier
-
         async with Palier.open(settings) as palier:
             await palier.put_documents(documents)
         async with open_bench(settings, candidates.resolve(suite, settings)) as bench:
             (entrant,) = await bench.entrants()
-            await plainly(bench, suite, entrant, 16)
-            for concurrency in CONCURRENCIES:
-                plain: list[Took] = []
-                runner: list[Took] = []
-                for n in range(repeats):
-                    turns = [("plain", plain), ("runner", runner)]
-                    for which, into in turns if n % 2 else reversed(turns):
-                        if which == "plain":
-                            into.append(await plainly(bench, suite, entrant, concurrency))
-                        else:
-                            kept = folder / f"results-{concurrency}-{n}"
-                            into.append(await by_the_runner(bench, suite, entrant, concurrency, kept))
-                found[f"{concurrency} at once"] = _figures(plain, runner, cases)
-                print(concurrency, found[f"{concurrency} at once"], flush=True)
-    return found
+            await plainly(bench, suite, entrant, concurrency)
+            plain: list[Took] = []
+            runner: list[Took] = []
+            for n in range(repeats):
+                turns = [True, False] if n % 2 else [False, True]
+                for by_runner in turns:
+                    if by_runner:
+                        runner.append(await by_the_runner(bench, suite, entrant, concurrency, folder / f"results-{n}"))
+                    else:
+                        plain.append(await plainly(bench, suite, entrant, concurrency))
+    return _figures(plain, runner, cases)
 
 
 def _figures(plain: list[Took], runner: list[Took], cases: int) -> dict[str, float]:
@@ -120,6 +121,7 @@ def _figures(plain: list[Took], runner: list[Took], cases: int) -> dict[str, flo
     half = STUDENT[len(added)] * statistics.stdev(added) / math.sqrt(len(added))
     processor = statistics.fmean(after[1] - before[1] for before, after in zip(plain, runner, strict=True))
     return {
+        "cases": cases,
         "plain_s": round(statistics.fmean(took[0] for took in plain), 4),
         "runner_s": round(statistics.fmean(took[0] for took in runner), 4),
         "added": round(mean, 4),
@@ -131,23 +133,27 @@ def _figures(plain: list[Took], runner: list[Took], cases: int) -> dict[str, flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=80)
+    parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--repeats", type=int, default=8, choices=STUDENT)
     arguments = parser.parse_args()
-    figures = {
-        name: asyncio.run(measure(arguments.cases, arguments.repeats, *times)) for name, times in LATENCIES.items()
-    }
-    worst = max(one["added_high"] for at in figures.values() for one in at.values())
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    for name, times in LATENCIES.items():
+        for concurrency in CONCURRENCIES:
+            found = asyncio.run(measure(arguments.seconds, arguments.repeats, *times, concurrency))
+            figures.setdefault(name, {})[f"{concurrency} at once"] = found
+            print(name, concurrency, found, file=sys.stderr, flush=True)
+    every = [one for at in figures.values() for one in at.values()]
     keep(
         "runner_overhead",
         {
             "what": "share of time that the runner adds to the same requests made by palier.answer, by turns",
-            "cases": arguments.cases,
+            "seconds_a_turn": arguments.seconds,
             "repeats": arguments.repeats,
             "by_model_latency": figures,
-            "highest_upper_bound": worst,
+            "highest_added": max(one["added"] for one in every),
+            "highest_upper_bound": max(one["added_high"] for one in every),
             "limit": LIMIT,
-            "holds": worst < LIMIT,
+            "holds": all(one["added"] < LIMIT for one in every),
         },
     )
 
