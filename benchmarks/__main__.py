@@ -19,15 +19,21 @@ OWN = (
     "soak",
     "pii",
     "interval_coverage",
+    "runner_overhead",
+    "judge_by_construction",
 )
 ON_PUBLIC_DATA = (
     "extract_piaf",
     "retrieval_piaf",
+    "retrieval_public_service",
+    "heads",
+    "tables",
     "language",
     "escalation_curves",
     "validity",
     "router_routellm",
     "drift",
+    "metric_agreement",
 )
 
 

@@ -20,10 +20,10 @@ from benchmarks.results import ROOT, keep
 from palier.app.bench import open_bench
 from palier.cases import Case, Outcome, Suite
 from palier.config import parse
-from palier.evals.candidates import resolve
-from palier.evals.judge import ROUTE, judge, judge_of, route_of
-from palier.evals.judged import judged
-from palier.evals.people import Scored, Scores
+from palier.evals.judging.judge import ROUTE, judge, judge_of, route_of
+from palier.evals.judging.judged import judged
+from palier.evals.judging.people import Scored, Scores
+from palier.evals.runs.candidates import resolve
 from palier.types import Label
 
 ANSWERS = ROOT / "examples/armorique/teacher.jsonl"

@@ -24,9 +24,9 @@ from palier import Palier
 from palier.app.bench import Bench, open_bench
 from palier.cases import Case, Suite
 from palier.config import Settings, parse
-from palier.evals import candidates
-from palier.evals.kept import Results
-from palier.evals.running import Entrant, Options, pose
+from palier.evals.runs import candidates
+from palier.evals.runs.kept import Results
+from palier.evals.runs.running import Entrant, Options, pose
 from palier.types import Document, Label
 
 LATENCIES = {"20 ms": (0.02, 0.02), "20 to 200 ms": (0.02, 0.2), "200 ms": (0.2, 0.2)}

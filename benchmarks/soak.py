@@ -1,6 +1,6 @@
 """Ten minutes at constant load: does anything grow?
 
-    python -m benchmarks.soak [--minutes 10] [--rate 20] [--warm-up 20000]
+    python -m benchmarks.soak [--minutes 10] [--rate 20] [--warm-up 60000]
 
 The sample company behind a real gateway, its tiers quoting and replaying; two requests in three are streamed, one in
 ten is left in the middle. First a warm-up of so many requests, 64 at once and as fast as they go: every cache that has
@@ -225,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=20, help="requests per second")
-    parser.add_argument("--warm-up", type=int, default=20000, help="requests before anything is measured")
+    parser.add_argument("--warm-up", type=int, default=60000, help="requests before anything is measured")
     keep("soak", asyncio.run(run(parser.parse_args())))
 
 

@@ -63,7 +63,7 @@ QUESTIONS = (
         stream=True,
     ),
     Question("may not climb: what answers it is restricted", "Que reproche Mme Quiniou à notre conseiller ?"),
-    Question("nothing can answer it", "Are the shops open on Christmas Eve?"),
+    Question("nothing can answer it", "Do you insure bicycles against theft?"),
 )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from palier.cases import Case, Suite
 from palier.config import Settings, parse
 from palier.errors import InvalidRequest, Unavailable
-from palier.evals.candidates import Planned
 from palier.evals.figures import Candidate
-from palier.evals.running import Entrant
+from palier.evals.runs.candidates import Planned
+from palier.evals.runs.running import Entrant
 from palier.ids import new_id
 from palier.types import (
     Choice,

@@ -12,7 +12,7 @@ import msgspec
 from palier.cards import CAPABILITIES, ModelCard
 from palier.cases import Case, Outcome, Suite
 from palier.errors import PalierError
-from palier.evals.judge import ROUTE, Judge
+from palier.evals.judging.judge import ROUTE, Judge
 from palier.types import (
     Choice,
     Completed,

@@ -15,6 +15,7 @@ from palier.errors import ConfigurationError
 
 MODELS = {
     "extract": "palier.models.extract:build",
+    "head": "palier.models.head:build",
     "engine": "palier.models.engine:build",
     "endpoint": "palier.models.endpoint:build",
     "recorded": "palier.models.recorded:build",
@@ -53,7 +54,7 @@ METRICS = {
     "field_f1": "palier.metrics.extraction:FieldF1",
     "grounding": "palier.metrics.grounded:Grounding",
     "holds": "palier.metrics.matching:Holds",
-    "judge": "palier.evals.judged:build",
+    "judge": "palier.evals.judging.judged:build",
     "macro_f1": "palier.metrics.labels:MacroF1",
     "mrr@k": "palier.metrics.ranking:Mrr",
     "ndcg@k": "palier.metrics.ranking:Ndcg",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from palier.app.bench_erasure import BenchFolder
-from palier.evals.kept import Results
+from palier.evals.runs.kept import Results
 from palier.testing.upstream import Call, Upstream, Wire, answers
 
 CASES = 60

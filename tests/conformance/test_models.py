@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.heads import WordEncoder, taught
 
 from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.errors import PalierError
 from palier.interfaces import Model, Resources
-from palier.models import endpoint, engine, weights
+from palier.models import endpoint, engine, head, weights
 from palier.models.fake import Fake, Rule
 from palier.models.recorded import Recorded, Recording
 from palier.privacy.connector import HttpConnector
@@ -46,6 +47,16 @@ class TestRecorded(ModelsSuite):
         capabilities = frozenset({"chat", "max_tokens", "stop", "temperature", "top_p", "seed"})
         card = ModelCard(name="teacher", kind="recorded", capabilities=capabilities)
         return Recorded(card, [Recording(question="what is the CAPITAL of France", answer=ANSWER)])
+
+
+class TestHead(ModelsSuite):
+    question = "please terminate it, I leave"
+
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Model:
+        (tmp_path / "intent.head").write_bytes(taught(each=5).content)
+        given = Settings(kind="head", file="intent.head")
+        return head.build("intent", given, Resources(None, WordEncoder(), None, tmp_path, tmp_path.joinpath))  # type: ignore[arg-type]
 
 
 class TestEndpoint(ModelsSuite):

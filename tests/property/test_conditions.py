@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.errors import ConfigurationError
-from palier.evals.conditions import Threshold, Told, parse
+from palier.evals.reports.conditions import Threshold, Told, parse
 
 NAMES = st.text(alphabet=string.ascii_letters + string.digits + "_.@-éß", min_size=1, max_size=20)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

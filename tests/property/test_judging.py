@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.judges import _BLOCK
 
-from palier.evals.grading import Asked, Grades, messages, read
+from palier.evals.judging.grading import Asked, Grades, messages, read
 from palier.metrics.agreement import cohen_kappa, spearman, weighted_kappa
 
 HOSTILE = st.one_of(

@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from palier.cases import Case, Declared, Published, Suite
-from palier.evals import making, perturbing
-from palier.evals.splitting import near_duplicates, split_of, united
-from palier.evals.suite import digest, dump, load
+from palier.evals.suites import making, perturbing
+from palier.evals.suites.splitting import near_duplicates, split_of, united
+from palier.evals.suites.suite import digest, dump, load
 from palier.types import Label, Message
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

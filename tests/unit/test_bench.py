@@ -15,9 +15,9 @@ from palier.app.bench import Bench, open_bench
 from palier.cases import Case, Declared, Suite
 from palier.config import Settings
 from palier.errors import ConfigurationError, DataFolderBusy
-from palier.evals import candidates
 from palier.evals.figures import FORMAT, Report, Run, SuiteSummary
-from palier.evals.running import Options
+from palier.evals.runs import candidates
+from palier.evals.runs.running import Options
 from palier.interfaces import EntryFilter
 from palier.testing.upstream import Upstream
 from palier.types import Document, Label, Principal
@@ -167,7 +167,10 @@ async def test_forgetting_reaches_results_and_reports(tmp_path: Path) -> None:
     asked = suite("What does the fibre cost?", "Hello")
     async with Palier.open(configured) as palier:
         made = await palier.ask("my question", principal=Principal(name="ana"))
-        others = [Case(id="3", input="my question", origin=f"trace:{made.id}")]
+        others = [
+            Case(id="3", input="my question", origin=f"trace:{made.id}"),
+            Case(id="4", input="Hello again", relevant=("fibre.md",)),
+        ]
         asked = msgspec.structs.replace(asked, cases=(*asked.cases, *others))
         one = {"support": {**ROUTES["support"], "passages": 1}}  # so that not every case stands on every document
         narrow = shelved(tmp_path, routes=one)
@@ -191,15 +194,16 @@ async def test_forgetting_reaches_results_and_reports(tmp_path: Path) -> None:
         assert kept.with_suffix(".html").exists()
         assert (await palier.forget(user="ana")).counts == {**dry.counts}
         assert not kept.with_suffix(".html").exists()
-        assert [case.id for case in msgspec.json.decode(kept.read_bytes(), type=Report).cases] == ["1", "2"]
+        assert [case.id for case in msgspec.json.decode(kept.read_bytes(), type=Report).cases] == ["1", "2", "4"]
         stands = {
             n for n, outcome in run.outcomes["small"].items() if outcome.retrieved[0].document == "shelf/fibre.md"
         }
         assert "1" in stands
         gone = await palier.forget(document="shelf/fibre.md")
+        assert "4" not in {case.id for case in msgspec.json.decode(kept.read_bytes(), type=Report).cases}
         assert gone.counts["results"] == len(stands - {"3"})
         left = {o.id for path in results.files() for o in results.load(path.stem).values()}
-        assert left == {"1", "2"} - stands
+        assert left == {"1", "2", "4"} - stands
         assert (await palier.forget(document="shelf/fibre.md")).counts.get("results", 0) == 0
 
 

@@ -22,13 +22,13 @@ from palier.app.palier import LOCAL, Palier
 from palier.cases import Case, Suite
 from palier.config import Route, Settings
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError
-from palier.evals import kept, running
-from palier.evals.candidates import Planned, describe
 from palier.evals.figures import Run, Throughput
-from palier.evals.metering import Meters
-from palier.evals.pricing import Rate
-from palier.evals.running import Entrant, Options, Progress
-from palier.evals.throughput import throughput
+from palier.evals.runs import kept, running
+from palier.evals.runs.candidates import Planned, describe
+from palier.evals.runs.metering import Meters
+from palier.evals.runs.pricing import Rate
+from palier.evals.runs.running import Entrant, Options, Progress
+from palier.evals.runs.throughput import throughput
 from palier.ids import new_id
 from palier.metrics import zones
 from palier.privacy.keys import KeySource

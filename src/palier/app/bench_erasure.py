@@ -20,7 +20,7 @@ import msgspec
 from palier.cases import Case, Outcome
 from palier.errors import StoreError
 from palier.evals.figures import Report, Run
-from palier.evals.kept import Line, Results, clean
+from palier.evals.runs.kept import Line, Results, clean
 from palier.interfaces import Erasure
 from palier.stores.folder import DataFolder
 from palier.stores.ledger import SqliteLedger
@@ -173,8 +173,13 @@ def _document(erasure: Erasure) -> str:
 
 
 def _concerned_cases(cases: Iterable[Case], outcomes: Iterable[Outcome], erasure: Erasure) -> set[str]:
-    made = {case.id for case in cases if _origin(case.origin, erasure)}
+    made = {case.id for case in cases if _origin(case.origin, erasure) or _asks_for(case, erasure)}
     return made | {outcome.id for outcome in outcomes if _stands_on(outcome, erasure)}
+
+
+def _asks_for(case: Case, erasure: Erasure) -> bool:
+    """Whether its answer is to be found in what is forgotten."""
+    return bool(erasure.document) and not {erasure.document, _document(erasure)}.isdisjoint(case.relevant)
 
 
 def _shorten(path: Path, erasure: Erasure, dry_run: bool) -> bool:

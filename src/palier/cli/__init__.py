@@ -16,6 +16,7 @@ from palier.cli import (
     audit,
     bench,
     calibrate,
+    distill,
     feedback,
     forget,
     groups,
@@ -78,6 +79,8 @@ app.command()(forget.forget)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
+app.command()(distill.distill)
+app.command()(distill.predict)
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
 app.command()(setup.doctor)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from palier.cli import terminal
+from palier.cli import files, terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import ConfigurationError, InvalidRequest, NotFound
 
@@ -71,8 +67,8 @@ def calibrate(
 
         aim = Aim(risk, confidence, _target(target), abstain_loss)
         way = _mode(mode)
-        _check_folders(output, svg)
-        with _lines(records) as lines:
+        files.check_folders(output, svg)
+        with files.lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
         if not reading.records:
             raise InvalidRequest("there are no records", hint="palier sample says what was drawn and judged so far")
@@ -88,9 +84,9 @@ def calibrate(
             segments=segments,
         )
         if svg is not None:
-            _write(svg, drawing.svg(outcome.report).encode())
+            files.write(svg, drawing.svg(outcome.report).encode())
         if outcome.policy is not None:
-            _write(output, policies.dump(outcome.policy), private=calibration.needs_questions(outcome.policy))
+            files.write(output, policies.dump(outcome.policy), private=calibration.needs_questions(outcome.policy))
             if calibration.needs_questions(outcome.policy):
                 terminal.note(f"{output} holds what is left of the questions' vectors: as confidential as they are")
         if as_json:
@@ -124,7 +120,7 @@ def replay(
 
         limits = _range(cost_range)
         made = policies.load(policy)
-        with _lines(records) as lines:
+        with files.lines(records) as lines:
             reading = calibration.read(lines, label_source=label_source, skip_bad=skip_bad)
         found = calibration.replay(
             reading.records,
@@ -149,53 +145,6 @@ def replay(
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _lines(source: Path) -> Iterator[Iterator[bytes]]:
-    if str(source) == "-":
-        yield iter(sys.stdin.buffer)
-        return
-    try:
-        with source.open("rb") as file:
-            yield iter(file)
-    except OSError as error:
-        raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from None
-
-
-def _check_folders(*paths: Path | None) -> None:
-    """Before anything is written: of two files not one alone."""
-    for path in paths:
-        if path is not None and not path.parent.is_dir():
-            raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
-
-
-def _write(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Whole or not at all: a gateway may be reading it. It stands beside, then takes the name.
-
-    `private`: for its owner alone; else as the umask has it. What is no file (`/dev/null`) is written to as it is.
-    """
-    path = path.resolve()
-    mask = os.umask(0)
-    os.umask(mask)
-    mode = 0o600 if private else 0o666 & ~mask
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)
-            return
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(beside).chmod(mode)
-            Path(beside).rename(path)
-        except OSError:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
 
 
 async def _status(config: Path, route: str, reading: Reading) -> RouteStatus | None:

@@ -18,7 +18,7 @@ from palier.config import Settings, load
 from palier.types import JSON, Clearance
 
 if TYPE_CHECKING:
-    from palier.evals.results import Measured
+    from palier.evals.reports.results import Measured
     from palier.models.filtering import Chosen, Wanted
     from palier.server.speeds import Speed
 
@@ -161,7 +161,7 @@ def _list(config: Path, wanted: Wanted, as_json: bool) -> None:
 
 def _here(config: Path) -> _Here:
     """Speeds measured by `palier doctor`, and results of `palier bench`; nothing without settings."""
-    from palier.evals import results
+    from palier.evals.reports import results
     from palier.models import catalogue
     from palier.server import speeds
 

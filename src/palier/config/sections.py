@@ -134,8 +134,9 @@ class Carbon(Section, frozen=True, kw_only=True):
 class Model(Section, frozen=True, kw_only=True):
     """`[models.NAME]`: one source of answers.
 
-    `kind` is `extract` (quotes the documents), `engine` (a small model in a child process of palier), `endpoint` (any
-    OpenAI-compatible URL), `recorded` (replays recorded answers) or `fake` (scripted, for tests).
+    `kind` is `extract` (quotes the documents), `head` (names one of the labels it was taught), `engine` (a small model
+    in a child process of palier), `endpoint` (any OpenAI-compatible URL), `recorded` (replays recorded answers) or
+    `fake` (scripted, for tests).
     """
 
     kind: str
@@ -211,9 +212,9 @@ class Model(Section, frozen=True, kw_only=True):
     """Failures in a row after which it is left alone for a while."""
     breaker_cooldown_s: float = 15.0
     """How long it is left alone."""
-    # recorded, fake
+    # head, recorded, fake
     file: str = ""
-    """Recorded answers (JSON lines) or the script of a fake."""
+    """The file of a head (`palier distill`), recorded answers (JSON lines) or the script of a fake."""
 
 
 class Tier(Section, frozen=True, kw_only=True):

@@ -75,6 +75,8 @@ class Candidate(Data, frozen=True, kw_only=True):
     licence: str = ""
     languages: tuple[str, ...] = ()
     on_premises: bool | None = None
+    away: tuple[str, ...] = ()
+    """Of its models, those that are not known to run here: the meters of this machine do not see them."""
     region: str = ""
     simulated: bool = False
     tuned_on: str = ""
@@ -114,7 +116,7 @@ class Candidate(Data, frozen=True, kw_only=True):
 
 
 class Comparison(Data, frozen=True, kw_only=True):
-    """`candidate` against `baseline` on the cases both answered, by paired bootstrap of whole families.
+    """`candidate` against `baseline` on the cases both were asked, whole families at a time.
 
     `p` is two-sided, `adjusted` by Holm over all comparisons of the report; the verdict goes by it at 0.05.
     """
@@ -151,6 +153,8 @@ class Choice(Data, frozen=True, kw_only=True):
     constraints: dict[str, JSON | str | float | bool]
     candidate: str | None
     reason: str
+    alone: bool = False
+    """Nothing was asked of it, and there was nothing else to choose."""
     passed_over: dict[str, str] = {}
 
 

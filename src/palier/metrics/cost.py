@@ -11,7 +11,7 @@ import msgspec
 
 from palier.cards import ModelCard, Price
 from palier.metrics.prices import listed, of_long
-from palier.types import UNKNOWN, Quantity, Usage
+from palier.types import Quantity, Usage
 
 _HOUR_MS = 3_600_000
 
@@ -30,7 +30,7 @@ def _cost(card: ModelCard, usage: Usage | None, guess: Usage | None, busy_ms: fl
     if card.price is None and card.dollars_per_hour is not None:
         return _of_hardware(card.dollars_per_hour, busy_ms)
     if not card.generates:
-        return Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="quoted: no tokens")
+        return Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="generates nothing: no tokens")
     tokens = usage or guess
     if tokens is None:
         return Quantity(method="the upstream counted no tokens")
@@ -76,11 +76,14 @@ def simulated(quantity: Quantity) -> Quantity:
     return msgspec.structs.replace(quantity, basis=basis, method=f"simulated: {quantity.method}")
 
 
+NOTHING = Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="no model was asked")
+
+
 def total(quantities: Iterable[Quantity]) -> Quantity:
-    """The sum. With an unknown part the value is unknown and `low` is what is known."""
+    """The sum of what models took. With an unknown part the value is unknown and `low` is what is known; of none, 0."""
     parts = list(quantities)
     if len(parts) < 2:
-        return parts[0] if parts else UNKNOWN
+        return parts[0] if parts else NOTHING
     low = sum(q.low if q.low is not None else q.value or 0.0 for q in parts)
     unknown = [q for q in parts if q.value is None]
     if unknown:

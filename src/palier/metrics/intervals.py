@@ -147,8 +147,8 @@ def resample(
     """`draws` times as many families as there are, with replacement, and the figure of each; and without each family.
 
     `statistics` (n, k) with n > 0; `groups` (n,) are the families, each row its own without. Memory is bounded: a few
-    times 16 MiB beside the rows, however many draws. Families whose sums are equal are drawn together, so that a hundred thousand
-    cases of a few kinds cost no more than a few cases.
+    times 16 MiB beside the rows, however many draws. Families whose sums are equal are drawn together, so that a
+    hundred thousand cases of a few kinds cost no more than a few cases.
     """
     sums, alike = families_of(statistics, groups)
     total, count = np.asarray(alike @ sums), int(alike.sum())

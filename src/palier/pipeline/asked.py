@@ -10,7 +10,7 @@ import msgspec
 
 from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Confidence, Decide, Links
-from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
@@ -145,7 +145,7 @@ class Asked:
         return None if self._serves else draft
 
     def _judge(self, parts: Judges, draft: Draft) -> tuple[Draft, Decision]:
-        """The draft with its signals, and the decision. Without evidence there is nothing to judge by."""
+        """The draft with its signals, and the decision. There may be nothing to judge by (`judgeable`)."""
         landing = self._landing
         promise = landing.promise(self._admission.label)
         if self.hopeless:
@@ -164,7 +164,7 @@ class Asked:
     def _believed(self, parts: Judges, draft: Draft) -> tuple[float | None, Draft]:
         """The probability that the draft is good, by the policy where one holds, and the draft with its signals."""
         landing, prompt = self._landing, self.prompt
-        if not (prompt.passages and draft.text) or draft.choices[0].tool_calls:
+        if not judgeable(prompt, draft):
             return None, draft
         features = parts.confidence.features(prompt, draft)
         probability: float | None = parts.confidence.probability(features, generates=landing.model.card.generates)

@@ -24,7 +24,7 @@ from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
-from palier.pipeline.drafts import EARLY_TOKENS, Collector, with_signals
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
 from palier.pipeline.journey import cited
 from palier.pipeline.known import looked_up
 from palier.pipeline.landing import Landing
@@ -257,7 +257,7 @@ def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft
     card, words = landing.model.card, audit.words
     assert words is not None
     features: Features = {}
-    if prompt.passages and draft.text and not draft.choices[0].tool_calls:  # as where an answer is decided
+    if judgeable(prompt, draft):  # as where an answer is decided
         features = parts.confidence.features(prompt, draft)
         probability = parts.confidence.probability(features, generates=card.generates)
         features = with_signals(features, probability, early)

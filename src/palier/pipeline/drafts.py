@@ -15,6 +15,7 @@ from palier.types import (
     Features,
     Finish,
     Metered,
+    Prompt,
     TokenLogprob,
     ToolCall,
     ToolDelta,
@@ -122,6 +123,12 @@ _FAR = 6.0
 """Log-odds beyond which a confidence says no more: 0.998 and 0.002."""
 EARLY_TOKENS = 16
 """Tokens by which a draft may be cut short."""
+
+
+def judgeable(prompt: Prompt, draft: Draft) -> bool:
+    """Whether a draft has a confidence: it stands on evidence, or its tier brought signals of its own (a head's)."""
+    told = bool(prompt.passages or draft.features)
+    return told and bool(draft.text) and not draft.choices[0].tool_calls
 
 
 def with_signals(features: Features, probability: float, early: float | None) -> Features:

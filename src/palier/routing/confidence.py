@@ -24,10 +24,21 @@ class FittedConfidence:
         return dict(draft.features) if draft.features else signals(prompt, draft)
 
     def probability(self, features: Features, *, generates: bool) -> float:
-        """In [0, 1]. Raises `ValueError` where `features` are not those of the fitted model."""
+        """In [0, 1]. Raises `ValueError` where `features` are not those of the fitted model.
+
+        A tier that generates nothing and was calibrated when it was taught (a head) brings its `probability`.
+        """
+        if not generates and "probability" in features:
+            return _own(features["probability"])
         if features.get("quoted") == 0.0 or features.get("empty") == 1.0:
             return 0.0  # nothing was said
         return _fitted("generating" if generates else "quoting").probability(features)
+
+
+def _own(probability: float) -> float:
+    if not 0.0 <= probability <= 1.0:
+        raise ValueError(f"confidence: feature probability is {probability}")
+    return probability
 
 
 @cache

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from palier.cli import app, terminal
-from palier.evals.suite import load
+from palier.evals.suites.suite import load
 
 SETTINGS = """
 [models.fake]

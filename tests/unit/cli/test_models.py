@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.evals.test_results import candidate, keep
+from tests.unit.evals.reports.test_results import candidate, keep
 from typer.testing import CliRunner
 
 from palier.cli import app

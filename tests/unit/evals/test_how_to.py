@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from palier.cli import app
-from palier.evals.checking import check
-from palier.evals.suite import load, read
+from palier.evals.suites.checking import check
+from palier.evals.suites.suite import load, read
 
 SUITES = ("support", "intents", "extraction", "translation", "summary", "rewriting", "dialogue")
 

@@ -52,8 +52,8 @@ def test_a_sum_with_an_estimate_is_an_estimate() -> None:
     assert total([measured, estimated]) == Quantity(value=3.0, low=1.0, high=3.0, basis="estimated")
 
 
-def test_nothing_asked_is_unknown() -> None:
-    assert total([]).value is None
+def test_where_no_model_was_asked_nothing_was_spent_and_that_is_known() -> None:
+    assert total([]) == Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="no model was asked")
 
 
 def test_tokens_that_nobody_counted_cost_about_what_their_characters_say() -> None:

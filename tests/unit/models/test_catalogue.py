@@ -19,10 +19,10 @@ def test_every_card_is_sound() -> None:
         assert card.name == name
         assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name)
         assert card.title
-        assert card.kind in ("extract", "engine", "endpoint"), name
+        assert card.kind in ("extract", "head", "engine", "endpoint"), name
         assert card.capabilities <= CAPABILITIES, name
         assert not card.on_premises, "where a model runs is a matter of the settings"
-        assert card.source.startswith("https://") or card.kind == "extract", name
+        assert card.source.startswith("https://") or card.kind in ("extract", "head"), name
         assert all(re.fullmatch("[a-z]{2}", language) for language in card.languages), name
         if entry.weights is not None:
             assert re.fullmatch("[0-9a-f]{64}", entry.weights.sha256), name

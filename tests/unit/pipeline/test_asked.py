@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.heads import WordEncoder, taught
 from tests.stairs import wired
 
-from palier.interfaces import Vectors
+from palier.config import Model as Settings
+from palier.interfaces import Resources, Vectors
+from palier.models import head
 from palier.models.fake import Fake
 from palier.models.fake import Rule as Script
 from palier.pipeline import Landing, Parts, answer, stream
@@ -19,6 +22,7 @@ from palier.privacy.egress import EgressGate
 from palier.routing.ahead import Limits
 from palier.routing.calibrator import Calibrator, Feature
 from palier.routing.cascade import NEVER, decide
+from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import PolicyTier
 from palier.routing.questions import fit_questions
 from palier.stores.traces import SqliteTraces
@@ -299,3 +303,25 @@ async def test_a_short_draft_below_a_limit_is_not_kept(traces: SqliteTraces) -> 
     rule = PolicyTier(name="t1", threshold=0.1, calibrator=calibrator("mean_logprob", 0.1), limits=Limits(early=-1.0))
     built = parts(traces, landing("t1", Tokens(-3.0, count=5), rule), landing("top", Fake(Script(answer="z"))))
     assert (await answer(request(), built)).tier == "top"
+
+
+@pytest.mark.parametrize(("threshold", "tier"), [(0.5, "tier-1"), (1.0, "tier-2")])
+async def test_a_head_needs_no_evidence_to_be_sure(
+    traces: SqliteTraces, tmp_path: Path, threshold: float, tier: str
+) -> None:
+    """Its own probability decides, where nothing was retrieved."""
+    (tmp_path / "intent.head").write_bytes(taught().content)
+    encoder: Any = WordEncoder()
+    given = Settings(kind="head", file="intent.head")
+    model = head.build("intent", given, Resources(None, encoder, None, tmp_path, tmp_path.joinpath))  # type: ignore[arg-type]
+    stairs = (landing("tier-1", model, threshold=threshold), landing("tier-2", Fake(Script(answer="It depends."))))
+    wired = dataclasses.replace(parts(traces, *stairs), collections=(), confidence=FittedConfidence())
+    result = await answer(request("how much is it, the price"), wired)
+    assert result.tier == tier
+    step = result.steps[0]
+    assert step.confidence is not None
+    assert step.confidence == step.features["probability"] > 0.5
+    assert result.steps[0].cost.value == 0.0
+    assert step.label == Label.INTERNAL
+    if tier == "tier-1":
+        assert result.draft.text == "ask for the price"

@@ -104,6 +104,24 @@ def test_a_quotation_brings_its_own_signals():
     assert confidence.probability(NOTHING.features, generates=False) == 0.0
 
 
+def test_a_head_brings_its_own_probability():
+    features = {"probability": 0.83, "margin": 0.7, "entropy": 0.2}
+    draft = Draft(choices=(Choice(text="cancel"),), features=features)
+    confidence = FittedConfidence()
+    assert confidence.features(Prompt(id="p"), draft) == features
+    assert confidence.probability(features, generates=False) == 0.83
+    for wrong in (math.nan, -0.1, 1.1):
+        with pytest.raises(ValueError, match="probability"):
+            confidence.probability(features | {"probability": wrong}, generates=False)
+
+
+def test_a_model_that_generates_is_not_believed_at_its_word():
+    features, believed = judged("La Fibre Goéland coûte 29,99 € par mois.")
+    with pytest.raises(ValueError, match="unknown"):
+        FittedConfidence().probability(features | {"probability": 1.0}, generates=True)
+    assert believed < 1.0
+
+
 def test_better_signals_mean_more_confidence():
     doubtful = dict.fromkeys(FEATURES, 0.0) | {"quoted": 1.0, "score": -3.0, "share": 0.1}
     sure = doubtful | {"share": 0.9, "passage_share": 0.9, "coverage": 1.0, "score": 2.0}

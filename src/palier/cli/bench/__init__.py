@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,6 +18,9 @@ class RunByDefault(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Name the command that was meant."""
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            close = difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.7)
+            if close and not Path(args[0]).exists():
+                ctx.fail(f"There is no suite {args[0]!r}: did you mean `palier bench {close[0]}`?")
             args = ["run", *args]
         return super().parse_args(ctx, args)
 

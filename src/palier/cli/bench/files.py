@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def write_all(wanted: Wanted, folder: BenchFolder, run: Run, metrics: Sequence[Metric], report: Report) -> list[Path]:
     """The report and what is drawn from it, for its owner alone; where they are."""
-    from palier.evals import html, markdown
-    from palier.evals.report import save, write
+    from palier.evals.reports import html, markdown
+    from palier.evals.reports.report import save, write
 
     where = wanted.report
     if where is None:

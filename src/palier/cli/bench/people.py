@@ -17,7 +17,7 @@ from palier.errors import ConfigurationError
 if TYPE_CHECKING:
     from palier.cases import Case, Outcome, Suite
     from palier.config import Settings
-    from palier.evals.blind import ScoresFile, Sheet
+    from palier.evals.judging.blind import ScoresFile, Sheet
     from palier.types import Principal
 
 ASKED = "1 (wrong) to 5 (right), s(kip), q(uit): "
@@ -47,9 +47,9 @@ def people(
     """Score answers that were run, from 1 to 5, blind. Goes on where it was left; no model is asked."""
 
     async def main() -> int:
-        from palier.evals.blind import ScoresFile, sheets
-        from palier.evals.people import read_scores
-        from palier.evals.suite import load as load_suite
+        from palier.evals.judging.blind import ScoresFile, sheets
+        from palier.evals.judging.people import read_scores
+        from palier.evals.suites.suite import load as load_suite
 
         if not rater or not verdicts.nameable(rater):
             raise ConfigurationError(f"--rater is 1 to {verdicts.MAX_NAME} printable characters")
@@ -90,7 +90,7 @@ class _Anybody:
 async def _kept(suite: Suite, settings: Settings, names: list[str], reader: Principal) -> dict[str, dict[str, Outcome]]:
     """What was answered before, by candidate and case. Raises `ConfigurationError` where nothing was."""
     from palier.app.bench import open_bench
-    from palier.evals import candidates, kept, running
+    from palier.evals.runs import candidates, kept, running
 
     planned = [one for one in candidates.resolve(suite, settings, names) if one.route is not None]
     if not planned:

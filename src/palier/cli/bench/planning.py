@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from palier.cases import Case, Outcome, Suite
 from palier.config import Settings, load
 from palier.errors import ConfigurationError
-from palier.evals import candidates, running, throughput
-from palier.evals.candidates import Planned
+from palier.evals.runs import candidates, running, throughput
+from palier.evals.runs.candidates import Planned
 
 if TYPE_CHECKING:
     from palier.config import Route
-    from palier.evals.choosing import Constraints
+    from palier.evals.estimates.choosing import Constraints
     from palier.interfaces.measuring import Metric
 
 
@@ -77,8 +77,9 @@ class Plan:
 
 def plan(wanted: Wanted) -> Plan:
     """Raises `ConfigurationError` and `InvalidRequest` for whatever is wrong."""
-    from palier.evals import conditions, scoring
-    from palier.evals import suite as suites
+    from palier.evals import scoring
+    from palier.evals.reports import conditions
+    from palier.evals.suites import suite as suites
 
     settings = load(wanted.config)
     loaded = suites.read(wanted.suite, skip_bad=wanted.skip_bad)
@@ -130,7 +131,7 @@ def _split(name: str) -> Literal["dev", "holdout"] | None:
 
 
 def _imported(suite: Suite, planned: Sequence[Planned]) -> tuple[dict[str, Mapping[str, Outcome]], list[str]]:
-    from palier.evals import importing
+    from palier.evals.elsewhere import importing
 
     given: dict[str, Mapping[str, Outcome]] = {}
     notes: list[str] = []
@@ -143,7 +144,7 @@ def _imported(suite: Suite, planned: Sequence[Planned]) -> tuple[dict[str, Mappi
 
 
 def _constraints(wanted: Wanted) -> Constraints:
-    from palier.evals.choosing import Constraints
+    from palier.evals.estimates.choosing import Constraints
 
     return Constraints(
         max_cost=wanted.max_cost,
@@ -160,7 +161,7 @@ def _judging_route(wanted: Wanted, suite: Suite, settings: Settings) -> Route | 
         if "judge" in (suite.quality, *suite.metrics):
             raise ConfigurationError(f"suite `{suite.name}` is measured by a judge", hint="say who: --judge TIER")
         return None
-    from palier.evals.judge import route_of
+    from palier.evals.judging.judge import route_of
 
     (alone,) = candidates.resolve(suite, settings, [wanted.judge])
     if alone.route is None:

@@ -12,8 +12,8 @@ from palier.cli.session import Json
 from palier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from palier.evals.changes import Changes
     from palier.evals.figures import Report
+    from palier.evals.reports.changes import Changes
 
 GATE = 3
 
@@ -61,8 +61,8 @@ def report(
 
     def main() -> int:
         from palier.cli.bench import shown
-        from palier.evals import conditions
-        from palier.evals import report as reports
+        from palier.evals.reports import conditions
+        from palier.evals.reports import report as reports
 
         found = reports.load(file)
         reasons = conditions.failing(found, fail_if or ())
@@ -94,9 +94,9 @@ def compare(
     """
 
     def main() -> int:
-        from palier.evals import markdown as drawing
-        from palier.evals.changes import changes
-        from palier.evals.report import save
+        from palier.evals.reports import markdown as drawing
+        from palier.evals.reports.changes import changes
+        from palier.evals.reports.report import save
 
         old, new = _read(before, suite), _read(after, suite)
         found = changes(old, new, renamed=_renamed(renamed or ()), anyway=anyway)
@@ -113,9 +113,9 @@ def compare(
 
 
 def _write(found: Report, *, html: Path | None, markdown: Path | None, copy: Path | None) -> None:
-    from palier.evals import html as pages
-    from palier.evals import markdown as drawing
-    from palier.evals import report as reports
+    from palier.evals.reports import html as pages
+    from palier.evals.reports import markdown as drawing
+    from palier.evals.reports import report as reports
 
     if html is not None:
         reports.save(pages.page(found).encode(), html)
@@ -130,13 +130,13 @@ def _write(found: Report, *, html: Path | None, markdown: Path | None, copy: Pat
 
 def _read(path: Path, suite: Path | None) -> Report:
     """A report; with `suite`, results of it, measured now."""
-    from palier.evals import report as reports
+    from palier.evals.reports import report as reports
 
     if suite is None:
         return reports.load(path)
-    from palier.evals.importing import read_run
+    from palier.evals.elsewhere.importing import read_run
     from palier.evals.scoring import metrics_of
-    from palier.evals.suite import load
+    from palier.evals.suites.suite import load
 
     loaded = load(suite)
     run, notes = read_run(path, loaded)
@@ -159,14 +159,14 @@ def _failing(after: Report, found: Changes, conditions: list[str] | tuple[str, .
     """Why it fails: by the figures of the later report, and by what changed."""
     import msgspec
 
-    from palier.evals import conditions as gates
+    from palier.evals.reports import conditions as gates
 
     changed = msgspec.structs.replace(after, comparisons=found.comparisons)
     return gates.failing(changed, conditions)
 
 
 def _show(found: Changes) -> None:
-    from palier.evals import wording
+    from palier.evals.reports import wording
 
     out = terminal.out()
     rows = [

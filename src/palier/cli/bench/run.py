@@ -120,7 +120,7 @@ def clean(older_than: OlderThan = "90d", config: Config = CONFIG) -> None:
 
     def main() -> None:
         from palier.app.bench_erasure import BenchFolder
-        from palier.evals import kept
+        from palier.evals.runs import kept
 
         folder = BenchFolder(load(config).folder)
         files, size = folder.clean(kept.age(older_than))

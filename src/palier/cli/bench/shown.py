@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from palier.cli import terminal
-from palier.evals import wording
 from palier.evals.figures import Candidate, Report
+from palier.evals.reports import wording
 
 
 def show(report: Report) -> None:

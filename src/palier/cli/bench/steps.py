@@ -23,13 +23,13 @@ from palier.cli.bench.planning import Plan, Wanted
 from palier.cli.bench.progress import Bar
 from palier.cli.session import principal
 from palier.errors import Unavailable
-from palier.evals import kept, running
 from palier.evals.figures import Judged, Report, Run, Throughput
-from palier.evals.running import Entrant, Options
+from palier.evals.runs import kept, running
+from palier.evals.runs.running import Entrant, Options
 
 if TYPE_CHECKING:
     from palier.app.bench import Bench
-    from palier.evals.people import Scores
+    from palier.evals.judging.people import Scores
     from palier.interfaces.measuring import Metric
 
 GATE = 3
@@ -99,7 +99,7 @@ async def _ask(wanted: Wanted, plan: Plan, opened: Bench) -> Run:
         raise
     finally:
         meters.close()
-    run = msgspec.structs.replace(run, notes=(*run.notes, *_silent(run)))
+    run = msgspec.structs.replace(run, notes=(*run.notes, *_silent(run), *_absent(run, opened.corpus.labels)))
     if plan.latency_ms is None:
         return run
     return msgspec.structs.replace(run, throughputs=await _throughputs(plan, opened, run, entrants, options))
@@ -114,6 +114,20 @@ def _silent(run: Run) -> list[str]:
             reason, count = why.most_common(1)[0]
             notes.append(f"`{name}` answered nothing; in {count} of {len(found)} cases because: {reason}")
     return notes
+
+
+def _absent(run: Run, documents: Iterable[str]) -> list[str]:
+    """Which documents `relevant` names that whoever asks does not find, of `COLLECTION/ID`s: figures suffer from it."""
+    known = {part for name in documents for part in (name, name.partition("/")[2])}
+    named = dict.fromkeys(name for case in run.cases for name in case.relevant)
+    absent = [name for name in named if name not in known]
+    if not absent or not known:
+        return []
+    return [
+        f"{len(absent)} of the {len(named)} documents that `relevant` names are not in the collections, such as"
+        f" {', '.join(absent[:3])}: figures of retrieval and citations are too low; ingest them under these ids"
+        " (palier ingest --root), or correct the cases"
+    ]
 
 
 async def _throughputs(
@@ -169,7 +183,7 @@ def machine() -> dict[str, str | int | None]:
 
 
 def _judge_route() -> str:
-    from palier.evals.judge import ROUTE
+    from palier.evals.judging.judge import ROUTE
 
     return ROUTE
 
@@ -181,8 +195,8 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
         if scores is not None:
             terminal.note("--human says how far a judge agrees with people: without --judge there is none")
         return run, plan.metrics, None
-    from palier.evals.judge import ROUTE, judge, judge_of
-    from palier.evals.judged import JudgeMetric, judged, told
+    from palier.evals.judging.judge import ROUTE, judge, judge_of
+    from palier.evals.judging.judged import JudgeMetric, judged, told
 
     keys = await opened.keys()
     grader = judge_of(wanted.judge, plan.judge, opened.palier.cards(ROUTE)[0], keys[ROUTE])
@@ -213,7 +227,7 @@ async def _judge(wanted: Wanted, plan: Plan, opened: Bench, run: Run) -> tuple[R
 def _scores(wanted: Wanted, plan: Plan, run: Run) -> Scores | None:
     if wanted.human is None:
         return None
-    from palier.evals.people import read_scores
+    from palier.evals.judging.people import read_scores
 
     ids = [case.id for case in plan.suite.cases]
     return read_scores(wanted.human, ids, run.outcomes, known=list(plan.suite.candidates))
@@ -223,7 +237,7 @@ def _scores(wanted: Wanted, plan: Plan, run: Run) -> Scores | None:
 
 
 def _assembled(wanted: Wanted, plan: Plan, run: Run, metrics: tuple[Metric, ...], judged: Judged | None) -> Report:
-    from palier.evals.report import assemble
+    from palier.evals.reports.report import assemble
     from palier.metrics import zones
 
     report = assemble(
@@ -241,7 +255,7 @@ def _assembled(wanted: Wanted, plan: Plan, run: Run, metrics: tuple[Metric, ...]
 
 def _corrected(path: Path, plan: Plan, run: Run, report: Report) -> Report:
     """With what people had to change."""
-    from palier.evals.corrections import edits, read_corrections
+    from palier.evals.judging.corrections import edits, read_corrections
 
     ids = [case.id for case in plan.suite.cases]
     read = read_corrections(path, ids, run.outcomes, known=list(plan.suite.candidates))
@@ -260,7 +274,7 @@ def _corrected(path: Path, plan: Plan, run: Run, report: Report) -> Report:
 
 
 def _gate(wanted: Wanted, report: Report) -> int:
-    from palier.evals import conditions
+    from palier.evals.reports import conditions
 
     reasons = conditions.failing(report, wanted.fail_if or ())
     for reason in reasons:

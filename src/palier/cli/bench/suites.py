@@ -17,9 +17,9 @@ from palier.errors import ConfigurationError, InvalidRequest
 
 if TYPE_CHECKING:
     from palier.cases import Suite
-    from palier.evals.checking import Finding
-    from palier.evals.making import Made
-    from palier.evals.suite import Loaded
+    from palier.evals.suites.checking import Finding
+    from palier.evals.suites.making import Made
+    from palier.evals.suites.suite import Loaded
 
 GATE = 3
 
@@ -64,7 +64,7 @@ def init(
     """Make a suite from documents, from traces or from a CSV file: a draft for you to read and edit."""
 
     async def main() -> None:
-        from palier.evals import making
+        from palier.evals.suites import making
 
         if sum((bool(from_documents), from_traces, from_csv is not None)) != 1:
             raise ConfigurationError(
@@ -89,7 +89,7 @@ def init(
 
 
 async def _from_documents(config: Path, collection: str, route: str, name: str, limit: int) -> Made:
-    from palier.evals import making
+    from palier.evals.suites import making
 
     settings = load(config)
     looking = [known for known, its in settings.routes.items() if collection in its.collections]
@@ -99,7 +99,7 @@ async def _from_documents(config: Path, collection: str, route: str, name: str, 
 
 
 async def _from_traces(config: Path, route: str, since: str, name: str, limit: int) -> Made:
-    from palier.evals import making
+    from palier.evals.suites import making
 
     settings = load(config)
     chosen = route_name(settings, route)
@@ -132,8 +132,8 @@ def check(suite: SuitePath, width: Width = 0.1, config: Config = CONFIG, as_json
     """Find what makes a suite's figures wrong or weak; exit status 3 where something is wrong."""
 
     async def main() -> int:
-        from palier.evals import checking
-        from palier.evals.suite import read
+        from palier.evals.suites import checking
+        from palier.evals.suites.suite import read
 
         if not 0.001 <= width < 1:
             raise ConfigurationError(f"--width {width:g} must be from 0.001 to below 1")
@@ -214,10 +214,10 @@ def perturb(suite: SuitePath, kinds: Kinds = "", per_case: PerCase = 1, seed: Se
 
 
 def _perturb(path: Path, kinds: str, per_case: int, seed: int, *, force: bool) -> None:
-    from palier.evals import making, perturbing
-    from palier.evals.case_lines import line_of
-    from palier.evals.suite import read
-    from palier.evals.suite_toml import read_toml
+    from palier.evals.suites import making, perturbing
+    from palier.evals.suites.case_lines import line_of
+    from palier.evals.suites.suite import read
+    from palier.evals.suites.suite_toml import read_toml
 
     folder = path if path.is_dir() else path.parent
     file = folder / perturbing.FILE

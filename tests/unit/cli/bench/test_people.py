@@ -12,7 +12,7 @@ import pytest
 
 from palier.cases import Case, Outcome
 from palier.cli.bench import people
-from palier.evals.blind import ScoresFile, sheets
+from palier.evals.judging.blind import ScoresFile, sheets
 from palier.types import Message
 
 EVIL = "\x1b]0;owned\x07\u202e29,99"

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from palier.app.bench import open_bench
 from palier.cli import app
 from palier.config import load
-from palier.evals.candidates import resolve
-from palier.evals.running import Options
-from palier.evals.suite import load as load_suite
+from palier.evals.runs.candidates import resolve
+from palier.evals.runs.running import Options
+from palier.evals.suites.suite import load as load_suite
 
 TOML = """
 data = "data"

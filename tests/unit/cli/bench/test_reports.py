@@ -11,7 +11,7 @@ from tests import offers
 from typer.testing import CliRunner, Result
 
 from palier.cli import app, terminal
-from palier.evals.report import assemble, load, write
+from palier.evals.reports.report import assemble, load, write
 
 
 def palier(*arguments: str, status: int = 0) -> Result:

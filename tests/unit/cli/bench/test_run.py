@@ -146,3 +146,26 @@ def test_what_is_kept_is_cleaned(shop: Path) -> None:
     assert status == 0
     assert "3 files of benchmarks are deleted" in told
     assert not list(results.glob("??/*.jsonl"))
+
+
+def test_documents_that_no_collection_has_are_told(shop: Path) -> None:
+    (shop / "palier.toml").write_text(CONFIG.replace("[routes.support]", "[routes.support]\ncollections = ['shop']"))
+    (shop / "offers").mkdir()
+    (shop / "offers" / "fibre.md").write_text("# Fibre\n\nThe fibre is 29.99 euros.")
+    for console in (terminal.out, terminal.err):
+        console.cache_clear()
+    assert CliRunner().invoke(app, ["ingest", "offers", "--collection", "shop", "--label", "public"]).exit_code == 0
+    fibre = {"id": "a", "input": "The fibre?", "reference": "29.99 euros", "relevant": ["fibre.md"]}
+    lines(shop / "suite" / "cases.jsonl", fibre)
+    assert "that `relevant` names" not in bench("--candidates", "small")[2]
+    lines(shop / "suite" / "cases.jsonl", fibre | {"relevant": ["shop/fibre.md", "offers/fibre.md"]})
+    told = " ".join(bench("--candidates", "small")[2].split())
+    assert "1 of the 2 documents that `relevant` names are not in the collections, such as offers/fibre.md" in told
+
+
+def test_a_command_mistyped_is_suggested_and_a_suite_of_its_name_is_run(shop: Path) -> None:
+    status, _, told = palier("chekc", "suite")
+    assert status == 2
+    assert "palier bench check" in told
+    (shop / "suite").rename(shop / "cheque")
+    assert palier("cheque", "--candidates", "small")[0] == 0

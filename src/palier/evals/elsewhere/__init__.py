@@ -1,0 +1,1 @@
+"""Results that others measured: logs of other tools."""

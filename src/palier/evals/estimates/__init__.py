@@ -1,0 +1,1 @@
+"""What the figures of candidates say: intervals, comparisons, overfit, what bigger buys."""

@@ -1,0 +1,1 @@
+"""Asking candidates through the production pipeline, and keeping what they answered."""

@@ -1,0 +1,122 @@
+"""Words and stretches of letters as numbers, by hashing: what a head reads of a text beside its sentence embedding.
+
+A text becomes the words it holds, each two that follow each other, and the stretches of three to five characters of its
+words, counted into `dimension` buckets by a hash whose sign is drawn too, so that what falls together cancels out on
+average (feature hashing: Weinberger et al., 2009). No vocabulary is kept: what nobody trained on is in no file.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palier.text import tokens
+from palier.types import Data
+
+MAX_CHARACTERS = 4000
+"""Of a text, only so much is read, as by the encoder."""
+_WORD_CHARACTERS = 40
+"""Of a word, its stretches within so many characters: a line of base64 is one word."""
+
+
+class Ngrams(Data, frozen=True, kw_only=True):
+    """How texts are read: up to `words` words together, stretches of `shortest` to `longest` characters, buckets."""
+
+    dimension: int = 4096
+    """A power of two."""
+    words: int = 2
+    shortest: int = 3
+    longest: int = 5
+
+    def __post_init__(self) -> None:
+        power = self.dimension > 0 and not self.dimension & (self.dimension - 1)
+        if not power or self.dimension > 2**20 or not 0 <= self.words <= 3:
+            raise ValueError("n-grams: the dimension is a power of two up to 2**20, and 0 to 3 words go together")
+        if not 1 <= self.shortest <= self.longest <= 8:
+            raise ValueError("n-grams: stretches have 1 to 8 characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The buckets of n texts, row after row: those of text i stand at `starts[i]` to `starts[i + 1]`."""
+
+    buckets: NDArray[np.int32]
+    values: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    dimension: int
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def take(self, rows: NDArray[np.intp]) -> Counted:
+        """Some of the texts, in the order of `rows`."""
+        lengths = self.starts[rows + 1] - self.starts[rows]
+        starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], lengths)
+        return Counted(self.buckets[places], self.values[places], starts, self.dimension)
+
+    def rows(self) -> NDArray[np.intp]:
+        """The text of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def weighted(self, weights: NDArray[np.float32]) -> Counted:
+        """Each bucket times its weight (dimension,), each text brought to length 1 again; an empty one stays empty."""
+        values = self.values * weights[self.buckets]
+        squares = np.bincount(self.rows(), weights=values * values, minlength=len(self))
+        norms = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny)).astype(np.float32)
+        values = (values / norms[self.rows()]).astype(np.float32)
+        return Counted(self.buckets, values, self.starts, self.dimension)
+
+    def dense(self) -> NDArray[np.float32]:
+        """(n, dimension)."""
+        table = np.zeros((len(self), self.dimension), np.float32)
+        table[self.rows(), self.buckets] = self.values
+        return table
+
+
+def count(texts: Sequence[str], settings: Ngrams) -> Counted:
+    """The n-grams of each text: 1 + log of how often one is there, its sign by the hash, added up in its bucket."""
+    buckets, values, starts = [], [], [0]
+    for text in texts:
+        codes = np.fromiter(_codes(text, settings), np.uint32)
+        known, often = np.unique(codes, return_counts=True)
+        # CRC-32 is linear in what it reads: a multiplication (Knuth's) spreads what differs in a few bits.
+        mixed = known * np.uint32(2654435761)
+        mixed ^= mixed >> np.uint32(15)
+        mixed *= np.uint32(2246822519)
+        signs = np.where(mixed & np.uint32(0x80000000), np.float32(-1), np.float32(1))
+        weight = signs * (1 + np.log(often)).astype(np.float32)
+        place, of = np.unique(mixed & np.uint32(settings.dimension - 1), return_inverse=True)
+        buckets.append(place.astype(np.int32))
+        values.append(np.bincount(of, weights=weight, minlength=len(place)).astype(np.float32))
+        starts.append(starts[-1] + len(place))
+    empty = np.empty(0)
+    return Counted(
+        np.concatenate([*buckets, empty.astype(np.int32)]),
+        np.concatenate([*values, empty.astype(np.float32)]),
+        np.asarray(starts, np.int64),
+        settings.dimension,
+    )
+
+
+def rarity(counted: Counted) -> NDArray[np.float32]:
+    """How rare each bucket is, (dimension,): the smoothed inverse document frequency (Spaerck Jones, 1972)."""
+    texts = np.bincount(counted.buckets, minlength=counted.dimension)
+    return (1 + np.log((1 + len(counted)) / (1 + texts))).astype(np.float32)
+
+
+def _codes(text: str, settings: Ngrams) -> Iterator[int]:
+    """One number for each n-gram; words and stretches of the same letters have different ones."""
+    words = tokens(text[:MAX_CHARACTERS])
+    for size in range(1, settings.words + 1):
+        for at in range(len(words) - size + 1):
+            yield zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
+    for word in words:
+        whole = f" {word[:_WORD_CHARACTERS]} ".encode("utf-32-le", "replace")
+        for size in range(settings.shortest * 4, settings.longest * 4 + 1, 4):
+            for at in range(0, len(whole) - size + 1, 4):
+                yield zlib.crc32(whole[at : at + size], size)

@@ -1,0 +1,115 @@
+"""Teaching a head: it learns, it says truly how sure it is, and what it says of itself is of what it was not taught."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from tests.heads import DIMENSION, ENCODER, TOPICS, embed, examples, taught
+
+from palier.errors import InvalidRequest
+from palier.models import head_file
+from palier.training import heads, softmax
+from palier.training.examples import Example, gathered
+
+
+def test_it_learns_and_says_what_it_was_taught() -> None:
+    made = taught(heads.READS)
+    report, head = made.report, head_file.parse(made.content)
+    assert report.accuracy.value > 0.9
+    assert report.accuracy.low is not None
+    assert report.accuracy.low < report.accuracy.value <= (report.accuracy.high or 0)
+    assert report.n == 80 == report.tried_on == head.header.trained.examples
+    assert {tried.reads for tried in report.tried} == set(heads.READS)
+    assert min(report.tried, key=lambda tried: tried.log_loss).reads == report.reads == head.header.reads
+    assert report.size == len(made.content)
+    assert head.header.trained.counts == (20, 20, 20, 20)
+    assert head.header.trained.digest == examples().digest
+    texts = ["please terminate it", "how much is it"]
+    taken = head.probabilities(texts, embed(texts)).argmax(axis=1)
+    assert [head.header.labels[i] for i in taken] == ["terminate my contract", "ask for the price"]
+
+
+@pytest.mark.parametrize("read", heads.READS)
+def test_each_way_of_reading_is_kept_with_what_it_needs(read: heads.Read) -> None:
+    head = head_file.parse(taught((read,)).content)
+    assert (head.header.encoder, head.header.dimension) == (("", 0) if read == "ngrams" else (ENCODER, DIMENSION))
+    assert (head.header.ngrams is None) == (read == "embedding")
+
+
+def test_what_is_held_out_is_held_out() -> None:
+    """Labels that chance drew cannot be learnt: a head that had seen them would name them all the same."""
+    random = np.random.default_rng(1)
+    rows = [Example(text=f"word{i} other{i * 7}", label=str(random.integers(4))) for i in range(200)]
+    made = heads.teach(gathered(rows), embed, ENCODER, ridges=(0.02,))
+    assert made.report.accuracy.value < 0.4
+    assert made.report.calibration_error < 0.12
+    assert abs(made.held_out.sum(axis=1) - 1).max() < 1e-9
+
+
+def test_texts_that_read_the_same_are_not_parted() -> None:
+    """Each text comes twice under a label of chance: with its twin on the other side, it would be known by heart."""
+    random = np.random.default_rng(2)
+    rows = []
+    for i in range(60):
+        label = str(random.integers(3))
+        rows += [Example(text=f"word{i} more{i * 3}", label=label), Example(text=f"Word{i}, MORE{i * 3}!", label=label)]
+    assert heads.teach(gathered(rows), embed, ENCODER, ridges=(0.02,)).report.accuracy.value < 0.55
+
+
+def test_many_examples_are_compared_on_some_and_judged_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "_CHOICE", 60)
+    monkeypatch.setattr(heads, "_CHOICE_OF_A_LABEL", 1)
+    report = taught(heads.READS, each=40).report
+    assert report.n == 160
+    assert 50 <= report.tried_on <= 70
+    assert report.accuracy.value > 0.9
+
+
+def test_the_order_of_the_examples_changes_nothing() -> None:
+    one = taught()
+    again = heads.teach(gathered(reversed(examples().rows)), embed, ENCODER, reads=("both",), ridges=(0.1,))
+    assert again.content == one.content
+
+
+def test_a_few_that_were_all_right_make_no_certainty() -> None:
+    """Ten of ten right: as if there were two rows more, one of which may be any of the three labels."""
+    y = np.arange(10) % 3
+    linear = 5 * np.eye(3, dtype=np.float32)[y]
+    p = np.exp(softmax.log_softmax(linear, heads._temperature(linear, y)))
+    np.testing.assert_allclose(p.max(axis=1), 1 - 1 / 12 + 1 / 12 / 3, atol=1e-3)
+
+
+def test_temperature_makes_what_is_said_true() -> None:
+    """Scores three times too sure, drawn with their own probabilities."""
+    random = np.random.default_rng(0)
+    linear = random.standard_normal((4000, 5)) * 2
+    y = (linear + random.gumbel(size=linear.shape)).argmax(axis=1)
+    assert heads._temperature((3 * linear).astype(np.float32), y) == pytest.approx(3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "there are 0 examples"),
+        ([("a", "x")] * 4 + [("b", "y")] * 4, "there are 8 examples of 2 labels"),
+        ([(f"t{i}", "x") for i in range(20)], "there are 20 examples of 1 labels"),
+        ([(f"t{i}", "xy"[i % 2]) for i in range(20)] + [("u", "z\x1b")], "1 labels have one example"),
+        ([(f"t{i}", f"l{i // 2}") for i in range(4200)], "there are 2100 labels"),
+    ],
+)
+def test_what_cannot_be_learnt_from(rows: list[tuple[str, str]], said: str) -> None:
+    given = gathered(Example(text=text, label=label) for text, label in rows)
+    with pytest.raises(InvalidRequest, match=said) as raised:
+        heads.teach(given, embed, ENCODER)
+    assert raised.value.hint
+
+
+def test_macro_f1_is_the_mean_of_the_labels() -> None:
+    y, taken = np.array([0, 0, 0, 1, 2]), np.array([0, 0, 1, 1, 0])
+    sums = heads._counts(y, taken, 3).sum(axis=0)
+    assert heads._macro_f1(sums) == pytest.approx((2 * 2 / (3 + 3) + 2 * 1 / (2 + 1) + 0) / 3)
+
+
+def test_the_report_is_json() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(taught().report))["labels"] == len(TOPICS)
