@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +126,12 @@ class Recording:
         self._traces = traces
         self._audits = audits
         self._forgetting = forgetting
+        self.told: Callable[[Trace], None] = lambda trace: None
+        """Hears of each trace that is recorded."""
 
     def record(self, trace: Trace) -> Coroutine[Any, Any, None]:
         """As `interfaces.Traces`."""
+        self.told(trace)
         erasure = self._forgetting.of(trace)
         return self._traces.record(trace) if erasure is None else self._late(trace, erasure)
 

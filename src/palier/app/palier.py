@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -344,6 +344,10 @@ class Palier:
             reviews=lambda trace: reading.reviews(trace, principal, self._knowledge.standing),
             **said,
         )
+
+    def listen(self, told: Callable[[Trace], None]) -> None:
+        """From now on tell `told` each trace as it is about to be recorded."""
+        self._recording.told = told
 
     async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
         """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""
