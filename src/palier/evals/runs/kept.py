@@ -6,15 +6,15 @@ asked again. Files are only their owner's: they hold questions' answers, and the
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -95,23 +95,22 @@ class Results:
         return sorted(self.folder.glob("??/*.jsonl"))
 
     def drop(self, concerned: Callable[[Line], bool], *, dry_run: bool = False) -> list[Outcome]:
-        """Delete the lines that are `concerned`, and give them. A file is written anew beside, then takes the name."""
+        """Erase the lines that are `concerned`, and give them. They are blanked where they are, so that a run may
+        append meanwhile; a file without any other that no run uses is deleted.
+        """
         dropped: list[Outcome] = []
         for path in self.files():
-            with _locked(path) as descriptor:
-                if descriptor is None:
-                    continue
-                with path.open("rb") as file:
-                    lines = list(_lines(file))
-                left = [line for line in lines if not concerned(line)]
-                dropped += [line.outcome for line in lines if concerned(line)]
-                if len(left) < len(lines) and not dry_run:
-                    _rewrite(path, left)
+            try:
+                dropped += _erase(path, concerned, dry_run=dry_run)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"{path} cannot be written: {error.strerror}") from None
         return dropped
 
 
 class Writer:
-    """Appends outcomes to a file. Closing it leaves all of them on the disk."""
+    """Appends outcomes to a file, which nobody else appends to. Closing it leaves all of them on the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -121,38 +120,24 @@ class Writer:
         self._last = time.monotonic()
 
     def add(self, outcome: Outcome, origin: str = "") -> None:
-        """Append one, whole or not at all. Raises `StoreError`; what was there before stays."""
+        """Append one, whole or not at all. Raises `StoreError`; what was there before stays.
+
+        One system call: they are most of the runner's own time.
+        """
         line = msgspec.json.encode(Line(outcome=outcome, origin=origin)) + b"\n"
-        with self._alone():
-            size = os.fstat(self._descriptor).st_size
-            try:
-                written = os.write(self._descriptor, line)
-                if written < len(line):
-                    raise OSError(28, "No space left on device")
-            except OSError as error:
-                os.ftruncate(self._descriptor, size)
-                raise StoreError(
-                    f"{self._path} cannot be written: {error.strerror}",
-                    hint="what is finished is kept: free some space, and the same command goes on",
-                ) from None
+        try:
+            written = os.write(self._descriptor, line)
+            if written < len(line):
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise StoreError(
+                f"{self._path} cannot be written: {error.strerror}",
+                hint="what is finished is kept: free some space, and the same command goes on",
+            ) from None
         if time.monotonic() - self._last >= SYNC_EVERY_S and (self._synced is None or self._synced.done()):
             self._last = time.monotonic()
             self._synced = self._syncing.submit(os.fsync, self._descriptor)  # not in the way of those who ask
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """The file is this one's: `drop` may have put another in its place meanwhile."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            if os.fstat(self._descriptor).st_nlink == 0:
-                if self._synced is not None:
-                    self._synced.result()
-                os.close(self._descriptor)
-                self._descriptor = _open(self._path)
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Wait for the disk."""
@@ -166,31 +151,48 @@ class Writer:
 
 
 def clean(paths: Iterable[Path], older_s: float, now: float | None = None) -> tuple[int, int]:
-    """Delete those of `paths` that are older: how many files, and bytes."""
+    """Delete those of `paths` that are older and in no run's use: how many files, and bytes."""
     before = (time.time() if now is None else now) - older_s
     files = size = 0
     for path in paths:
         try:
             status = path.stat()
-            if status.st_mtime <= before:
-                path.unlink()
+            if status.st_mtime <= before and _unlinked(path):
                 files, size = files + 1, size + status.st_size
         except OSError:  # another run is at it
             continue
     return files, size
 
 
+def _unlinked(path: Path) -> bool:
+    """Delete a file unless a `Writer` has it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def _open(path: Path) -> int:
-    """To append, mode 0600, after its last whole line; its time is that of its last use."""
+    """To append, mode 0600, after its last whole line; its time is that of its last use. It is locked until closed."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink == 0:  # deleted before it was locked
+            os.close(descriptor)
+            return _open(path)
         size = os.fstat(descriptor).st_size
         whole = _whole(descriptor, size)
         if whole < size:
             os.ftruncate(descriptor, whole)
         os.utime(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreError(f"{path} is in another run's use", hint="wait until it ends") from None
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from None
     return descriptor
@@ -208,47 +210,41 @@ def _whole(descriptor: int, size: int) -> int:
     return 0
 
 
-def _lines(file: Any) -> Iterator[Line]:
+def _lines(file: BinaryIO) -> Iterator[Line]:
+    return (line for _, _, line in _placed(file))
+
+
+def _placed(file: BinaryIO) -> Iterator[tuple[int, int, Line]]:
+    """Every line that can be read: where it begins, and its bytes without the end of line."""
     decoder = msgspec.json.Decoder(Line)
+    place = 0
     while text := file.readline(MAX_LINE):
         try:
             if text.endswith(b"\n"):
-                yield decoder.decode(text)
+                yield place, len(text) - 1, decoder.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
+            pass
+        place += len(text)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[int | None]:
-    """A file that nobody appends to meanwhile; None where it is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        yield None
-        return
-    except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _rewrite(path: Path, lines: Sequence[Line]) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        if not lines:
-            path.unlink()
-            return
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}") from None
+def _erase(path: Path, concerned: Callable[[Line], bool], *, dry_run: bool) -> list[Outcome]:
+    erased: list[Outcome] = []
+    left = 0
+    with path.open("rb+") as file:
+        lines = [(place, size, line.outcome if concerned(line) else None) for place, size, line in _placed(file)]
+        for place, size, outcome in lines:
+            if outcome is None:
+                left += 1
+                continue
+            erased.append(outcome)
+            if not dry_run:
+                file.seek(place)
+                file.write(b" " * size)
+        file.flush()
+        os.fsync(file.fileno())
+    if erased and not left and not dry_run:
+        _unlinked(path)
+    return erased
 
 
 def age(text: str) -> float:

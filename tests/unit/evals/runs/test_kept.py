@@ -88,10 +88,22 @@ def test_what_is_dropped_is_gone_also_for_whoever_is_writing(tmp_path: Path) -> 
     writer.add(outcome(2))
     assert list(results.load(KEY)) == ["key-1", "key-2"]
     results.drop(lambda line: True)
-    assert results.files() == []
+    assert b"key-" not in results.path(KEY).read_bytes()
     writer.add(outcome(3))
     writer.close()
     assert list(results.load(KEY)) == ["key-3"]
+    results.drop(lambda line: True)
+    assert results.files() == []
+
+
+def test_a_file_has_one_writer_and_is_not_deleted_under_it(tmp_path: Path) -> None:
+    results = filled(tmp_path, 1)
+    writer = results.open(KEY)
+    with pytest.raises(StoreError, match="another run's use"):
+        results.open(KEY)
+    assert results.clean(0, now=results.path(KEY).stat().st_mtime + 1) == (0, 0)
+    writer.close()
+    assert results.clean(0, now=results.path(KEY).stat().st_mtime + 1)[0] == 1
 
 
 def test_what_nobody_used_for_long_is_deleted(tmp_path: Path) -> None:
