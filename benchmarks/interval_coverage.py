@@ -227,20 +227,32 @@ def counted(times: int, repeats: int) -> dict[str, Any]:
     return {"share": round(share, 4), "error": round(math.sqrt(share * (1 - share) / repeats), 4), "repeats": repeats}
 
 
+def bonett_price(first: Array, second: Array) -> Ends:
+    """Wald's interval after one more case of each disagreement (Bonett and Price, 2012)."""
+    n = len(first) + 2
+    more, less = (float(np.sum(first > second)) + 1) / n, (float(np.sum(first < second)) + 1) / n
+    half = _NORMAL.inv_cdf(0.975) * math.sqrt((more + less - (more - less) ** 2) / n)
+    return more - less - half, more - less + half
+
+
 # --- differences, gaps, prices, curves -----------------------------------------------------------------------------
 
 
 def of_two(n: int, repeats: int, shares: Ends, alike: float) -> dict[str, Any]:
     """The difference of two proportions on the same cases: as shipped, and by BCa."""
-    random, truth, held = np.random.default_rng(2), shares[0] - shares[1], [0, 0]
+    random, truth, held = np.random.default_rng(2), shares[0] - shares[1], [0, 0, 0]
     for repeat in range(repeats):
         first, second = two_answer(random, n, shares, alike)
         rows = with_ones(first - second)
         for place, (low, high) in enumerate(
-            (paired_shares(first, second), resample(rows, mean, seed=repeat).interval())
+            (paired_shares(first, second), resample(rows, mean, seed=repeat).interval(), bonett_price(first, second))
         ):
             held[place] += low <= truth <= high
-    return {"Bonett and Price": counted(held[0], repeats), "not used: BCa": counted(held[1], repeats)}
+    return {
+        "Tango": counted(held[0], repeats),
+        "not used: BCa": counted(held[1], repeats),
+        "not used: Bonett and Price": counted(held[2], repeats),
+    }
 
 
 def of_scores(n: int, repeats: int) -> dict[str, Any]:

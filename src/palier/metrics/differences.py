@@ -6,7 +6,7 @@ Shapes and `combine` as in `intervals`; rows of `first` and `second` are of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import NormalDist
 
 import numpy as np
@@ -111,14 +111,37 @@ def needed(
 def paired_shares(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
     """The interval of the difference of two proportions of the same cases, `first` and `second` (n,) being 0 or 1.
 
-    Wald's, after one more case of each disagreement (Bonett and Price, 2012): near its level from few cases on, and
-    never empty where the two agree on all.
+    Tango's score interval (1998): all differences that a score test would not reject. Never empty where the two agree
+    on all, and near its level also where both are nearly always right, where others are too wide
+    (`benchmarks/interval_coverage.py`).
     """
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    n = len(one) + 2
-    more, less = (float(np.sum(one > other)) + 1) / n, (float(np.sum(one < other)) + 1) / n
-    half = _NORMAL.inv_cdf(0.5 + confidence / 2) * math.sqrt((more + less - (more - less) ** 2) / n)
-    return max(more - less - half, -1.0), min(more - less + half, 1.0)
+    n, more, less = len(one), int(np.sum(one > other)), int(np.sum(one < other))
+    quantile = _NORMAL.inv_cdf(0.5 + confidence / 2)
+    seen = (more - less) / n
+    return (
+        _crossing(lambda at: _score(more, less, n, at) - quantile, -1.0, seen),
+        _crossing(lambda at: _score(more, less, n, at) + quantile, seen, 1.0),
+    )
+
+
+def _score(more: int, less: int, n: int, at: float) -> float:
+    """Tango's statistic of the hypothesis that the difference is `at`: it falls from the left to the right."""
+    above = more - less - n * at
+    linear = (2 * n - more + less) * at - more - less
+    rarer = (math.sqrt(max(linear * linear + 8 * n * less * at * (1 - at), 0.0)) - linear) / (4 * n)
+    spread = n * (2 * rarer + at * (1 - at))
+    if spread > 0:
+        return above / math.sqrt(spread)
+    return math.copysign(math.inf, above) if above else 0.0
+
+
+def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function passes zero, by bisection; an end where it does not."""
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
 
 
 def fieller(numerator: float, denominator: float, covariance: ArrayLike, quantile: float) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def test_families_that_are_taken_for_cases_do_not():
 
 
 def test_intervals_of_differences_hold_the_truth():
-    assert 0.92 <= of_two(100, 150, (0.86, 0.80), 0.5)["Bonett and Price"]["share"] <= 0.99
+    assert 0.92 <= of_two(100, 150, (0.86, 0.80), 0.5)["Tango"]["share"] <= 0.99
     assert 0.925 <= of_splits(150, 2000)["Newcombe, two splits"]["share"] <= 0.975
 
 

@@ -84,8 +84,22 @@ def test_needed_is_no_fewer_than_could_pass():
 def test_shares_that_agree_on_all_may_yet_differ():
     low, high = paired_shares(np.ones(200), np.ones(200))
     assert (low, high) == pytest.approx((-high, high))
-    # One more disagreement each way, of 202: sqrt(2 / 202 / 202) x 1.96.
-    assert high == pytest.approx(1.96 * math.sqrt(2) / 202, rel=1e-3)
+    # With no disagreement it is Wilson's of none in 200: z^2 / (n + z^2).
+    assert high == pytest.approx(1.96**2 / (200 + 1.96**2), rel=1e-3)
+
+
+def test_the_interval_of_shares_is_tangos():
+    """Its ends are where the score test of Tango (1998) is on the edge; by hand where all disagree the same way."""
+    first = np.array([1.0] * 5 + [0.0] * 1 + [1.0] * 44)
+    second = np.array([0.0] * 5 + [1.0] * 1 + [1.0] * 44)
+    low, high = paired_shares(first, second)
+    for end in (low, high):
+        n, more, less = 50, 5, 1
+        linear = (2 * n - more + less) * end - more - less
+        rarer = (math.sqrt(linear**2 + 8 * n * less * end * (1 - end)) - linear) / (4 * n)
+        assert abs(more - less - n * end) / math.sqrt(n * (2 * rarer + end * (1 - end))) == pytest.approx(1.95996, 1e-4)
+    assert low < 4 / 50 < high
+    assert paired_shares(np.ones(20), np.zeros(20)) == (pytest.approx((20 - 1.96**2) / (20 + 1.96**2), rel=1e-3), 1.0)
 
 
 def test_fieller_by_hand():

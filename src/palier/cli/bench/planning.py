@@ -75,6 +75,22 @@ class Plan:
     notes: tuple[str, ...]
 
 
+def _check_written(wanted: Wanted) -> None:
+    page = wanted.html or (wanted.report and wanted.report.with_suffix(".html"))
+    options = {"--report": wanted.report, "--html": page, "--markdown": wanted.markdown, "--results": wanted.results}
+    taken: dict[Path, str] = {}
+    for option, path in options.items():
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
+            raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
+        if (other := taken.setdefault(path.absolute(), option)) != option:
+            raise ConfigurationError(
+                f"{path} is both that of {other} and of {option}",
+                hint="--report is JSON, and its page is a file beside it: --report x.json, or --html x.html alone",
+            )
+
+
 def plan(wanted: Wanted) -> Plan:
     """Raises `ConfigurationError` and `InvalidRequest` for whatever is wrong."""
     from palier.evals import scoring
@@ -94,9 +110,7 @@ def plan(wanted: Wanted) -> Plan:
         raise ConfigurationError(f"--baseline {wanted.baseline} is no candidate", hint=f"one of {', '.join(names)}")
     if unknown := [name for name in wanted.names(wanted.compare) if name not in metrics]:
         raise ConfigurationError(f"--compare {unknown[0]}: no such metric", hint=f"one of {', '.join(metrics)}")
-    for path in (wanted.results, wanted.report, wanted.html, wanted.markdown):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
+    _check_written(wanted)
     cases = running.select(suite, _split(wanted.split), wanted.limit)
     if not cases:
         raise ConfigurationError(f"suite `{suite.name}` has no case in --split {wanted.split}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from palier.types import JSON, Data
 Axis = Literal["cost", "carbon", "latency", "parameters"]
 AXES: tuple[Axis, ...] = ("cost", "carbon", "latency", "parameters")
 """What quality is weighed against. The cheapest is sought by the first of them that is known of all."""
+_NORMAL = NormalDist()
 
 
 class Constraints(Data, frozen=True, kw_only=True):
@@ -234,6 +236,8 @@ def _rivals(
             continue
         worse, error = difference(metric, pair, confidence=1 - level, seed=seed)
         short = margin - (worse.value or 0.0)
+        if worse.high is not None:  # of rare disagreements it is wider than the error says
+            error = max(error, (worse.high - (worse.value or 0.0)) / _NORMAL.inv_cdf(1 - level / 2))
         more = needed(short, error, worse.n, worse.families, level=level) if short > 0 else None
         rivals.append(Rival(one, worse, worse.high is not None and worse.high <= margin, more))
     return rivals

@@ -117,7 +117,7 @@ def paired(cases: Sequence[Case], first: Scored, second: Scored) -> Pair | None:
 def difference(metric: Metric, pair: Pair, *, confidence: float = 0.95, seed: int = SEED) -> Difference:
     """The figure of the first less that of the second, with the interval of a paired bootstrap of whole families.
 
-    For proportions of single cases it is that of Bonett and Price (2012), which knows of two that answer alike that
+    For proportions of single cases it is Tango's (1998), which knows of two that answer alike that
     they may yet differ.
     """
     n, families = len(pair.groups), pair.families
@@ -128,7 +128,7 @@ def difference(metric: Metric, pair: Pair, *, confidence: float = 0.95, seed: in
     width = metric.high - metric.low
     if metric.kind == "proportion" and families == n:
         low, high = paired_shares(metric.combine(pair.first), metric.combine(pair.second), confidence)
-        method = "Bonett and Price, paired"
+        method = "Tango, paired"
     elif families >= FAMILIES and not found.unknown:
         low, high = found.interval(confidence)
         method = "BCa, paired"

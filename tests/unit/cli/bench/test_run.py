@@ -83,6 +83,7 @@ def bench(*arguments: str) -> tuple[int, str, str]:
         (["--baseline", "nobody"], "--baseline nobody is no candidate"),
         (["--compare", "beauty"], "no such metric"),
         (["--report", "nowhere/report.json"], "is no folder"),
+        (["--report", "report.html"], "both that of --report and of --html"),
         (["--latency-limit", "soon"], "is no latency"),
         (["--max-latency", "soon"], "is no latency"),
         (["--candidates", "log=log.jsonl"], "log.jsonl"),

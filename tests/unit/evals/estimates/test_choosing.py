@@ -11,9 +11,9 @@ from palier.evals.figures import Candidate, Latency, Quantiles, Resources
 from palier.types import Quantity
 
 NONE = Constraints()
-CASES = some_cases(400)
-HARD = np.random.default_rng(0).permutation(400) / 400
-RIGHT = {"small": HARD < 0.60, "medium": (HARD < 0.90) & (HARD > 0.004), "large": HARD < 0.90, "bad": HARD < 0.3}
+CASES = some_cases(600)
+HARD = np.random.default_rng(0).permutation(600) / 600
+RIGHT = {"small": HARD < 0.60, "medium": (HARD < 0.90) & (HARD > 0.003), "large": HARD < 0.90, "bad": HARD < 0.3}
 COST = {"small": 0.0001, "medium": 0.001, "large": 0.01, "bad": 0.00005}
 OUTCOMES = {name: results(name, CASES, right.astype(float)) for name, right in RIGHT.items()}
 
@@ -147,7 +147,7 @@ def test_where_a_cost_is_unknown_the_next_axis_decides_and_says_so():
 
 
 def test_answers_that_are_the_same_are_as_good():
-    values = np.random.default_rng(3).random(400)
+    values = np.random.default_rng(3).random(600)
     outcomes = {name: results(name, CASES, values) for name in ("small", "large")}
     candidates = [
         Candidate(
