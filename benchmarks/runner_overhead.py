@@ -1,7 +1,7 @@
 """What the runner of `palier bench` adds to the time that the models take: its run against the same requests made
 plainly (`palier.answer`), at the same concurrency, by turns, with scripted models that take 20 to 200 ms.
 
-    python -m benchmarks.runner_overhead [--seconds 1] [--repeats 30]
+    python -m benchmarks.runner_overhead [--seconds 0.5] [--repeats 40]
 
 Each turn has as many cases as take `--seconds` at that concurrency.
 """
@@ -115,10 +115,11 @@ async def measure(seconds: float, repeats: int, least_s: float, most_s: float, c
 
 
 def _figures(plain: list[Took], runner: list[Took], cases: int) -> dict[str, float]:
-    """Of each pair of neighbours the share that was added; their mean, and its interval by Student's t."""
-    added = [after[0] / before[0] - 1 for before, after in zip(plain, runner, strict=True)]
-    mean = statistics.fmean(added)
-    half = STUDENT[len(added)] * statistics.stdev(added) / math.sqrt(len(added))
+    """Of each pair of neighbours the share of time that was added, and the processor's part of it; their means, and
+    95 % intervals by Student's t.
+    """
+    mean, half = _mean([after[0] / before[0] - 1 for before, after in zip(plain, runner, strict=True)])
+    busy, busy_half = _mean([(after[1] - before[1]) / before[0] for before, after in zip(plain, runner, strict=True)])
     processor = statistics.fmean(after[1] - before[1] for before, after in zip(plain, runner, strict=True))
     return {
         "cases": cases,
@@ -127,14 +128,22 @@ def _figures(plain: list[Took], runner: list[Took], cases: int) -> dict[str, flo
         "added": round(mean, 4),
         "added_low": round(mean - half, 4),
         "added_high": round(mean + half, 4),
+        "added_processor": round(busy, 4),
+        "added_processor_low": round(busy - busy_half, 4),
+        "added_processor_high": round(busy + busy_half, 4),
         "added_processor_ms_a_case": round(1000 * processor / cases, 3),
     }
 
 
+def _mean(values: list[float]) -> tuple[float, float]:
+    """And half of its 95 % interval."""
+    return statistics.fmean(values), STUDENT[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--repeats", type=int, default=30, choices=STUDENT)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--repeats", type=int, default=40, choices=STUDENT)
     arguments = parser.parse_args()
     figures: dict[str, dict[str, dict[str, float]]] = {}
     for name, times in LATENCIES.items():
