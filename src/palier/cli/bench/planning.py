@@ -84,7 +84,7 @@ def _check_written(wanted: Wanted) -> None:
             continue
         if not path.absolute().parent.is_dir():
             raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
-        if (other := taken.setdefault(path.absolute(), option)) != option:
+        if (other := taken.setdefault(path.resolve(), option)) != option:
             raise ConfigurationError(
                 f"{path} is both that of {other} and of {option}",
                 hint="--report is JSON, and its page is a file beside it: --report x.json, or --html x.html alone",

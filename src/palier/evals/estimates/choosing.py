@@ -21,6 +21,8 @@ from palier.types import JSON, Data
 Axis = Literal["cost", "carbon", "latency", "parameters"]
 AXES: tuple[Axis, ...] = ("cost", "carbon", "latency", "parameters")
 """What quality is weighed against. The cheapest is sought by the first of them that is known of all."""
+WHOLE = 0.95
+"""The share of the cases that a candidate must have results of to be recommended."""
 _NORMAL = NormalDist()
 
 
@@ -122,7 +124,8 @@ def choose(
     non-inferiority), at a level shared among all that are tried. What was simulated, or measured on other cases, is
     never recommended.
     """
-    misses = {one.name: unmet(one, metric, constraints, split) for one in candidates}
+    most = max((one.asked for one in candidates), default=0)
+    misses = {one.name: [*_partial(one, most), *unmet(one, metric, constraints, split)] for one in candidates}
     passed = {name: "; ".join(miss.says for miss in missed) for name, missed in misses.items() if missed}
     fit = [one for one in candidates if not misses[one.name]]
     if not fit:
@@ -141,6 +144,13 @@ def choose(
     alone = len(fit) == 1 and not given
     reason = _alone(chosen, figure) if alone else _reason(rivals, chosen, figure, axis, margin)
     return Choice(constraints=given, candidate=chosen.name, alone=alone, reason=reason, passed_over=passed)
+
+
+def _partial(candidate: Candidate, most: int) -> list[Miss]:
+    """What stands against a candidate that has results of some cases only: they may be the ones that it can do."""
+    if candidate.kind == "published" or not candidate.asked or candidate.asked >= WHOLE * most:
+        return []
+    return [Miss(f"it has results of {candidate.asked} of {most} cases alone", 100.0)]
 
 
 def unmet(candidate: Candidate, metric: Metric, constraints: Constraints, split: str = "all") -> list[Miss]:

@@ -62,10 +62,11 @@ def assemble(
 ) -> Report:
     """All figures of `run`; the first of `metrics` is quality.
 
-    `baseline` is what the others are compared with (without: the last tier that is no simulation), by quality, and
-    by the metrics that `compared` names: each further question makes every verdict harder to reach. Where a candidate
-    was tuned on dev, only the holdout is compared. `zone` is where the measured energy was taken. Without `texts`
-    the report holds figures alone, of each case too. Raises `ConfigurationError` where `baseline` was not run.
+    `baseline` is what the others are compared with (without: the last tier that is no simulation and did not fail on
+    all), by quality, and by the metrics that `compared` names: each further question makes every verdict harder to
+    reach. Where a candidate was tuned on dev, only the holdout is compared. `zone` is where the measured energy was
+    taken. Without `texts` the report holds figures alone, of each case too. Raises `ConfigurationError` where
+    `baseline` was not run.
     """
     outcomes = {c.name: _of(run, c.name) for c in run.candidates if c.kind != "published"}
     quality = metrics[0]
@@ -137,9 +138,11 @@ def without_texts(report: Report) -> Report:
     candidates = tuple(
         msgspec.structs.replace(candidate, errors=_codes(candidate.errors)) for candidate in report.candidates
     )
+    judged = report.judged
     return msgspec.structs.replace(
         report,
         texts=False,
+        judged=judged and msgspec.structs.replace(judged, reasons=_codes(judged.reasons)),
         cases=cases,
         outcomes=outcomes,
         candidates=candidates,
@@ -223,7 +226,7 @@ def _filled(
         errors=tallies.errors(found),
         shares=tallies.shares(found),
         resources=tallies.resources(found, metered, zone, candidate.away),
-        latency=tallies.latency(found),
+        latency=None if len(candidate.replayed) == len(candidate.models) > 0 else tallies.latency(found),
         throughput=run.throughputs.get(candidate.name, candidate.throughput),
         gap=overfit.gap(quality, pairs),
         stability=overfit.stability(quality, pairs),
@@ -260,7 +263,7 @@ def _compared(
     if len(outcomes) < 2:
         return ()
     if baseline is None:
-        real = [c for c in candidates if not c.simulated and c.name in outcomes]
+        real = [c for c in candidates if not c.simulated and c.name in outcomes and c.failed < c.asked]
         tiers = [c.name for c in real if c.kind == "tier"]
         baseline = tiers[-1] if tiers else real[0].name if real else next(iter(outcomes))
     return compare(metrics, cases, outcomes, baseline=baseline, split=split)

@@ -1,5 +1,6 @@
 """What is recommended under which constraints, and why the others are not."""
 
+import msgspec
 import numpy as np
 import pytest
 from tests.measured import MEAN, PROPORTION, Score, results, some_cases
@@ -177,3 +178,20 @@ def test_who_is_alone_is_not_called_good_enough_and_who_answered_nothing_is_not_
     assert choose([silent], PROPORTION, NONE, CASES, OUTCOMES).candidate is None
     wanted = choose([small], PROPORTION, Constraints(min_quality=0.5), CASES, OUTCOMES)
     assert not wanted.alone
+
+
+def test_results_of_some_cases_alone_are_not_recommended():
+    """Eight cases that it is right on say nothing of the others."""
+    few = Candidate(
+        **{
+            **{name: getattr(candidate("large"), name) for name in Candidate.__struct_fields__},
+            "name": "chosen",
+            "asked": 8,
+            "answered": 8,
+        }
+    )
+    whole = [msgspec.structs.replace(one, asked=600, answered=600) for one in ALL]
+    outcomes = {**OUTCOMES, "chosen": {case.id: OUTCOMES["large"][case.id] for case in CASES[:8]}}
+    found = choose([*whole, few], PROPORTION, NONE, CASES, outcomes)
+    assert found.candidate == "medium"
+    assert found.passed_over["chosen"] == "it has results of 8 of 600 cases alone"
