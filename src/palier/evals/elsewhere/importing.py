@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from palier.cases import Case, Outcome, Published, Suite
+from palier.cases import MOST_AMOUNT, Case, Outcome, Published, Suite
 from palier.errors import ConfigurationError
 from palier.evals.elsewhere import logs
 from palier.evals.elsewhere.logs import MAX_SAMPLES, MAX_TEXT, Form, Sample
@@ -28,8 +28,6 @@ from palier.types import JSON
 
 MAX_BYTES = 1 << 30
 """Of a file, and of all that a zip unpacks to."""
-MOST_AMOUNT = 1e12
-"""Milliseconds, dollars, watt-hours or grams of one answer: far more than anything takes."""
 MAX_LINE = 64 << 20
 """Of a line, and of one entry of a zip."""
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from palier.metrics.zones import Zone
 
 MAX_BYTES = 1 << 30
+LATEST = 1e11
+"""Seconds since 1970: later than any report is made."""
 """Of a report that is read."""
 MAX_TEXT = 50_000
 """Characters of a text that a report keeps."""
@@ -166,7 +168,12 @@ def load(path: Path) -> Report:
         found = msgspec.json.decode(content, type=_Format).format
         if found != FORMAT:
             raise ConfigurationError(f"{path} is no report of a benchmark: its format is `{found[:60]}`", hint=hint)
-        return msgspec.json.decode(content, type=Report)
+        report = msgspec.json.decode(content, type=Report)
+        if not 0 <= report.created <= LATEST:
+            raise ConfigurationError(
+                f"{path} is no report of a benchmark: it was made at {report.created:g}", hint=hint
+            )
+        return report
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no report of a benchmark: {error}", hint=hint) from None
     except RecursionError:
