@@ -15,8 +15,8 @@ from palier.errors import InvalidRequest
 from palier.types import JSON
 
 if TYPE_CHECKING:
+    from palier.heads.file import Head
     from palier.interfaces import Encoder, Vectors
-    from palier.models.head_file import Head
     from palier.training.heads import Interval, Report
 
 LATER = ("lora",)
@@ -52,7 +52,7 @@ def distill(
     def main() -> None:
         _check(student)
         files.check_folders(output)
-        from palier.models.head_file import MAX_LABEL
+        from palier.heads.file import MAX_LABEL
         from palier.retrieval import sentence_model
         from palier.training import examples as reading
         from palier.training import heads
@@ -78,7 +78,7 @@ def predict(model: ModelFile, source: Lines = None, probabilities: All = False) 
     """Name the label of each text. Reads id, text; writes id, label, probability, probabilities?."""
 
     async def main() -> int:
-        from palier.models import head_file
+        from palier.heads import file as head_file
         from palier.models.head import check_encoder
         from palier.retrieval.encoder import SentenceEncoder
 

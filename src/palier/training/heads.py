@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import InvalidRequest
+from palier.heads import file as head_file
+from palier.heads.file import FORMAT, MAX_LABELS, Header, Read, Trained
+from palier.heads.ngrams import Ngrams, count, rarity
 from palier.interfaces import Vectors
 from palier.metrics.intervals import bca, wilson_of_families
 from palier.metrics.reliability import expected_calibration_error
-from palier.models import head_file
-from palier.models.head_file import FORMAT, MAX_LABELS, Header, Read, Trained
-from palier.models.ngrams import Ngrams, count, rarity
 from palier.training import softmax
 from palier.training.examples import Example, Examples, key
 from palier.training.softmax import Floats, Rows

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import ConfigurationError
+from palier.heads.ngrams import Counted, Ngrams, count
 from palier.interfaces import Vectors
-from palier.models.ngrams import Counted, Ngrams, count
 from palier.types import Data
 
 FORMAT = 1
