@@ -159,6 +159,10 @@ class Suite(Data, frozen=True, kw_only=True):
         return tuple(case for case in self.cases if case.split == split)
 
 
+MOST_AMOUNT = 1e12
+"""Of figures that others tell."""
+
+
 class Published(Data, frozen=True, kw_only=True):
     """Figures somebody else measured, with the page they stand on. What is not said is absent."""
 
@@ -167,6 +171,14 @@ class Published(Data, frozen=True, kw_only=True):
     """US dollars a request."""
     cases: int | None = None
     source: str
+
+    def __post_init__(self) -> None:
+        if not abs(self.quality) <= MOST_AMOUNT:
+            raise ValueError(f"its quality is {self.quality:g}")
+        if self.cost is not None and not 0 <= self.cost <= MOST_AMOUNT:
+            raise ValueError(f"its cost is {self.cost:g}, and goes from 0 to {MOST_AMOUNT:g}")
+        if self.cases is not None and self.cases < 0:
+            raise ValueError(f"it is of {self.cases} cases")
 
 
 class Declared(Data, frozen=True, kw_only=True):

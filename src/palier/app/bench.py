@@ -180,9 +180,13 @@ class Bench:
             collections=self.corpus.collections,
             **said,
         )
+        return self.without_forgotten(done)
+
+    def without_forgotten(self, run: Run) -> Run:
+        """`run` without what was forgotten up to now: to be asked once more before anything of it is written."""
         for erasure in forget_late(self.folder):
-            done = without(done, erasure)
-        return done
+            run = without(run, erasure)
+        return run
 
     async def throughput(
         self,

@@ -264,6 +264,8 @@ def _measured(results: Iterable[tuple[str, Measured]]) -> list[tuple[str, str]]:
 
 def _result(name: str, result: Measured) -> str:
     quality = result.quality
+    if result.asked and result.failed == result.asked:
+        return f"{name} on {result.suite} {result.version} ({result.day}): failed on all of {result.asked} cases"
     around = "" if quality.low is None or quality.high is None else f" [{quality.low:.3f} to {quality.high:.3f}]"
     simulated = ", simulated" if result.simulated else ""
     return (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from palier.errors import ConfigurationError, InvalidRequest, PalierError
+from palier.errors import ConfigurationError, InvalidRequest, NotFound, PalierError
 from palier.types import Quantity
 
 if TYPE_CHECKING:
@@ -95,18 +95,22 @@ def _escaped(character: str) -> str:
 
 
 def run(
-    main: Callable[[], Coroutine[Any, Any, int | None] | int | None], *, wrong_input: int = InvalidRequest.exit_status
+    main: Callable[[], Coroutine[Any, Any, int | None] | int | None],
+    *,
+    wrong_input: int = InvalidRequest.exit_status,
+    missing: int = NotFound.exit_status,
 ) -> None:
     """Run a command and exit with the status it returns; an error is a message and its own status, no traceback.
 
-    `wrong_input` is the status of an `InvalidRequest`: 2 for reducers, whose input is wrong as a whole.
+    `wrong_input` is the status of an `InvalidRequest`: 2 for reducers, whose input is wrong as a whole; `missing` that
+    of a `NotFound`, 2 where the command line names what is not there.
     """
     try:
         outcome = main()
         status = (asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome) or 0
     except PalierError as error:
         complain(error)
-        status = wrong_input if isinstance(error, InvalidRequest) else error.exit_status
+        status = {InvalidRequest: wrong_input, NotFound: missing}.get(type(error), error.exit_status)
     except UnicodeEncodeError as error:
         if not _UNDECODED.search(error.object[error.start : error.end]):
             raise

@@ -79,6 +79,8 @@ class Candidate(Data, frozen=True, kw_only=True):
     """Of its models, those that are not known to run here: the meters of this machine do not see them."""
     region: str = ""
     simulated: bool = False
+    replayed: tuple[str, ...] = ()
+    """Of its models, those whose answers were recorded before: their times are those of reading a file."""
     tuned_on: str = ""
     variant_of: str = ""
     fingerprint: str = ""
@@ -93,6 +95,8 @@ class Candidate(Data, frozen=True, kw_only=True):
     abstained: int = 0
     failed: int = 0
     """Counted as wrong answers above, and here apart."""
+    unreached: int = 0
+    """Of those that abstained: after a model had failed that might have answered."""
     errors: dict[str, int] = {}
     """The commonest errors, and how many cases each took."""
     shares: dict[str, float] = {}

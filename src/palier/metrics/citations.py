@@ -9,7 +9,7 @@ from palier.metrics.ranking import known
 
 class CitationPrecision(Mean):
     """Of the passages an answer cites, the share that are of relevant documents. Says nothing of an answer that cites
-    none.
+    none; a failure is wrong.
     """
 
     name = "citation_precision"
@@ -17,6 +17,8 @@ class CitationPrecision(Mean):
     def value(self, case: Case, outcome: Outcome) -> float | None:
         """See `Mean`."""
         relevant, cited = frozenset(case.relevant), outcome.cited
+        if relevant and outcome.status == "failed":
+            return 0.0
         if not relevant or not cited:
             return None
         return sum(known(passage.document, relevant) is not None for passage in cited) / len(cited)

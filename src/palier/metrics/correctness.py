@@ -62,7 +62,19 @@ def right(text: str, reference: str, question: str = "") -> bool:
         return bool(said) and said[0] in _YES_NO
     if not text.strip():
         return False
+    if _other_sign(text, reference):
+        return False
     return holds(text, reference) or _says(text, reference, question)
+
+
+def _other_sign(text: str, reference: str) -> bool:
+    """Whether a number of the reference stands in the text with the other sign alone: words do not tell -5 from 5."""
+    said = values(text)
+    wanted = [figure.value for figure in figures(reference, names=False) if figure.kind == "number"]
+    return any(
+        value not in said and (value.removeprefix("-") if value.startswith("-") else f"-{value}") in said
+        for value in wanted
+    )
 
 
 def _says(text: str, reference: str, question: str) -> bool:

@@ -27,6 +27,7 @@ class _Evidence(NamedTuple):
 
 class Grounding(Mean):
     """The share of the answer's sentences that their evidence supports; the mean over the answers that have sentences.
+    A failure supports nothing.
 
     A sentence is supported where at least `ENOUGH` of its words stand in the evidence or the question, by their first
     six letters, and all of its numbers, dates, amounts and names. Evidence is what the case gives, with the passages
@@ -44,6 +45,8 @@ class Grounding(Mean):
         """See `Mean`."""
         given = (*case.evidence, *([case.question] if self._from_input else []))
         evidence = (*given, *(passage.text for passage in outcome.cited if passage.text))
+        if outcome.status == "failed":
+            return 0.0
         if not evidence and not outcome.retrieved:
             return None
         text = answer(outcome)

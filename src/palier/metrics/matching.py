@@ -26,6 +26,8 @@ class ExactMatch(Proportion):
         known = references(case)
         if not known:
             return None
+        if not answer(outcome).strip():  # without articles a reference may be empty, too: "A"
+            return 0.0
         tongue = language(case, self.suite)
         said = words(answer(outcome), tongue)
         return float(any(said == words(reference, tongue) for reference in known))
@@ -41,6 +43,8 @@ class TokenF1(Mean):
         known = references(case)
         if not known:
             return None
+        if not answer(outcome).strip():
+            return 0.0
         tongue = language(case, self.suite)
         said = words(answer(outcome), tongue)
         return max(f1(said, words(reference, tongue)) for reference in known)
@@ -77,6 +81,8 @@ class Agreement(Mean):
     def value(self, case: Case, outcome: Outcome) -> float | None:
         """See `Mean`."""
         known = references(case)
+        if known and not answer(outcome).strip():
+            return 0.0
         return max(agreement(answer(outcome), reference) for reference in known) if known else None
 
 

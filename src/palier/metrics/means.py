@@ -106,7 +106,7 @@ def references(case: Case) -> tuple[str, ...]:
     """The references that say something, cut to `LONGEST`; none for a case that has no answer."""
     if not case.answerable:
         return ()
-    return tuple(text[:LONGEST] for text in case.references[:MOST] if text.strip())
+    return tuple(text[:LONGEST] for text in case.references[:MOST] if text[:LONGEST].strip())
 
 
 def language(case: Case, suite: Suite) -> str:

@@ -45,8 +45,15 @@ class Chosen:
     """By name: the facts that are not on the card, where all that is on it fits."""
 
 
+CUSTOMISATIONS = ("prompt", "retrieval", "lora", "adapter", "full", "fine-tuning")
+
+
 def choose(cards: Iterable[ModelCard], wanted: Wanted) -> Chosen:
-    """The cards that are known to be what is wanted."""
+    """The cards that are known to be what is wanted. Raises `InvalidRequest` for a customisation that is none."""
+    if wanted.customisation is not None and wanted.customisation.casefold() not in CUSTOMISATIONS:
+        raise InvalidRequest(
+            f"`{wanted.customisation[:40]}` is no kind of customisation", hint=f"one of {', '.join(CUSTOMISATIONS)}"
+        )
     kept, unknown = [], {}
     for card in cards:
         fits = _fits(card, wanted)

@@ -90,7 +90,8 @@ def store_error(path: Path, error: apsw.Error) -> StoreError:
         apsw.BusyError: "another program holds the file: close it",
     }
     hint = next((words for kind, words in hints.items() if isinstance(error, kind)), "")
-    return StoreError(f"{path}: {error}", hint=hint)
+    told = str(error) if str(error) != "not an error" else "it cannot be read or written"  # a limit of the system
+    return StoreError(f"{path}: {told}", hint=hint)
 
 
 @functools.cache

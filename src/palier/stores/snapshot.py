@@ -57,6 +57,7 @@ def _check_space(source: Path, target: Path) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < needed + SLACK:
         raise StoreError(
-            f"a copy of {source.name} takes {needed / 1e6:.0f} MB, and {target.parent} has {free / 1e6:.0f} MB free",
+            f"a copy of {source.name} takes {needed / 1e6:.0f} MB, and {target.parent} has {free / 1e6:.0f} MB free,"
+            f" of which {SLACK / 1e6:.0f} MB stay free",
             hint="free some space on that disk, or point `data` at a larger one",
         )

@@ -109,10 +109,15 @@ def _example(item: dict[str, Any], number: int, longest_label: int) -> Example:
     if not isinstance(given, str) or not given.strip():
         wanted = "a string that is not empty" if field == "text" else "a list that holds a user turn with some text"
         raise InvalidRequest(f"line {number}: `{field}` must be {wanted}", param=field)
-    field = "label" if "label" in item else "answer"
+    field = "answer" if "answer" in item and "label" not in item else "label"
     label = item.get(field)
     if not isinstance(label, str) or not label.strip():
-        raise InvalidRequest(f"line {number}: `{field}` must be a string that is not empty", param=field)
+        others = sorted(set(item) - _FIELDS - {"split"}) if field not in item else []
+        raise InvalidRequest(
+            f"line {number}: `{field}` must be a string that is not empty",
+            hint=f"rename the field that holds it, one of {', '.join(others)[:200]}" if others else "",
+            param=field,
+        )
     label = _encodable(label).strip()
     if len(label) > longest_label:
         raise InvalidRequest(

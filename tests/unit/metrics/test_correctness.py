@@ -101,3 +101,10 @@ def test_later_words_or_a_citation_are_no_abstention() -> None:
     assert not abstained(said("I do not know all, but [1]", retrieved=(Retrieved(document="a", cited=True),)))
     assert not abstained(said(""))
     assert not abstained(FAILED)
+
+
+def test_the_sign_of_a_number_counts() -> None:
+    assert not right("It is -5 degrees.", "5")
+    assert not right("It is 5 degrees.", "-5")
+    assert right("It is -5 degrees.", "-5")
+    assert right("Between -5 and 5 degrees.", "5")

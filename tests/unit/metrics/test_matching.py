@@ -129,3 +129,10 @@ def test_a_given_figure_out_of_range_is_said(value: float) -> None:
     given = Outcome(id="case-7", candidate="c", metrics={"token_f1": value})
     with pytest.raises(InvalidRequest, match=r"case-7.*token_f1.*0 to 1"):
         TokenF1(SUITE).statistics(Case(id="case-7", references=("noon",)), given)
+
+
+@pytest.mark.parametrize("metric", [ExactMatch, TokenF1, Agreement])
+@pytest.mark.parametrize("reference", ["A", "The", "...", "€"])
+def test_an_answer_without_words_is_never_a_reference_without(metric, reference: str) -> None:
+    assert of(metric, "", reference) == 0.0
+    assert of(ExactMatch, "A", "A") == 1.0

@@ -80,11 +80,14 @@ def test_what_quotes_speaks_any_language_and_takes_no_adapter() -> None:
     assert names(Wanted(customisation="retrieval"), quoting) == ["q"]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "fits"), [("adapter", True), ("lora", True), ("full", True), ("prompt", True), ("x", False)]
-)
+@pytest.mark.parametrize(("wanted", "fits"), [("adapter", True), ("lora", True), ("full", True), ("prompt", True)])
 def test_kinds_of_customisation(wanted: str, fits: bool) -> None:
     assert bool(names(Wanted(customisation=wanted), card())) == fits
+
+
+def test_a_customisation_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="no kind of customisation"):
+        names(Wanted(customisation="qlora"), card())
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_text_or_the_last_user_turn_and_a_label_or_an_answer() -> None:
         ({"messages": [{"role": "system", "content": "s"}], "label": "x"}, "line 2: `messages` must be"),
         ({"messages": "hello", "label": "x"}, "line 2: `messages` must be"),
         ({"messages": [5], "label": "x"}, "line 2: `messages` must be"),
-        ({"text": "a"}, "line 2: `answer` must be a string"),
+        ({"text": "a"}, "line 2: `label` must be a string"),
         ({"text": "a", "label": 3}, "line 2: `label` must be a string"),
         ({"text": "a", "label": "x" * 21}, "line 2: `label` has 21 characters"),
         ({"text": "a", "label": "x", "language": 4}, "line 2: `language` must be a string"),

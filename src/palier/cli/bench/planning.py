@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def _check_written(wanted: Wanted) -> None:
             continue
         if not path.absolute().parent.is_dir():
             raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder")
-        if (other := taken.setdefault(path.absolute(), option)) != option:
+        if (other := taken.setdefault(path.resolve(), option)) != option:
             raise ConfigurationError(
                 f"{path} is both that of {other} and of {option}",
                 hint="--report is JSON, and its page is a file beside it: --report x.json, or --html x.html alone",
@@ -111,6 +112,13 @@ def plan(wanted: Wanted) -> Plan:
     if unknown := [name for name in wanted.names(wanted.compare) if name not in metrics]:
         raise ConfigurationError(f"--compare {unknown[0]}: no such metric", hint=f"one of {', '.join(metrics)}")
     _check_written(wanted)
+    for option, value in (
+        ("--min-quality", wanted.min_quality),
+        ("--max-cost", wanted.max_cost),
+        ("--max-carbon", wanted.max_carbon),
+    ):
+        if value is not None and not math.isfinite(value):
+            raise ConfigurationError(f"{option} {value} is no number to hold anything against")
     cases = running.select(suite, _split(wanted.split), wanted.limit)
     if not cases:
         raise ConfigurationError(f"suite `{suite.name}` has no case in --split {wanted.split}")

@@ -45,6 +45,11 @@ SuitePath = Annotated[
 ]
 
 
+Compare = Annotated[
+    str, typer.Option("--compare", metavar="METRIC,...", help="Also by these, beside quality; `cost` is one.")
+]
+
+
 def report(
     file: ReportFile,
     html: Html = None,
@@ -82,12 +87,14 @@ def compare(
     after: After,
     suite: SuitePath = None,
     renamed: As = None,
+    compared: Compare = "",
     anyway: Anyway = False,
     markdown: Markdown = None,
     fail_if: Worse = None,
     as_json: Json = False,
 ) -> None:
-    """Say of each candidate and metric whether it became better, worse, or whether that cannot be told.
+    """Say of each candidate whether it became better, worse, or whether that cannot be told: by quality, and by the
+    metrics that --compare names.
 
     Of two reports of one suite, or of two files of results with --suite. Exit status 2 where they are of different
     suites, 3 where a --fail-if holds: of the later report, or, as "worse", of what changed.
@@ -99,7 +106,8 @@ def compare(
         from palier.evals.reports.report import save
 
         old, new = _read(before, suite), _read(after, suite)
-        found = changes(old, new, renamed=_renamed(renamed or ()), anyway=anyway)
+        names = [name.strip() for name in compared.split(",") if name.strip()]
+        found = changes(old, new, renamed=_renamed(renamed or ()), compared=names, anyway=anyway)
         reasons = _failing(new, found, fail_if or ())
         if markdown is not None:
             save(drawing.changed(found).encode(), markdown)

@@ -50,6 +50,7 @@ async def bench(wanted: Wanted) -> int:
         if running.unreachable(run):
             _raise_unreachable(run)
         run, metrics, judged = await _judge(wanted, plan, opened, run)
+        run = opened.without_forgotten(run)
         report = _assembled(wanted, plan, run, metrics, judged)
         written = write_all(wanted, opened.folder, run, metrics, report)
     if wanted.as_json:

@@ -8,6 +8,7 @@ The formats: `samples_*.jsonl` of EleutherAI's lm-evaluation-harness (`--log_sam
 
 from __future__ import annotations
 
+import lzma
 import math
 import zipfile
 import zlib
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from palier.cases import Case, Outcome, Published, Suite
+from palier.cases import MOST_AMOUNT, Case, Outcome, Published, Suite
 from palier.errors import ConfigurationError
 from palier.evals.elsewhere import logs
 from palier.evals.elsewhere.logs import MAX_SAMPLES, MAX_TEXT, Form, Sample
@@ -213,7 +214,7 @@ def _unpacked(path: Path, file: BinaryIO) -> Iterator[tuple[str, JSON]]:
                 if len(content) > MAX_LINE or left < 0:
                     raise ConfigurationError(f"{path}: {name} unpacks to more than is allowed")
                 yield name, _object(_decoded(content, f"{path}: {name}"), f"{path}: {name}")
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
         raise ConfigurationError(
             f"{path} cannot be unpacked: {error}", hint="`inspect log convert --to json` writes one that can be read"
         ) from None
@@ -254,6 +255,7 @@ def _own(path: Path, rows: Sequence[tuple[str, JSON]], candidate: str) -> tuple[
             outcome = msgspec.convert({"candidate": candidate, **_plain(row)}, Outcome)
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"{path}: {where}: {error}") from None
+        _check_amounts(path, where, outcome)
         metrics = {k: v for k, v in outcome.metrics.items() if math.isfinite(v)}
         outcome = msgspec.structs.replace(outcome, metrics=metrics, output=outcome.output[:MAX_TEXT])
         texts = (row["input"],) if isinstance(row.get("input"), str) else ()
@@ -269,6 +271,20 @@ def _own(path: Path, rows: Sequence[tuple[str, JSON]], candidate: str) -> tuple[
     if candidate:
         samples = [_named(sample, candidate) for sample in samples]
     return "palier", samples, []
+
+
+def _check_amounts(path: Path, where: str, outcome: Outcome) -> None:
+    """Raise `ConfigurationError` for times and amounts that nothing takes."""
+    given = {
+        "latency_ms": outcome.latency_ms,
+        "first_ms": outcome.first_ms,
+        "cost": outcome.cost.value,
+        "energy_wh": outcome.energy.value,
+        "carbon_g": outcome.carbon.value,
+    }
+    for field, value in given.items():
+        if value is not None and not 0 <= value <= MOST_AMOUNT:
+            raise ConfigurationError(f"{path}: {where}: {field} is {value:g}", hint=f"from 0 to {MOST_AMOUNT:g}")
 
 
 def _named(sample: Sample, candidate: str) -> Sample:

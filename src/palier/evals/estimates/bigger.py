@@ -107,7 +107,8 @@ def _step(
     if gain.low <= 0:
         return _of(base, following, axis, gain, extra, Estimate(value=None, method="the gain may be nothing"))
     shared = [case for case in cases if all(case.id in score for score in scores)]
-    paid = [_paid(axis, shared, results) for results in asked]
+    metered = any(one.resources.energy.basis == "measured" for one in (following, base))
+    paid = [None if metered else _paid(axis, shared, results) for results in asked]  # a meter reads no single request
     if paid[0] is not None and paid[1] is not None:
         each = paid[0] - paid[1]
         extra = float(each.mean())

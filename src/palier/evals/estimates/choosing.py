@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import msgspec
+import numpy as np
 
 from palier.cases import Case
 from palier.evals.estimates.comparing import Outcomes, difference, paired, scored
@@ -21,6 +22,8 @@ from palier.types import JSON, Data
 Axis = Literal["cost", "carbon", "latency", "parameters"]
 AXES: tuple[Axis, ...] = ("cost", "carbon", "latency", "parameters")
 """What quality is weighed against. The cheapest is sought by the first of them that is known of all."""
+WHOLE = 0.95
+"""The share of the cases that a candidate must have results of to be recommended."""
 _NORMAL = NormalDist()
 
 
@@ -122,7 +125,8 @@ def choose(
     non-inferiority), at a level shared among all that are tried. What was simulated, or measured on other cases, is
     never recommended.
     """
-    misses = {one.name: unmet(one, metric, constraints, split) for one in candidates}
+    most = len(cases)
+    misses = {one.name: [*_partial(one, most), *unmet(one, metric, constraints, split)] for one in candidates}
     passed = {name: "; ".join(miss.says for miss in missed) for name, missed in misses.items() if missed}
     fit = [one for one in candidates if not misses[one.name]]
     if not fit:
@@ -141,6 +145,13 @@ def choose(
     alone = len(fit) == 1 and not given
     reason = _alone(chosen, figure) if alone else _reason(rivals, chosen, figure, axis, margin)
     return Choice(constraints=given, candidate=chosen.name, alone=alone, reason=reason, passed_over=passed)
+
+
+def _partial(candidate: Candidate, most: int) -> list[Miss]:
+    """What stands against a candidate that has results of some cases only: they may be the ones that it can do."""
+    if candidate.kind == "published" or not candidate.asked or candidate.asked >= WHOLE * most:
+        return []
+    return [Miss(f"it has results of {candidate.asked} of {most} cases alone", 100.0)]
 
 
 def unmet(candidate: Candidate, metric: Metric, constraints: Constraints, split: str = "all") -> list[Miss]:
@@ -222,7 +233,7 @@ def _rivals(
 ) -> list[Rival]:
     """The best first, and the others against it. That it is the best on the very cases is to their disadvantage."""
     sign = 1.0 if metric.better == "higher" else -1.0
-    best = max(fit, key=lambda one: sign * (quality_of(one, metric.name, split).value or 0.0))
+    best = _best(fit, metric, cases, outcomes, split)
     level = 0.05 / max(len(fit) - 1, 1)
     top = scored(metric, cases, outcomes.get(best.name, {}))
     rivals = [Rival(best, Estimate(value=None, method="the best itself"), True)]
@@ -241,6 +252,23 @@ def _rivals(
         more = needed(short, error, worse.n, worse.families, level=level) if short > 0 else None
         rivals.append(Rival(one, worse, worse.high is not None and worse.high <= margin, more))
     return rivals
+
+
+def _best(fit: Sequence[Candidate], metric: Metric, cases: Sequence[Case], outcomes: Outcomes, split: str) -> Candidate:
+    """The best on the cases that all have a result of: whoever left out what it cannot do is not the better for it."""
+    sign = 1.0 if metric.better == "higher" else -1.0
+    rows = {one.name: scored(metric, cases, outcomes.get(one.name, {})) for one in fit}
+    shared = [case.id for case in cases if all(case.id in found for found in rows.values())]
+
+    def quality(one: Candidate) -> tuple[float, float]:
+        own = sign * (quality_of(one, metric.name, split).value or 0.0)
+        if not shared:
+            return own, own
+        sums = np.asarray([rows[one.name][case] for case in shared], dtype=np.float64).sum(axis=0)
+        value = sign * float(metric.combine(np.asarray(sums)))
+        return (value if math.isfinite(value) else -math.inf), own
+
+    return max(fit, key=quality)
 
 
 def _alone(chosen: Candidate, figure: Estimate) -> str:

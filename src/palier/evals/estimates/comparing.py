@@ -126,8 +126,9 @@ def difference(metric: Metric, pair: Pair, *, confidence: float = 0.95, seed: in
     if not math.isfinite(found.value):
         return Difference(Estimate(value=None, n=n, families=families, method="not defined on these cases"), math.nan)
     width = metric.high - metric.low
-    if metric.kind == "proportion" and families == n:
-        low, high = paired_shares(metric.combine(pair.first), metric.combine(pair.second), confidence)
+    values = metric.combine(rows.reshape(n, 2, -1)) if metric.kind == "proportion" and families == n else None
+    if values is not None and np.isin(values, (0.0, 1.0)).all():  # the mean of several tries is no right or wrong
+        low, high = paired_shares(values[:, 0], values[:, 1], confidence)
         method = "Tango, paired"
     elif families >= FAMILIES and not found.unknown:
         low, high = found.interval(confidence)

@@ -79,6 +79,8 @@ def _resampled(metric: Metric, rows: Floats, groups: list[str], value: float, se
     width = metric.high - metric.low
     if metric.kind == "mean" and math.isfinite(width) and width > 0:
         share = (value - metric.low) / width
-        low, high = wilson(share * found.families, found.families)
+        sizes = np.unique(groups, return_counts=True)[1]
+        effective = float(sizes.sum() ** 2 / (sizes @ sizes))  # a family that holds most cases is most of the figure
+        low, high = wilson(share * effective, effective)
         return metric.low + width * low, metric.low + width * high, f"Wilson, wider than needed: {why}"
     return math.nan, math.nan, f"no interval: {why}"

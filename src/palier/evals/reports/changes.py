@@ -7,7 +7,7 @@ over all comparisons of the two.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -94,13 +94,19 @@ def differ(before: Report, after: Report) -> str:
 
 
 def changes(
-    before: Report, after: Report, *, renamed: Mapping[str, str] | None = None, anyway: bool = False
+    before: Report,
+    after: Report,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    compared: Collection[str] = (),
+    anyway: bool = False,
 ) -> Changes:
-    """`after` against `before`, for each candidate and metric that both have.
+    """`after` against `before`, for each candidate of both: by quality, and by the metrics that `compared` names.
 
-    `renamed` says which candidate of `before` one of `after` is to be compared with, where its name is another. Raises
-    `ConfigurationError` where the two are not of one suite, unless `anyway` (then of the cases that both asked), or
-    have no candidate in common.
+    The figures of the others are shown beside: each further question makes every verdict harder to reach. A candidate
+    with the same models, prompts and documents is not compared with itself. `renamed` says which candidate of `before`
+    one of `after` is to be compared with, where its name is another. Raises `ConfigurationError` where the two are not
+    of one suite, unless `anyway` (then of the cases that both asked), or have no candidate in common.
     """
     why = differ(before, after)
     if why and not anyway:
@@ -108,11 +114,18 @@ def changes(
             f"the reports cannot be compared: {why}", hint="--anyway compares the cases whose ids are in both"
         )
     pairs = _pairs(before, after, renamed or {})
+    if unknown := sorted(set(compared) - set(_names(before, after))):
+        raise ConfigurationError(
+            f"--compare {unknown[0]}: no such metric in both", hint=f"one of {', '.join(_names(before, after))}"
+        )
     rows: list[Change] = []
     raw: list[_Raw] = []
     for old, new in pairs:
         for metric in _names(before, after):
             row = Change(candidate=new.name, metric=metric, before=_figure(old, metric), after=_figure(new, metric))
+            if why_not := _not_asked(old, new, metric, (after.quality, *compared)):
+                rows.append(msgspec.structs.replace(row, why=why_not))
+                continue
             found = _difference(before, after, old.name, new.name, metric)
             if isinstance(found, str):
                 row = msgspec.structs.replace(row, why=found)
@@ -126,6 +139,15 @@ def changes(
     return Changes(
         suite=after.suite.title or after.suite.name, headline=_headline(rows), rows=tuple(rows), notes=tuple(notes)
     )
+
+
+def _not_asked(old: Candidate, new: Candidate, metric: str, compared: Sequence[str]) -> str:
+    """Why no comparison is made; empty where one is."""
+    if metric not in compared:
+        return f"shown, not compared (--compare {metric})"
+    if new.fingerprint and new.fingerprint == old.fingerprint:
+        return "the same models, prompts and documents"
+    return ""
 
 
 def _pairs(before: Report, after: Report, renamed: Mapping[str, str]) -> list[tuple[Candidate, Candidate]]:

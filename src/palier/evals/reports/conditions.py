@@ -6,9 +6,10 @@
     subject   = CANDIDATE | METRIC | CANDIDATE "." METRIC | "any"
 
 NAME is `quality`, a metric of the suite or one of `FIGURES`; SPLIT is `dev`, `holdout` or `all`. Without a candidate a
-condition is about each that was run: published figures are left out. `failed`, `abstained` and `answered` are counts,
-or with `%` shares of what was asked. A figure that is unknown makes its condition hold, and says so: a gate never
-passes for want of a figure. Nothing of a condition is evaluated as code.
+condition is about each that was run: published figures are left out. `failed`, `abstained`, `unreached` (abstained
+after a model had failed) and `answered` are counts, or with `%` shares of what was asked. A figure that is unknown
+makes its condition hold, and says so: a gate never passes for want of a figure. Nothing of a condition is evaluated as
+code.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _OPERATORS = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_COUNTS = ("asked", "answered", "abstained", "failed")
+_COUNTS = ("asked", "answered", "abstained", "failed", "unreached")
 _RESOURCES = ("cost", "energy", "carbon")
 _QUANTILES = ("p50", "p95", "p99")
 _ESTIMATES = ("gap", "stability", "judge", "edits")

@@ -244,7 +244,8 @@ def _comparisons(report: Report) -> list[str]:
         for c in report.comparisons
     ]
     head = ["against", "metric", "cases of", "difference", "cases", "p, corrected", "verdict"]
-    more = "paired, whole families resampled; Holm's correction over all rows; a verdict at 0.05"
+    more = "paired: Tango's interval for shares of single cases, else whole families resampled; Holm's correction"
+    more += " over all rows; a verdict at 0.05. Intervals of the recommendation are wider: they hold for all together"
     return [*found, *table("Better, worse, or cannot tell", more, "candidate", head, rows, text=(0, 1, 2, 6))]
 
 

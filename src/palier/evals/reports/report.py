@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from palier.metrics.zones import Zone
 
 MAX_BYTES = 1 << 30
+LATEST = 1e11
+"""Seconds since 1970: later than any report is made."""
 """Of a report that is read."""
 MAX_TEXT = 50_000
 """Characters of a text that a report keeps."""
@@ -62,10 +64,11 @@ def assemble(
 ) -> Report:
     """All figures of `run`; the first of `metrics` is quality.
 
-    `baseline` is what the others are compared with (without: the last tier that is no simulation), by quality, and
-    by the metrics that `compared` names: each further question makes every verdict harder to reach. Where a candidate
-    was tuned on dev, only the holdout is compared. `zone` is where the measured energy was taken. Without `texts`
-    the report holds figures alone, of each case too. Raises `ConfigurationError` where `baseline` was not run.
+    `baseline` is what the others are compared with (without: the last tier that is no simulation and did not fail on
+    all), by quality, and by the metrics that `compared` names: each further question makes every verdict harder to
+    reach. Where a candidate was tuned on dev, only the holdout is compared. `zone` is where the measured energy was
+    taken. Without `texts` the report holds figures alone, of each case too. Raises `ConfigurationError` where
+    `baseline` was not run.
     """
     outcomes = {c.name: _of(run, c.name) for c in run.candidates if c.kind != "published"}
     quality = metrics[0]
@@ -137,9 +140,11 @@ def without_texts(report: Report) -> Report:
     candidates = tuple(
         msgspec.structs.replace(candidate, errors=_codes(candidate.errors)) for candidate in report.candidates
     )
+    judged = report.judged
     return msgspec.structs.replace(
         report,
         texts=False,
+        judged=judged and msgspec.structs.replace(judged, reasons=_codes(judged.reasons)),
         cases=cases,
         outcomes=outcomes,
         candidates=candidates,
@@ -163,7 +168,12 @@ def load(path: Path) -> Report:
         found = msgspec.json.decode(content, type=_Format).format
         if found != FORMAT:
             raise ConfigurationError(f"{path} is no report of a benchmark: its format is `{found[:60]}`", hint=hint)
-        return msgspec.json.decode(content, type=Report)
+        report = msgspec.json.decode(content, type=Report)
+        if not 0 <= report.created <= LATEST:
+            raise ConfigurationError(
+                f"{path} is no report of a benchmark: it was made at {report.created:g}", hint=hint
+            )
+        return report
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no report of a benchmark: {error}", hint=hint) from None
     except RecursionError:
@@ -223,7 +233,7 @@ def _filled(
         errors=tallies.errors(found),
         shares=tallies.shares(found),
         resources=tallies.resources(found, metered, zone, candidate.away),
-        latency=tallies.latency(found),
+        latency=None if len(candidate.replayed) == len(candidate.models) > 0 else tallies.latency(found),
         throughput=run.throughputs.get(candidate.name, candidate.throughput),
         gap=overfit.gap(quality, pairs),
         stability=overfit.stability(quality, pairs),
@@ -260,7 +270,7 @@ def _compared(
     if len(outcomes) < 2:
         return ()
     if baseline is None:
-        real = [c for c in candidates if not c.simulated and c.name in outcomes]
+        real = [c for c in candidates if not c.simulated and c.name in outcomes and c.failed < c.asked]
         tiers = [c.name for c in real if c.kind == "tier"]
         baseline = tiers[-1] if tiers else real[0].name if real else next(iter(outcomes))
     return compare(metrics, cases, outcomes, baseline=baseline, split=split)

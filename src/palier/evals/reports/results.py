@@ -32,6 +32,8 @@ class Measured(Data, frozen=True, kw_only=True):
     carbon: Quantity
     simulated: bool
     created: float
+    asked: int = 0
+    failed: int = 0
 
     @property
     def day(self) -> str:
@@ -46,6 +48,8 @@ class _Candidate(Data, frozen=True, kw_only=True):
     simulated: bool = False
     metrics: dict[str, dict[str, Estimate]] = msgspec.field(default_factory=dict)
     resources: Resources = Resources()
+    asked: int = 0
+    failed: int = 0
 
 
 class _Suite(Data, frozen=True, kw_only=True):
@@ -118,6 +122,8 @@ def _results(report: _Report) -> list[tuple[str, Measured]]:
             carbon=candidate.resources.carbon,
             simulated=candidate.simulated,
             created=report.created,
+            asked=candidate.asked,
+            failed=candidate.failed,
         )
         found.append((candidate.models[0], measured))
     return found

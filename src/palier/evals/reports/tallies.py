@@ -36,13 +36,14 @@ Pairs = Sequence[tuple[Case, Outcome]]
 
 
 def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many were asked, answered, abstained from and failed."""
+    """How many were asked, answered, abstained from (and of those, not reached) and failed."""
     by_status = Counter(outcome.status for outcome in outcomes)
     return {
         "asked": len(outcomes),
         "answered": by_status["answered"],
         "abstained": by_status["abstained"],
         "failed": by_status["failed"],
+        "unreached": unreached(outcomes),
     }
 
 
@@ -52,6 +53,11 @@ def errors(outcomes: Sequence[Outcome]) -> dict[str, int]:
     common = dict(found.most_common(MOST_ERRORS))
     others = sum(found.values()) - sum(common.values())
     return {**common, "others": others} if others else common
+
+
+def unreached(outcomes: Sequence[Outcome]) -> int:
+    """How many were abstained from after a model failed that might have answered."""
+    return sum(o.status == "abstained" and any(s.outcome == "failed" for s in o.spells) for o in outcomes)
 
 
 def shares(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -93,7 +99,10 @@ def resources(
         unplaced = Quantity(method="no zone of electricity is set")
         weight = _weighed(read, energy, weight, zone) if zone is not None or not away else unplaced
         energy = read
-        if spent := [[s for s in o.spells if s.model in away and s.busy_ms] for o in outcomes if o.spells]:
+        # Of a request that failed before any model was asked, nothing.
+        if spent := [
+            [s for s in o.spells if s.model in away and s.busy_ms] for o in outcomes if o.spells or o.status == "failed"
+        ]:
             energy = total([energy, mean([total(s.energy for s in spells) for spells in spent])])
             weight = total([weight, mean([total(s.carbon for s in spells) for spells in spent])])
     return Resources(
@@ -269,6 +278,16 @@ def _notes_of(candidate: Candidate, outcomes: Sequence[Outcome], cases: int) -> 
     name = wording.one_line(candidate.name, 60)
     if len(outcomes) < cases:
         found.append(f"{name}: {len(outcomes)} of {cases} cases have a result")
+    if candidate.replayed:
+        found.append(
+            f"{name}: the answers of {wording.listed(candidate.replayed)} were recorded before and are replayed here:"
+            " their times are those of reading a file, their cost and energy what the settings declare"
+        )
+    if candidate.unreached:
+        found.append(
+            f"{name}: {candidate.unreached} of its {candidate.abstained} abstentions came after a model had failed"
+            " (`unreached` in conditions)"
+        )
     if len(loads := sorted({o.concurrency for o in outcomes if o.latency_ms is not None})) > 1:
         words = wording.listed(str(load) for load in loads)
         found.append(f"{name}: asked {words} at once; its latency is that of the load most were asked under")

@@ -222,6 +222,7 @@ def describe(planned: Planned, settings: Settings, cards: Sequence[ModelCard] = 
         simulated=declared.simulated
         or any(_simulated(settings.models[m]) for m in models)
         or any(map(_simulated, cards)),
+        replayed=tuple(model for model in models if settings.models[model].kind == "recorded"),
         tuned_on=declared.tuned_on,
         variant_of=declared.variant_of,
         fingerprint=fingerprint,

@@ -217,7 +217,11 @@ class _Asking:
         return {case.id: self.found[case.id] for case in cases}
 
     def _again(self, before: Outcome) -> bool:
-        """Whether a case that was asked is asked once more: it failed, and need not fail again."""
+        """Whether a case that was asked is asked once more: it failed, and need not fail again; or it abstained, and a
+        model had failed that might have answered.
+        """
+        if before.status == "abstained" and any(spell.outcome == "failed" for spell in before.spells):
+            return True
         return before.status == "failed" and (self.options.retry or code_of(before) in PASSING)
 
     async def _ask(self) -> None:
@@ -276,7 +280,11 @@ class Posed:
 
 def pose(suite: Suite, entrant: Entrant, case: Case, asker: Asker) -> Posed:
     """`case` as a client would put it to `entrant`."""
-    messages = prompting.messages(case, entrant.planned.prompt, suite.labels)
+    instructed = not entrant.cards or any(card.generates for card in entrant.cards)
+    # What generates nothing follows no instructions: a head would take them for a part of the text.
+    own = entrant.planned.declared.prompt
+    prompt = entrant.planned.prompt if instructed else own or "{input}"
+    messages = prompting.messages(case, prompt, suite.labels)
     parameters = prompting.parameters(suite, entrant.cards)
     language = case.language or suite.language
     key = kept.case_key(entrant.key, messages, parameters, case.label, language)

@@ -302,6 +302,7 @@ def _check(case: Case, where: str) -> None:
     if case.answerable and not case.references:
         raise InvalidRequest(
             f"{where}: `reference` is missing",
-            hint="give a good answer; `answerable: false` where the only right one is to say that one does not know",
+            hint="give a good answer; `answerable: false` (a column of a CSV, too) where the only right one is to say"
+            " that one does not know",
             param="reference",
         )

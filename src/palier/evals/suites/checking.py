@@ -16,6 +16,7 @@ import msgspec
 from palier.cases import Case, Split, Suite
 from palier.evals.suites.splitting import near_duplicates
 from palier.evals.suites.suite import Fault
+from palier.metrics.matching import contains
 from palier.text import detect, figures, fold, terms, tokens
 from palier.types import JSON, Data
 
@@ -153,7 +154,7 @@ def _families(suite: Suite) -> Iterator[Finding]:
 
 def _references(suite: Suite) -> Iterator[Finding]:
     def lacking(case: Case) -> bool:
-        return bool(case.references) and not any(_holds_all(text, case.must_contain) for text in case.references)
+        return bool(case.references) and not any(contains(text, case.must_contain) for text in case.references)
 
     if odd := [case.id for case in suite.cases if lacking(case)]:
         message = f"{_count(odd, 'reference')} without what `must_contain` asks for"
@@ -172,10 +173,6 @@ def _references(suite: Suite) -> Iterator[Finding]:
     if suite.task == "qa" and all(case.answerable for case in suite.cases):
         message = "every case has an answer: whether a candidate says that it does not know is not measured"
         yield _finding("note", "unanswerable", message, hint="add some with `answerable: false`")
-
-
-def _holds_all(text: str, wanted: Sequence[str]) -> bool:
-    return all(piece in text for piece in wanted)
 
 
 def _extracted(suite: Suite) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -43,14 +44,19 @@ class Made(NamedTuple):
 
 
 async def of_documents(library: Library, collection: str, *, name: str, route: str = "", limit: int = 1000) -> Made:
-    """Questions that the documents of a collection answer. A document's questions are all on one side of the split."""
+    """Questions that the documents of a collection answer. A document's questions are all on one side of the split.
+
+    Where there are more than `limit`, they are those of documents drawn by the hash of their names.
+    """
     cases: list[Case] = []
     highest, read = Label.PUBLIC, 0
     async for document in _documents(library, collection):
         read += 1
-        found = _of_document(document, len(cases))[: max(0, limit - len(cases))]
+        found = _of_document(document)[: limit - len(cases)]
         cases += found
         highest = Label.highest(highest, *([document.label] if found else []))
+        if len(cases) >= limit:
+            break
     if not read:
         raise NotFound(f"the collection `{collection}` holds no document", hint="palier collections lists them")
     if not cases:
@@ -58,6 +64,10 @@ async def of_documents(library: Library, collection: str, *, name: str, route: s
             f"no question could be made out of {read} documents",
             hint="it takes headings that are questions, definitions or prices; or start from --from-traces, --from-csv",
         )
+    cases = [
+        msgspec.structs.replace(case, id=f"d{number:04d}")
+        for number, case in enumerate(sorted(cases, key=lambda case: case.id), 1)
+    ]
     cases = _by_family(_once(cases), by_document=True)
     notes = (
         f"{len(cases)} questions out of {read} documents of `{collection}`: drafts, to be read and edited"
@@ -109,22 +119,22 @@ def _why(task: Task, labels: int) -> str:
 
 
 async def _documents(library: Library, collection: str) -> AsyncIterator[Document]:
-    """Each with its text, in order of id."""
-    after = ""
-    while page := await library.list_documents(collection, after=after, limit=_PAGE):
-        for listed in page:
-            document = await library.get_document(collection, listed.id)
-            if document is not None:
-                yield document
-        after = page[-1].id
+    """Each with its text, in the order of the hash of its name: the first are a sample."""
+    names: list[str] = []
+    while page := await library.list_documents(collection, after=names[-1] if names else "", limit=_PAGE):
+        names += [listed.id for listed in page]
+    for name in sorted(names, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()):
+        document = await library.get_document(collection, name)
+        if document is not None:
+            yield document
 
 
-def _of_document(document: Document, count: int) -> list[Case]:
+def _of_document(document: Document) -> list[Case]:
     """Its questions. What is confidential makes its questions so: they repeat its words."""
     found = []
-    for number, draft in enumerate(drafts(document), count + 1):
+    for number, draft in enumerate(drafts(document), 1):
         case = Case(
-            id=f"d{number:04d}",
+            id=f"{document.id}#{number:04d}",
             input=draft.question,
             references=(draft.answer,),
             relevant=(document.id,),
@@ -139,7 +149,7 @@ def _of_document(document: Document, count: int) -> list[Case]:
 
 
 def _once(cases: Sequence[Case]) -> list[Case]:
-    """One question asked of several documents is one case, which any of them answers; ids counted anew."""
+    """One question asked of several documents is one case, which any of them answers."""
     first: dict[tuple[str, ...], Case] = {}
     for case in cases:
         key = tuple(tokens(case.input))

@@ -207,6 +207,8 @@ def _fits(case: Case, where: str, suite: Suite, places: dict[str, str]) -> None:
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each line that is not blank; of one over the limit, a little more than may be."""
+    if file.is_char_device() or file.is_block_device() or file.is_socket():
+        raise ConfigurationError(f"{file} is no file", hint="a file of cases, one JSON line each")
     try:
         stream = file.open("rb")
     except FileNotFoundError:

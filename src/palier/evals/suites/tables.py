@@ -29,14 +29,20 @@ _COLUMNS = {
     "evidence": "evidence context contexte passage",
     "language": "language langue lang",
     "relevant": "relevant document documents",
-    "must_contain": "must_contain",
+    "must_contain": "must_contain doit_contenir",
+    "answerable": "answerable repondable",
 }
 _SPLITS = {
     "dev": "dev train training validation valid val entrainement",
     "holdout": "holdout test eval evaluation",
 }
 _SIDE = {word: side for side, words in _SPLITS.items() for word in words.split()}
-_MANY = ("tags", "relevant", "must_contain")
+_MANY = {"tags": r"[|;,]", "relevant": r"[|;,]", "must_contain": r"\|"}
+"""What stands between several in one cell. A comma or a semicolon may be a part of what must be contained: `29,99`."""
+_TRUTH = {
+    **dict.fromkeys(("true", "yes", "oui", "vrai", "1", "x"), True),
+    **dict.fromkeys(("false", "no", "non", "faux", "0"), False),
+}
 _FEW = 100
 """Labels of a classification, at most, where it is guessed."""
 
@@ -56,7 +62,8 @@ def from_csv(file: Path, *, task: Task | None = None, skip_bad: bool = False) ->
 
     The header names the columns (question, reponse, label, split...); `;`, `,` or tabs between them; UTF-8, with or
     without its mark. A row without a reference, or otherwise wrong, is an `InvalidRequest` naming line and column;
-    `skip_bad` leaves it out and counts it.
+    `skip_bad` leaves it out and counts it. `answerable` (no, non, false) says that there is no answer; several
+    `must_contain` are parted by `|`.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -147,9 +154,15 @@ def _rows(
 
 
 def _case(row: JSON, where: str, task: Task, seen: dict[str, str]) -> Case:
-    for name in _MANY:
+    for name, between in _MANY.items():
         if name in row:
-            row[name] = [part.strip() for part in re.split(r"[|;,]", row[name]) if part.strip()]
+            row[name] = [part.strip() for part in re.split(between, row[name]) if part.strip()]
+    if "answerable" in row:
+        truth = _TRUTH.get(fold(row["answerable"]))
+        if truth is None:
+            hint = f"one of {', '.join(_TRUTH)}"
+            raise InvalidRequest(f"{where}: `answerable` is `{row['answerable']}`", hint=hint, param="answerable")
+        row["answerable"] = truth
     if "split" in row:
         side = _SIDE.get(fold(row["split"]))
         if side is None:

@@ -84,6 +84,7 @@ def bench(*arguments: str) -> tuple[int, str, str]:
         (["--compare", "beauty"], "no such metric"),
         (["--report", "nowhere/report.json"], "is no folder"),
         (["--report", "report.html"], "both that of --report and of --html"),
+        (["--min-quality", "nan"], "no number to hold anything against"),
         (["--latency-limit", "soon"], "is no latency"),
         (["--max-latency", "soon"], "is no latency"),
         (["--candidates", "log=log.jsonl"], "log.jsonl"),

@@ -1,5 +1,6 @@
 """What is recommended under which constraints, and why the others are not."""
 
+import msgspec
 import numpy as np
 import pytest
 from tests.measured import MEAN, PROPORTION, Score, results, some_cases
@@ -169,7 +170,7 @@ def test_without_candidates_or_cases_in_common():
 
 
 def test_who_is_alone_is_not_called_good_enough_and_who_answered_nothing_is_not_recommended():
-    small, silent = ALL[0], candidate("bad", asked=30, failed=30)
+    small, silent = ALL[0], candidate("bad", asked=600, failed=600)
     found = choose([small, silent], PROPORTION, NONE, CASES, OUTCOMES)
     assert (found.candidate, found.alone) == ("small", True)
     assert "whether it is good enough is not said" in found.reason
@@ -177,3 +178,40 @@ def test_who_is_alone_is_not_called_good_enough_and_who_answered_nothing_is_not_
     assert choose([silent], PROPORTION, NONE, CASES, OUTCOMES).candidate is None
     wanted = choose([small], PROPORTION, Constraints(min_quality=0.5), CASES, OUTCOMES)
     assert not wanted.alone
+
+
+def test_results_of_some_cases_alone_are_not_recommended():
+    """Eight cases that it is right on say nothing of the others."""
+    few = Candidate(
+        **{
+            **{name: getattr(candidate("large"), name) for name in Candidate.__struct_fields__},
+            "name": "chosen",
+            "asked": 8,
+            "answered": 8,
+        }
+    )
+    whole = [msgspec.structs.replace(one, asked=600, answered=600) for one in ALL]
+    outcomes = {**OUTCOMES, "chosen": {case.id: OUTCOMES["large"][case.id] for case in CASES[:8]}}
+    found = choose([*whole, few], PROPORTION, NONE, CASES, outcomes)
+    assert found.candidate == "medium"
+    assert found.passed_over["chosen"] == "it has results of 8 of 600 cases alone"
+
+
+def test_who_leaves_out_what_it_fails_on_is_not_the_best():
+    """The same answers without the failures, ten times as dear: on the cases of both they are alike."""
+    right = [case for case in CASES if OUTCOMES["large"][case.id].metrics["score"]]
+    wrong = [case for case in CASES if not OUTCOMES["large"][case.id].metrics["score"]]
+    own = {case.id: OUTCOMES["large"][case.id] for case in [*right, *wrong[25:]]}
+    pairs = [(case, own[case.id]) for case in CASES if case.id in own]
+    cut = msgspec.structs.replace(
+        candidate("large"),
+        name="cut",
+        asked=len(own),
+        answered=len(own),
+        metrics={"score": estimates(PROPORTION, pairs)},
+        resources=Resources(cost=Quantity(value=10.0, basis="measured")),
+    )
+    whole = msgspec.structs.replace(candidate("large"), asked=600, answered=600)
+    assert cut.metrics["score"]["all"].value > whole.metrics["score"]["all"].value
+    found = choose([whole, cut], PROPORTION, NONE, CASES, {"large": OUTCOMES["large"], "cut": own})
+    assert found.candidate == "large"

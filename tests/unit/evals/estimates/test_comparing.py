@@ -112,3 +112,14 @@ def test_a_baseline_without_results_is_refused():
     with pytest.raises(ConfigurationError, match="no results of `cloud`") as refused:
         compare([PROPORTION], CASES, of(base=GOOD, it=BAD), baseline="cloud")
     assert "base, it" in refused.value.hint
+
+
+def test_the_mean_of_several_tries_is_no_right_or_wrong():
+    """.51 against .50 on every case is a hundredth, and no certainty that the one is right where the other is not."""
+    (found,) = compare([PROPORTION], CASES, of(base=np.full(300, 0.50), other=np.full(300, 0.51)))
+    assert found.difference.value == pytest.approx(0.01)
+    assert found.difference.low <= 0.01 <= found.difference.high < 0.1
+    tries = np.random.default_rng(1).binomial(4, 0.8, 300) / 4
+    (found,) = compare([PROPORTION], CASES, of(base=np.random.default_rng(2).binomial(4, 0.5, 300) / 4, other=tries))
+    assert found.difference.low < found.difference.value < found.difference.high
+    assert found.difference.method == "BCa, paired"

@@ -36,7 +36,7 @@ def rows(found: Any) -> dict[tuple[str, str], str]:
 
 
 def test_what_became_worse_is_told_and_what_did_not_is_not(before: Report, after: Report) -> None:
-    found = changes(before, after)
+    found = changes(before, after, compared=["length", "cost"])
     told = rows(found)
     assert told["cascade", "exact"] == "worse"
     assert told["tier-1", "exact"] == "cannot tell"
@@ -57,10 +57,35 @@ def test_texts_are_not_needed(before: Report, after: Report) -> None:
     assert changes(without_texts(before), without_texts(after)) == changes(before, after)
 
 
+def test_only_quality_is_compared_unless_more_is_named(before: Report, after: Report) -> None:
+    found = changes(before, after)
+    assert {c.metric for c in found.comparisons} == {"exact"}
+    shown = next(row for row in found.rows if (row.candidate, row.metric) == ("tier-2", "cost"))
+    assert (shown.before, shown.why) != (None, "")
+    assert "--compare cost" in shown.why
+    with pytest.raises(ConfigurationError, match="no such metric"):
+        changes(before, after, compared=["colour"])
+
+
+def test_the_same_candidate_is_not_compared_with_itself(before: Report, after: Report) -> None:
+    same = [
+        msgspec.structs.replace(
+            report,
+            candidates=tuple(
+                msgspec.structs.replace(c, fingerprint="abc") if c.name == "cascade" else c for c in report.candidates
+            ),
+        )
+        for report in (before, after)
+    ]
+    found = changes(*same)
+    assert "cascade" not in {c.candidate for c in found.comparisons}
+    assert any(row.why == "the same models, prompts and documents" for row in found.rows)
+
+
 def test_the_same_twice_is_no_change(before: Report) -> None:
     found = changes(before, before)
     assert found.headline == "Nothing changed."
-    assert set(rows(found).values()) == {"cannot tell"}
+    assert {c.verdict for c in found.comparisons} == {"cannot tell"}
     assert all(c.needs is None for c in found.comparisons)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.installation import Scripted, entrant, suite
 
-from palier.cases import Case, Outcome
+from palier.cards import ModelCard
+from palier.cases import Case, Outcome, Spell
 from palier.errors import StoreError
 from palier.evals.figures import Candidate, Run
 from palier.evals.runs import kept, running
@@ -180,3 +182,30 @@ async def test_meters_count_while_a_candidate_is_asked(tmp_path: Path, monkeypat
     assert counted.idle_w > 0
     again = await running.run(asked, asked.cases, [entrant()], Scripted(), results, meters=Counting())
     assert again.metered == (), "nothing was asked"
+
+
+async def test_an_abstention_after_a_failure_is_asked_again(tmp_path: Path) -> None:
+    """The model that might have known may be there now: what it missed is no word of the cascade's own."""
+    results, asked = Results(tmp_path), suite("hello")
+    run = await running.run(asked, asked.cases, [entrant("a")], Scripted(), results, USUAL)
+    kept_one = run.outcomes["a"]["1"]
+    spell = Spell(tier="tier-2", model="m", outcome="failed")
+    writer = results.open(entrant("a").key)
+    writer.add(msgspec.structs.replace(kept_one, status="abstained", spells=(spell,)))
+    writer.close()
+    asker = Scripted()
+    run = await running.run(asked, asked.cases, [entrant("a")], asker, results, USUAL)
+    assert asker.asked == ["hello"]
+    assert run.outcomes["a"]["1"].status == "answered"
+
+
+async def test_what_generates_nothing_is_given_the_question_without_instructions(tmp_path: Path) -> None:
+    asked = msgspec.structs.replace(suite("hello"), prompt="Which one? {input}")
+    base = entrant("a")
+    planned = replace(base.planned, prompt="Which one? {input}")
+    for generates, sent in ((True, "Which one? hello"), (False, "hello")):
+        asker = Scripted()
+        cards = (ModelCard(name="m", kind="head", generates=generates),)
+        one = replace(base, planned=planned, cards=cards, key=f"{int(generates)}" * 64)
+        await running.run(asked, asked.cases, [one], asker, Results(tmp_path), USUAL)
+        assert asker.asked == [sent]

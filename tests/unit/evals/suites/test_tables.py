@@ -79,3 +79,18 @@ def test_bad_rows_can_be_left_out(tmp_path: Path) -> None:
     assert "1 rows were left out" in read.notes[-1]
     with pytest.raises(ConfigurationError, match="cannot be read"):
         from_csv(tmp_path)
+
+
+def test_what_must_be_contained_may_hold_a_comma(tmp_path: Path) -> None:
+    text = "question;réponse;doit contenir;tags\nQuel prix ?;29,99 € par mois;29,99|mois;a,b\n"
+    (case,) = from_csv(table(tmp_path, text)).cases
+    assert case.must_contain == ("29,99", "mois")
+    assert case.tags == ("a", "b")
+
+
+def test_a_row_may_have_no_answer(tmp_path: Path) -> None:
+    text = "question,answer,answerable\nWho is the king?,,non\nWhat is the price?,ten euros,\n"
+    first, second = from_csv(table(tmp_path, text)).cases
+    assert (first.answerable, first.references, second.answerable) == (False, (), True)
+    with pytest.raises(InvalidRequest, match="`answerable` is `maybe`"):
+        from_csv(table(tmp_path, text.replace(",non", ",maybe")))
