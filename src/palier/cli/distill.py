@@ -61,7 +61,7 @@ def distill(
             found = reading.read(given, longest_label=MAX_LABEL, skip_bad=skip_bad)
         with terminal.err().status("reading the examples") as status:
             taught = heads.teach(
-                found, _embed, sentence_model.name(), licence=licence, source=source, done=_progress(status.update)
+                found, embed, sentence_model.name(), licence=licence, source=source, done=_progress(status.update)
             )
         files.write(output, taught.content)
         if as_json:
@@ -83,7 +83,7 @@ def predict(model: ModelFile, source: Lines = None, probabilities: All = False) 
         from palier.retrieval.encoder import SentenceEncoder
 
         head = head_file.load(model)
-        encoder = SentenceEncoder(_Here())
+        encoder = SentenceEncoder(Here())
         check_encoder(head, encoder, str(model))
 
         async def line(item: JSON) -> JSON:
@@ -94,7 +94,7 @@ def predict(model: ModelFile, source: Lines = None, probabilities: All = False) 
     terminal.run(main)
 
 
-class _Here:
+class Here:
     """`interfaces.Workers` in this process: a filter has nobody else to answer meanwhile."""
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -127,7 +127,7 @@ def _check(student: str) -> None:
     raise InvalidRequest(f"--student is `{student[:80]}`", hint="head", param="student")
 
 
-def _embed(texts: Sequence[str]) -> Vectors:
+def embed(texts: Sequence[str]) -> Vectors:
     import numpy as np
 
     from palier.retrieval import sentence_model

@@ -45,7 +45,8 @@ _END = re.compile(
     (?=[^\s\[\u00bb])""",
     re.VERBOSE,
 )
-"""Where a sentence ends: after its stop, closing quotation marks and citations once the next begins, or with its line."""
+"""Where a sentence ends: after its stop, closing quotation marks and citations once the next
+begins; or with its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,9 @@ class Posts:
 
     def __bool__(self) -> bool:
         return bool(self.input or self.evidence or self.draft or self.output)
+
+
+NONE = Posts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +270,20 @@ class Watch:
         self._choices: dict[int, _Watched] = {}
         self._calls: dict[tuple[int, int], list[ToolDelta]] = {}
         self._waiting: list[Event] = []
+        self._open: dict[int, None] = {}
         self.stopped: Stopped | None = None
         self.mended = False
 
     def take(self, event: Event) -> None:
         """What the tier said next."""
         self._waiting.append(event)
+        if isinstance(event, Delta | ToolDelta):
+            self._open[event.choice] = None
+
+    @property
+    def unfinished(self) -> list[int]:
+        """Choices that began and did not end, or not as they are."""
+        return list(self._open)
 
     async def cleared(self) -> list[Event]:
         """What may be released of what was taken, in order."""
@@ -289,6 +301,7 @@ class Watch:
             elif isinstance(event, Finish):
                 free += await self._ended(event.choice)
                 if self.stopped is None:
+                    self._open.pop(event.choice, None)
                     free.append(event)
             else:
                 free.append(event)
