@@ -41,7 +41,8 @@ LONGEST = 4_000
 """Characters of a sentence that has no end; it is cut there, and its parts are looked at each by itself."""
 _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
 _END = re.compile(
-    r"""(?: (?<![\s(][A-Z]\.)(?<!^[A-Z]\.)(?<=[.!?\u2026])["'\u201d\u2019\u00bb)\]]*(?:\s*\[\d{1,3}\])*[ \t\u00a0]+ | \s*\n\s* )
+    r"""(?: (?<![\s(][A-Z]\.) (?<!^[A-Z]\.) (?<=[.!?\u2026]) ["'\u201d\u2019\u00bb)\]]* (?:\s*\[\d{1,3}\])* [ \t\u00a0]+
+        | \s*\n\s* )
     (?=[^\s\[\u00bb])""",
     re.VERBOSE,
 )
