@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import ROOT, data_folder, keep
+from palier.heads import file as head_file
 from palier.metrics.intervals import bca, wilson_of_families
 from palier.metrics.reliability import auroc, brier, expected_calibration_error
-from palier.models import head_file
 from palier.retrieval import sentence_model
 from palier.training import heads
 from palier.training.examples import Example, Examples, gathered, key

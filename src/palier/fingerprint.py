@@ -20,7 +20,8 @@ SIGNALS = "1"
 ASSEMBLY = "1"
 """Raised when the gate assembles prompts in another way."""
 RETRIEVAL = "hybrid 1"
-GUARDS = "none"
+GUARDS = "1"
+"""Raised when guards come to mean something else."""
 MAX_DIGESTED = 256 * 2**20
 """Larger files are known by their size alone."""
 
@@ -32,7 +33,7 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
         "retrieval": f"{RETRIEVAL}, {route.passages} passages of {', '.join(sorted(route.collections)) or 'nothing'}",
         "signals": f"{SIGNALS} {_packaged()}",
         "assembly": ASSEMBLY,
-        "guards": GUARDS,
+        "guards": _guards(settings, route),
         "messages": f"labelled {route.message_label}",
     }
     for landing in landings:
@@ -47,6 +48,19 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
             path = settings.path(declared.adapters.get(landing.adapter, landing.adapter))
             found[f"{landing.name}.adapter"] = f"{landing.adapter} {_of_file(path)}"
     return found
+
+
+def _guards(settings: Settings, route: Route) -> str:
+    """Those that stand on the way of an answer, with all that their verdicts depend on."""
+    said = route.guards
+    stand = {"input": said.input, "evidence": said.evidence, "draft": said.draft, "output": said.output}
+    found = []
+    for place, names in stand.items():
+        for name in names:
+            declared = settings.guards[name]
+            content = _of_file(settings.path(declared.file)) if declared.file else ""
+            found.append(f"{place} {name} {short_digest(repr(declared).encode())} {content}".strip())
+    return f"{GUARDS} {'; '.join(found)}" if found else "none"
 
 
 def _received(landing: Landing) -> str:

@@ -69,9 +69,16 @@ METRICS = {
 }
 """A name that ends in `@k` is asked for with a number in its place (`recall@5`), which is passed on as `k`."""
 
+GUARDS = {
+    "form": "palier.guards.form:build",
+    "policy": "palier.guards.policy:build",
+    "schema": "palier.guards.schema:build",
+    "scope": "palier.guards.scope:build",
+}
+
 _NUMBERED = re.compile(r"(\w+)@([1-9]\d{0,2}|1000)", re.ASCII)
 
-FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS, "metrics": METRICS}
+FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS, "metrics": METRICS, "guards": GUARDS}
 
 
 def kinds(family: str) -> list[str]:

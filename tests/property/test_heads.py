@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.heads import embed, taught
 
-from palier.models import head_file
-from palier.models.head_file import Header, Trained
-from palier.models.ngrams import Ngrams
+from palier.heads import file as head_file
+from palier.heads.file import Header, Trained
+from palier.heads.ngrams import Ngrams
 
 CONTENT = taught(each=5).content
 LABELS = st.lists(

@@ -18,7 +18,7 @@ from palier.access import OWNER, Readers, Spending
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.probing import Probed, probe
-from palier.app.wiring import DAY_S, Shared, forgetting_of, landings_of, links_of, parts_of
+from palier.app.wiring import DAY_S, Shared, forgetting_of, guards_of, landings_of, links_of, parts_of
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
@@ -34,6 +34,7 @@ from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
+    Guard,
     Judgements,
     Model,
     Ratings,
@@ -117,6 +118,7 @@ class Palier:
         models: Mapping[str, Model],
         door: Door,
         fingerprints: Fingerprints,
+        guards: Mapping[str, Guard],
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
@@ -157,6 +159,7 @@ class Palier:
             evidence=knowledge.label_of,
             links=links_of(settings),
             vault=door.ledger,
+            guards=guards,
         )
         self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
@@ -220,6 +223,7 @@ class Palier:
                 models=models,
                 door=door,
                 fingerprints=fingerprints,
+                guards=guards_of(settings, resources),
             )
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from palier import pipeline, text
+from palier import pipeline, registry, text
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgetting
@@ -16,14 +16,17 @@ from palier.interfaces import (
     Erasable,
     Evidence,
     Gate,
+    Guard,
     Links,
     Model,
     Purse,
+    Resources,
     Retriever,
     Traces,
     Vault,
 )
 from palier.metrics import zones
+from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
@@ -52,6 +55,29 @@ class Shared:
     evidence: Evidence | None = None
     links: Links | None = None
     vault: Vault | None = None
+    guards: Mapping[str, Guard] = field(default_factory=dict)
+
+
+def guards_of(settings: Settings, resources: Resources) -> dict[str, Guard]:
+    """All of `[guards]`. Raises `ConfigurationError` naming the one that cannot be made."""
+    return {
+        name: registry.find("guards", declared.kind)(name, declared, resources)
+        for name, declared in settings.guards.items()
+    }
+
+
+def posts_of(settings: Settings, route: Route, guards: Mapping[str, Guard]) -> Posts:
+    """Where the guards of a route stand."""
+
+    def stand(names: Sequence[str]) -> tuple[Post, ...]:
+        declared = [settings.guards[name] for name in names]
+        return tuple(
+            Post(guards[name], one.on_error, one.timeout_s, one.words)
+            for name, one in zip(names, declared, strict=True)
+        )
+
+    said = route.guards
+    return Posts(stand(said.input), stand(said.evidence), stand(said.draft), stand(said.output))
 
 
 def links_of(settings: Settings) -> Links:
@@ -101,6 +127,7 @@ def parts_of(
         sticky=route.sticky,
         evidence=shared.evidence,
         links=shared.links,
+        guards=posts_of(settings, route, shared.guards),
         vault=shared.vault,
     )
 

@@ -20,6 +20,7 @@ from palier.cli import (
     feedback,
     forget,
     groups,
+    guard,
     ingest,
     keys,
     label,
@@ -81,6 +82,7 @@ app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
+app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
 app.command()(setup.doctor)

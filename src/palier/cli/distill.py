@@ -15,8 +15,8 @@ from palier.errors import InvalidRequest
 from palier.types import JSON
 
 if TYPE_CHECKING:
+    from palier.heads.file import Head
     from palier.interfaces import Encoder, Vectors
-    from palier.models.head_file import Head
     from palier.training.heads import Interval, Report
 
 LATER = ("lora",)
@@ -52,7 +52,7 @@ def distill(
     def main() -> None:
         _check(student)
         files.check_folders(output)
-        from palier.models.head_file import MAX_LABEL
+        from palier.heads.file import MAX_LABEL
         from palier.retrieval import sentence_model
         from palier.training import examples as reading
         from palier.training import heads
@@ -61,7 +61,7 @@ def distill(
             found = reading.read(given, longest_label=MAX_LABEL, skip_bad=skip_bad)
         with terminal.err().status("reading the examples") as status:
             taught = heads.teach(
-                found, _embed, sentence_model.name(), licence=licence, source=source, done=_progress(status.update)
+                found, embed, sentence_model.name(), licence=licence, source=source, done=_progress(status.update)
             )
         files.write(output, taught.content)
         if as_json:
@@ -78,12 +78,12 @@ def predict(model: ModelFile, source: Lines = None, probabilities: All = False) 
     """Name the label of each text. Reads id, text; writes id, label, probability, probabilities?."""
 
     async def main() -> int:
-        from palier.models import head_file
+        from palier.heads import file as head_file
         from palier.models.head import check_encoder
         from palier.retrieval.encoder import SentenceEncoder
 
         head = head_file.load(model)
-        encoder = SentenceEncoder(_Here())
+        encoder = SentenceEncoder(Here())
         check_encoder(head, encoder, str(model))
 
         async def line(item: JSON) -> JSON:
@@ -94,7 +94,7 @@ def predict(model: ModelFile, source: Lines = None, probabilities: All = False) 
     terminal.run(main)
 
 
-class _Here:
+class Here:
     """`interfaces.Workers` in this process: a filter has nobody else to answer meanwhile."""
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -127,7 +127,7 @@ def _check(student: str) -> None:
     raise InvalidRequest(f"--student is `{student[:80]}`", hint="head", param="student")
 
 
-def _embed(texts: Sequence[str]) -> Vectors:
+def embed(texts: Sequence[str]) -> Vectors:
     import numpy as np
 
     from palier.retrieval import sentence_model

@@ -19,6 +19,8 @@ from palier.config.reading import load, parse
 from palier.config.sections import (
     Carbon,
     Collection,
+    Guard,
+    Guards,
     Ledger,
     Model,
     Networks,
@@ -38,6 +40,8 @@ __all__ = [
     "INSIDE",
     "Carbon",
     "Collection",
+    "Guard",
+    "Guards",
     "Ledger",
     "Model",
     "Networks",

@@ -15,10 +15,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def check(settings: Settings, where: str) -> None:
     """Raise `ConfigurationError` for the first thing that is wrong; `where` is named in it."""
-    for name in (*settings.models, *settings.routes, *settings.collections):
+    for name in (*settings.models, *settings.routes, *settings.collections, *settings.guards):
         if not _NAME.fullmatch(name):
             raise ConfigurationError(f"{where}: `{name}` is no name", hint="letters, digits, '.', '_', '-'; 64 at most")
     _check_resources(settings, where)
+    for name, guard in settings.guards.items():
+        _check_number(f"{where}: guard `{name}`", "timeout_s", guard.timeout_s, least=0.001)
+        _check_number(f"{where}: guard `{name}`", "threshold", guard.threshold, least=0)
     for name, route in settings.routes.items():
         _check_route(settings, name, route, where)
 
@@ -70,7 +73,17 @@ def _check_route(settings: Settings, name: str, route: Route, where: str) -> Non
             )
         if tier.threshold is not None and not 0 <= tier.threshold <= 1:
             raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
+    _check_guards(settings, name, route, where)
     _check_audit(settings, name, route, where)
+
+
+def _check_guards(settings: Settings, name: str, route: Route, where: str) -> None:
+    said = route.guards
+    for guard in (*said.input, *said.evidence, *said.draft, *said.output):
+        if guard not in settings.guards:
+            close = difflib.get_close_matches(guard, settings.guards, n=1, cutoff=0.4)
+            hint = f"did you mean `{close[0]}`?" if close else "add [guards.NAME]"
+            raise ConfigurationError(f"{where}: route `{name}` names guard `{guard}`, which is not there", hint=hint)
 
 
 def _check_audit(settings: Settings, name: str, route: Route, where: str) -> None:

@@ -217,6 +217,58 @@ class Model(Section, frozen=True, kw_only=True):
     """The file of a head (`palier distill`), recorded answers (JSON lines) or the script of a fake."""
 
 
+class Guard(Section, frozen=True, kw_only=True):
+    """`[guards.NAME]`: something that looks at texts before they are used or released.
+
+    `kind` is `form` (lengths, patterns, words, languages, citations), `schema` (JSON), `scope` (what the assistant is
+    for, taught by examples) or `policy` (rules with examples).
+    """
+
+    kind: str
+    """What kind of guard it is, see above."""
+    action: Literal["", "mend", "climb", "refuse"] = ""
+    """What a text that does not pass means; by default `climb` for a draft, `refuse` for a question, and a passage is
+    left out."""
+    on_error: Literal["closed", "open"] = "closed"
+    """Where it fails or takes too long: as if the text did not pass, or as if it did. Either is told in the trace."""
+    timeout_s: float = 2.0
+    """Longest a check may take."""
+    words: dict[str, str] = {}
+    """What is answered where it refuses, by language, instead of the route's abstention."""
+    threshold: float | None = None
+    """The score from which a text does not pass; by default what it was fitted to, or the kind's own."""
+    file: str = ""
+    """What it was fitted to (`palier guard fit`), a JSON schema, or rules (TOML)."""
+    # form
+    least: int = 0
+    """Characters a text has at least."""
+    most: int = 0
+    """Characters a text has at most; 0: any number."""
+    matches: str = ""
+    """A regular expression (Python's) that the whole text must match."""
+    forbids: tuple[str, ...] = ()
+    """Regular expressions that must not be found in it."""
+    forbidden_words: tuple[str, ...] = ()
+    """Words and phrases that must not be in it, whatever their case and accents."""
+    languages: tuple[str, ...] = ()
+    """Languages it may be in."""
+    citations: bool = False
+    """Whether it must cite passages (`[1]`) that are there."""
+
+
+class Guards(Section, frozen=True, kw_only=True):
+    """`[routes.NAME.guards]`: which of `[guards]` look at what, in order."""
+
+    input: tuple[str, ...] = ()
+    """At the question, before anything is looked up."""
+    evidence: tuple[str, ...] = ()
+    """At each passage that was found, and at the results of tools."""
+    draft: tuple[str, ...] = ()
+    """At what a tier wrote: one that does not pass is a reason to climb."""
+    output: tuple[str, ...] = ()
+    """At what is about to be answered, whichever tier it is from."""
+
+
 class Tier(Section, frozen=True, kw_only=True):
     """`[[routes.NAME.tiers]]`: one landing, cheapest first."""
 
@@ -268,6 +320,8 @@ class Route(Section, frozen=True, kw_only=True):
     """While no policy holds: use the tiers' own thresholds, "not calibrated", or keep nothing below the top."""
     on_failure: Literal["climb", "stop"] = "climb"
     """What a tier that fails means: go on with the next, or give its error."""
+    guards: Guards = Guards()
+    """What looks at its texts, see `[routes.NAME.guards]`."""
     languages: tuple[str, ...] = ("fr", "en")
     """Languages it is meant for; the first is used to abstain in where the question's is none of them."""
     abstention: dict[str, str] = {}
@@ -309,6 +363,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[collections.NAME]`."""
     models: dict[str, Model] = {}
     """See `[models.NAME]`."""
+    guards: dict[str, Guard] = {}
+    """See `[guards.NAME]`."""
     routes: dict[str, Route] = {}
     """See `[routes.NAME]`; clients call a route as a model."""
     root: str = "."

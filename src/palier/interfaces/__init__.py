@@ -23,6 +23,7 @@ from palier.interfaces.door import (
     Vault,
 )
 from palier.interfaces.erasure import Erasable, Erasure
+from palier.interfaces.guarding import Context, Guard, Span
 from palier.interfaces.knowledge import Access, Documents, Evidence, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.measuring import Builder, Metric
@@ -39,6 +40,7 @@ __all__ = [
     "Chaining",
     "Confidence",
     "Connector",
+    "Context",
     "Decide",
     "Destination",
     "Directory",
@@ -52,6 +54,7 @@ __all__ = [
     "Evidence",
     "Filtering",
     "Gate",
+    "Guard",
     "Head",
     "Headed",
     "Judgements",
@@ -77,6 +80,7 @@ __all__ = [
     "Retriever",
     "Rule",
     "Sealing",
+    "Span",
     "Startable",
     "Traces",
     "Turns",

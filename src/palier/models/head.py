@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from palier.cards import ModelCard
 from palier.config import Model as Settings
 from palier.errors import ConfigurationError
+from palier.heads import file as head_file
+from palier.heads.file import Head
+from palier.heads.ngrams import MAX_CHARACTERS
 from palier.interfaces import Encoder, Resources
-from palier.models import catalogue, head_file
-from palier.models.head_file import Head
-from palier.models.ngrams import MAX_CHARACTERS
+from palier.models import catalogue
 from palier.models.scripted import cut
 from palier.types import Cited, Delta, Event, Features, Finish, Metered, Prompt, Usage
 

@@ -31,8 +31,10 @@ from palier.interfaces import (
     Traces,
     Vault,
 )
-from palier.pipeline.asked import Asked, ahead
+from palier.pipeline import guarding
+from palier.pipeline.asked import Asked, ahead, in_vain
 from palier.pipeline.drafts import replay
+from palier.pipeline.guarding import NONE, Posts, Stopped
 from palier.pipeline.journey import Journey
 from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
@@ -81,6 +83,8 @@ class Parts:
     """Where what a key's requests cost is counted."""
     fingerprints: Fingerprints | None = None
     """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
+    guards: Posts = NONE
+    """What looks at questions, evidence, drafts and answers."""
     sticky: bool = False
     """Whether a conversation keeps the label of the evidence it saw."""
 
@@ -106,29 +110,30 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
     place = parts.sample.draw(request) if parts.sample else None  # before anything is known of the request
     try:
         await _prepare(journey, parts)
-        for landing in _ways(journey.request, parts):
+        for landing in _ways(journey, parts):
             admission = await _admit(journey, parts, landing)
             if admission is None:
                 continue
-            asked = Asked(journey, landing, admission, parts.links)
+            asked = Asked(journey, landing, admission, parts.links, parts.guards)
             with asked:
                 async with aclosing(landing.model.stream(asked.sent)) as events:
                     async for came in events:
                         for event in asked.take(came):
                             yield event
+                        if asked.watched:
+                            for event in await asked.cleared():
+                                yield event
                         if asked.hopeless:
                             break
-                for event in asked.rest():
+                for event in (*asked.rest(), *(await asked.cleared(end=True))):
                     yield event
-            held = asked.settle(parts) if asked.answered else None
+            held = await asked.settle(parts) if asked.answered else None
             for event in replay(held) if held else ():
                 yield event
-            if journey.result is not None or (asked.failed and not parts.climb_on_failure):
+            if journey.result or journey.refused or (asked.failed and not parts.climb_on_failure):
                 break
         if journey.result is None:
-            _raise_if_hopeless(journey)
-            words, label = _abstention(journey.request, parts, unreached=bool(journey.failures))
-            for event in replay(journey.abstain(words, label).draft):
+            for event in replay(_unanswered(journey, parts).draft):
                 yield event
     except (GeneratorExit, asyncio.CancelledError):
         journey.error = "abandoned"
@@ -158,6 +163,12 @@ async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
     if may_carry(journey.request, parts):
         await carried(journey, parts)
+    if parts.guards.input:
+        journey.request, stopped = await guarding.question(journey.request, parts.guards, journey.guards)
+        if stopped is not None:
+            journey.stop(stopped)
+            if journey.refused:
+                return
     request = journey.request
     language = request.language or (parts.detect(request.question) if _minds_language(request, parts) else "")
     passages: tuple[Hit, ...] = ()
@@ -169,6 +180,8 @@ async def _prepare(journey: Journey, parts: Parts) -> None:
             )
         )
         journey.timings["retrieve_ms"] = (time.perf_counter() - started) * 1000
+    if parts.guards.evidence:
+        request, passages = await guarding.evidence(request, passages, parts.guards, journey.guards)
     if parts.encoder and request.tier is None and any(landing.rule and landing.rule.asks for landing in parts.landings):
         journey.vector = await parts.encoder.encode([request.question])
     journey.request = msgspec.structs.replace(request, language=language, passages=passages)
@@ -212,7 +225,10 @@ def _before(request: Request) -> str:
     return turns[-2] if len(turns) > 1 else ""
 
 
-def _ways(request: Request, parts: Parts) -> Sequence[Landing]:
+def _ways(journey: Journey, parts: Parts) -> Sequence[Landing]:
+    request = journey.request
+    if journey.refused:
+        return ()
     if request.tier is None:
         return parts.landings
     return [landing.asked_alone() for landing in parts.landings if landing.name == request.tier]
@@ -221,6 +237,9 @@ def _ways(request: Request, parts: Parts) -> Sequence[Landing]:
 async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None:
     """The prompt for this tier, or None when it cannot honour the request or may not receive it."""
     request = journey.request
+    if journey.upwards and landing is not parts.landings[-1] and request.tier is None:
+        journey.pass_over(landing, in_vain(landing, journey.upwards, ""))
+        return None
     if obstacle := landing.obstacle(request):
         journey.skip(landing, obstacle)
         return None
@@ -255,6 +274,27 @@ async def _look_again(journey: Journey, parts: Parts) -> None:
     journey.request = msgspec.structs.replace(journey.request, passages=tuple(hits))
 
 
+def _unanswered(journey: Journey, parts: Parts) -> Result:
+    """The abstention of a request that nobody answered, or that a guard refused. Raises as `stream` does."""
+    if journey.refused and journey.stopped is not None:
+        words = _refusal(journey.request, parts, journey.stopped)
+        return journey.abstain(words, Label.PUBLIC, why=journey.stopped.why)
+    _raise_if_hopeless(journey)
+    words, label = _abstention(journey.request, parts, unreached=bool(journey.failures))
+    return journey.abstain(words, label)
+
+
+def _refusal(request: Request, parts: Parts, stopped: Stopped) -> str:
+    """The guard's own words, or the route's for what it cannot answer, in the language of the question."""
+    asked = request.language or parts.detect(request.question)
+    said = stopped.post.words
+    spoken = [asked, *parts.languages, *said]
+    if (own := next((said[language] for language in spoken if language in said), "")) or said:
+        return own
+    fallback = next((language for language in (asked, *parts.languages) if language in _REFUSAL), "en")
+    return parts.abstention.get(asked) or _REFUSAL[fallback]
+
+
 def _raise_if_hopeless(journey: Journey) -> None:
     """An error is honest where no tier wrote anything because of it; else an abstention is.
 
@@ -272,6 +312,7 @@ def _raise_if_hopeless(journey: Journey) -> None:
         raise journey.failures[-1]
 
 
+_REFUSAL = {"fr": "Je ne peux pas répondre à cette demande.", "en": "I cannot answer this request."}
 _ABSTENTION = {
     "fr": "Je ne sais pas répondre à cette question avec les documents dont je dispose.",
     "en": "I don't know: the documents I have do not answer this question.",

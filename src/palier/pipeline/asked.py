@@ -9,13 +9,14 @@ from typing import Protocol
 import msgspec
 
 from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission, Confidence, Decide, Links
-from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
+from palier.interfaces import Admission, Confidence, Context, Decide, Links
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, replay, with_signals
+from palier.pipeline.guarding import Posts, Stopped, Watch
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
 from palier.routing.cascade import NEVER
-from palier.types import Cited, Decision, Draft, Event, Outcome
+from palier.types import Cited, Decision, Draft, Event, Finish, Outcome
 
 
 class Judges(Protocol):
@@ -55,7 +56,14 @@ class Asked:
     it as it comes; the words of any other are held until they are judged.
     """
 
-    def __init__(self, journey: Journey, landing: Landing, admission: Admission, links: Links | None = None) -> None:
+    def __init__(
+        self,
+        journey: Journey,
+        landing: Landing,
+        admission: Admission,
+        links: Links | None = None,
+        guards: Posts | None = None,
+    ) -> None:
         assert admission.prompt is not None
         assert admission.sent is not None
         self.prompt = admission.prompt
@@ -73,6 +81,10 @@ class Asked:
         self._serves = (landing.threshold <= 0 or landing.ahead) and landing.model.card.generates
         self._released = False
         self._cuts = landing.rule is not None and not self._serves
+        self._guards = guards if guards is not None and (guards.draft or guards.output) else None
+        self._watch = self._watching() if self._guards is not None and self._serves else None
+        self._raw = Collector()
+        """What a watched tier said, whatever became of it."""
 
     def __enter__(self) -> None:
         pass
@@ -85,7 +97,42 @@ class Asked:
         """What was held back of a tier's words, once it has said all."""
         return filter(self._releases, self._outgoing.rest())
 
+    @property
+    def watched(self) -> bool:
+        """Whether guards look at what it says before it is released."""
+        return self._watch is not None
+
+    async def cleared(self, *, end: bool = False) -> list[Event]:
+        """What guards let through of what was taken, to be released; `end`: it has said all."""
+        if self._watch is None:
+            return []
+        free = await (self._watch.end() if end else self._watch.cleared())
+        if (stopped := self._watch.stopped) is not None:
+            self.hopeless = stopped.why
+            if end and self._released:  # what was told stays told, and says that it was cut
+                free += [Finish(reason="content_filter", choice=choice) for choice in self._watch.unfinished]
+        for event in free:
+            self._collector.add(event)
+            self._released = True
+        return [event for event in free if not isinstance(event, Cited)]
+
+    def _watching(self) -> Watch:
+        assert self._guards is not None
+        request = self._journey.request
+        context = Context(
+            question=request.question,
+            language=request.language,
+            evidence=tuple(hit.text for hit in self.prompt.passages),
+            messages=request.messages,
+            parameters=self.prompt.parameters,
+        )
+        return Watch(self._guards, context, self._journey.guards, self._landing.name)
+
     def _releases(self, event: Event) -> bool:
+        if self._watch is not None:
+            self._raw.add(event)
+            self._watch.take(event)
+            return False
         self._collector.add(event)
         if self._cuts:
             self._look_early()
@@ -131,11 +178,24 @@ class Asked:
             restoring = self._admission.redactions.restoring()
             error.said = restoring.feed(error.said) + restoring.end()
 
-    def settle(self, parts: Judges) -> Draft | None:
+    async def settle(self, parts: Judges) -> Draft | None:
         """Decide of what it said; gives the draft that stays, where it was held."""
         journey, landing, passages = self._journey, self._landing, self.prompt.passages
-        draft, decision = self._judge(parts, self._collector.draft())
-        stays = self._serves or decision.action == "stay"
+        stopped = self._watch.stopped if self._watch is not None else None
+        if stopped is not None and not self._released:
+            draft, decision, stays = self._raw.draft(), in_vain(landing, stopped.why, ""), False
+        elif stopped is not None:
+            draft, stays = self._collector.draft(), True
+            decision = Decision(action="stay", reason=f"cut short: {stopped.why}", threshold=landing.threshold)
+        else:
+            draft, decision = self._judge(parts, self._collector.draft())
+            stays = self._serves or decision.action == "stay"
+            if stays and self._guards is not None and not self._serves:
+                draft, stopped = await self._looked_at(draft)
+                if stopped is not None:
+                    decision, stays = in_vain(landing, stopped.why, ""), False
+        if stopped is not None:
+            journey.stop(stopped)
         outcome: Outcome = "answered" if stays else "climbed"
         journey.drafted(landing, self._admission, draft, decision, outcome, unrestored=self._outgoing.unrestored)
         if not stays:
@@ -143,6 +203,18 @@ class Asked:
             return None
         journey.finish("answered", draft, decision, landing=landing, passages=passages)
         return None if self._serves else draft
+
+    async def _looked_at(self, draft: Draft) -> tuple[Draft, Stopped | None]:
+        """A held draft as the guards let it through, or who stopped it."""
+        watch = self._watching()
+        for event in replay(draft):
+            watch.take(event)
+        collector = Collector()
+        for event in await watch.end():
+            collector.add(event)
+        if watch.stopped is not None or not watch.mended:
+            return draft, watch.stopped
+        return msgspec.structs.replace(draft, choices=collector.draft().choices), None
 
     def _judge(self, parts: Judges, draft: Draft) -> tuple[Draft, Decision]:
         """The draft with its signals, and the decision. There may be nothing to judge by (`judgeable`)."""

@@ -16,6 +16,7 @@ from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.metrics.tokens import estimated
+from palier.pipeline.guarding import Log, Stopped
 from palier.pipeline.landing import Landing
 from palier.privacy.fingerprints import Seen
 from palier.types import (
@@ -86,6 +87,12 @@ class Journey:
     """By which digests, if not by those of all that was told."""
     named: Label = Label.PUBLIC
     """What the titles carry that an abstention names."""
+    guards: Log = field(default_factory=Log)
+    """What guards said."""
+    stopped: Stopped | None = None
+    """Who did not let a text through, the last of them."""
+    upwards: str = ""
+    """Why the tiers below the last are not asked, as a guard of the question wants it."""
     error: str = ""
     serving: str = ""
     """Where the client left: the tier at work, if it was to serve whatever it says."""
@@ -100,6 +107,17 @@ class Journey:
         if self.label is not self.request.label:
             self.quotes = True
             self.request = msgspec.structs.replace(self.request, label=self.label)
+
+    def stop(self, stopped: Stopped) -> None:
+        """A guard did not let a text through."""
+        self.stopped = stopped
+        if stopped.place == "input" and stopped.verdict.action == "climb":
+            self.upwards = stopped.why
+
+    @property
+    def refused(self) -> bool:
+        """Whether a guard wants nobody to answer."""
+        return self.stopped is not None and self.stopped.verdict.action == "refuse"
 
     @property
     def elapsed_ms(self) -> float:
@@ -280,6 +298,7 @@ class Journey:
             decision=decision,
             sources=tuple(_source(n, hit, n in quoted) for n, hit in enumerate(passages, 1)),
             steps=tuple(self.steps),
+            guards=self.guards.rows,
             label=self.label,
             unquoted=self.unquoted,
             cost=total(step.cost for step in self.steps if step.latency_ms),
@@ -289,12 +308,12 @@ class Journey:
         )
         return self.result
 
-    def abstain(self, words: str, label: Label) -> Result:
-        """Nobody's draft is good enough: say so, with what was found and why nobody else was asked.
+    def abstain(self, words: str, label: Label, *, why: str = "") -> Result:
+        """Nobody's draft is good enough, or a guard says `why` nobody is to answer: say so, with what was found.
 
         `label` is that of the titles that `words` names.
         """
-        ways = [f"{step.tier}: {step.reason}" for step in self.steps]
+        ways = [why] if why else [f"{step.tier}: {step.reason}" for step in self.steps]
         best = max((step.confidence for step in self.steps if step.confidence is not None), default=None)
         if lost := [name for name in ("echo", "logprobs") if getattr(self.request.parameters, name)]:
             ways.append(f"an abstention has no {' and no '.join(lost)}")
@@ -333,6 +352,7 @@ class Journey:
             latency_ms=self.elapsed_ms,
             timings=dict(self.timings),
             steps=tuple(self.steps),
+            guards=self.guards.rows,
             evidence=tuple(hit.key for hit in request.passages),
             parameters=_told(request),
             stream=request.stream,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, UnsetType
 
 from palier.server.wire import Sent, TokenUsage
-from palier.types import Decision, Label, Quantity, Result, Source, Step, Usage
+from palier.types import Decision, Guarded, Label, Quantity, Result, Source, Step, Usage
 
 
 class Report(Sent, frozen=True, kw_only=True):
@@ -24,6 +24,7 @@ class Report(Sent, frozen=True, kw_only=True):
     carbon: Quantity
     timings: dict[str, float]
     steps: tuple[Step, ...]
+    guards: tuple[Guarded, ...]
     others: list[Report] | UnsetType = UNSET
     """Where several prompts were sent at once: the reports of those after the first."""
 
@@ -44,6 +45,7 @@ def report(result: Result, *others: Result) -> Report:
         carbon=result.carbon,
         timings=result.timings,
         steps=result.steps,
+        guards=result.guards,
         others=[report(other) for other in others] or UNSET,
     )
 

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import InvalidRequest
+from palier.heads import file as head_file
+from palier.heads.file import FORMAT, MAX_LABELS, Header, Read, Trained
+from palier.heads.ngrams import Ngrams, count, rarity
 from palier.interfaces import Vectors
 from palier.metrics.intervals import bca, wilson_of_families
 from palier.metrics.reliability import expected_calibration_error
-from palier.models import head_file
-from palier.models.head_file import FORMAT, MAX_LABELS, Header, Read, Trained
-from palier.models.ngrams import Ngrams, count, rarity
 from palier.training import softmax
 from palier.training.examples import Example, Examples, key
 from palier.training.softmax import Floats, Rows
@@ -117,7 +117,7 @@ def teach(
     Raises `InvalidRequest` where there are too few examples, one label alone, too many, or a label with one example.
     """
     started = time.perf_counter()
-    labels, y = _labelled(examples.rows)
+    labels, y = labelled(examples.rows)
     task = _Task(examples.rows, y, len(labels), embed, done)
     setting, tried, tried_on, held_out = _judged(task, [(read, ridge) for read in reads for ridge in ridges])
     done("teaching all examples")
@@ -353,7 +353,7 @@ def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 5)
 
 
-def _labelled(examples: Sequence[Example]) -> tuple[tuple[str, ...], Integers]:
+def labelled(examples: Sequence[Example]) -> tuple[tuple[str, ...], Integers]:
     """The labels in order, and the number of each example's."""
     counts = Counter(example.label for example in examples)
     if len(examples) < LEAST or len(counts) < 2:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from palier.models.ngrams import Counted
+from palier.heads.ngrams import Counted
 
 Floats = NDArray[np.float32]
 

@@ -26,6 +26,8 @@ from palier.types.numbers import UNKNOWN, Quantity, Usage
 from palier.types.outcomes import (
     Completed,
     Decision,
+    Guarded,
+    GuardPlace,
     Marked,
     Outcome,
     Result,
@@ -52,6 +54,8 @@ __all__ = [
     "Event",
     "Features",
     "Finish",
+    "GuardPlace",
+    "Guarded",
     "Hit",
     "Label",
     "Marked",

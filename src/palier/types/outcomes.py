@@ -52,6 +52,25 @@ class Step(Data, frozen=True, kw_only=True):
     features: Features = {}
 
 
+GuardPlace = Literal["input", "evidence", "draft", "output"]
+
+
+class Guarded(Data, frozen=True, kw_only=True):
+    """What one guard said of one text, and what came of it. No words of the text."""
+
+    guard: str
+    place: GuardPlace
+    action: Literal["pass", "mend", "climb", "refuse"]
+    reason: str = ""
+    score: float | None = None
+    tier: str = ""
+    failed: bool = False
+    """It raised, or took too long: `action` is what the guard's `on_error` makes of that."""
+    texts: int = 1
+    """How many texts (sentences, passages) it looked at."""
+    took_ms: float = 0.0
+
+
 class Source(Data, frozen=True, kw_only=True):
     """A passage that was found for an answer; `n` is its number in `[n]`.
 
@@ -82,6 +101,7 @@ class Result(Data, frozen=True, kw_only=True):
     decision: Decision
     sources: tuple[Source, ...] = ()
     steps: tuple[Step, ...] = ()
+    guards: tuple[Guarded, ...] = ()
     label: Label = Label.INTERNAL
     unquoted: Label | None = None
     """What it would carry without what the client quoted, where that raised it."""
@@ -129,6 +149,7 @@ class Trace(Data, frozen=True, kw_only=True):
     latency_ms: float
     timings: dict[str, float] = {}
     steps: tuple[Step, ...] = ()
+    guards: tuple[Guarded, ...] = ()
     evidence: tuple[str, ...] = ()
     parameters: JSON = {}
     stream: bool = False

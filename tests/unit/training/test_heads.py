@@ -8,7 +8,7 @@ import pytest
 from tests.heads import DIMENSION, ENCODER, TOPICS, embed, examples, taught
 
 from palier.errors import InvalidRequest
-from palier.models import head_file
+from palier.heads import file as head_file
 from palier.training import heads, softmax
 from palier.training.examples import Example, gathered
 

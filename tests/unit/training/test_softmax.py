@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from palier.models.ngrams import Counted, Ngrams, count
+from palier.heads.ngrams import Counted, Ngrams, count
 from palier.training import softmax
 from palier.training.softmax import Rows
 

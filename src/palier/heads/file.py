@@ -9,6 +9,7 @@ is refused before anything large of it is unpacked.
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import zipfile
 import zlib
@@ -22,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import ConfigurationError
+from palier.heads.ngrams import Counted, Ngrams, count
 from palier.interfaces import Vectors
-from palier.models.ngrams import Counted, Ngrams, count
 from palier.types import Data
 
 FORMAT = 1
@@ -56,6 +57,27 @@ class Trained(Data, frozen=True, kw_only=True):
     accuracy_high: float | None = None
 
 
+class Reject(Data, frozen=True, kw_only=True):
+    """From where on no label is near enough: the highest linear scores of examples that were not taught."""
+
+    inside: tuple[float, ...]
+    """Their quantiles, rising: at (i / (n - 1))^2, since it is the lowest that matter."""
+    refused: float
+    """The share of them that is refused by default."""
+    examples: int
+    """How many they were."""
+    outside: int = 0
+    """Examples of what is out of scope that it was judged by."""
+    recall: float | None = None
+    """The share of those that is refused by default."""
+
+    def __post_init__(self) -> None:
+        if len(self.inside) < 2 or any(b < a for a, b in itertools.pairwise(self.inside)):
+            raise ValueError("the scores from which it rejects do not rise")
+        if not all(map(math.isfinite, self.inside)) or not 0 <= self.refused < 1:
+            raise ValueError("the scores from which it rejects are no numbers")
+
+
 class Header(Data, frozen=True, kw_only=True):
     """What is known of a head beside its numbers."""
 
@@ -71,6 +93,8 @@ class Header(Data, frozen=True, kw_only=True):
     ngrams: Ngrams | None = None
     languages: tuple[str, ...] = ()
     """Of all examples, where each said its own; none: any."""
+    reject: Reject | None = None
+    """Where it may say that none of its labels is meant."""
 
     def __post_init__(self) -> None:
         if self.palier_head != FORMAT:
@@ -118,6 +142,13 @@ class Head:
 
     def probabilities(self, texts: Sequence[str], vectors: Vectors | None) -> NDArray[np.float64]:
         """(n, labels), each row adding up to 1; `vectors` (n, dimension) where it `embeds`."""
+        shifted = self.linear(texts, vectors).astype(np.float64) / self.header.temperature
+        odds = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+        result: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return result
+
+    def linear(self, texts: Sequence[str], vectors: Vectors | None) -> NDArray[np.float32]:
+        """The scores (n, labels) that probabilities are made of."""
         linear = np.tile(self.arrays["bias"], (len(texts), 1))
         if self.embeds:
             if vectors is None or vectors.shape != (len(texts), self.header.dimension):
@@ -126,10 +157,22 @@ class Head:
         if self.header.ngrams is not None and "ngrams" in self.arrays:
             counted = count(texts, self.header.ngrams).weighted(self.arrays["rarity"])
             linear += _times(counted, self.arrays["ngrams"])
-        shifted = linear.astype(np.float64) / self.header.temperature
-        odds = np.exp(shifted - shifted.max(axis=1, keepdims=True))
-        result: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
-        return result
+        return linear
+
+
+QUANTILES = 201
+
+
+def inside(scores: NDArray[np.floating]) -> tuple[float, ...]:
+    """The quantiles of `Reject`, of the highest linear scores (n,) of examples."""
+    levels = np.linspace(0, 1, QUANTILES) ** 2
+    return tuple(round(float(value), 5) for value in np.quantile(scores, levels))
+
+
+def further_in(quantiles: NDArray[np.float64], score: float) -> float:
+    """The share of examples that lie further in than a text with this highest score, in [0, 1]."""
+    levels = np.linspace(0, 1, len(quantiles)) ** 2
+    return round(float(1 - np.interp(score, quantiles, levels)), 6)
 
 
 def dump(header: Header, arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from palier.errors import ConfigurationError
-from palier.models import head_file
-from palier.models.head_file import Header, Trained
-from palier.models.ngrams import Ngrams
+from palier.heads import file as head_file
+from palier.heads.file import Header, Trained
+from palier.heads.ngrams import Ngrams
 from palier.types import JSON
 
 HEADER = Header(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from palier.models.ngrams import Ngrams, count, rarity
+from palier.heads.ngrams import Ngrams, count, rarity
 
 SETTINGS = Ngrams(dimension=4096)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -1,0 +1,289 @@
+"""`palier guard`: what a guard says of texts, what it is worth on labelled ones, and the fitting of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import msgspec
+import typer
+
+from palier.cli import files, jsonl, terminal
+from palier.cli.distill import ExamplesFile, Licence, Lines, Origin, SkipBad
+from palier.cli.session import CONFIG, Config, Json
+from palier.config import Guard as Settings
+from palier.config import load
+from palier.errors import ConfigurationError, InvalidRequest
+from palier.types import JSON, Data, Message
+
+if TYPE_CHECKING:
+    from palier.interfaces.guarding import Context, Guard
+    from palier.training.scope import Point, Report
+
+app = typer.Typer(help="Guards: check texts, measure a guard on labelled ones, fit one.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (then --model is its file).")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope.")]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="The file it was fitted to, instead of the settings'.", show_default=False),
+]
+Place = Annotated[str, typer.Option("--place", help="Where it stands: input, evidence, draft or output.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Outside = Annotated[str, typer.Option("--outside", help="The label of examples that are out of scope.")]
+Refused = Annotated[float, typer.Option("--refused", help="The share of its own questions that may be refused.")]
+
+PLACES = ("input", "evidence", "draft", "output")
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A text to be looked at; other fields are not read."""
+
+    text: str
+    question: str = ""
+    language: str = ""
+    evidence: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    response_format: JSON | None = None
+    expected: Literal["pass", "mend", "climb", "refuse", ""] = ""
+
+
+class Measured(Data, frozen=True, kw_only=True):
+    """What a guard is worth on labelled texts; to find is what is not expected to pass."""
+
+    guard: str
+    n: int
+    to_find: int
+    precision: float | None
+    recall: float | None
+    recall_low: float | None
+    recall_high: float | None
+    f1: float | None
+    auroc: float | None
+    refused_wrongly: float | None
+    """Of what should pass, the share that did not."""
+    refused_wrongly_low: float | None
+    refused_wrongly_high: float | None
+    failed: int
+    latency_ms: dict[str, float]
+
+
+@app.command()
+def check(
+    name: Name, source: Lines = None, model: Model = None, place: Place = "input", config: Config = CONFIG
+) -> None:
+    """Say what a guard says of each text.
+
+    Reads id, text, question?, evidence?, messages?; writes id, verdict, score, reason, spans, text? where mended.
+    """
+
+    async def main() -> int:
+        guard = _guard(name, model, config)
+
+        async def line(item: JSON) -> JSON:
+            text, context, _ = _read(item, place)
+            verdict = await guard.check(text, context)
+            said: JSON = {"verdict": verdict.action, "score": verdict.score, "reason": verdict.reason}
+            said["spans"] = msgspec.to_builtins(verdict.spans)
+            return {**said, "text": verdict.text} if verdict.action == "mend" else said
+
+        return await jsonl.each_line(source, line)
+
+    terminal.run(main)
+
+
+@app.command()
+def report(
+    name: Name, source: Lines = None, model: Model = None, place: Place = "input", config: Config = CONFIG
+) -> None:
+    """Measure a guard on labelled texts: lines as of `check`, with `expected` (pass, mend, climb or refuse)."""
+
+    async def main() -> None:
+        guard = _guard(name, model, config)
+        rows: list[tuple[bool, bool, float | None]] = []
+        took: list[float] = []
+        failed = 0
+        async for number, item in jsonl.objects(source):
+            try:
+                text, context, expected = _read(item, place)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"line {number}: {error.message}", param=error.param) from None
+            if not expected:
+                raise InvalidRequest(f"line {number}: `expected` is missing", hint="pass, mend, climb or refuse")
+            started = time.perf_counter()
+            try:
+                verdict = await guard.check(text, context)
+            except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
+                failed += 1
+                rows.append((expected != "pass", True, None))
+                continue
+            took.append((time.perf_counter() - started) * 1000)
+            rows.append((expected != "pass", verdict.action != "pass", verdict.score))
+        if not rows:
+            raise InvalidRequest("there is no labelled text")
+        terminal.json_line(measured(name, rows, took, failed))
+
+    terminal.run(main, wrong_input=2)
+
+
+@app.command()
+def fit(
+    kind: Kind,
+    examples: ExamplesFile,
+    output: Output,
+    outside: Outside = "",
+    refused: Refused = 0.02,
+    licence: Licence = "",
+    source: Origin = "",
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Fit a guard to examples. A scope learns what is asked of the assistant, by the labels of its examples."""
+
+    def main() -> None:
+        if kind != "scope":
+            raise InvalidRequest(f"`{kind[:40]}` is not fitted to examples", hint="scope is", param="kind")
+        files.check_folders(output)
+        from palier.cli.distill import embed
+        from palier.heads.file import MAX_LABEL
+        from palier.retrieval import sentence_model
+        from palier.training import examples as reading
+        from palier.training import scope
+
+        with files.lines(examples) as given:
+            found = reading.read(given, longest_label=MAX_LABEL, skip_bad=skip_bad)
+        with terminal.err().status("reading the examples") as status:
+            fitted = scope.fit(
+                found,
+                embed,
+                sentence_model.name(),
+                outside=outside,
+                refused=refused,
+                licence=licence,
+                source=source,
+                done=lambda words: status.update(terminal.one_line(words, 100)),
+            )
+        files.write(output, fitted.content)
+        if as_json:
+            terminal.json_line(fitted.report)
+        else:
+            _show(fitted.report, output)
+        for note in fitted.report.notes:
+            terminal.note(note)
+
+    terminal.run(main, wrong_input=2)
+
+
+def _guard(name: str, model: Path | None, config: Path) -> Guard:
+    """The guard of the settings, or of a kind with a file of its own."""
+    from palier import registry
+    from palier.cli.distill import Here
+    from palier.interfaces import Connector, Resources
+    from palier.retrieval.encoder import SentenceEncoder
+
+    resolve: Callable[[str], Path]
+    if name in registry.kinds("guards") and (model is not None or not config.exists()):
+        declared, resolve = Settings(kind=name), _here
+    else:
+        settings = load(config)
+        if name not in settings.guards:
+            known = ", ".join((*settings.guards, *registry.kinds("guards")))
+            raise ConfigurationError(f"there is no guard `{name}`", hint=f"one of {known}")
+        declared, resolve = settings.guards[name], settings.path
+    if model is not None:
+        declared = msgspec.structs.replace(declared, file=str(model.absolute()))
+    # A guard opens no connection: it is handed none.
+    resources = Resources(cast(Connector, None), SentenceEncoder(Here()), Here(), Path(), resolve)
+    return cast("Guard", registry.find("guards", declared.kind)(name, declared, resources))
+
+
+def _here(name: str) -> Path:
+    return Path(name).absolute()
+
+
+def _read(item: JSON, place: str) -> tuple[str, Context, str]:
+    from palier.interfaces.guarding import Context
+    from palier.types import GuardPlace, Parameters
+
+    if place not in PLACES:
+        raise InvalidRequest(f"--place is `{place[:40]}`", hint=f"one of {', '.join(PLACES)}", param="place")
+    try:
+        line = msgspec.convert(item, _Line)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error), param="text") from None
+    context = Context(
+        place=cast(GuardPlace, place),
+        question=line.question,
+        language=line.language,
+        evidence=line.evidence,
+        messages=line.messages,
+        parameters=Parameters(response_format=line.response_format),
+    )
+    return line.text, context, line.expected
+
+
+def measured(
+    name: str, rows: Sequence[tuple[bool, bool, float | None]], took: Sequence[float], failed: int
+) -> Measured:
+    """The figures of rows (to be found, found, score)."""
+    from palier.metrics.intervals import wilson
+    from palier.metrics.reliability import auroc
+
+    right = sum(wanted and found for wanted, found, _ in rows)
+    to_find, found = sum(wanted for wanted, _, _ in rows), sum(found for _, found, _ in rows)
+    wrongly, clean = found - right, len(rows) - to_find
+    precision, recall = _share(right, found), _share(right, to_find)
+    scored = [(score, wanted) for wanted, _, score in rows if score is not None]
+    around = wilson(right, to_find) if to_find else (None, None)
+    wrong = wilson(wrongly, clean) if clean else (None, None)
+    times = sorted(took)
+    return Measured(
+        guard=name,
+        n=len(rows),
+        to_find=to_find,
+        precision=precision,
+        recall=recall,
+        recall_low=around[0],
+        recall_high=around[1],
+        f1=_share(2 * right, found + to_find),
+        auroc=auroc([s for s, _ in scored], [float(w) for _, w in scored]) if scored else None,
+        refused_wrongly=_share(wrongly, clean),
+        refused_wrongly_low=wrong[0],
+        refused_wrongly_high=wrong[1],
+        failed=failed,
+        latency_ms={
+            f"p{q}": round(times[min(len(times) - 1, -(-q * len(times) // 100) - 1)], 3) for q in (50, 99) if times
+        },
+    )
+
+
+def _share(above: int, below: int) -> float | None:
+    return round(above / below, 5) if below else None
+
+
+def _show(report: Report, output: Path) -> None:
+    out = terminal.out()
+    size = f"{report.size / 1e6:.2f} MB, {report.seconds:.0f} s"
+    out.print(
+        terminal.styled((str(output), "bold"), f": {report.labels} labels from {report.n} examples; {size}"),
+        soft_wrap=True,
+    )
+    auroc = f"; inside against outside AUROC {report.auroc:.3f}" if report.auroc is not None else ""
+    words = f"of {report.left_out} that were left out {_of(report.accuracy)} are given the right label{auroc}"
+    out.print(terminal.styled(words), soft_wrap=True)
+    out.print()
+    terminal.columns(
+        ("kept of its own", "kept and right", "refused of the others", ""), [_row(p, report) for p in report.curve]
+    )
+
+
+def _row(point: Point, report: Report) -> tuple[str, str, str, str]:
+    others = _of(point.refused_outside) if point.refused_outside else "not known"
+    mark = "default" if abs(point.kept - (1 - report.refused)) < 1e-9 else ""
+    return f"{point.kept:.1%}", _of(point.right), others, mark
+
+
+def _of(found: Any) -> str:
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

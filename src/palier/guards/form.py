@@ -1,0 +1,86 @@
+"""Kind `form`: what a text must look like. Lengths, patterns, words, languages, citations; no model is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from palier.config import Guard as Settings
+from palier.errors import ConfigurationError
+from palier.guards.failing import failing
+from palier.interfaces import Resources
+from palier.interfaces.guarding import Context, Span, Verdict
+from palier.text import detect, tokens
+
+MOST = 200_000
+"""Characters that patterns are looked for in: what is longer does not pass."""
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+
+
+def build(name: str, settings: Settings, resources: Resources) -> Form:
+    """A `Form` from `[guards.NAME]`. Raises `ConfigurationError` for a pattern that is none."""
+    return Form(name, settings)
+
+
+class Form:
+    """`interfaces.Guard`. It looks at the whole text, and every span it names is where something stands."""
+
+    sentences = False
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self._settings = settings
+        self._matches = _compiled(name, settings.matches) if settings.matches else None
+        self._forbids = [_compiled(name, pattern) for pattern in settings.forbids]
+        self._words = [phrase for words in settings.forbidden_words if (phrase := " ".join(tokens(words)))]
+        if settings.most and settings.least > settings.most:
+            raise ConfigurationError(f"guard `{name}`: least {settings.least} is over most {settings.most}")
+
+    async def check(self, text: str, context: Context) -> Verdict:
+        """See `interfaces.Guard`. The reason is the first rule that does not hold."""
+        found = next(self._found(text, context), None)
+        if found is None:
+            return Verdict()
+        reason, spans = found
+        return failing(self._settings, context, reason, score=1.0, spans=spans)
+
+    def _found(self, text: str, context: Context) -> Iterator[tuple[str, list[Span]]]:
+        said = self._settings
+        most = min(said.most or MOST, MOST)
+        if len(text) < said.least:
+            yield f"it has {len(text)} characters, of at least {said.least}", []
+        if len(text) > most:
+            yield f"it has {len(text)} characters, of at most {most}", []
+            return
+        if self._matches is not None and not self._matches.fullmatch(text):
+            yield f"it does not match `{said.matches}`", []
+        for pattern in self._forbids:
+            if hits := [_span(match) for match in pattern.finditer(text)][:50]:
+                yield f"it holds what `{pattern.pattern}` forbids", hits
+        padded = f" {' '.join(tokens(text))} "
+        for phrase in self._words:
+            if f" {phrase} " in padded:
+                yield f"it says `{phrase}`", []
+        if said.languages and (spoken := detect(text)) and spoken not in said.languages:
+            yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
+        if said.citations:
+            yield from _citations(text, len(context.evidence))
+
+
+def _citations(text: str, passages: int) -> Iterator[tuple[str, list[Span]]]:
+    cited = list(_CITATION.finditer(text))
+    if not cited:
+        yield "it cites no passage", []
+    if lost := [match for match in cited if not 0 < int(match[1]) <= passages]:
+        yield f"it cites {lost[0].group()}, and there are {passages} passages", [_span(match) for match in lost[:50]]
+
+
+def _span(match: re.Match[str]) -> Span:
+    return Span(start=match.start(), end=match.end())
+
+
+def _compiled(name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ConfigurationError(f"guard `{name}`: `{pattern}` is no regular expression: {error}") from None

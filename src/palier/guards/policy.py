@@ -1,0 +1,162 @@
+"""Kind `policy`: what may not be said here. Rules in a TOML file, each with words, patterns or examples.
+
+    [[rules]]
+    name = "promises"
+    reason = "it promises what only a contract may"
+    words = ["nous vous garantissons", "we guarantee"]
+    examples = ["Vous serez remboursé sans condition.", "You will get your money back whatever happens."]
+    counter_examples = ["Voici comment demander un remboursement."]
+    threshold = 0.7
+
+A sentence breaks a rule where it holds one of its words or patterns, or where it is nearer than `threshold` (cosine of
+sentence embeddings) to one of its examples, and nearer than to any counter-example.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from palier.config import Guard as Settings
+from palier.errors import ConfigurationError
+from palier.guards.failing import DEFAULTS
+from palier.interfaces import Encoder, Resources, Vectors
+from palier.interfaces.guarding import Action, Context, Span, Verdict
+from palier.text import sentences, tokens
+
+MAX_RULES, MAX_EXAMPLES, MAX_SENTENCES = 100, 2_000, 200
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One `[[rules]]`."""
+
+    name: str
+    reason: str = ""
+    action: Action | None = None
+    """Instead of the guard's."""
+    words: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
+    threshold: float = 0.7
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A rule as it is looked for."""
+
+    rule: Rule
+    phrases: tuple[str, ...]
+    patterns: tuple[re.Pattern[str], ...]
+
+
+def build(name: str, settings: Settings, resources: Resources) -> Policy:
+    """A `Policy` from `[guards.NAME]`. Raises `ConfigurationError` naming the rule that is wrong."""
+    if not settings.file:
+        raise ConfigurationError(f"guard `{name}` has no `file`", hint="a TOML file of [[rules]]")
+    path = resources.resolve(settings.file)
+    try:
+        rules = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _File).rules
+    except OSError as error:
+        raise ConfigurationError(f"guard `{name}`: {path} cannot be read: {error.strerror}") from None
+    except (ValueError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"guard `{name}`: {path}: {error}") from None
+    return Policy(name, settings, [_ready(name, rule) for rule in _checked(name, rules)], resources.encoder)
+
+
+def _checked(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    if not 0 < len(rules) <= MAX_RULES:
+        raise ConfigurationError(f"guard `{name}` has {len(rules)} rules", hint=f"1 to {MAX_RULES}")
+    for rule in rules:
+        at = f"guard `{name}`, rule `{rule.name}`"
+        if not (rule.words or rule.patterns or rule.examples):
+            raise ConfigurationError(f"{at} has neither words nor patterns nor examples", hint="it would find nothing")
+        if not 0 < rule.threshold <= 1:
+            raise ConfigurationError(f"{at}: threshold {rule.threshold:g} is not in (0, 1]")
+        if len(rule.examples) + len(rule.counter_examples) > MAX_EXAMPLES:
+            raise ConfigurationError(f"{at} has more than {MAX_EXAMPLES} examples")
+    return rules
+
+
+def _ready(name: str, rule: Rule) -> _Ready:
+    try:
+        patterns = tuple(re.compile(pattern) for pattern in rule.patterns)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ConfigurationError(f"guard `{name}`, rule `{rule.name}`: no regular expression: {error}") from None
+    return _Ready(rule, tuple(phrase for words in rule.words if (phrase := " ".join(tokens(words)))), patterns)
+
+
+class Policy:
+    """`interfaces.Guard`. The score is the highest similarity to an example, 1 where words or patterns are there."""
+
+    sentences = True
+
+    def __init__(self, name: str, settings: Settings, rules: list[_Ready], encoder: Encoder) -> None:
+        self.name = name
+        self._settings = settings
+        self._rules = rules
+        self._encoder = encoder
+        self._embeds = any(ready.rule.examples for ready in rules)
+        self._examples: dict[str, tuple[Vectors, Vectors | None]] = {}
+
+    async def check(self, text: str, context: Context) -> Verdict:
+        """See `interfaces.Guard`. The strictest action of the rules that are broken counts."""
+        spans = sentences(text)[:MAX_SENTENCES]
+        said = [text[start:end] for start, end in spans]
+        if not said:
+            return Verdict(score=0.0)
+        near = await self._near(said) if self._embeds else {}
+        broken: list[tuple[_Ready, Span]] = []
+        highest = 0.0
+        for place, (sentence, (start, end)) in enumerate(zip(said, spans, strict=True)):
+            for ready in self._rules:
+                similarity, counter = near.get(ready.rule.name, {}).get(place, (0.0, -1.0))
+                written = _written(ready, sentence)
+                highest = max(highest, 1.0 if written else similarity)
+                if written or (similarity >= ready.rule.threshold and similarity > counter):
+                    reason = ready.rule.reason or ready.rule.name
+                    score = 1.0 if written else round(similarity, 4)
+                    broken.append((ready, Span(start=start, end=end, reason=reason, score=score)))
+        if not broken:
+            return Verdict(score=round(highest, 4))
+        action = max((self._action(ready.rule, context) for ready, _ in broken), key=_STRICTNESS.index)
+        reasons = dict.fromkeys(span.reason for _, span in broken)
+        kept = tuple(span for _, span in broken)
+        return Verdict(action=action, score=round(highest, 4), reason="; ".join(reasons), spans=kept)
+
+    def _action(self, rule: Rule, context: Context) -> Action:
+        return rule.action or self._settings.action or DEFAULTS[context.place]
+
+    async def _near(self, said: list[str]) -> dict[str, dict[int, tuple[float, float]]]:
+        """Of each rule with examples, for each sentence: how near its nearest example is, and counter-example."""
+        if not self._examples:
+            found: dict[str, tuple[Vectors, Vectors | None]] = {}
+            for ready in self._rules:
+                if ready.rule.examples:
+                    against = ready.rule.counter_examples
+                    counter = await self._encoder.encode(against) if against else None
+                    found[ready.rule.name] = await self._encoder.encode(ready.rule.examples), counter
+            self._examples = found
+        vectors = await self._encoder.encode(said)
+        near: dict[str, dict[int, tuple[float, float]]] = {}
+        for name, (examples, counter) in self._examples.items():
+            most = (vectors @ examples.T).max(axis=1)
+            least = (vectors @ counter.T).max(axis=1) if counter is not None else np.full(len(said), -1.0)
+            near[name] = {n: (float(a), float(b)) for n, (a, b) in enumerate(zip(most, least, strict=True))}
+        return near
+
+
+_STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
+
+
+def _written(ready: _Ready, sentence: str) -> bool:
+    padded = f" {' '.join(tokens(sentence))} "
+    return any(f" {phrase} " in padded for phrase in ready.phrases) or any(p.search(sentence) for p in ready.patterns)

@@ -1,0 +1,1 @@
+"""Heads as files: linear classifiers on sentence embeddings and n-grams, read by tiers and by guards."""

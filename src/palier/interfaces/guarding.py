@@ -1,0 +1,58 @@
+"""The seam of guards: what looks at a text before anything is made of it, or of it released."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from palier.types import Data, GuardPlace, Message, Parameters
+
+Action = Literal["pass", "mend", "climb", "refuse"]
+"""What a guard asks for: let it through, let `Verdict.text` through in its place, ask the next tier, or nobody."""
+
+
+class Span(Data, frozen=True, kw_only=True):
+    """A stretch of the text (characters `start` to `end`) that the verdict is about."""
+
+    start: int
+    end: int
+    reason: str = ""
+    score: float | None = None
+    passage: int | None = None
+    """The number of the passage it was compared with, from 1 on."""
+
+
+class Context(Data, frozen=True, kw_only=True):
+    """What a text is looked at with. `evidence` are the passages that the tier received, as numbered in its prompt."""
+
+    place: GuardPlace = "draft"
+    question: str = ""
+    language: str = ""
+    evidence: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    parameters: Parameters = Parameters()
+
+
+class Verdict(Data, frozen=True, kw_only=True):
+    """What a guard says of a text. `score`: higher is worse; None where nothing was measured."""
+
+    action: Action = "pass"
+    score: float | None = None
+    reason: str = ""
+    spans: tuple[Span, ...] = ()
+    text: str = ""
+    """Instead of the text, where it is mended."""
+
+
+class Guard(Protocol):
+    """Looks at texts. Kinds are in `registry.GUARDS`, made by their `build(name, settings, resources)`.
+
+    `sentences`: whether its verdict on a text is that on its sentences, each by itself; a stream is then released
+    sentence by sentence, else when all of it is there.
+    """
+
+    name: str
+    sentences: bool
+
+    async def check(self, text: str, context: Context) -> Verdict:
+        """The verdict on `text`. Raises where it cannot say: the route then goes by the guard's `on_error`."""
+        ...

@@ -1,0 +1,399 @@
+"""Guards at their posts: at the question, at the evidence, at what a tier wrote, at what is about to be answered.
+
+A text is looked at by one guard after another until one does not let it through. One that fails or takes too long
+counts as its settings say, and that is told: nothing passes in silence. What a tier says is looked at sentence by
+sentence, and released so, where every guard can; else when all of it is there. Where sentences end depends on the text
+alone, never on the pieces it came in, so that the verdict is the same streamed or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from palier.errors import PalierError
+from palier.guards.failing import DEFAULTS
+from palier.interfaces.guarding import Action, Context, Guard, Verdict
+from palier.types import (
+    Delta,
+    Event,
+    Finish,
+    Guarded,
+    GuardPlace,
+    Hit,
+    Message,
+    Request,
+    TokenLogprob,
+    ToolDelta,
+)
+
+log = logging.getLogger("palier.guards")
+
+LONGEST = 4_000
+"""Characters of a sentence that has no end; it is cut there, and its parts are looked at each by itself."""
+_STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
+_END = re.compile(
+    r"""(?: (?<![\s(][A-Z]\.) (?<!^[A-Z]\.) (?<=[.!?\u2026]) ["'\u201d\u2019\u00bb)\]]* (?:\s*\[\d{1,3}\])* [ \t\u00a0]+
+        | \s*\n\s* )
+    (?=[^\s\[\u00bb])""",
+    re.VERBOSE,
+)
+"""Where a sentence ends: after its stop, closing quotation marks and citations once the next
+begins; or with its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A guard where it stands. `words` are what is answered where it refuses, by language."""
+
+    guard: Guard
+    on_error: Literal["closed", "open"] = "closed"
+    timeout_s: float = 2.0
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """The guards of a route."""
+
+    input: tuple[Post, ...] = ()
+    evidence: tuple[Post, ...] = ()
+    draft: tuple[Post, ...] = ()
+    output: tuple[Post, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.input or self.evidence or self.draft or self.output)
+
+
+NONE = Posts()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Who did not let a text through, what it asks for, and why."""
+
+    post: Post
+    place: GuardPlace
+    verdict: Verdict
+
+    @property
+    def why(self) -> str:
+        return f"guard {self.post.guard.name}: {self.verdict.reason or 'it does not pass'}"
+
+
+class Log:
+    """What guards said of a request: one row a guard, place and tier, with the strictest that it said."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, GuardPlace, str], Guarded] = {}
+
+    @property
+    def rows(self) -> tuple[Guarded, ...]:
+        return tuple(self._rows.values())
+
+    def note(self, post: Post, place: GuardPlace, tier: str, said: Verdict, took_ms: float, *, failed: bool) -> None:
+        """Write down one verdict."""
+        key = post.guard.name, place, tier
+        row = self._rows.get(key)
+        score = said.score
+        if row is not None:
+            score = max((s for s in (row.score, score) if s is not None), default=None)
+        stricter = row is None or _STRICTNESS.index(said.action) > _STRICTNESS.index(row.action)
+        worse = stricter or (failed and row is not None and not row.failed)
+        self._rows[key] = Guarded(
+            guard=post.guard.name,
+            place=place,
+            tier=tier,
+            action=said.action if row is None or stricter else row.action,
+            reason=said.reason if row is None or worse else row.reason,
+            score=score,
+            failed=failed or (row is not None and row.failed),
+            texts=1 if row is None else row.texts + 1,
+            took_ms=took_ms if row is None else row.took_ms + took_ms,
+        )
+
+
+async def look(
+    posts: Sequence[Post], text: str, context: Context, told: Log, *, tier: str = ""
+) -> tuple[str, Stopped | None]:
+    """The text as the guards let it through, mended by some of them; or who stopped it."""
+    for post in posts:
+        verdict = await _verdict(post, text, context, told, tier)
+        if verdict.action == "mend":
+            text = verdict.text
+            if not text:
+                return "", None
+        elif verdict.action != "pass":
+            return text, Stopped(post, context.place, verdict)
+    return text, None
+
+
+async def _verdict(post: Post, text: str, context: Context, told: Log, tier: str) -> Verdict:
+    started, failed = time.perf_counter(), True
+    try:
+        async with asyncio.timeout(post.timeout_s):
+            verdict = await post.guard.check(text, context)
+        failed = False
+    except TimeoutError:
+        verdict = _failed(post, context, f"no verdict within {post.timeout_s:g} s")
+    except PalierError as error:
+        verdict = _failed(post, context, error.message)
+    except Exception as error:  # a defect of a guard must not let a text through, nor end the request
+        log.exception("guard %s failed", post.guard.name)
+        verdict = _failed(post, context, type(error).__name__)
+    told.note(post, context.place, tier, verdict, (time.perf_counter() - started) * 1000, failed=failed)
+    return verdict
+
+
+def _failed(post: Post, context: Context, why: str) -> Verdict:
+    action: Action = "pass" if post.on_error == "open" else DEFAULTS[context.place]
+    return Verdict(action=action, reason=f"it failed ({why}), and fails {post.on_error}")
+
+
+# --- the question and the evidence ---------------------------------------------------------------------------------
+
+
+async def question(request: Request, posts: Posts, told: Log) -> tuple[Request, Stopped | None]:
+    """The request with its last question as the guards let it through; or who stopped it."""
+    asked = request.text if request.text is not None else request.question
+    if not posts.input or not asked:
+        return request, None
+    context = Context(
+        place="input",
+        question=asked,
+        language=request.language,
+        messages=request.messages,
+        parameters=request.parameters,
+    )
+    text, stopped = await look(posts.input, asked, context, told)
+    if stopped is not None or text == asked:
+        return request, stopped
+    if not text.strip():  # all of it was taken away
+        nobody = Verdict(action="refuse", reason="nothing of the question is left")
+        return request, Stopped(posts.input[-1], "input", nobody)
+    return _asking(request, text), None
+
+
+def _asking(request: Request, text: str) -> Request:
+    if request.text is not None:
+        return msgspec.structs.replace(request, text=text)
+    last = max(n for n, message in enumerate(request.messages) if message.role == "user")
+    messages = list(request.messages)
+    messages[last] = msgspec.structs.replace(messages[last], content=text)
+    return msgspec.structs.replace(request, messages=tuple(messages))
+
+
+async def evidence(request: Request, hits: Sequence[Hit], posts: Posts, told: Log) -> tuple[Request, tuple[Hit, ...]]:
+    """The passages that the guards let through, and the request with the results of tools as they do.
+
+    A passage that does not pass is left out. A result of a tool must stay where it is: its words go.
+    """
+    if not posts.evidence:
+        return request, tuple(hits)
+    context = Context(place="evidence", question=request.question, language=request.language)
+    seen = await asyncio.gather(*(look(posts.evidence, hit.text, context, told) for hit in hits))
+    kept = [
+        hit if text == hit.text else msgspec.structs.replace(hit, text=text)
+        for hit, (text, stopped) in zip(hits, seen, strict=True)
+        if stopped is None and text.strip()
+    ]
+    messages = [await _tool(message, context, posts, told) for message in request.messages]
+    return msgspec.structs.replace(request, messages=tuple(messages)), tuple(kept)
+
+
+async def _tool(message: Message, context: Context, posts: Posts, told: Log) -> Message:
+    if message.role != "tool" or not message.content:
+        return message
+    text, stopped = await look(posts.evidence, message.content, context, told)
+    if stopped is None and text == message.content:
+        return message
+    words = text if stopped is None and text.strip() else "[withheld by a guard]"
+    return msgspec.structs.replace(message, content=words)
+
+
+# --- what a tier says ------------------------------------------------------------------------------------------------
+
+
+class Sentences:
+    """Cuts a text that comes in pieces where its sentences end, wherever its pieces do."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self._whole = whole
+        self._left = ""
+
+    def feed(self, text: str) -> Iterator[str]:
+        """The sentences that are complete now, with the space after them."""
+        self._left += text
+        if self._whole:
+            return
+        while cut := self._cut():
+            sentence, self._left = self._left[:cut], self._left[cut:]
+            yield sentence
+
+    def end(self) -> Iterator[str]:
+        """The last one."""
+        if self._left:
+            left, self._left = self._left, ""
+            yield left
+
+    def _cut(self) -> int:
+        match = _END.search(self._left, 1, LONGEST + 64)
+        if match is not None and match.end() <= LONGEST:
+            return match.end()
+        return LONGEST if len(self._left) >= LONGEST + 64 else 0
+
+
+class Watch:
+    """What one tier says, on its way to the client or to the decision.
+
+    `take` what it said, and give what is `cleared`; once it is `stopped`, nothing more is. JSON is one text, and so are
+    the arguments of each tool call.
+    """
+
+    def __init__(self, posts: Posts, context: Context, told: Log, tier: str) -> None:
+        stand: list[tuple[Post, GuardPlace]] = [(post, "draft") for post in posts.draft]
+        stand += [(post, "output") for post in posts.output]
+        form = (context.parameters.response_format or {}).get("type", "text")
+        self._json = form != "text"
+        self._by_sentence = [(post, place) for post, place in stand if post.guard.sentences]
+        self._by_whole = [(post, place) for post, place in stand if not post.guard.sentences]
+        self._context = context
+        self._told = told
+        self._tier = tier
+        self._choices: dict[int, _Watched] = {}
+        self._calls: dict[tuple[int, int], list[ToolDelta]] = {}
+        self._waiting: list[Event] = []
+        self._open: dict[int, None] = {}
+        self.stopped: Stopped | None = None
+        self.mended = False
+
+    def take(self, event: Event) -> None:
+        """What the tier said next."""
+        self._waiting.append(event)
+        if isinstance(event, Delta | ToolDelta):
+            self._open[event.choice] = None
+
+    @property
+    def unfinished(self) -> list[int]:
+        """Choices that began and did not end, or not as they are."""
+        return list(self._open)
+
+    async def cleared(self) -> list[Event]:
+        """What may be released of what was taken, in order."""
+        waiting, self._waiting = self._waiting, []
+        free: list[Event] = []
+        for event in waiting:
+            if self.stopped is not None:
+                break
+            if isinstance(event, Delta):
+                watched = self._choice(event.choice)
+                watched.take(event)
+                free += await self._sentences(watched, watched.sentences.feed(event.text))
+            elif isinstance(event, ToolDelta):
+                self._calls.setdefault((event.choice, event.index), []).append(event)
+            elif isinstance(event, Finish):
+                free += await self._ended(event.choice)
+                if self.stopped is None:
+                    self._open.pop(event.choice, None)
+                    free.append(event)
+            else:
+                free.append(event)
+        return free
+
+    async def end(self) -> list[Event]:
+        """The rest of choices that did not finish."""
+        free = await self.cleared()
+        for choice in sorted({*self._choices, *(choice for choice, _ in self._calls)}):
+            if self.stopped is None:
+                free += await self._ended(choice)
+        return free
+
+    def _choice(self, choice: int) -> _Watched:
+        if choice not in self._choices:
+            self._choices[choice] = _Watched(choice, Sentences(whole=self._json))
+        return self._choices[choice]
+
+    async def _sentences(self, watched: _Watched, sentences: Iterable[str]) -> list[Event]:
+        """Those that pass; held back where some guard wants to see the whole."""
+        free: list[Event] = []
+        for sentence in sentences:
+            text = await self._look(self._by_sentence, sentence)
+            if self.stopped is not None:
+                break
+            self.mended = self.mended or text != sentence
+            watched.passed.append(text)
+            event = watched.event(sentence, text)
+            if event is not None and not self._by_whole:
+                free.append(event)
+        return free
+
+    async def _ended(self, choice: int) -> list[Event]:
+        free: list[Event] = []
+        watched = self._choices.pop(choice, None)
+        if watched is not None:
+            free += await self._sentences(watched, watched.sentences.end())
+            if self.stopped is None and self._by_whole:
+                whole = "".join(watched.passed)
+                text = await self._look(self._by_whole, whole)
+                self.mended = self.mended or text != whole
+                if self.stopped is None:
+                    logprobs = tuple(watched.logprobs) if text == watched.text else ()
+                    free.append(Delta(text=text, choice=choice, logprobs=logprobs))
+        for place in [place for place in self._calls if place[0] == choice]:
+            if self.stopped is None:
+                free += await self._arguments(self._calls.pop(place))
+        return free
+
+    async def _arguments(self, deltas: list[ToolDelta]) -> list[Event]:
+        """A tool call whose arguments pass. They are JSON: they pass whole, or not."""
+        arguments = "".join(delta.arguments for delta in deltas)
+        if arguments:
+            text = await self._look([*self._by_sentence, *self._by_whole], arguments)
+            if self.stopped is None and text != arguments:
+                last, place = (self._by_sentence or self._by_whole)[-1]
+                why = Verdict(action="climb", reason="the arguments of a tool call do not pass")
+                self.stopped = Stopped(last, place, why)
+        return [] if self.stopped is not None else list(deltas)
+
+    async def _look(self, stand: Sequence[tuple[Post, GuardPlace]], text: str) -> str:
+        for post, place in stand:
+            if not text:
+                break
+            context = msgspec.structs.replace(self._context, place=place)
+            text, self.stopped = await look((post,), text, context, self._told, tier=self._tier)
+            if self.stopped is not None:
+                break
+        return text
+
+
+class _Watched:
+    """One choice: its sentences on their way, and the tokens that came with them."""
+
+    def __init__(self, choice: int, sentences: Sentences) -> None:
+        self.choice = choice
+        self.sentences = sentences
+        self.text = ""
+        self.passed: list[str] = []
+        self.logprobs: list[TokenLogprob] = []
+        self._places: list[int] = []
+        self._released = 0
+
+    def take(self, event: Delta) -> None:
+        self._places += [len(self.text)] * len(event.logprobs)
+        self.logprobs += event.logprobs
+        self.text += event.text
+
+    def event(self, sentence: str, text: str) -> Delta | None:
+        """What is released of a sentence, with the tokens that began in it; a mended one has none."""
+        start, self._released = self._released, self._released + len(sentence)
+        begin, end = bisect_left(self._places, start), bisect_left(self._places, self._released)
+        logprobs = tuple(self.logprobs[begin:end]) if text == sentence else ()
+        return Delta(text=text, choice=self.choice, logprobs=logprobs) if text or logprobs else None

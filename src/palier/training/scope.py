@@ -1,0 +1,235 @@
+"""What an assistant is for, taught by examples of what it is asked: a head that may say "none of these".
+
+The head of `training.heads` on embeddings and n-grams, under one penalty; and the highest linear scores of a fifth of
+the examples, by a head taught on the others, from which it is known how far in the assistant's own questions lie.
+Examples of what is out of scope are not needed. Where there are some, they are not taught: they say how many of them
+are refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palier.errors import InvalidRequest
+from palier.heads import file as head_file
+from palier.heads.file import FORMAT, Header, Reject, Trained
+from palier.heads.ngrams import Ngrams, count, rarity
+from palier.interfaces import Vectors
+from palier.metrics.intervals import wilson
+from palier.training import softmax
+from palier.training.examples import Example, Examples, key
+from palier.training.heads import BUCKETS, Done, Interval, labelled
+from palier.training.softmax import Floats, Rows
+from palier.types import Data
+
+RIDGE = 0.1
+REFUSED = 0.02
+"""The share of the assistant's own questions that is refused by default."""
+LEAST = 20
+FEW = 100
+"""Examples left out, below which what is said of the lowest of them is a guess."""
+LEFT_OUT = 5
+"""One in so many examples is left out to calibrate by."""
+KEPT = (0.9, 0.95, 0.98, 0.99, 0.995)
+
+
+class Point(Data, frozen=True, kw_only=True):
+    """Where so many of the assistant's own questions are kept: how many of them are kept under the right label, and how
+    many of the others are refused.
+    """
+
+    kept: float
+    right: Interval
+    refused_outside: Interval | None = None
+
+
+class Report(Data, frozen=True, kw_only=True):
+    """What was made and what it is worth; figures are of examples that were not taught."""
+
+    n: int
+    labels: int
+    left_out: int
+    outside: int
+    accuracy: Interval
+    refused: float
+    auroc: float | None
+    """Inside against outside; None without examples of what is outside."""
+    curve: tuple[Point, ...]
+    seconds: float
+    size: int
+    digest: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The guard as the bytes of its file, and what is said of it."""
+
+    content: bytes
+    report: Report
+
+
+def fit(
+    examples: Examples,
+    embed: Callable[[Sequence[str]], Vectors],
+    encoder: str,
+    *,
+    outside: str = "",
+    refused: float = REFUSED,
+    licence: str = "",
+    source: str = "",
+    done: Done = lambda _: None,
+) -> Fitted:
+    """Make a scope of `examples`; those with the label `outside` are of what is out of it.
+
+    Raises `InvalidRequest` where there are too few examples, one label alone, or a label with one example.
+    """
+    started = time.perf_counter()
+    inside = Examples(tuple(row for row in examples.rows if not outside or row.label != outside))
+    strange = [row.text for row in examples.rows if outside and row.label == outside]
+    _check(inside.rows, outside, strange, refused)
+    labels, y = labelled(inside.rows)
+    done("reading the examples")
+    task = _Task(inside.rows, embed)
+    left = _left_out(inside.rows, y)
+    taught = np.setdiff1d(np.arange(len(y)), left)
+    done("teaching four fifths of them")
+    held = softmax.fit(task.rows.take(taught), y[taught], len(labels), RIDGE)
+    linear = softmax.scores(task.rows.take(left), held)
+    done("teaching all of them")
+    coefficients = softmax.fit(task.rows, y, len(labels), RIDGE, start=held)
+    others = softmax.scores(task.of(strange, embed), held).max(axis=1) if strange else np.empty(0, np.float32)
+    scores, right = linear.max(axis=1), linear.argmax(axis=1) == y[left]
+    limit = float(np.quantile(scores, refused))
+    header = Header(
+        palier_head=FORMAT,
+        labels=labels,
+        reads="both",
+        temperature=1.0,
+        encoder=encoder,
+        dimension=task.vectors.shape[1],
+        ngrams=task.ngrams,
+        languages=inside.languages,
+        reject=Reject(
+            inside=head_file.inside(scores),
+            refused=refused,
+            examples=len(left),
+            outside=len(others),
+            recall=round(float((others < limit).mean()), 5) if len(others) else None,
+        ),
+        trained=Trained(
+            examples=len(y),
+            digest=examples.digest,
+            counts=tuple(np.bincount(y, minlength=len(labels)).tolist()),
+            date=datetime.now(UTC).date().isoformat(),
+            licence=licence,
+            source=source,
+            accuracy=round(float(right.mean()), 5),
+        ),
+    )
+    arrays = {
+        "bias": coefficients[-1],
+        "embedding": coefficients[: header.dimension],
+        "ngrams": coefficients[header.dimension : -1],
+        "rarity": task.rarity,
+    }
+    content = head_file.dump(header, arrays)
+    report = Report(
+        n=len(y),
+        labels=len(labels),
+        left_out=len(left),
+        outside=len(others),
+        accuracy=_share(right),
+        refused=refused,
+        auroc=_auroc(scores, others) if len(others) else None,
+        curve=tuple(_point(kept, scores, right, others) for kept in KEPT),
+        seconds=round(time.perf_counter() - started, 2),
+        size=len(content),
+        digest=examples.digest,
+        notes=(*examples.notes, *_notes(left, others)),
+    )
+    return Fitted(content, report)
+
+
+class _Task:
+    """The examples as they are read."""
+
+    def __init__(self, rows: Sequence[Example], embed: Callable[[Sequence[str]], Vectors]) -> None:
+        texts = [row.text for row in rows]
+        self.ngrams = Ngrams(dimension=BUCKETS)
+        self.vectors = embed(texts)
+        counted = count(texts, self.ngrams)
+        self.rarity = rarity(counted)
+        self.rows = Rows(self.vectors, counted.weighted(self.rarity))
+
+    def of(self, texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> Rows:
+        return Rows(embed(texts), count(texts, self.ngrams).weighted(self.rarity))
+
+
+def _check(rows: Sequence[Example], outside: str, strange: Sequence[str], refused: float) -> None:
+    if not 0 < refused < 0.5:
+        raise InvalidRequest(f"{refused:g} of the assistant's own questions are to be refused", hint="0.02, say")
+    if outside and not strange:
+        raise InvalidRequest(f"no example has the label `{outside}`", hint="what is out of scope, by its label")
+    counts = Counter(row.label for row in rows)
+    if len(rows) < LEAST or len(counts) < 2:
+        raise InvalidRequest(
+            f"there are {len(rows)} examples of {len(counts)} labels",
+            hint=f"at least {LEAST}, under the labels of what is asked (two or more): a fifth is left out to judge by",
+            param="label",
+        )
+
+
+def _left_out(rows: Sequence[Example], y: NDArray[np.intp]) -> NDArray[np.intp]:
+    """One in five of each label; texts that read the same stay together."""
+    families: dict[str, int] = {}
+    dealt: Counter[int] = Counter()
+    left = []
+    for number, (row, label) in enumerate(zip(rows, y.tolist(), strict=True)):
+        name = key(row.text)
+        if name not in families:
+            families[name] = dealt[label]
+            dealt[label] += 1
+        if families[name] % LEFT_OUT == LEFT_OUT - 1:
+            left.append(number)
+    return np.array(left, np.intp)
+
+
+def _point(kept: float, scores: Floats, right: NDArray[np.bool_], others: Floats) -> Point:
+    limit = float(np.quantile(scores, 1 - kept))
+    return Point(
+        kept=kept,
+        right=_share(right & (scores >= limit)),
+        refused_outside=_share(others < limit) if len(others) else None,
+    )
+
+
+def _share(held: NDArray[np.bool_]) -> Interval:
+    low, high = wilson(int(held.sum()), len(held))
+    return Interval(value=round(float(held.mean()), 5), low=round(low, 5), high=round(high, 5))
+
+
+def _auroc(scores: Floats, others: Floats) -> float:
+    """The chance that one inside scores higher than one outside; ties count half (Mann and Whitney, 1947)."""
+    above = np.searchsorted(np.sort(others), scores, side="left").sum()
+    beside = np.searchsorted(np.sort(others), scores, side="right").sum() - above
+    return round(float((above + beside / 2) / (len(scores) * len(others))), 5)
+
+
+def _notes(left: NDArray[np.intp], others: Floats) -> list[str]:
+    notes = []
+    if len(left) < FEW:
+        notes.append(
+            f"{len(left)} examples were left out to calibrate by: what is said of the lowest 2 in 100 of them is a"
+            f" guess; {FEW * LEFT_OUT} examples would do"
+        )
+    if not len(others):
+        notes.append("no example is of what is out of scope: how much of it is refused is not known")
+    return notes

@@ -1,0 +1,94 @@
+"""`palier guard`: check, report, fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.heads import DIMENSION, ENCODER, embed, examples
+from typer.testing import CliRunner
+
+from palier.cli import app
+from palier.retrieval import encoder, sentence_model
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder of words stands in for the sentence model, which takes a second to load."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PALIER_CONFIG", raising=False)
+    monkeypatch.setattr(sentence_model, "embed", embed)
+    monkeypatch.setattr(sentence_model, "name", lambda: ENCODER)
+    monkeypatch.setattr(sentence_model, "DIMENSION", DIMENSION)
+    monkeypatch.setattr(encoder.SentenceEncoder, "dimension", DIMENSION)
+
+
+def ran(*arguments: str, lines: Any = (), status: int = 0) -> tuple[str, str]:
+    done = CliRunner().invoke(app, list(arguments), input="".join(json.dumps(line) + "\n" for line in lines))
+    assert done.exit_code == status, done.output
+    return done.stdout, done.stderr
+
+
+def fitted(*more: str, status: int = 0, each: int = 60) -> tuple[str, str]:
+    rows = [{"text": row.text, "label": row.label} for row in examples(each).rows]
+    Path("ex.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ran("guard", "fit", "scope", "--examples", "ex.jsonl", "-o", "scope.head", *more, status=status)
+
+
+def test_what_was_fitted_checks_line_by_line() -> None:
+    out, err = fitted()
+    assert "4 labels from 240 examples" in out
+    assert "default" in out
+    assert "is not known" in err
+    lines = [{"id": 1, "text": "cancel my fibre the box"}, {"id": 2, "text": "zebras graze"}, {"id": 3, "txt": "?"}]
+    out, _ = ran("guard", "check", "scope", "--model", "scope.head", lines=lines, status=1)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [line.get("verdict") for line in found] == ["pass", "refuse", None]
+    assert found[2]["error"]["code"] == "invalid_request"
+    assert json.loads(fitted("--json")[0])["n"] == 240
+
+
+def test_a_guard_of_the_settings_is_measured() -> None:
+    Path("palier.toml").write_text(
+        """
+        [guards.short]
+        kind = "form"
+        most = 10
+        """
+    )
+    lines = [{"text": "short", "expected": "pass"}, {"text": "much too long", "expected": "refuse"}]
+    lines += [{"text": "also much too long", "expected": "pass"}, {"text": "tiny", "expected": "climb"}]
+    report = json.loads(ran("guard", "report", "short", lines=lines)[0])
+    assert (report["n"], report["to_find"], report["precision"], report["recall"], report["f1"]) == (
+        4,
+        2,
+        0.5,
+        0.5,
+        0.5,
+    )
+    assert report["refused_wrongly"] == 0.5
+    assert report["refused_wrongly_low"] < 0.5 < report["refused_wrongly_high"]
+    assert set(report["latency_ms"]) == {"p50", "p99"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines", "why"),
+    [
+        (("guard", "report", "form", "--place", "roof"), [{"text": "a", "expected": "pass"}], "--place is `roof`"),
+        (("guard", "report", "form"), [{"text": "a"}], "`expected` is missing"),
+        (("guard", "report", "form"), [], "no labelled text"),
+        (("guard", "check", "scope"), [], "has no `file`"),
+        (("guard", "check", "nothing", "--model", "x"), [], "does not exist"),
+        (("guard", "fit", "charm", "-e", "ex.jsonl", "-o", "x"), [], "`charm` is not fitted"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments: tuple[str, ...], lines: Any, why: str) -> None:
+    _, err = ran(*arguments, lines=lines, status=2)
+    assert why in err.replace("\n", " ")
+
+
+def test_too_few_examples_are_refused_with_figures() -> None:
+    _, err = fitted(status=2, each=2)
+    assert "8 examples of 4 labels" in err

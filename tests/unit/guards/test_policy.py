@@ -1,0 +1,72 @@
+"""Rules with words, patterns and examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from tests.heads import WordEncoder
+
+from palier.config import Guard
+from palier.errors import ConfigurationError
+from palier.guards.policy import Policy, build
+from palier.interfaces import Resources
+from palier.interfaces.guarding import Context
+
+RULES = r"""
+[[rules]]
+name = "promises"
+reason = "it promises what only a contract may"
+words = ["nous vous garantissons"]
+examples = ["you will get all your money back"]
+counter_examples = ["you will get your bill by mail"]
+threshold = 0.8
+
+[[rules]]
+name = "competitors"
+action = "mend"
+patterns = ['(?i)\bgaltel\b']
+"""
+
+
+def policy(folder: Path, rules: str = RULES) -> Policy:
+    (folder / "rules.toml").write_text(rules)
+    resources = Resources(cast(Any, None), WordEncoder(), cast(Any, None), folder, lambda name: folder / name)
+    return build("p", Guard(kind="policy", file="rules.toml"), resources)
+
+
+async def test_words_patterns_and_examples_each_with_its_reason(tmp_path: Path) -> None:
+    guard = policy(tmp_path)
+    draft = Context(place="draft")
+    fine = await guard.check("The fibre costs 30 euros.", draft)
+    assert fine.action == "pass"
+    assert fine.score is not None
+    written = await guard.check("Bonjour. NOUS VOUS GARANTISSONS un prix.", draft)
+    assert (written.action, written.score) == ("climb", 1.0)
+    assert written.reason == "it promises what only a contract may"
+    assert [(span.start, span.end) for span in written.spans] == [(9, 40)]
+    near = await guard.check("You will get all your money back!", draft)
+    assert near.action == "climb"
+    assert near.score == pytest.approx(1.0, abs=0.01)
+    assert (await guard.check("You will get your bill by mail.", draft)).action == "pass", "a counter-example is nearer"
+    other = await guard.check("Galtel is cheaper.", draft)
+    assert (other.action, other.text) == ("mend", "")
+    both = await guard.check("Galtel is cheaper. Nous vous garantissons cela.", draft)
+    assert both.action == "climb", "the strictest counts"
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        ("", "rules"),
+        ("[[rules]]\nname = 'x'", "neither words nor patterns"),
+        ("[[rules]]\nname = 'x'\nwords = ['a']\nthreshold = 2", "threshold 2"),
+        ("[[rules]]\nname = 'x'\npatterns = ['(']", "no regular expression"),
+        ("[[rules]]\nname = 'x'\nwords = ['a']\ncolour = 'red'", "colour"),
+        ("rules = ", "rules.toml"),
+    ],
+)
+def test_wrong_rules_are_refused(tmp_path: Path, rules: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        policy(tmp_path, rules)

@@ -1,0 +1,72 @@
+"""What is in scope, and how far in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from tests.heads import ENCODER, WordEncoder, embed, examples, taught
+
+from palier.config import Guard
+from palier.errors import ConfigurationError
+from palier.guards.scope import build
+from palier.heads.file import further_in, inside
+from palier.interfaces import Resources
+from palier.interfaces.guarding import Context
+from palier.training import scope
+
+
+def resources(folder: Path, encoder: Any = None) -> Resources:
+    return Resources(cast(Any, None), encoder or WordEncoder(), cast(Any, None), folder, lambda name: folder / name)
+
+
+@pytest.fixture
+def fitted(tmp_path: Path) -> Path:
+    (tmp_path / "scope.head").write_bytes(scope.fit(examples(60), embed, ENCODER).content)
+    return tmp_path
+
+
+async def test_what_it_was_fitted_to_is_in_and_what_is_far_is_out(fitted: Path) -> None:
+    guard = build("s", Guard(kind="scope", file="scope.head"), resources(fitted))
+    within = await guard.check("cancel my fibre the box", Context(place="input"))
+    assert within.action == "pass"
+    assert "terminate my contract" in within.reason
+    out = await guard.check("zebras graze quietly", Context(place="input"))
+    assert out.action == "refuse"
+    assert "out of scope" in out.reason
+    assert out.score is not None
+    assert within.score is not None
+    assert within.score < guard.threshold < out.score
+    assert (await guard.check("   ", Context(place="input"))).action == "refuse"
+
+
+async def test_a_threshold_of_ones_own_wins(fitted: Path) -> None:
+    lenient = build("s", Guard(kind="scope", file="scope.head", threshold=1.0), resources(fitted))
+    assert (await lenient.check("zebras graze quietly", Context(place="input"))).action == "pass"
+
+
+def test_what_is_no_scope_is_refused(tmp_path: Path, fitted: Path) -> None:
+    (tmp_path / "plain.head").write_bytes(taught().content)
+
+    class Other(WordEncoder):
+        name = "other/1"
+
+    for file, encoder, why in (
+        ("", None, "has no `file`"),
+        ("none.head", None, "cannot be read"),
+        ("plain.head", None, "rejects nothing"),
+        ("scope.head", Other(), "was fitted with the encoder"),
+    ):
+        with pytest.raises(ConfigurationError, match=why):
+            build("s", Guard(kind="scope", file=file), resources(fitted, encoder))
+
+
+def test_the_score_is_the_share_that_lies_further_in() -> None:
+    scores = np.random.default_rng(0).normal(size=5000)
+    quantiles = np.array(inside(scores))
+    for share in (0.01, 0.02, 0.2, 0.9):
+        assert further_in(quantiles, float(np.quantile(scores, share))) == pytest.approx(1 - share, abs=0.002)
+    assert further_in(quantiles, -99.0) == 1.0
+    assert further_in(quantiles, 99.0) == 0.0
