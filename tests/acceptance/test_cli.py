@@ -132,7 +132,7 @@ def test_usage_and_configuration_exit_2(home: Home, tmp_path: Path) -> None:
     bad.write_text("[server]\nprot = 1\n")
     assert "did you mean `port`?" in home.run("serve", "-c", str(bad), status=2).stderr
     assert "no question" in home.run("ask", status=2).stderr
-    assert "say which route" in home.run("ask", "x", status=1).stderr
+    assert "say which route" in home.run("ask", "x", status=2).stderr
 
 
 def test_init_does_not_overwrite(home: Home, tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_commands_go_through_the_running_gateway(served: Home, gateway: subproce
     assert served.json("traces", "--json", "-n", "1")[0]["route"] == "chat"
     checks = {finding["check"]: finding for finding in served.json("doctor", "--json")}
     assert str(gateway.pid) in checks["gateway"]["detail"]
-    served.run("ask", "hello", "--route", "nowhere", status=1)
+    served.run("ask", "hello", "--route", "nowhere", status=2)
 
 
 def test_a_gateway_stops_with_whoever_started_it(home: Home, tmp_path: Path) -> None:
