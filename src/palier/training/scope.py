@@ -174,7 +174,7 @@ def _check(rows: Sequence[Example], outside: str, strange: Sequence[str], refuse
     if len(rows) < LEAST or len(counts) < 2:
         raise InvalidRequest(
             f"there are {len(rows)} examples of {len(counts)} labels",
-            hint=f"at least {LEAST}, under the labels of what is asked, two or more: a fifth is left out in turn to judge by",
+            hint=f"at least {LEAST}, under two or more labels of what is asked: each is left out in turn to judge by",
             param="label",
         )
 
