@@ -3,7 +3,7 @@
     python -m benchmarks.scope --data FOLDER
 
 `palier guard fit scope` learns the 150 intents of `train` (15,000 texts) and is judged on `val` (3,000) and `oos_val` (100),
-which it has not seen; its threshold is that of examples of `train` that it left out, so that 2 in 100 of them are refused.
+which it has not seen; its threshold is that of the examples of `train`, by heads that they were not taught, so that so many of them are refused; the bar is held to 1 in 100.
 `oos_train` (100 texts) is not taught, and says beforehand how many strangers are refused. A message in scope that is
 refused, or is given another intent, counts as wrong. The published figures are those of the data set's paper (Larson et
 al., 2019), on its test part.
@@ -79,7 +79,7 @@ def main() -> None:
             "refused_in_scope": share(own > limit),
             "out_of_scope_recall": share(strange > limit),
         }
-    default = at["0.02"]
+    default = at["0.01"]
     keep(
         "scope",
         {
@@ -90,7 +90,7 @@ def main() -> None:
             "said_beforehand": {"accuracy": fitted.report.accuracy.value, "recall": head.header.reject.recall},
             "auroc": round(auroc(-scores, np.arange(len(scores)) < len(inside)) or 0.0, 4),
             "by_share_refused": at,
-            "default": "0.02",
+            "held to": "0.01",
             "published, on the test part": PUBLISHED,
             "floors": {"accuracy": FLOOR_ACCURACY, "recall": FLOOR_RECALL, "seconds": FLOOR_S},
             "holds": default["in_scope_accuracy"][0] >= FLOOR_ACCURACY

@@ -13,7 +13,7 @@ import typer
 from palier.cli import jsonl, terminal
 from palier.cli.session import CONFIG, As, Config, Groups, Json, Service, principal, session
 from palier.errors import ConfigurationError, InvalidRequest, Unavailable
-from palier.types import JSON, Completed, Delta, Message, Result, Source, Step
+from palier.types import JSON, Completed, Delta, Guarded, Message, Result, Source, Step
 
 Question = Annotated[str, typer.Argument(help="The question; with --jsonl, a file of lines.")]
 Route = Annotated[str, typer.Option("--route", "-r", help="The route.", show_default="the only one")]
@@ -137,6 +137,9 @@ def provenance(result: Result) -> None:
     out.print(terminal.styled(("answered by ", "dim"), (where, "bold"), (" · " + figures, "dim")), soft_wrap=True)
     for n, reason in enumerate([_step(step) for step in result.steps] or [decision.reason]):
         out.print(terminal.styled(("because     " if n == 0 else " " * 12, "dim"), reason), soft_wrap=True)
+    for guarded in result.guards:
+        if guarded.action != "pass" or guarded.failed:
+            out.print(terminal.styled(("guard       ", "dim"), guard_line(guarded)), soft_wrap=True)
     for source in _shown(result.sources):
         mark = "›" if source.cited else " "
         title = terminal.one_line(source.title or source.document, 60)
@@ -165,6 +168,13 @@ def _shown(sources: Sequence[Source]) -> list[Source]:
 
 def _model(name: str, simulated: bool) -> str:
     return f"{name}, simulated" if simulated else name
+
+
+def guard_line(guarded: Guarded) -> str:
+    """What a guard said, in a line."""
+    where = f"{guarded.place} of {guarded.tier}" if guarded.tier else guarded.place
+    score = "" if guarded.score is None else f", score {guarded.score:.3f}"
+    return f"{guarded.guard} ({where}): {guarded.action}{score}; {guarded.reason or 'passed'}; {guarded.took_ms:.0f} ms"
 
 
 def _step(step: Step) -> str:

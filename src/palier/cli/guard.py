@@ -271,7 +271,7 @@ def _show(report: Report, output: Path) -> None:
         soft_wrap=True,
     )
     auroc = f"; inside against outside AUROC {report.auroc:.3f}" if report.auroc is not None else ""
-    words = f"of {report.left_out} that were left out {_of(report.accuracy)} are given the right label{auroc}"
+    words = f"of examples that it was not taught {_of(report.accuracy)} are given the right label{auroc}"
     out.print(terminal.styled(words), soft_wrap=True)
     out.print()
     terminal.columns(

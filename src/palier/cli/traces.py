@@ -10,6 +10,7 @@ import typer
 
 from palier.audits import Feedback
 from palier.cli import records, terminal
+from palier.cli.ask import guard_line
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
@@ -125,6 +126,8 @@ def _show(trace: Trace) -> None:
         words = "; ".join((step.outcome, step.reason, *_kept_back(step), f"{step.latency_ms:.0f} ms"))
         model = f"{step.model}, simulated" if step.simulated else step.model
         out.print(terminal.styled((f"  {step.tier} ({model}) ", "cyan"), words), soft_wrap=True)
+    for guarded in trace.guards:
+        out.print(terminal.styled(("  guard ", "cyan"), guard_line(guarded)), soft_wrap=True)
     _words(trace)
 
 

@@ -24,7 +24,8 @@ class Report(Sent, frozen=True, kw_only=True):
     carbon: Quantity
     timings: dict[str, float]
     steps: tuple[Step, ...]
-    guards: tuple[Guarded, ...]
+    guards: tuple[Guarded, ...] | UnsetType = UNSET
+    """What guards said, where the route has any."""
     others: list[Report] | UnsetType = UNSET
     """Where several prompts were sent at once: the reports of those after the first."""
 
@@ -45,7 +46,7 @@ def report(result: Result, *others: Result) -> Report:
         carbon=result.carbon,
         timings=result.timings,
         steps=result.steps,
-        guards=result.guards,
+        guards=result.guards or UNSET,
         others=[report(other) for other in others] or UNSET,
     )
 

@@ -1,9 +1,9 @@
 """What an assistant is for, taught by examples of what it is asked: a head that may say "none of these".
 
-The head of `training.heads` on embeddings and n-grams, under one penalty; and the highest linear scores of a fifth of
-the examples, by a head taught on the others, from which it is known how far in the assistant's own questions lie.
-Examples of what is out of scope are not needed. Where there are some, they are not taught: they say how many of them
-are refused.
+Five heads on embeddings and n-grams, each taught on four fifths of the examples; their mean, which is a head too, is
+the one that serves. How far in the assistant's own questions lie is known from each example's score by the one head
+that it was not taught: a head taught on all would score higher than those, and refuse less than it says. Examples of
+what is out of scope are not needed. Where there are some, they are not taught: they say how many of them are refused.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ RIDGE = 0.1
 REFUSED = 0.02
 """The share of the assistant's own questions that is refused by default."""
 LEAST = 20
-FEW = 100
-"""Examples left out, below which what is said of the lowest of them is a guess."""
-LEFT_OUT = 5
-"""One in so many examples is left out to calibrate by."""
+FEW = 200
+"""Examples below which what is said of the lowest of them is a guess."""
+PARTS = 5
+"""Each example is left out of the teaching of one head in so many."""
 KEPT = (0.9, 0.95, 0.98, 0.99, 0.995)
 
 
@@ -55,7 +55,6 @@ class Report(Data, frozen=True, kw_only=True):
 
     n: int
     labels: int
-    left_out: int
     outside: int
     accuracy: Interval
     refused: float
@@ -98,15 +97,9 @@ def fit(
     labels, y = labelled(inside.rows)
     done("reading the examples")
     task = _Task(inside.rows, embed)
-    left = _left_out(inside.rows, y)
-    taught = np.setdiff1d(np.arange(len(y)), left)
-    done("teaching four fifths of them")
-    held = softmax.fit(task.rows.take(taught), y[taught], len(labels), RIDGE)
-    linear = softmax.scores(task.rows.take(left), held)
-    done("teaching all of them")
-    coefficients = softmax.fit(task.rows, y, len(labels), RIDGE, start=held)
-    others = softmax.scores(task.of(strange, embed), held).max(axis=1) if strange else np.empty(0, np.float32)
-    scores, right = linear.max(axis=1), linear.argmax(axis=1) == y[left]
+    coefficients, linear = _taught(task.rows, y, len(labels), _parts(inside.rows, y), done)
+    others = softmax.scores(task.of(strange, embed), coefficients).max(axis=1) if strange else np.empty(0, np.float32)
+    scores, right = linear.max(axis=1), linear.argmax(axis=1) == y
     limit = float(np.quantile(scores, refused))
     header = Header(
         palier_head=FORMAT,
@@ -120,7 +113,7 @@ def fit(
         reject=Reject(
             inside=head_file.inside(scores),
             refused=refused,
-            examples=len(left),
+            examples=len(y),
             outside=len(others),
             recall=round(float((others < limit).mean()), 5) if len(others) else None,
         ),
@@ -144,7 +137,6 @@ def fit(
     report = Report(
         n=len(y),
         labels=len(labels),
-        left_out=len(left),
         outside=len(others),
         accuracy=_share(right),
         refused=refused,
@@ -153,7 +145,7 @@ def fit(
         seconds=round(time.perf_counter() - started, 2),
         size=len(content),
         digest=examples.digest,
-        notes=(*examples.notes, *_notes(left, others)),
+        notes=(*examples.notes, *_notes(len(y), others)),
     )
     return Fitted(content, report)
 
@@ -182,24 +174,34 @@ def _check(rows: Sequence[Example], outside: str, strange: Sequence[str], refuse
     if len(rows) < LEAST or len(counts) < 2:
         raise InvalidRequest(
             f"there are {len(rows)} examples of {len(counts)} labels",
-            hint=f"at least {LEAST}, under the labels of what is asked (two or more): a fifth is left out to judge by",
+            hint=f"at least {LEAST}, under two or more labels of what is asked: each is left out in turn to judge by",
             param="label",
         )
 
 
-def _left_out(rows: Sequence[Example], y: NDArray[np.intp]) -> NDArray[np.intp]:
-    """One in five of each label; texts that read the same stay together."""
+def _taught(rows: Rows, y: NDArray[np.intp], labels: int, part: NDArray[np.intp], done: Done) -> tuple[Floats, Floats]:
+    """The mean of the heads, and of each example the linear scores of the one that it was not taught."""
+    linear = np.empty((len(y), labels), np.float32)
+    total: Floats | None = None
+    for number in range(PARTS):
+        done(f"teaching {number + 1} of {PARTS}")
+        left, kept = np.flatnonzero(part == number), np.flatnonzero(part != number)
+        found = softmax.fit(rows.take(kept), y[kept], labels, RIDGE)
+        linear[left] = softmax.scores(rows.take(left), found)
+        total = found if total is None else total + found
+    assert total is not None
+    return (total / PARTS).astype(np.float32), linear
+
+
+def _parts(rows: Sequence[Example], y: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The part of each example, each label spread evenly; texts that read the same stay together."""
     families: dict[str, int] = {}
     dealt: Counter[int] = Counter()
-    left = []
-    for number, (row, label) in enumerate(zip(rows, y.tolist(), strict=True)):
-        name = key(row.text)
-        if name not in families:
-            families[name] = dealt[label]
+    for row, label in zip(rows, y.tolist(), strict=True):
+        if (name := key(row.text)) not in families:
+            families[name] = (dealt[label] + label) % PARTS
             dealt[label] += 1
-        if families[name] % LEFT_OUT == LEFT_OUT - 1:
-            left.append(number)
-    return np.array(left, np.intp)
+    return np.array([families[key(row.text)] for row in rows], np.intp)
 
 
 def _point(kept: float, scores: Floats, right: NDArray[np.bool_], others: Floats) -> Point:
@@ -223,12 +225,12 @@ def _auroc(scores: Floats, others: Floats) -> float:
     return round(float((above + beside / 2) / (len(scores) * len(others))), 5)
 
 
-def _notes(left: NDArray[np.intp], others: Floats) -> list[str]:
+def _notes(count: int, others: Floats) -> list[str]:
     notes = []
-    if len(left) < FEW:
+    if count < FEW:
         notes.append(
-            f"{len(left)} examples were left out to calibrate by: what is said of the lowest 2 in 100 of them is a"
-            f" guess; {FEW * LEFT_OUT} examples would do"
+            f"{count} examples are few to calibrate by: what is said of the lowest 2 in 100 of them is a guess; {FEW}"
+            " would do"
         )
     if not len(others):
         notes.append("no example is of what is out of scope: how much of it is refused is not known")
