@@ -26,7 +26,7 @@ class ExactMatch(Proportion):
         known = references(case)
         if not known:
             return None
-        if not answer(outcome).strip():  # without articles a reference may be empty, too: "A"
+        if outcome.status != "answered":  # without articles a reference may be empty, too: "A"
             return 0.0
         tongue = language(case, self.suite)
         said = words(answer(outcome), tongue)
@@ -43,7 +43,7 @@ class TokenF1(Mean):
         known = references(case)
         if not known:
             return None
-        if not answer(outcome).strip():
+        if outcome.status != "answered":
             return 0.0
         tongue = language(case, self.suite)
         said = words(answer(outcome), tongue)
@@ -81,7 +81,7 @@ class Agreement(Mean):
     def value(self, case: Case, outcome: Outcome) -> float | None:
         """See `Mean`."""
         known = references(case)
-        if known and not answer(outcome).strip():
+        if known and outcome.status != "answered":
             return 0.0
         return max(agreement(answer(outcome), reference) for reference in known) if known else None
 

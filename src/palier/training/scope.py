@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,15 +102,9 @@ def fit(
     others = softmax.scores(task.of(strange, embed), coefficients).max(axis=1) if strange else np.empty(0, np.float32)
     scores, right = linear.max(axis=1), linear.argmax(axis=1) == y
     limit = float(np.quantile(scores, refused))
-    header = Header(
-        palier_head=FORMAT,
-        labels=labels,
-        reads="both",
-        temperature=1.0,
-        encoder=encoder,
-        dimension=task.vectors.shape[1],
-        ngrams=task.ngrams,
-        languages=inside.languages,
+    header = _header(examples, labels, y, task, encoder, licence=licence, source=source)
+    header = msgspec.structs.replace(
+        header,
         reject=Reject(
             inside=head_file.inside(scores),
             refused=refused,
@@ -117,15 +112,8 @@ def fit(
             outside=len(others),
             recall=round(float((others < limit).mean()), 5) if len(others) else None,
         ),
-        trained=Trained(
-            examples=len(y),
-            digest=examples.digest,
-            counts=tuple(np.bincount(y, minlength=len(labels)).tolist()),
-            date=datetime.now(UTC).date().isoformat(),
-            licence=licence,
-            source=source,
-            accuracy=round(float(right.mean()), 5),
-        ),
+        languages=inside.languages,
+        trained=msgspec.structs.replace(header.trained, accuracy=round(float(right.mean()), 5)),
     )
     arrays = {
         "bias": coefficients[-1],
@@ -148,6 +136,36 @@ def fit(
         notes=(*examples.notes, *_notes(len(y), others)),
     )
     return Fitted(content, report)
+
+
+def _header(
+    examples: Examples,
+    labels: tuple[str, ...],
+    y: NDArray[np.intp],
+    task: _Task,
+    encoder: str,
+    *,
+    licence: str,
+    source: str,
+) -> Header:
+    """What is known before anything is taught."""
+    return Header(
+        palier_head=FORMAT,
+        labels=labels,
+        reads="both",
+        temperature=1.0,
+        encoder=encoder,
+        dimension=task.vectors.shape[1],
+        ngrams=task.ngrams,
+        trained=Trained(
+            examples=len(y),
+            digest=examples.digest,
+            counts=tuple(np.bincount(y, minlength=len(labels)).tolist()),
+            date=datetime.now(UTC).date().isoformat(),
+            licence=licence,
+            source=source,
+        ),
+    )
 
 
 class _Task:

@@ -133,6 +133,8 @@ def test_a_given_figure_out_of_range_is_said(value: float) -> None:
 
 @pytest.mark.parametrize("metric", [ExactMatch, TokenF1, Agreement])
 @pytest.mark.parametrize("reference", ["A", "The", "...", "€"])
-def test_an_answer_without_words_is_never_a_reference_without(metric, reference: str) -> None:
-    assert of(metric, "", reference) == 0.0
+@pytest.mark.parametrize("status", ["failed", "abstained"])
+def test_what_gave_no_answer_is_never_right_by_a_reference_without_words(metric, reference: str, status: str) -> None:
+    case = Case(id="1", references=(reference,), language="en")
+    assert metric(SUITE).statistics(case, Outcome(id="1", candidate="c", status=status)) == (0.0, 1.0)
     assert of(ExactMatch, "A", "A") == 1.0
