@@ -77,7 +77,7 @@ def posts_of(settings: Settings, route: Route, guards: Mapping[str, Guard]) -> P
         )
 
     said = route.guards
-    return Posts(stand(said.input), stand(said.evidence), stand(said.draft), stand(said.output))
+    return Posts(stand(said.input), stand(said.evidence), stand(said.draft), stand(said.output), said.release)
 
 
 def links_of(settings: Settings) -> Links:

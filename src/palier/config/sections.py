@@ -267,6 +267,10 @@ class Guards(Section, frozen=True, kw_only=True):
     """At what a tier wrote: one that does not pass is a reason to climb."""
     output: tuple[str, ...] = ()
     """At what is about to be answered, whichever tier it is from."""
+    release: Literal["after_check", "then_retract"] = "after_check"
+    """When a client that streams gets the words of a tier that is served whatever it says: sentence by sentence after
+    their check; or as they come, and where a guard then stops them the answer ends with `content_filter` and its
+    `palier` object says `retracted`: whoever shows it takes it back. Tool calls always wait for their check."""
 
 
 class Tier(Section, frozen=True, kw_only=True):
