@@ -76,11 +76,13 @@ async def asked(rows: Sequence[dict[str, Any]], tiers: Sequence[str]) -> list[di
                 await p.put_documents(batch[at : at + 50])
             for n, row in enumerate(rows):
                 messages = [Message(role=ROLES[turn["speaker"]], content=turn["text"]) for turn in row["input"]]
-                result = await p.ask(messages)
+                result = await p.ask(messages, language="en")
                 heard = {step.tier: step.features for step in result.steps}
                 for tier in tiers:
                     if tier not in heard:
-                        heard |= {step.tier: step.features for step in (await p.ask(messages, tier=tier)).steps}
+                        heard |= {
+                            step.tier: step.features for step in (await p.ask(messages, tier=tier, language="en")).steps
+                        }
                 features = {f"{tier}:{name}": value for tier, of in heard.items() for name, value in of.items()}
                 best = max((source.score for source in result.sources), default=0.0)
                 found.append(

@@ -81,10 +81,9 @@ async def measured(questions: list[str]) -> dict[str, list[tuple[float, float, i
 
 
 def main() -> None:
-    suite = ROOT / "examples" / "armorique"
-    lines = next(suite.rglob("questions*.jsonl")).read_text("utf-8").splitlines()
-    texts = [row.get("question") or row.get("input") or "" for row in map(json.loads, lines) if row.get("language", "en") == "en"]
-    questions = [text for text in texts if text][:QUESTIONS]
+    teacher = ROOT / "examples" / "armorique" / "teacher.jsonl"
+    rows = [json.loads(line) for line in teacher.read_text("utf-8").splitlines()]
+    questions = [row["question"] for row in rows if row["language"] == "en"][:QUESTIONS]
     found = asyncio.run(measured(questions))
     plain = found["no guards"]
     shown = {}
@@ -99,7 +98,15 @@ def main() -> None:
             "end_later_by_ms_median": round(statistics.median(ends), 1),
         }
     characters = statistics.median(row[2] for row in plain)
-    keep("guard_streams", {"what": "first words and end of streams under guards", "questions": len(questions), "characters_median": characters, "by guards": shown})
+    keep(
+        "guard_streams",
+        {
+            "what": "first words and end of streams under guards",
+            "questions": len(questions),
+            "characters_median": characters,
+            "by guards": shown,
+        },
+    )
 
 
 if __name__ == "__main__":
