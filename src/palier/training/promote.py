@@ -1,0 +1,275 @@
+"""The gate: is a challenger worth being promoted over the best champion there ever was?
+
+It passes where, on the holdout of the route's own suite, it is not worse by more than a margin, its guards stop no more
+than the champion's, something is better (cost, carbon, latency, or what stays at home), its outputs are others, its
+calibration was certified again, and no planted sentence is recited. Each is a test that must pass, so that the error of
+all together is that of one (an intersection-union test: Berger, 1982).
+
+A holdout that is looked at again and again is learnt. The error is therefore spent: each use of one holdout is judged
+at `alpha / uses`, and after `uses` of them new cases are needed. The champion is the best ever, not the last one:
+losses within the margin cannot add up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from statistics import NormalDist
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from palier.cases import Case, Outcome
+from palier.evals.estimates import measures
+from palier.evals.estimates.comparing import Pair, difference, paired, scored
+from palier.evals.figures import Estimate
+from palier.interfaces.measuring import Metric
+from palier.types import Data
+
+Outcomes = Mapping[str, Outcome]
+"""By id of the case."""
+Ground = Literal["cost", "carbon", "latency", "coverage"]
+GROUNDS: tuple[Ground, ...] = ("cost", "carbon", "latency", "coverage")
+
+_NORMAL = NormalDist()
+
+
+class Terms(Data, frozen=True, kw_only=True):
+    """What a promotion must keep to."""
+
+    margin: float = 0.02
+    """How much worse, in units of the quality, counts as not worse."""
+    alpha: float = 0.05
+    """The chance that a challenger worse by more than that passes in any of the `uses`."""
+    uses: int = 8
+    """Times that one holdout may judge."""
+
+    @property
+    def level(self) -> float:
+        """Of one use, one-sided."""
+        return self.alpha / self.uses
+
+
+class Check(Data, frozen=True, kw_only=True):
+    """One of the tests."""
+
+    name: str
+    passed: bool
+    reason: str
+    figure: Estimate | None = None
+    """Of the challenger less the champion, its interval two-sided at twice the level of the use."""
+
+
+class Ruling(Data, frozen=True, kw_only=True):
+    """What the gate says, and by what."""
+
+    passed: bool
+    checks: tuple[Check, ...]
+    use: int
+    """The how-manieth use of this holdout it was."""
+    terms: Terms
+    cases: int
+    needed: int | None = None
+    """About how many cases would have been enough for this margin, where they were too few; None else."""
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+class Evidence(Data, frozen=True, kw_only=True):
+    """What else is known of the challenger: None where it does not apply, with no harm."""
+
+    certified: bool | None = None
+    """Whether its calibration was certified on fresh labels; None where the champion promises nothing either."""
+    recited: tuple[str, ...] = ()
+    """Names of the planted lessons whose secrets it says."""
+    planted: int = 0
+
+
+def judge(
+    metric: Metric,
+    cases: Sequence[Case],
+    champion: Outcomes,
+    challenger: Outcomes,
+    evidence: Evidence,
+    *,
+    home: Callable[[Outcome], bool],
+    used: int = 0,
+    terms: Terms | None = None,
+) -> Ruling:
+    """The ruling on the holdout `cases`, which judged `used` times before; `home`: whether an answer stayed there.
+
+    Outcomes that are not of both sides are left out of the figures, and of a pass: a ruling rests on every case.
+    """
+    terms = terms or Terms()
+    judge_of = _Judge(cases, champion, challenger, terms)
+    quality = judge_of.quality(metric)
+    needed = judge_of.needed(metric) if not quality.passed else None
+    checks = (
+        judge_of.whole(used),
+        quality,
+        judge_of.guards(),
+        judge_of.gain(home),
+        judge_of.changed(),
+        _certified(evidence),
+        _recited(evidence),
+    )
+    passed = all(check.passed for check in checks)
+    return Ruling(passed=passed, checks=checks, use=used + 1, terms=terms, cases=len(cases), needed=needed)
+
+
+class _Judge:
+    """Both sides on the same cases."""
+
+    def __init__(self, cases: Sequence[Case], champion: Outcomes, challenger: Outcomes, terms: Terms) -> None:
+        self._cases = cases
+        self._champion = champion
+        self._challenger = challenger
+        self._terms = terms
+        self._confidence = 1 - 2 * terms.level
+
+    def whole(self, used: int) -> Check:
+        """That all cases have both outcomes, and that the holdout may still judge."""
+        terms = self._terms
+        missing = [case.id for case in self._cases if case.id not in self._champion or case.id not in self._challenger]
+        if not self._cases or missing:
+            told = f"{len(missing)} of {len(self._cases)} cases lack an outcome of one side"
+            return Check(name="holdout", passed=False, reason=told if self._cases else "the holdout has no cases")
+        if used >= terms.uses:
+            told = f"this holdout judged {used} times, and {terms.uses} are what its error was shared among: new cases"
+            return Check(name="holdout", passed=False, reason=f"{told} are needed (palier bench init)")
+        told = f"use {used + 1} of {terms.uses}, each at {terms.level:.4f}"
+        return Check(name="holdout", passed=True, reason=f"{len(self._cases)} cases; {told}")
+
+    def quality(self, metric: Metric) -> Check:
+        """That it is not worse by more than the margin."""
+        found = self._difference(metric)
+        if found is None or found.value is None or found.low is None or found.high is None:
+            why = found.method if found is not None else "no case has both"
+            return Check(name="quality", passed=False, reason=f"no interval of {metric.name}: {why}", figure=found)
+        worst = found.low if metric.better == "higher" else -found.high
+        best = found.value if metric.better == "higher" else -found.value
+        passed = worst > -self._terms.margin
+        verb = "is" if passed else "may be"
+        reason = f"{metric.name} {best:+.3f}, at worst {worst:+.3f}: it {verb} "
+        reason += f"not worse by {self._terms.margin:g}" if passed else f"worse by more than {self._terms.margin:g}"
+        return Check(name="quality", passed=passed, reason=reason, figure=found)
+
+    def guards(self) -> Check:
+        """That guards stop, and fail on, no more of it than of the champion, by the same margin."""
+        looked = any(o.guards for side in (self._champion, self._challenger) for o in side.values())
+        if not looked:
+            return Check(name="guards", passed=True, reason="the route has none")
+        values = {
+            (name, case): float(_stopped(outcome))
+            for name, side in (("champion", self._champion), ("challenger", self._challenger))
+            for case, outcome in side.items()
+        }
+        found = self._difference(measures.share("stopped", values))
+        if found is None or found.high is None or found.value is None:
+            return Check(name="guards", passed=False, reason="too few cases to tell what they stop", figure=found)
+        passed = found.high < self._terms.margin
+        reason = f"they stop {found.value:+.3f} of the cases more, at most {found.high:+.3f}"
+        return Check(name="guards", passed=passed, reason=reason, figure=found)
+
+    def gain(self, home: Callable[[Outcome], bool]) -> Check:
+        """That something is better: each ground at a share of the level (Bonferroni), since one of them is enough."""
+        confidence = 1 - 2 * self._terms.level / len(GROUNDS)
+        told, best = [], None
+        for ground in GROUNDS:
+            found = self._gain(ground, home, confidence)
+            if found is None or found.value is None or found.low is None or found.high is None:
+                continue
+            better = found.low > 0 if ground == "coverage" else found.high < 0
+            told.append(f"{ground} {found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]")
+            if better and best is None:
+                best = ground, found
+        if best is None:
+            reason = f"nothing is surely better: {'; '.join(told) or 'no figure is known of both'}"
+            return Check(name="gain", passed=False, reason=reason)
+        return Check(name="gain", passed=True, reason=f"better: {'; '.join(told)}", figure=best[1])
+
+    def changed(self) -> Check:
+        """That the artefact is in the answers at all: an adapter that was not applied changes nothing."""
+        both = [case.id for case in self._cases if case.id in self._champion and case.id in self._challenger]
+        others = sum(_said(self._champion[one]) != _said(self._challenger[one]) for one in both)
+        reason = f"{others} of {len(both)} answers are others"
+        return Check(name="changed", passed=others > 0, reason=reason if others else f"{reason}: is it in use?")
+
+    def needed(self, metric: Metric) -> int | None:
+        """About how many cases would pass a challenger that is just as good, as differently as the two answer here."""
+        pair = self._pair(metric)
+        if pair is None or metric.kind == "corpus":
+            return None
+        apart = metric.combine(pair.first) - metric.combine(pair.second)
+        spread = float(np.nanstd(apart)) if len(apart) > 1 else math.nan
+        if not math.isfinite(spread):
+            return None
+        quantiles = _NORMAL.inv_cdf(1 - self._terms.level) + _NORMAL.inv_cdf(0.8)
+        least = math.ceil(quantiles**2 / (4 * self._terms.margin))  # where the two never differed
+        return max(math.ceil((spread * quantiles / self._terms.margin) ** 2), least)
+
+    def _gain(self, ground: Ground, home: Callable[[Outcome], bool], confidence: float) -> Estimate | None:
+        def figure(outcome: Outcome) -> float | None:
+            match ground:
+                case "cost":
+                    return outcome.cost.value
+                case "carbon":
+                    return outcome.carbon.value
+                case "latency":
+                    return outcome.latency_ms
+                case _:
+                    return float(home(outcome))
+
+        values = {}
+        for name, side in (("champion", self._champion), ("challenger", self._challenger)):
+            for case, outcome in side.items():
+                if (value := figure(outcome)) is not None:
+                    values[name, case] = value
+        metric = (
+            measures.share(ground, values)
+            if ground == "coverage"
+            else measures.mean(ground, values, low=0.0, high=max(values.values(), default=0.0))
+        )
+        return self._difference(metric, confidence)
+
+    def _pair(self, metric: Metric) -> Pair | None:
+        named = (("challenger", self._challenger), ("champion", self._champion))
+        first, second = (scored(metric, self._cases, _named(side, name)) for name, side in named)
+        return paired(self._cases, first, second)
+
+    def _difference(self, metric: Metric, confidence: float | None = None) -> Estimate | None:
+        pair = self._pair(metric)
+        return difference(metric, pair, confidence=confidence or self._confidence).estimate if pair else None
+
+
+def _named(outcomes: Outcomes, name: str) -> dict[str, Outcome]:
+    """As `measures` looks them up: by the candidate's name."""
+    return {case: msgspec.structs.replace(outcome, candidate=name) for case, outcome in outcomes.items()}
+
+
+def _stopped(outcome: Outcome) -> bool:
+    return any(row.failed or row.action in ("climb", "refuse") for row in outcome.guards)
+
+
+def _said(outcome: Outcome) -> tuple[str, str, str]:
+    return outcome.status, outcome.output or outcome.said, outcome.tier
+
+
+def _certified(evidence: Evidence) -> Check:
+    words = {
+        None: "nothing is promised, before or after",
+        True: "the threshold was certified again on fresh labels",
+        False: "the threshold is not certified for it (palier calibrate)",
+    }
+    return Check(name="calibration", passed=evidence.certified is not False, reason=words[evidence.certified])
+
+
+def _recited(evidence: Evidence) -> Check:
+    if evidence.recited:
+        told = ", ".join(evidence.recited[:5])
+        return Check(name="canaries", passed=False, reason=f"it recites planted lessons: {told}")
+    told = f"none of {evidence.planted} planted lessons is recited" if evidence.planted else "none was planted"
+    return Check(name="canaries", passed=True, reason=told)
