@@ -1,0 +1,62 @@
+"""Which versions there are, which answers, and how often a holdout was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from palier.types import JSON
+from palier.versions import Happened, Standing, State, Version
+
+
+class Versions(Protocol):
+    """The registry of what was taught. Every change is whole, and durable when it returns."""
+
+    async def add(self, version: Version) -> None:
+        """Keep a version, as `made`. Raises `InvalidRequest` where its id is known."""
+        ...
+
+    async def get(self, id: str) -> Version | None: ...
+
+    async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
+        """The newest first."""
+        ...
+
+    async def state(self, id: str) -> State | None:
+        """What became of a version; None of one that is not known."""
+        ...
+
+    async def history(self, route: str, version: str = "") -> Sequence[Happened]:
+        """All that happened to the versions of a route, or to one of them, the first first."""
+        ...
+
+    async def standing(self, route: str) -> Standing:
+        """Which of its versions count now."""
+        ...
+
+    async def judged(self, route: str, holdout: str, version: str) -> int:
+        """Count that the holdout (a digest of its cases) judges this version, and give how many others it judged.
+
+        To be called before it is looked at: a run that is killed has used it all the same. The same version counts
+        once.
+        """
+        ...
+
+    async def refuse(self, id: str, ruling: JSON, *, who: str = "", why: str = "") -> None:
+        """The gate did not let it pass. Raises `NotFound`."""
+        ...
+
+    async def shadow(self, id: str, ruling: JSON, *, who: str = "", why: str = "") -> None:
+        """It passed, and answers beside the live one from now on. Raises `NotFound`."""
+        ...
+
+    async def promote(self, id: str, *, best: bool, who: str = "", why: str = "") -> Standing:
+        """It answers from now on; `best`: challengers are held against it. What was live is retired, and previous.
+
+        Raises `NotFound`, and `InvalidRequest` for one that the gate refused or did not see.
+        """
+        ...
+
+    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
+        """What was live before answers again. Raises `InvalidRequest` where nothing was promoted."""
+        ...

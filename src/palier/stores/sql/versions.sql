@@ -1,0 +1,33 @@
+-- :name add
+INSERT INTO version (id, route, created, words) VALUES (?, ?, ?, ?)
+
+-- :name get
+SELECT words FROM version WHERE id = ?
+
+-- :name list
+SELECT words FROM version WHERE :route = '' OR route = :route ORDER BY id DESC LIMIT :limit
+
+-- :name happen
+INSERT INTO happened (version, route, state, at, who, why, ruling) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- :name state
+SELECT state FROM happened WHERE version = ? ORDER BY sequence DESC LIMIT 1
+
+-- :name history
+SELECT version, state, at, who, why, ruling FROM happened
+WHERE route = :route AND (:version = '' OR version = :version) ORDER BY sequence
+
+-- :name judge
+INSERT INTO judged (route, holdout, version, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- :name used
+SELECT count(*) FROM judged WHERE route = ? AND holdout = ? AND version <> ?
+
+-- :name promoted
+SELECT position, version, best FROM promoted WHERE route = ? ORDER BY position DESC LIMIT 2
+
+-- :name promote
+INSERT INTO promoted (route, position, version, best) VALUES (?, ?, ?, ?)
+
+-- :name take_back
+DELETE FROM promoted WHERE route = ? AND position = ?

@@ -1,0 +1,189 @@
+"""Versions in SQLite: `state.db`, which is small, and whose every commit is on the disk when it is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from palier.errors import InvalidRequest, NotFound
+from palier.stores.schema import Schema, statements
+from palier.stores.sqlite import Database
+from palier.types import JSON
+from palier.versions import Happened, Standing, State, Version
+
+VERSIONS = Schema(name="versions", application_id=0x706C7665, synchronous=2)
+_READERS, _QUEUE = 1, 1_000
+_PASSED: tuple[State, ...] = ("shadow", "live", "retired")
+
+
+class SqliteVersions:
+    """`interfaces.Versions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: str | Path) -> SqliteVersions:
+        """Open or make the file. Raises `StoreError`."""
+        return cls(Database.open(path, VERSIONS, readers=_READERS, queue=_QUEUE))
+
+    async def close(self) -> None:
+        """Finish what is queued, then close."""
+        await self._database.close()
+
+    async def add(self, version: Version) -> None:
+        """Keep it; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> None:
+            if connection.execute(statements("versions")["get"], (version.id,)).fetchone() is not None:
+                raise InvalidRequest(f"version {version.id} is there already")
+            words = msgspec.json.encode(version)
+            connection.execute(
+                statements("versions")["add"], (version.id, version.route, version.created or time.time(), words)
+            )
+            _happen(connection, version, "made", version.who, "")
+
+        await self._database.write(run)
+
+    async def get(self, id: str) -> Version | None:
+        """One version; see `interfaces.Versions`."""
+        return await self._database.read(lambda connection: _get(connection, id))
+
+    async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
+        """The newest first; see `interfaces.Versions`."""
+        asked = {"route": route, "limit": max(limit, 0)}
+        return await self._database.read(
+            lambda connection: [
+                _decoded(words) for (words,) in connection.execute(statements("versions")["list"], asked)
+            ]
+        )
+
+    async def state(self, id: str) -> State | None:
+        """What became of it; see `interfaces.Versions`."""
+        return await self._database.read(lambda connection: _state(connection, id))
+
+    async def history(self, route: str, version: str = "") -> Sequence[Happened]:
+        """What happened; see `interfaces.Versions`."""
+        rows = await self._database.read(
+            lambda connection: list(
+                connection.execute(statements("versions")["history"], {"route": route, "version": version})
+            )
+        )
+        return [
+            Happened(
+                version=of, state=state, at=at, who=who, why=why, ruling=msgspec.json.decode(said) if said else None
+            )
+            for of, state, at, who, why, said in rows
+        ]
+
+    async def standing(self, route: str) -> Standing:
+        """Which count now; see `interfaces.Versions`."""
+        return await self._database.read(lambda connection: _standing(connection, route)[0])
+
+    async def judged(self, route: str, holdout: str, version: str) -> int:
+        """Count a use; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> int:
+            _known(connection, version)
+            connection.execute(statements("versions")["judge"], (route, holdout, version, time.time()))
+            others: int = connection.execute(statements("versions")["used"], (route, holdout, version)).get
+            return others
+
+        return await self._database.write(run)
+
+    async def refuse(self, id: str, ruling: JSON, *, who: str = "", why: str = "") -> None:
+        """It did not pass; see `interfaces.Versions`."""
+        await self._ruled(id, "refused", ruling, who, why)
+
+    async def shadow(self, id: str, ruling: JSON, *, who: str = "", why: str = "") -> None:
+        """It passed; see `interfaces.Versions`."""
+        await self._ruled(id, "shadow", ruling, who, why)
+
+    async def _ruled(self, id: str, state: State, ruling: JSON, who: str, why: str) -> None:
+        await self._database.write(
+            lambda connection: _happen(connection, _known(connection, id), state, who, why, ruling)
+        )
+
+    async def promote(self, id: str, *, best: bool, who: str = "", why: str = "") -> Standing:
+        """It answers from now on; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> Standing:
+            version = _known(connection, id)
+            if (state := _state(connection, id)) not in _PASSED:
+                raise InvalidRequest(
+                    f"version {id} is {state}, and did not pass the gate", hint="palier promote judges it"
+                )
+            before, position = _standing(connection, version.route)
+            if before.live != id:
+                now_best = id if best else before.best
+                values = (version.route, position + 1, id, now_best or None)
+                connection.execute(statements("versions")["promote"], values)
+                _turn(connection, before.live, id, who, why)
+            return _standing(connection, version.route)[0]
+
+        return await self._database.write(run)
+
+    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
+        """What was live before answers again; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> Standing:
+            before, position = _standing(connection, route)
+            if not before.live:
+                raise InvalidRequest(
+                    f"nothing is promoted on route `{route}`", hint="palier versions shows what there is"
+                )
+            connection.execute(statements("versions")["take_back"], (route, position))
+            now, _ = _standing(connection, route)
+            _turn(connection, before.live, now.live, who, why)
+            return now
+
+        return await self._database.write(run)
+
+
+def _get(connection: apsw.Connection, id: str) -> Version | None:
+    row = connection.execute(statements("versions")["get"], (id,)).fetchone()
+    return _decoded(row[0]) if row is not None else None
+
+
+def _known(connection: apsw.Connection, id: str) -> Version:
+    version = _get(connection, id)
+    if version is None:
+        raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
+    return version
+
+
+def _decoded(words: bytes) -> Version:
+    return msgspec.json.decode(words, type=Version)
+
+
+def _state(connection: apsw.Connection, id: str) -> State | None:
+    row = connection.execute(statements("versions")["state"], (id,)).fetchone()
+    return msgspec.convert(row[0], State) if row is not None else None
+
+
+def _standing(connection: apsw.Connection, route: str) -> tuple[Standing, int]:
+    """With the position of what answers; 0 where that is the route's own."""
+    rows = list(connection.execute(statements("versions")["promoted"], (route,)))
+    if not rows:
+        return Standing(), 0
+    (position, live, best), *below = rows
+    return Standing(live=live, previous=below[0][1] if below else "", best=best or ""), position
+
+
+def _turn(connection: apsw.Connection, before: str, now: str, who: str, why: str) -> None:
+    turns: tuple[tuple[str, State], ...] = ((before, "retired"), (now, "live"))
+    for version, state in turns:
+        if version:
+            _happen(connection, _known(connection, version), state, who, why)
+
+
+def _happen(
+    connection: apsw.Connection, version: Version, state: State, who: str, why: str, ruling: JSON | None = None
+) -> None:
+    words = msgspec.json.encode(ruling) if ruling is not None else None
+    values = (version.id, version.route, state, time.time(), who, why, words)
+    connection.execute(statements("versions")["happen"], values)

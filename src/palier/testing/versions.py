@@ -1,0 +1,151 @@
+"""What every registry of versions must do: subclass `VersionsSuite`, give it a `versions` fixture, run it with pytest.
+
+Asynchronous tests need pytest-asyncio in auto mode.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from palier.errors import InvalidRequest, NotFound
+from palier.interfaces.versions import Versions
+from palier.types import Label
+from palier.versions import Standing, Version
+
+_numbers = itertools.count()
+
+
+def version_of(route: str, **fields: Any) -> Version:
+    """A version with something in every field, under a new id."""
+    values: dict[str, Any] = {
+        "id": f"v{next(_numbers):08d}",
+        "tier": "tier-1",
+        "student": "lora",
+        "files": {"adapter.gguf": "ab" * 32},
+        "base": "cd" * 32,
+        "lessons": "ef" * 32,
+        "taught": 120,
+        "suite": "01" * 32,
+        "policy": "23" * 32,
+        "label": Label.INTERNAL,
+        "collections": ("handbook", "notes"),
+        "code": "0.1.0",
+        "plan": {"seed": 7, "rank": 8},
+        "who": "ann",
+        "created": 1_790_000_000.0,
+    }
+    return Version(route=route, **{**values, **fields})
+
+
+def new_route() -> str:
+    """A route no other test uses."""
+    return f"route-{next(_numbers)}"
+
+
+class VersionsSuite:
+    """The contract of `interfaces.Versions`."""
+
+    async def _made(self, versions: Versions, route: str, *, passed: bool = True) -> Version:
+        version = version_of(route)
+        await versions.add(version)
+        if passed:
+            await versions.shadow(version.id, {"passed": True}, who="gate")
+        return version
+
+    async def test_a_version_is_kept_as_it_is(self, versions: Versions) -> None:
+        route = new_route()
+        first, second = await self._made(versions, route, passed=False), await self._made(versions, route)
+        assert await versions.get(first.id) == first
+        assert await versions.get("v-none") is None
+        assert list(await versions.list(route)) == [second, first]
+        assert list(await versions.list(route, limit=1)) == [second]
+        assert (await versions.state(first.id), await versions.state(second.id)) == ("made", "shadow")
+        assert await versions.state("v-none") is None
+        with pytest.raises(InvalidRequest):
+            await versions.add(first)
+
+    async def test_the_routes_own_answers_until_something_is_promoted(self, versions: Versions) -> None:
+        route = new_route()
+        assert await versions.standing(route) == Standing()
+        with pytest.raises(InvalidRequest):
+            await versions.roll_back(route)
+        one = await self._made(versions, route)
+        assert await versions.promote(one.id, best=True) == Standing(live=one.id, best=one.id)
+        assert await versions.roll_back(route, why="worse") == Standing()
+        assert await versions.state(one.id) == "retired"
+
+    async def test_what_did_not_pass_is_not_promoted(self, versions: Versions) -> None:
+        route = new_route()
+        fresh = await self._made(versions, route, passed=False)
+        with pytest.raises(InvalidRequest):
+            await versions.promote(fresh.id, best=True)
+        await versions.refuse(fresh.id, {"passed": False}, why="quality")
+        with pytest.raises(InvalidRequest):
+            await versions.promote(fresh.id, best=True)
+        for call in (
+            versions.promote("v-none", best=True),
+            versions.refuse("v-none", {}),
+            versions.shadow("v-none", {}),
+        ):
+            with pytest.raises(NotFound):
+                await call
+        assert await versions.standing(route) == Standing()
+
+    async def test_rollbacks_go_back_one_by_one_and_so_does_the_best(self, versions: Versions) -> None:
+        route = new_route()
+        one, two, three = [await self._made(versions, route) for _ in range(3)]
+        await versions.promote(one.id, best=True)
+        await versions.promote(two.id, best=False)
+        assert await versions.promote(three.id, best=True) == Standing(live=three.id, previous=two.id, best=three.id)
+        assert await versions.roll_back(route) == Standing(live=two.id, previous=one.id, best=one.id)
+        assert await versions.roll_back(route) == Standing(live=one.id, best=one.id)
+        assert await versions.roll_back(route) == Standing()
+
+    async def test_who_answers_already_is_promoted_to_no_effect(self, versions: Versions) -> None:
+        route = new_route()
+        one = await self._made(versions, route)
+        before = await versions.promote(one.id, best=True)
+        assert await versions.promote(one.id, best=True) == before
+        assert await versions.roll_back(route) == Standing()
+        assert (await versions.promote(one.id, best=False)).live == one.id
+
+    async def test_all_that_happened_is_told_in_order(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        await versions.promote(one.id, best=True, who="ann", why="first")
+        await versions.promote(two.id, best=True, who="bob", why="better")
+        await versions.roll_back(route, who="monitor", why="the promise broke")
+        told = [(h.version, h.state, h.who) for h in await versions.history(route)]
+        assert told == [
+            (one.id, "made", "ann"),
+            (one.id, "shadow", "gate"),
+            (two.id, "made", "ann"),
+            (two.id, "shadow", "gate"),
+            (one.id, "live", "ann"),
+            (one.id, "retired", "bob"),
+            (two.id, "live", "bob"),
+            (two.id, "retired", "monitor"),
+            (one.id, "live", "monitor"),
+        ]
+        assert [h.ruling for h in await versions.history(route, two.id)][:2] == [None, {"passed": True}]
+        assert (await versions.history(route, two.id))[-1].why == "the promise broke"
+
+    async def test_a_holdout_counts_whom_it_judged_once_each(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        assert await versions.judged(route, "holdout", one.id) == 0
+        assert await versions.judged(route, "holdout", one.id) == 0
+        assert await versions.judged(route, "holdout", two.id) == 1
+        assert await versions.judged(route, "another", two.id) == 0
+        with pytest.raises(NotFound):
+            await versions.judged(route, "holdout", "v-none")
+
+    async def test_routes_do_not_meet(self, versions: Versions) -> None:
+        here, there = new_route(), new_route()
+        one = await self._made(versions, here)
+        await versions.promote(one.id, best=True)
+        assert await versions.standing(there) == Standing()
+        assert await versions.history(there) == []

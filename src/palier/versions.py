@@ -1,0 +1,71 @@
+"""The nouns of versions: what was taught for a route, from what, and what became of it.
+
+A version never changes. The route's own (what stands in the settings) is no version: it is what answers where none is
+live, and what a rollback may end at.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from palier.types import JSON, Data, Label
+
+Student = Literal["head", "lora"]
+State = Literal["made", "refused", "shadow", "live", "retired"]
+"""`made`: not judged yet. `refused`: the gate did not let it pass. `shadow`: it answers beside, and is not served."""
+STATES: tuple[State, ...] = get_args(State)
+
+
+class Version(Data, frozen=True, kw_only=True):
+    """Something that was taught, with its lineage: from this, it can be told what is in it, and made again."""
+
+    id: str
+    route: str
+    tier: str
+    """Which of its tiers it is for."""
+    student: Student
+    files: dict[str, str] = {}
+    """Of its folder: SHA-256 by name."""
+    base: str = ""
+    """SHA-256 of the weights that it stands on; empty for a head."""
+    encoder: str = ""
+    """By which a head reads; empty for an adapter."""
+    lessons: str = ""
+    """Digest of the lessons it was taught."""
+    taught: int = 0
+    """How many those were."""
+    suite: str = ""
+    """Digest of the suite it was held out from."""
+    policy: str = ""
+    """Digest of the policy that was fitted for it."""
+    label: Label = Label.RESTRICTED
+    """The most restrictive of its lessons: whoever may not read that is not served by it."""
+    collections: tuple[str, ...] = ()
+    """All that its lessons stand on: whoever may not read them is not served by it."""
+    code: str = ""
+    """The version of palier that taught it."""
+    plan: JSON = {}
+    """With what: seed, rank, steps."""
+    who: str = ""
+    created: float = 0.0
+
+
+class Happened(Data, frozen=True, kw_only=True):
+    """A version took a state, by whom and why; with the gate's ruling where there was one."""
+
+    version: str
+    state: State
+    at: float
+    who: str = ""
+    why: str = ""
+    ruling: JSON | None = None
+
+
+class Standing(Data, frozen=True, kw_only=True):
+    """Which versions of a route count; "" is the route's own."""
+
+    live: str = ""
+    previous: str = ""
+    """Which a rollback brings back."""
+    best: str = ""
+    """The best there ever was: what challengers are held against."""
