@@ -63,7 +63,7 @@ async def texts(encoder: SentenceEncoder, source: str) -> list[str]:
 
 def fitted(path: Path) -> None:
     rows = map(json.loads, (ROOT / "examples" / "armorique" / "messages.jsonl").read_text("utf-8").splitlines())
-    examples = gathered(Example(text=row["text"], label=row["label"]) for row in rows)
+    examples = gathered(Example(text=row["text"], label=row["intent"]) for row in rows)
     path.write_bytes(scope.fit(examples, sentence_model.embed, sentence_model.name(), outside="out_of_scope").content)
 
 
@@ -77,9 +77,7 @@ async def looked(guards: Sequence[Guard], text: str, context: Context) -> float:
 async def grounded(guard: Guard, text: str, context: Context) -> tuple[float, list[float]]:
     """Milliseconds of all sentences of the text, one after the other, and of each."""
     cut = Sentences()
-    each = []
-    for sentence in (*cut.feed(text), *cut.end()):
-        each.append(await looked([guard], sentence, context))
+    each = [await looked([guard], sentence, context) for sentence in (*cut.feed(text), *cut.end())]
     return sum(each), each
 
 
