@@ -77,16 +77,17 @@ class TestSchema(GuardSuite):
         return made(tmp_path, kind="schema", file="city.json")
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scope")
+    (folder / "scope.head").write_bytes(scope.fit(examples(60), embed, ENCODER).content)
+    return folder
+
+
 class TestScope(GuardSuite):
     passes = "cancel my fibre the box"
     stops = "zebras graze quietly"
     place = "input"
-
-    @pytest.fixture(scope="class")
-    def fitted(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        folder = tmp_path_factory.mktemp("scope")
-        (folder / "scope.head").write_bytes(scope.fit(examples(60), embed, ENCODER).content)
-        return folder
 
     @pytest.fixture
     def guard(self, fitted: Path) -> Guard:

@@ -65,7 +65,7 @@ class Form:
             if f" {phrase} " in padded:
                 yield f"it says `{phrase}`", []
         if off := list(islice(wrong(text, self._formats), 50)):
-            yield off[0][1], [_around(text, figure) for figure, _ in off]
+            yield off[0][1], [_around(text, figure, reason) for figure, reason in off]
         if said.languages and (spoken := detect(text)) and spoken not in said.languages:
             yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
         if said.citations:
@@ -80,10 +80,10 @@ def _citations(text: str, passages: int) -> Iterator[tuple[str, list[Span]]]:
         yield f"it cites {lost[0].group()}, and there are {passages} passages", [_span(match) for match in lost[:50]]
 
 
-def _around(text: str, figure: Figure) -> Span:
+def _around(text: str, figure: Figure, reason: str) -> Span:
     """Where a figure stands; in a text that is not in NFC, about where."""
     end = figure.start + len(figure.text)
-    return Span(start=min(figure.start, len(text)), end=min(end, len(text)))
+    return Span(start=min(figure.start, len(text)), end=min(end, len(text)), reason=reason)
 
 
 def _span(match: re.Match[str]) -> Span:
