@@ -12,49 +12,24 @@ digits that agree where the kind has any.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
+from importlib import resources
+
+import msgspec
 
 from palier.privacy.placeholders import CANONICAL, LITERAL
 from palier.text import fold
 
-_WOMEN = (
-    "Aline Anne Camille Cécile Chloé Claire Denise Élise Emma Fanny Florence Hélène Inès Jeanne Julie Laure Léa Louise"
-    " Manon Margaux Marie Mathilde Nadia Odile Pauline Rose Sophie Solène Sylvie Valérie"
-    " Alice Amy Anna Bella Carol Diana Ellen Emily Fiona Grace Hannah Helen Jane Kate Laura Lucy Mary Megan Nora Olivia"
-    " Rachel Ruth Sarah Susan"
-).split()
-_MEN = (
-    "Alain Antoine Arthur Bastien Bernard Christophe Damien Denis Éric Étienne Fabien François Gaël Hugo Jacques Jean"
-    " Julien Laurent Loïc Luc Marc Mathieu Michel Nicolas Olivier Pascal Paul Philippe Pierre Rémi Thierry Thomas Yann"
-    " Adam Andrew Ben Charles Daniel David Edward Frank George Harry Henry Jack James John Kevin Mark Martin Oliver Peter"
-    " Richard Robert Simon Tom William"
-).split()
-_BEGINNINGS = (
-    "Ker Pen Tre Gour Mor Lan Bel Mont Fon Val Ros Cor Plou Gui Le\u00a0Mer Le\u00a0Gal Bré Dar Hau Mal Nor Or Pas Quer Rou Ser"
-    " Tan Ver Bour Char Cler Dor Fer Gar Hel Jau Lor Mar Nau Per"
-).split(" ")
-_ENDINGS = (
-    "bihan bras cadec dec dour fort gant goff gou guen hir iel jean lec lin lou mad mel meur nec nic ny rec ric sac sel"
-    " tec ten tin vel ven vic voy zec dan mont ville roy lier nard"
-).split()
-_LEFT = frozenset("de du des la le les d' l' van von der den ten el al ben mc mac saint sainte st di da do dos".split())
-_STREETS_FR = (
-    "rue des Ajoncs;rue du Vieux Lavoir;allée des Bruyères;impasse du Héron;rue de la Criée;chemin des Douaniers;rue du"
-    " Phare;place du Marché;avenue des Tilleuls;rue des Embruns;venelle du Moulin;boulevard de la Grève"
-).split(";")
-_TOWNS_FR = "Kermoric;Saint-Elven;Port-Aven;Lanvellec;Plougastec;Ville-Hervé;Trémadec;Roscanvez".split(";")
-_STREETS_EN = (
-    "Mill Lane;Orchard Road;Church Street;Heron Close;Station Road;Lavender Way;Harbour Street;Maple Avenue;Priory Walk"
-).split(";")
-_TOWNS_EN = "Ashmere;Harlowby;Thornleigh;Westbridge;Oakhampton;Marlingford".split(";")
 _DOMAINS = ("example.com", "example.net", "example.org")
 _FILMS_FR = {"01": "019900", "02": "026191", "03": "035301", "04": "046571", "05": "053649"}
 """The first six of ten digits, by the first two; mobiles are 06 39 98."""
 _FILMS_GB = ("01632960", "01134960", "01144960", "01154960", "01164960", "01174960", "01184960", "01214960", "01314960")
 """The first eight of eleven digits of numbers on land; mobiles are 07700 900."""
-_ABROAD = {"33": 9, "44": 10}
-"""Digits of a national number without its 0, by the country's code."""
+_ABROAD = re.compile(r"(?:00)?(?:330?(?=[1-9]\d{8}$)|440?(?=[1-9]\d{9}$))")
+"""What stands before a national number where it is written for callers from abroad."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’](?=[^\W\d_]))?")
 _NUMBER = re.compile(r"\d+")
 _TRIES = 64
@@ -69,7 +44,7 @@ class Inventor:
         self._given: dict[tuple[str, str], str] = {}
         self._taken: dict[tuple[str, str], str] = {}
 
-    def replace(self, texts: Sequence[str], values: dict[str, str], language: str = "") -> list[str]:
+    def replace(self, texts: Sequence[str], values: Mapping[str, str], language: str = "") -> list[str]:
         """`texts` with the placeholders of `values` (a `Vault.map`) replaced by what is invented for each value."""
 
         def put(match: re.Match[str]) -> str:
@@ -99,19 +74,20 @@ class Inventor:
 
     def _name_word(self, word: str) -> str:
         folded = fold(word)
-        if len(folded.rstrip("'’")) == 1 or folded.rstrip("'’") in _LEFT:
+        if len(folded.rstrip("'’")) == 1 or folded.rstrip("'’") in words().left:
             return word
-        for names in (_WOMEN, _MEN):
-            if folded in _folded(names):
-                return _cased(word, names[self._draw("GIVEN", folded, 0)(len(names))])
+        for names in (words().women, words().men):
+            if folded in map(fold, names):
+                others = [name for name in names if fold(name) != folded]
+                return _cased(word, others[self._draw("GIVEN", folded, 0)(len(others))])
         return _cased(word, self._once("SURNAME", folded, lambda n: _surname(self._draw("SURNAME", folded, n))))
 
     def _phone(self, value: str) -> str:
-        digits = "".join(filter(str.isdigit, value)).removeprefix("00")
-        code = next((c for c, n in _ABROAD.items() if digits.startswith(c) and len(digits) in (len(c) + n, n)), "")
-        national = f"0{digits[len(code) :].removeprefix('0')}" if code else digits
+        digits = "".join(filter(str.isdigit, value))
+        abroad = _ABROAD.match(digits)
+        national = f"0{digits[abroad.end() :]}" if abroad else digits
         drawn = self._once("PHONE", national, lambda n: _phone(national, self._draw("PHONE", national, n)))
-        return _like(value, f"{code}{drawn[1:]}" if code else drawn)
+        return _like(value, abroad.group() + drawn[1:] if abroad else drawn)
 
     def _email(self, value: str) -> str:
         local, _, domain = value.rpartition("@")
@@ -150,8 +126,31 @@ class Inventor:
 Draw = Callable[[int], int]
 
 
+class Words(msgspec.Struct, frozen=True):
+    """What invented values are made of: `invented.toml`."""
+
+    women: tuple[str, ...]
+    men: tuple[str, ...]
+    beginnings: tuple[str, ...]
+    endings: tuple[str, ...]
+    left: frozenset[str]
+    streets: dict[str, tuple[str, ...]]
+    towns: dict[str, tuple[str, ...]]
+
+
+@cache
+def words() -> Words:
+    """Read once."""
+    file = resources.files("palier.training").joinpath("invented.toml")
+    return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Words)
+
+
 def _surname(draw: Draw) -> str:
-    return _BEGINNINGS[draw(len(_BEGINNINGS))] + _ENDINGS[draw(len(_ENDINGS))]
+    return _one(words().beginnings, draw) + _one(words().endings, draw)
+
+
+def _one(some: Sequence[str], draw: Draw) -> str:
+    return some[draw(len(some))]
 
 
 def _digits(draw: Draw, count: int) -> str:
@@ -192,8 +191,8 @@ def _address(value: str, draw: Draw, language: str) -> str:
     french = language == "fr" or (
         language != "en" and re.search(r"\b\d{5}\b|\b(?:rue|avenue|place|all[ée]e)\b", value, re.I)
     )
-    streets, towns = (_STREETS_FR, _TOWNS_FR) if french else (_STREETS_EN, _TOWNS_EN)
-    street, town = streets[draw(len(streets))], towns[draw(len(towns))]
+    spoken = "fr" if french else "en"
+    street, town = _one(words().streets[spoken], draw), _one(words().towns[spoken], draw)
     number, code = 1 + draw(198), f"29{_digits(draw, 3)}"
     has_code = re.search(r"\b\d{5}\b|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b", value)
     if not re.match(r"\W*\d{1,4}(?: ?(?:bis|ter|[A-Za-z]))?\b", value) or re.match(r"\d{5}\b", value):
@@ -306,10 +305,3 @@ def _cased(word: str, drawn: str) -> str:
     if word.isupper() and len(word) > 1:
         return drawn.upper()
     return drawn.lower() if word.islower() else drawn
-
-
-def _folded(names: Sequence[str]) -> frozenset[str]:
-    return _GIVEN[0] if names is _WOMEN else _GIVEN[1]
-
-
-_GIVEN = (frozenset(map(fold, _WOMEN)), frozenset(map(fold, _MEN)))
