@@ -29,7 +29,7 @@ MAX_WEIGHT = 100.0
 
 
 class Evidence(Data, frozen=True, kw_only=True):
-    """A passage that the answer stands on; its number in `[n]` is its place. Without `document`, it is of no collection.
+    """A passage that the answer stands on; its number in `[n]` is its place. Without `document` it is of no collection.
 
     `digest` knows the passage's words again, as they were before anything in them was replaced.
     """
@@ -63,7 +63,7 @@ class Origin(Data, frozen=True, kw_only=True):
 
 
 class Lesson(Data, frozen=True, kw_only=True):
-    """A question, and the answer to learn. `messages` is the whole conversation, where there is more than a question."""
+    """A question and the answer to learn. `messages` is the whole conversation, where there is more than a question."""
 
     id: str
     route: str
@@ -97,6 +97,11 @@ class Lesson(Data, frozen=True, kw_only=True):
     """When it is deleted."""
     revision: int = 0
     """Counts its changes: a change of one that was changed meanwhile is none."""
+
+    @property
+    def opening(self) -> str:
+        """What the user said first: turns of one conversation have it in common."""
+        return next((message.content for message in self.messages if message.role == "user"), self.question)
 
     @property
     def asked(self) -> str:

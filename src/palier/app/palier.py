@@ -334,7 +334,7 @@ class Palier:
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
 
     async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`.
+        """Keep feedback on the answer `id`; `said`: `rating` ("up", "down") or `score`, `comment`, `correction`.
 
         Raises `NotFound` also for an answer that is not this principal's to judge.
         """

@@ -203,7 +203,7 @@ class RemotePalier:
         return found
 
     async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` or `score`, and `comment`."""
+        """Keep feedback on the answer `id`; `said` as in `Palier.rate`."""
         kept: Feedback = await self.call(Rate(id=id, principal=principal, **said), Feedback)
         return kept
 

@@ -54,8 +54,7 @@ class SqliteLessons:
         blobs = _blobs(lessons, vectors)
 
         def run(connection: apsw.Connection) -> list[bool]:
-            kept = [_add(connection, one, blob, encoder, self._most) for one, blob in zip(lessons, blobs, strict=True)]
-            return kept
+            return [_add(connection, one, blob, encoder, self._most) for one, blob in zip(lessons, blobs, strict=True)]
 
         return await self._database.write(run)
 
@@ -88,12 +87,12 @@ class SqliteLessons:
         """What the lessons of a route ask; see `interfaces.LessonIndex`."""
         sql = statements("lessons")["asking"]
         rows = await self._database.read(lambda connection: list(connection.execute(sql, (route,))))
-        own = [(id, vector) for id, by, vector in rows if by == encoder]
-        stale = tuple(id for id, by, _ in rows if by != encoder)
+        own = [(name, vector) for name, by, vector in rows if by == encoder]
+        stale = tuple(name for name, by, _ in rows if by != encoder)
         if not own:
             return Asking((), np.empty((0, 0), np.float32), stale)
         matrix = np.frombuffer(b"".join(vector for _, vector in own), np.float16).astype(np.float32)
-        return Asking(tuple(id for id, _ in own), matrix.reshape(len(own), -1), stale)
+        return Asking(tuple(name for name, _ in own), matrix.reshape(len(own), -1), stale)
 
     async def origins(self, names: Sequence[str]) -> set[str]:
         """Those that are known; see `interfaces.LessonIndex`."""
@@ -157,7 +156,7 @@ class ErasableLessons:
         }
         sql = statements("lessons")
         ids = await self._database.read(
-            lambda connection: [id for (id,) in connection.execute(sql["concerned"], values)]
+            lambda connection: [name for (name,) in connection.execute(sql["concerned"], values)]
         )
         for start in range(0, 0 if dry_run else len(ids), SLICE):
             some = (_json(ids[start : start + SLICE]),)
@@ -184,9 +183,9 @@ class ErasableLessons:
 
         def run(connection: apsw.Connection) -> int:
             rows = list(connection.execute(sql["reviewed_by"], values))
-            for id, words in rows:
+            for name, words in rows:
                 lesson = msgspec.structs.replace(_lesson(words), reviewer=NOBODY_NAME)
-                row = {"id": id, "reviewer": NOBODY_NAME, "words": msgspec.json.encode(lesson)}
+                row = {"id": name, "reviewer": NOBODY_NAME, "words": msgspec.json.encode(lesson)}
                 connection.execute(sql["unname"], row)
             return len(rows)
 
