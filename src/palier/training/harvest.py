@@ -33,8 +33,9 @@ from palier.training.candidates import (
     claim,
     disputed,
 )
+from palier.training.invented import Inventor
 from palier.training.lesson_sets import capped
-from palier.training.screening import HELD_OUT, LABELLED, PRIVATE, TWIN, Held, Library, restricted
+from palier.training.screening import HELD_OUT, LABELLED, PRIVATE, TWIN, Asked, Held, Library, restricted
 from palier.training.stock import DAY_S, PALIER, Known, Stock, known, pages, rejected
 from palier.types import Data, Label, Trace
 
@@ -131,6 +132,7 @@ class _Harvest:
         self._tiers: Tiers = stock.tiers(route)
         self._library = Library(stock.sources, stock.key)
         self._judged: dict[str, Audit] = {}
+        self._inventor = Inventor(stock.key)
         self._waiting: list[Lesson] = []
         self._of_trace: dict[str, Known] = {}
         self._vectors: dict[str, Vectors] = {}
@@ -221,42 +223,32 @@ class _Harvest:
         asked, traces = [lesson.asked for lesson in waiting], [lesson.origin.trace for lesson in waiting]
         held = await screening.held_out(asked, vectors, traces, self._held, self._stock.workers)
         self.refused[HELD_OUT] += sum(held)
-        # The surest first: of twins that come together it is the one that stays.
         left = [n for n, out in enumerate(held) if not out]
-        left.sort(key=lambda n: (rank(waiting[n].kind), waiting[n].origin.created, waiting[n].id))
-        await self._unless_twins([waiting[n] for n in left], vectors[left])
+        waiting, vectors = [waiting[n] for n in left], vectors[left]
+        others = [Asked(one.asked, rank(one.kind)) for one in self._there]
+        others += [Asked(one.asked, rank(one.kind)) for one in self.fresh.lessons]
+        rows = [*(self._vectors[one.id] for one in self._there), *self.fresh.as_asked]
+        asks = [Asked(one.asked, rank(one.kind)) for one in waiting]
+        twin = await screening.twins(asks, vectors, others, rows, self._stock.workers)
+        for lesson, vector, is_twin in zip(waiting, vectors, twin, strict=True):
+            if is_twin:
+                self.refused[TWIN] += 1
+            else:
+                await self._take(lesson, vector)
         self.refused += Counter()  # without those that are 0
 
-    async def _unless_twins(self, lessons: Sequence[Lesson], vectors: Vectors) -> None:
-        """Take those of which no lesson, as sure or surer, asks the same; the surest come first."""
-        others: list[Known | Lesson] = [*self._there, *self.fresh.lessons]
-        rows = [*(self._vectors[one.id] for one in self._there), *self.fresh.as_asked]
-        texts, ranks = [one.asked for one in others], np.array([rank(one.kind) for one in others], int)
-        linked = await screening.links([one.asked for one in lessons], texts, self._stock.workers)
-        near = vectors @ np.stack(rows).T >= screening.SAME if rows else np.zeros((len(lessons), 0), bool)
-        among = vectors @ vectors.T >= screening.SAME
-        taken: list[int] = []
-        for n, lesson in enumerate(lessons):
-            as_sure = ranks <= rank(lesson.kind)
-            twin = bool((near[n] & as_sure).any()) or any(p < len(others) and as_sure[p] for p in linked[n])
-            if twin or any(among[n, other] or other + len(others) in linked[n] for other in taken):
-                self.refused[TWIN] += 1
-            elif await self._take(lesson, vectors[n]):
-                taken.append(n)
-
-    async def _take(self, lesson: Lesson, vector: Vectors) -> bool:
+    async def _take(self, lesson: Lesson, vector: Vectors) -> None:
         try:
-            (told,) = await self._stock.invented([lesson])
+            (told,) = await self._stock.invented([lesson], self._inventor)
         except TooLarge:
             self.refused[TOO_LONG] += 1
-            return False
+            return
         self.fresh.lessons.append(told)
         self.fresh.as_asked.append(vector)
         same = told.asked == lesson.asked
         self.fresh.vectors[told.id] = vector if same else (await self._stock.vectors([told]))[0]
         if (other := self._of_trace.get(told.origin.trace)) is not None and other.state != "rejected":
             self.fresh.supersedes[told.id] = other.id
-        return True
 
     async def keep(self, limit: int) -> list[Lesson]:
         """Keep what was found, within the users' shares, unless it is forgotten meanwhile; what was kept."""

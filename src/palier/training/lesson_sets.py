@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,33 +53,46 @@ def carried(lessons: Iterable[Lesson]) -> Carried:
     )
 
 
-def families(lessons: Sequence[Lesson], vectors: Vectors) -> dict[str, str]:
+class Question(NamedTuple):
+    """What tells families apart, of one lesson."""
+
+    id: str
+    asked: str
+    opening: str
+    family: str
+    trace: str
+
+
+def question(lesson: Lesson) -> Question:
+    """Of a lesson."""
+    return Question(lesson.id, lesson.asked, lesson.opening, lesson.family, lesson.origin.trace)
+
+
+def families(questions: Sequence[Question], vectors: Vectors) -> dict[str, str]:
     """The id of the first lesson of its family, by id.
 
     One family are those that say so, that are of one request or one conversation, that ask nearly the same words, or
     whose `vectors` (unit, shape (n, d)) lie close. By single linkage: what lies between two families joins them.
     """
-    ordered = sorted(range(len(lessons)), key=lambda n: lessons[n].id)
-    ids = [lessons[n].id for n in ordered]
-    texts = [lessons[n].asked for n in ordered]
-    pairs = [(ids[pair.first], ids[pair.second]) for pair in near_duplicates(texts).found]
-    pairs += _close(ids, vectors[ordered])
+    order = sorted(range(len(questions)), key=lambda n: questions[n].id)
+    ordered = [questions[n] for n in order]
+    ids = [one.id for one in ordered]
+    pairs = [(ids[pair.first], ids[pair.second]) for pair in near_duplicates([one.asked for one in ordered]).found]
+    pairs += _close(ids, vectors[order])
     first: dict[tuple[str, str], str] = {}
-    for n in ordered:
-        one = lessons[n]
+    for one in ordered:
         opening = " ".join(tokens(one.opening))
-        for said in (("family", one.family), ("trace", one.origin.trace), ("opening", opening)):
+        for said in (("family", one.family), ("trace", one.trace), ("opening", opening)):
             if said[1]:
                 pairs.append((first.setdefault(said, one.id), one.id))
     return united(ids, pairs)
 
 
-def split(lessons: Sequence[Lesson], vectors: Vectors, validation: float) -> Split:
-    """`lessons` by family: about a share `validation` of the families apart, by a hash of the first of each.
+def split(lessons: Sequence[Lesson], leader: Mapping[str, str], validation: float) -> Split:
+    """`lessons` by family (`leader`: see `families`): a share `validation` of them apart, by a hash of their first.
 
     A lesson that is added later moves no other, unless it joins two families.
     """
-    leader = families(lessons, vectors)
     apart = {name for name in set(leader.values()) if split_of(name, validation) == "holdout"}
     return Split(
         train=tuple(lesson for lesson in lessons if leader[lesson.id] not in apart),

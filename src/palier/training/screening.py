@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -105,6 +106,35 @@ async def links(texts: Sequence[str], others: Sequence[str], workers: Workers) -
         beyond = len(others) - len(some)
         for linked, told in zip(found, await workers.run(_links, list(texts), some), strict=True):
             linked.update(place + start if place < len(some) else place + beyond for place in told)
+    return found
+
+
+class Asked(NamedTuple):
+    """What a lesson asks, and how sure its answer is (`lessons.rank`)."""
+
+    text: str
+    rank: int
+
+
+async def twins(
+    new: Sequence[Asked], vectors: Vectors, others: Sequence[Asked], rows: Sequence[Vectors], workers: Workers
+) -> list[bool]:
+    """Whether another, as sure or surer, asks what each of `new` asks: one of `others`, or one of `new` that stays.
+
+    `vectors` (n, d) are those of `new`, `rows` those of `others`; all of unit length.
+    """
+    linked = await links([one.text for one in new], [one.text for one in others], workers)
+    ranks = np.array([one.rank for one in others], int)
+    near = vectors @ np.stack(rows).T >= SAME if rows and len(new) else np.zeros((len(new), len(others)), bool)
+    among = vectors @ vectors.T >= SAME
+    found = [False] * len(new)
+    taken: list[int] = []
+    for n in sorted(range(len(new)), key=lambda n: (new[n].rank, n)):  # of twins that come together the surest stays
+        as_sure = ranks <= new[n].rank
+        found[n] = bool((near[n] & as_sure).any()) or any(p < len(others) and as_sure[p] for p in linked[n])
+        found[n] = found[n] or any(among[n, other] or other + len(others) in linked[n] for other in taken)
+        if not found[n]:
+            taken.append(n)
     return found
 
 

@@ -85,19 +85,22 @@ class Stock:
             },
         )
 
-    async def invented(self, lessons: Sequence[Lesson]) -> list[Lesson]:
+    async def invented(
+        self, lessons: Sequence[Lesson], inventor: Inventor | None = None, *, kept: Sequence[str] = ()
+    ) -> list[Lesson]:
         """`lessons` without anybody's personal data: the same value becomes the same one in all of them.
 
-        What a public passage says is left as it is. Raises `TooLarge` for a lesson with too many values.
+        What a public passage says is left as it is, and what stands in `kept`. Raises `TooLarge` for a lesson with too
+        many values.
         """
-        inventor = Inventor(self.key)
-        return [await self._invented(lesson, inventor) for lesson in lessons]
+        inventor = inventor or Inventor(self.key)
+        return [await self._invented(lesson, inventor, kept) for lesson in lessons]
 
-    async def _invented(self, lesson: Lesson, inventor: Inventor) -> Lesson:
+    async def _invented(self, lesson: Lesson, inventor: Inventor, kept: Sequence[str]) -> Lesson:
         if lesson.invented:
             return lesson
         hidden = [one for one in lesson.evidence if one.label is not Label.PUBLIC]
-        public = [one.text for one in lesson.evidence if one.label is Label.PUBLIC]
+        public = [*kept, *(one.text for one in lesson.evidence if one.label is Label.PUBLIC)]
         texts = [lesson.question, lesson.answer, *(m.content for m in lesson.messages), *(one.text for one in hidden)]
         found, replaced = await self.redactor.redact(texts, public, lesson.language)
         values = msgspec.json.decode(replaced.sealable(), type=dict[str, str])
