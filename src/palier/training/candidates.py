@@ -14,6 +14,7 @@ import msgspec
 from palier.audits import Audit, Feedback
 from palier.evals.suites.splitting import near_duplicates
 from palier.lessons import MAX_ANSWER, MAX_BYTES, MAX_QUESTION, MAX_TURNS, Kind
+from palier.training.screening import GONE
 from palier.types import Data, Label, Message, Step, Trace, TraceContent
 
 PERSON = "person"
@@ -210,7 +211,7 @@ def _on_evidence(trace: Trace, found: Claim, tiers: Tiers, labels: Mapping[str, 
     highest = tiers.highest[found.tier]
     within = trace.evidence[: tiers.passages[found.tier]]
     if any(key not in labels for key in within):
-        raise Refused(UNTOLD)
+        raise Refused(GONE)
     given = tuple(key for key in within if highest.allows(labels[key]))
     step = next((step for step in reversed(trace.steps) if step.tier == found.tier), None)
     beyond = sum(key in labels and not highest.allows(labels[key]) for key in trace.evidence[len(within) :])

@@ -130,12 +130,19 @@ async def twins(
     found = [False] * len(new)
     taken: list[int] = []
     for n in sorted(range(len(new)), key=lambda n: (new[n].rank, n)):  # of twins that come together the surest stays
-        as_sure = ranks <= new[n].rank
-        found[n] = bool((near[n] & as_sure).any()) or any(p < len(others) and as_sure[p] for p in linked[n])
-        found[n] = found[n] or any(among[n, other] or other + len(others) in linked[n] for other in taken)
+        as_sure, mine = ranks <= new[n].rank, _numbers(new[n].text)
+        close = [others[p].text for p in np.flatnonzero(near[n] & as_sure)]
+        close += [new[other].text for other in taken if among[n, other]]
+        found[n] = any(_numbers(text) == mine for text in close)  # box 3 is not box 12, however near they lie
+        found[n] = found[n] or any(p < len(others) and as_sure[p] for p in linked[n])
+        found[n] = found[n] or any(other + len(others) in linked[n] for other in taken)
         if not found[n]:
             taken.append(n)
     return found
+
+
+def _numbers(text: str) -> frozenset[str]:
+    return frozenset(word for word in tokens(text) if any(map(str.isdigit, word)))
 
 
 def _links(texts: Sequence[str], others: Sequence[str]) -> list[list[int]]:
