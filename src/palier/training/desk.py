@@ -27,7 +27,7 @@ from palier.training.harvest import AGAIN, OVER_SHARE, Harvested
 from palier.training.invented import Inventor
 from palier.training.lesson_sets import Carried, Split, capped, carried, families, question, split
 from palier.training.screening import HELD_OUT, LABELLED, TWIN, Asked, Held, Library
-from palier.training.stock import DAY_S, Stock, pages, rejected
+from palier.training.stock import DAY_S, Stock, pages, rejected, withdrawn
 from palier.types import Data, Label
 
 MAX_AT_ONCE = 1_000
@@ -139,22 +139,24 @@ class Desk:
         vectors = await self._stock.vectors(lessons)
         asked, traces = [one.asked for one in lessons], [one.origin.trace for one in lessons]
         out = await screening.held_out(asked, vectors, traces, held, self._stock.workers)
-        twin = await self._twins(lessons, vectors)
-        library = Library(self._stock.sources, self._stock.key)
-        inventor = Inventor(self._stock.key)
+        library, inventor = Library(self._stock.sources, self._stock.key), Inventor(self._stock.key)
+        standing, places = [], []
+        for n, (lesson, held_out) in enumerate(zip(lessons, out, strict=True)):
+            now, why = await self._as_it_stands(lesson, library)
+            if held_out or why:
+                refused[HELD_OUT if held_out else why] += 1
+            else:
+                standing.append(now)
+                places.append(n)
         found = []
-        for lesson, held_out, is_twin in zip(lessons, out, twin, strict=True):
-            why = HELD_OUT if held_out else TWIN if is_twin else ""
-            if not why:
-                lesson, why = await self._as_it_stands(lesson, library)
-            if not why:
-                try:
-                    (told,) = await self._stock.invented([lesson], inventor)
-                    found.append(told)
-                    continue
-                except TooLarge:
-                    why = TOO_LONG
-            refused[why] += 1
+        for lesson, is_twin in zip(standing, await self._twins(standing, vectors[places]), strict=True):
+            if is_twin:
+                refused[TWIN] += 1
+                continue
+            try:
+                found += await self._stock.invented([lesson], inventor)
+            except TooLarge:
+                refused[TOO_LONG] += 1
         return found, refused
 
     async def _twins(self, lessons: Sequence[Lesson], vectors: Vectors) -> list[bool]:
@@ -162,7 +164,7 @@ class Desk:
         store, found = self._stock.store, [False] * len(lessons)
         for route in {one.route for one in lessons}:
             places = [n for n, one in enumerate(lessons) if one.route == route]
-            there = [one async for page in pages(store, route) for one in page]
+            there = [one async for page in pages(store, route) for one in page if not withdrawn(one)]
             asking = await store.asking(route, self._stock.encoder.name)
             known = dict(zip(asking.ids, asking.vectors, strict=True))
             rows = [known[one.id] if one.id in known else (await self._stock.vectors([one]))[0] for one in there]

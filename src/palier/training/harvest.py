@@ -83,7 +83,7 @@ async def harvest(
     there = [known(lesson) async for page in pages(stock.store, route) for lesson in page]
     withdrawn = await withdraw(stock, route, held)
     gone = {name for names in withdrawn.values() for name in names}
-    there = [msgspec.structs.replace(one, state="rejected") if one.id in gone else one for one in there]
+    there = [msgspec.structs.replace(one, state="rejected", withdrawn=True) if one.id in gone else one for one in there]
     work = _Harvest(stock, route, held, there)
     await work.begin()
     looked_at = 0
@@ -225,9 +225,10 @@ class _Harvest:
         self.refused[HELD_OUT] += sum(held)
         left = [n for n, out in enumerate(held) if not out]
         waiting, vectors = [waiting[n] for n in left], vectors[left]
-        others = [Asked(one.asked, rank(one.kind)) for one in self._there]
+        there = [one for one in self._there if not one.withdrawn]
+        others = [Asked(one.asked, rank(one.kind)) for one in there]
         others += [Asked(one.asked, rank(one.kind)) for one in self.fresh.lessons]
-        rows = [*(self._vectors[one.id] for one in self._there), *self.fresh.as_asked]
+        rows = [*(self._vectors[one.id] for one in there), *self.fresh.as_asked]
         asks = [Asked(one.asked, rank(one.kind)) for one in waiting]
         twin = await screening.twins(asks, vectors, others, rows, self._stock.workers)
         for lesson, vector, is_twin in zip(waiting, vectors, twin, strict=True):

@@ -131,7 +131,7 @@ async def twins(
     taken: list[int] = []
     for n in sorted(range(len(new)), key=lambda n: (new[n].rank, n)):  # of twins that come together the surest stays
         as_sure, mine = ranks <= new[n].rank, _numbers(new[n].text)
-        close = [others[p].text for p in np.flatnonzero(near[n] & as_sure)]
+        close = [others[p].text for p in np.flatnonzero(near[n] & as_sure).tolist()]
         close += [new[other].text for other in taken if among[n, other]]
         found[n] = any(_numbers(text) == mine for text in close)  # box 3 is not box 12, however near they lie
         found[n] = found[n] or any(p < len(others) and as_sure[p] for p in linked[n])

@@ -144,8 +144,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     who: str
     trace: str
-    model: str
-    revision: int
+    withdrawn: bool
 
 
 async def pages(store: Lessons, route: str, state: str = "") -> AsyncIterator[list[Lesson]]:
@@ -165,9 +164,13 @@ def known(lesson: Lesson) -> Known:
         state=lesson.state,
         who=lesson.origin.who,
         trace=lesson.origin.trace,
-        model=lesson.teacher.model,
-        revision=lesson.revision,
+        withdrawn=withdrawn(lesson),
     )
+
+
+def withdrawn(lesson: Lesson) -> bool:
+    """Whether it is not taught any more, and not because a person said so: the same question may be learnt anew."""
+    return lesson.state == "rejected" and lesson.reviewer == PALIER
 
 
 def rejected(lesson: Lesson, reason: str, reviewer: str, now: float) -> Lesson:

@@ -296,6 +296,9 @@ async def test_a_lesson_goes_with_the_words_it_stands_on_and_not_with_their_plac
     assert (await harvest(school)).withdrawn == {}
     await school.put("lamp.md", "News of today.", "The lamp costs 14 euros.", updated=NOW + 9)
     assert (await harvest(school)).withdrawn == {GONE: 1}
+    later = climbed("t2", answer="It costs 14 euros.", evidence=("docs/lamp.md#1",), created=NOW + 20)
+    await school.asked(later)
+    assert (await harvest(school)).added == {"escalation": 1}, "the same question is learnt anew"
 
 
 async def test_labels_rise_with_the_evidence_and_beyond_what_is_allowed_it_goes(school: Teaching) -> None:
