@@ -133,6 +133,8 @@ class Feedback(Data, frozen=True, kw_only=True):
     rating: Literal["up", "down"] | None = None
     score: float | None = None
     comment: str = ""
+    correction: str = ""
+    """What the answer should have been: a lesson, once a reviewer accepts it (`palier lessons`)."""
     created: float = 0.0
 
 

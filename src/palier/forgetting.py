@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,12 @@ class Forgetting:
             counts=dict(counts),
             artefacts=tuple(artefacts),
         )
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[None]:
+        """Nothing is forgotten while the context is open: what is looked at in it is there until it is left."""
+        async with self._alone:
+            yield
 
     def of(self, trace: Trace) -> Erasure | None:
         """The erasure that `trace` comes too late for; None where there is none."""

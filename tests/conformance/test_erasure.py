@@ -5,6 +5,7 @@ import pytest
 
 from palier.audits import Feedback
 from palier.interfaces import Erasure
+from palier.lessons import Evidence, Origin
 from palier.privacy.ledger import Chain
 from palier.privacy.sealing import Sealer
 from palier.stores.audits import SqliteAudits
@@ -12,11 +13,13 @@ from palier.stores.erasure import ErasableKnowledge, ErasableLedger, ErasableTra
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
+from palier.stores.lessons import ErasableLessons, SqliteLessons
 from palier.stores.traces import SqliteTraces
 from palier.testing.audits import done_of, judgement_of, words_of
 from palier.testing.documents import DIMENSION, ENCODER, analyse, entry
 from palier.testing.erasure import WORD, ErasureSuite
 from palier.testing.ledger import clearance_of
+from palier.testing.lessons import lesson_of, vectors_of
 from palier.testing.traces import CREATED, content_of, trace_of
 from palier.types import Label
 
@@ -73,6 +76,45 @@ class TestKnowledge(ErasureSuite):
             await opened.put([entry(name, "c", [text, f"{text} too"], [[1.0], [0.0, 1.0]])])
         yield ErasableKnowledge(opened.database)
         await opened.close()
+
+
+@pytest.fixture
+async def lessons(folder):
+    """Of two users, each of a document of its own; one more is nobody's, and was reviewed."""
+    opened = SqliteLessons.open(folder / "lessons.db")
+    for name, words in (("gone", f"{WORD} asks"), ("kept", "somebody asks")):
+        origin = Origin(name=f"n-{name}", trace=f"t-{name}", who=f"hash of {name}-user")
+        evidence = (Evidence(text=words, collection="docs", document=name),)
+        reviewed = lesson_of(f"r-{name}", question="?", evidence=(), reviewer=f"{name}-user", origin=Origin(name=name))
+        made = [lesson_of(name, question=words, origin=origin, evidence=evidence), reviewed]
+        await opened.add(made, vectors_of(2), "encoder")
+    yield opened
+    await opened.close()
+
+
+class TestLessonsOfAUser(ErasureSuite):
+    gone = Erasure(user="gone-user", before=CREATED, requests=("t-gone",))
+    kept = Erasure(user="kept-user", before=CREATED, requests=("t-kept",))
+
+    @pytest.fixture
+    def store(self, lessons):
+        return ErasableLessons(lessons.database, lambda user: f"hash of {user}")
+
+
+class TestLessonsOfACorrector(TestLessonsOfAUser):
+    """Who asked is another: the correction is theirs all the same."""
+
+    gone = Erasure(user="gone-user", before=CREATED)
+    kept = Erasure(user="kept-user", before=CREATED)
+
+
+class TestLessonsOfADocument(ErasureSuite):
+    gone = Erasure(collection="docs", document="gone", before=CREATED)
+    kept = Erasure(collection="docs", document="kept", before=CREATED)
+
+    @pytest.fixture
+    def store(self, lessons):
+        return ErasableLessons(lessons.database, lambda user: f"hash of {user}")
 
 
 class TestLedger(ErasureSuite):

@@ -105,6 +105,8 @@ async def test_nothing_of_a_user_stays_in_any_file(palier: Palier) -> None:
         "judgements": 0,
         "payloads": 0,
         "maps": 0,
+        "lessons": 0,
+        "reviews": 0,
     }
     left = _files(palier.folder.path)
     assert b"zebrafinch" not in left

@@ -17,8 +17,20 @@ from palier import ingest, pipeline, registry, text
 from palier.access import OWNER, Readers, Spending
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
+from palier.app.given import check_readable, parameters_of
+from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
-from palier.app.wiring import DAY_S, Shared, forgetting_of, guards_of, landings_of, links_of, parts_of
+from palier.app.wiring import (
+    DAY_S,
+    Shared,
+    forgetting_of,
+    guards_of,
+    known_again,
+    landings_of,
+    links_of,
+    parts_of,
+    workers_of,
+)
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
@@ -30,7 +42,7 @@ from palier.config import (
     load,
 )
 from palier.counting import Counts
-from palier.errors import InvalidRequest, NotFound
+from palier.errors import NotFound
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
@@ -54,7 +66,6 @@ from palier.policies import Policies, RouteStatus, Ruled, Standing
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads
 from palier.privacy.lockdown import closed, lockdown_of
-from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
 from palier.stores.access import SqliteAccess
@@ -64,10 +75,11 @@ from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
-from palier.stores.marks import SqliteAnswerMarks
+from palier.stores.lessons import SqliteLessons
 from palier.stores.traces import SqliteTraces
 from palier.stores.upkeep import expire, keep_spent
-from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Request, Result, Trace
+from palier.training.desk import Desk
+from palier.types import Completed, Document, Event, Hit, Message, Principal, Request, Result, Trace
 from palier.watching import Watch
 
 T = TypeVar("T")
@@ -94,6 +106,8 @@ class Palier:
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
     feedback: Ratings
+    lessons: Desk
+    """What students are taught."""
     ledger: SqliteLedger
     """What left."""
     heads: Heads
@@ -121,6 +135,7 @@ class Palier:
         door: Door,
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
+        lessons: SqliteLessons,
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
@@ -147,6 +162,21 @@ class Palier:
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
+            erasable(lessons, folder.fingerprint_key()),
+        )
+        self.lessons = desk_of(
+            settings,
+            lessons,
+            traces=traces,
+            audits=self._drawn,
+            ratings=self.feedback,
+            sources=knowledge,
+            encoder=encoder,
+            workers=workers.batch,
+            redactor=door.redactor,
+            cards=lambda: {name: model.card for name, model in models.items()},
+            key=folder.fingerprint_key(),
+            apart=self._forgetting.apart,
         )
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
         self.counts = Counts()
@@ -186,7 +216,7 @@ class Palier:
         async with AsyncExitStack() as stack:
             stack.enter_context(lockdown_of(settings))
             folder = stack.enter_context(DataFolder.claim(settings.folder, home))
-            workers = _workers(settings)
+            workers = workers_of(settings)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
             encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
@@ -207,10 +237,14 @@ class Palier:
             await knowledge.raise_labels({name: c.label for name, c in settings.collections.items() if c.label})
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
-            fingerprints = await _known(marker, knowledge, traces, workers)
+            fingerprints = await known_again(marker, knowledge, traces, workers)
             door = await open_door(settings, folder, stack)
+            lessons = SqliteLessons.open(folder.lessons)
+            stack.push_async_callback(lessons.close)
             resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(_cancel, asyncio.create_task(expire(traces, door.ledger), name="palier-expire"))
+            stack.push_async_callback(
+                _cancel, asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
+            )
             models: dict[str, Model] = {}
             for name, declared in settings.models.items():
                 models[name] = registry.find("models", declared.kind)(name, declared, resources)
@@ -228,6 +262,7 @@ class Palier:
                 door=door,
                 fingerprints=fingerprints,
                 guards=guards_of(settings, resources),
+                lessons=lessons,
             )
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
@@ -295,13 +330,13 @@ class Palier:
         """The request of `ask`, to be given to `answer` or `stream`."""
         name = self._route_name(route)
         messages = (Message(role="user", content=question),) if isinstance(question, str) else tuple(question)
-        _check_readable(messages)
+        check_readable(messages)
         return Request(
             id=f"ask-{new_id()}",
             route=name,
             tier=tier,
             messages=messages,
-            parameters=_parameters(parameters),
+            parameters=parameters_of(parameters),
             principal=principal,
             label=self.settings.routes[name].message_label,
             language=language,
@@ -338,7 +373,7 @@ class Palier:
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
 
     async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` ("up", "down") or `score`, and `comment`.
+        """Keep feedback on the answer `id`; `said`: `rating` ("up", "down") or `score`, `comment`, `correction`.
 
         Raises `NotFound` also for an answer that is not this principal's to judge.
         """
@@ -453,48 +488,6 @@ class Palier:
         return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
 
 
-def _parameters(given: Mapping[str, Any]) -> Parameters:
-    """Checked: what is not of its type would fail anywhere on the way. Raises `InvalidRequest` naming it."""
-    known = Parameters.__struct_fields__
-    if unknown := [name for name in given if name not in known]:
-        raise InvalidRequest(f"unknown parameter: {', '.join(unknown)}", hint=f"known: {', '.join(known)}")
-    try:
-        return msgspec.convert(dict(given), Parameters)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error).replace("$.", "")) from None
-
-
-def _check_readable(messages: Sequence[Message]) -> None:
-    try:
-        for message in messages:
-            message.content.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(
-            "a message holds half of a surrogate pair, which is no Unicode", param="messages"
-        ) from None
-
-
-async def _known(
-    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
-) -> Fingerprints:
-    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
-    if filled := await knowledge.marks.fill():
-        log.info("%d documents are known again from now on", filled)
-    answers = SqliteAnswerMarks(traces.database)
-    await answers.look()
-    return Fingerprints(marker, knowledge.marks, answers, workers)
-
-
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def _workers(settings: Settings) -> ProcessWorkers:
-    return ProcessWorkers(
-        settings.workers.count,
-        settings.workers.max_queue,
-        batch_timeout_s=settings.workers.parse_timeout_s,
-        batch_memory_mb=settings.workers.parse_memory_mb,
-        warm=(sentence_model.embed, (["warm"],)),
-    )

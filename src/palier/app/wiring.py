@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,22 +28,27 @@ from palier.interfaces import (
     Traces,
     Vault,
 )
+from palier.jobs.pool import ProcessWorkers
 from palier.metrics import zones
 from palier.models import schemas
 from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
-from palier.privacy.fingerprints import Fingerprints
+from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.links import InertLinks
+from palier.retrieval import sentence_model
 from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
 from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
 from palier.types import JSON
 
 DAY_S = 86_400.0
+
+log = logging.getLogger("palier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +190,26 @@ def _destination(settings: Settings, route: Route, tier: Tier, name: str) -> Des
         barred=barred(settings, route, tier),
         redact=redacts(settings, tier),
         system=tier.system if tier.system is not None else route.system,
+    )
+
+
+async def known_again(
+    marker: FingerprintMarker, knowledge: SqliteKnowledge, traces: SqliteTraces, workers: ProcessWorkers
+) -> Fingerprints:
+    """What labelled text is known again by, with every document marked: those of an earlier version are now."""
+    if filled := await knowledge.marks.fill():
+        log.info("%d documents are known again from now on", filled)
+    answers = SqliteAnswerMarks(traces.database)
+    await answers.look()
+    return Fingerprints(marker, knowledge.marks, answers, workers)
+
+
+def workers_of(settings: Settings) -> ProcessWorkers:
+    """The processes that embed and parse."""
+    return ProcessWorkers(
+        settings.workers.count,
+        settings.workers.max_queue,
+        batch_timeout_s=settings.workers.parse_timeout_s,
+        batch_memory_mb=settings.workers.parse_memory_mb,
+        warm=(sentence_model.embed, (["warm"],)),
     )

@@ -24,6 +24,7 @@ from palier.cli import (
     ingest,
     keys,
     label,
+    lessons,
     models,
     redact,
     sample,
@@ -76,6 +77,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.command()(sample.sample)
 app.command()(label.label)
+app.add_typer(lessons.app, name="lessons")
 app.command()(forget.forget)
 app.add_typer(models.app, name="models")
 app.command()(calibrate.calibrate)

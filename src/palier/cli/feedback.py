@@ -17,6 +17,9 @@ Down = Annotated[bool, typer.Option("--down", help="It was not.")]
 Score = Annotated[float | None, typer.Option("--score", min=0.0, max=1.0, help="How good.", show_default=False)]
 Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who says so: of an answer to this user.")]
 Comment = Annotated[str, typer.Option("--comment", help="In words, kept as long as the question's.")]
+Correction = Annotated[
+    str, typer.Option("--correction", help="What the answer should have been: a lesson, once a reviewer accepts it.")
+]
 
 
 def feedback(
@@ -25,6 +28,7 @@ def feedback(
     down: Down = False,
     score: Score = None,
     comment: Comment = "",
+    correction: Correction = "",
     user: Who = "",
     config: Config = CONFIG,
 ) -> None:
@@ -35,7 +39,8 @@ def feedback(
             raise ConfigurationError("say one of --up, --down and --score")
         rating = "up" if up else "down" if down else None
         async with session(config) as p:
-            kept = await p.rate(id, principal=principal(user, None), rating=rating, score=score, comment=comment)
+            said = {"rating": rating, "score": score, "comment": comment, "correction": correction}
+            kept = await p.rate(id, principal=principal(user, None), **said)
         terminal.note(f"noted on {kept.trace[-SHORT_ID:]}")
 
     terminal.run(main)

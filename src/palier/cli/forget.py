@@ -31,6 +31,8 @@ KINDS = {
     "judgements": "without the name; they stay",
     "payloads": "what left, as it was kept; the ledger's entries stay",
     "maps": "what was replaced in prompts",
+    "lessons": "made from what is forgotten: no student is taught them any more",
+    "reviews": "of lessons, without the name; the lessons stay",
     "results": "answers that benchmarks kept",
     "reports": "of benchmarks, without those cases; their figures stay",
 }

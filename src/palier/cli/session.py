@@ -17,7 +17,10 @@ from palier.types import Completed, Document, Event, Hit, Principal, Trace
 if TYPE_CHECKING:
     from palier.forgetting import Forgotten
     from palier.interfaces import Judgements, Keys
+    from palier.lessons import Lesson, LessonCount
     from palier.policies import RouteStatus
+    from palier.training.desk import Brought, Edit
+    from palier.training.harvest import Harvested
 
 Config = Annotated[
     Path,
@@ -43,6 +46,9 @@ class Service(Protocol):
 
     @property
     def feedback(self) -> FeedbackReader: ...
+
+    @property
+    def lessons(self) -> LessonDesk: ...
 
     @property
     def access(self) -> AccessBook: ...
@@ -83,6 +89,30 @@ class Service(Protocol):
     async def get_document(self, collection: str, document: str, /, principal: Principal = ...) -> Document | None: ...
 
     async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten: ...
+
+
+class LessonDesk(Protocol):
+    """Lessons, to be harvested, read and reviewed."""
+
+    async def harvest(
+        self, route: str, *, since: float = 0.0, limit: int = 1_000, suites: Sequence[str] = ()
+    ) -> Harvested: ...
+
+    async def add(self, lessons: Sequence[Lesson], *, who: str, accept: bool = False) -> Brought: ...
+
+    async def get(self, id: str) -> Lesson: ...
+
+    async def page(
+        self, *, route: str = "", state: str = "", kind: str = "", after: str = "", limit: int = 200
+    ) -> list[Lesson]: ...
+
+    async def accept(self, ids: Sequence[str], *, who: str) -> list[Lesson]: ...
+
+    async def reject(self, ids: Sequence[str], *, who: str, reason: str = "") -> list[Lesson]: ...
+
+    async def edit(self, id: str, edit: Edit, *, who: str) -> Lesson: ...
+
+    async def count(self, route: str = "") -> LessonCount: ...
 
 
 class AccessBook(Protocol):

@@ -43,6 +43,12 @@ def _check_resources(settings: Settings, where: str) -> None:
             raise ConfigurationError(
                 f"{at}: impacts_as `{model.impacts_as}` is not PROVIDER/MODEL", hint='for example "openai/gpt-4o-mini"'
             )
+    at = f"{where}: [lessons]"
+    _check_number(at, "retention_days", settings.lessons.retention_days, least=0)
+    for setting in ("user_share", "validation"):
+        if not 0 <= (share := getattr(settings.lessons, setting)) <= 1:
+            raise ConfigurationError(f"{at}: {setting} is {share:g}", hint="a share between 0 and 1")
+    _check_number(at, "user_least", settings.lessons.user_least, least=0)
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
 

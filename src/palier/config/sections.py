@@ -120,6 +120,25 @@ class Ledger(Section, frozen=True, kw_only=True):
     """A URL that heads are posted to."""
 
 
+class Lessons(Section, frozen=True, kw_only=True):
+    """`[lessons]`: what may be learnt from, and for how long it is kept (`palier lessons`)."""
+
+    retention_days: float = 365.0
+    """How long a lesson is kept, from when it was made."""
+    highest_label: Label = Label.CONFIDENTIAL
+    """The most confidential text a lesson may hold."""
+    review: Literal["corrections", "all"] = "corrections"
+    """What waits for a reviewer before it is taught: what users wrote in the place of an answer, or everything."""
+    user_share: float = 0.2
+    """Share of a route's lessons that one user may have at most, the owner apart."""
+    user_least: int = 20
+    """Lessons that one user may have whatever the share."""
+    suites: tuple[str, ...] = ()
+    """Suites of cases (folders or files): what their holdouts ask, or nearly ask, is never learnt from."""
+    validation: float = 0.2
+    """Share of question families that a student is not taught, to be chosen by."""
+
+
 class Carbon(Section, frozen=True, kw_only=True):
     """`[carbon]`: the electricity of what runs on the premises, from which its carbon is estimated."""
 
@@ -368,6 +387,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[redaction]`."""
     ledger: Ledger = Ledger()
     """See `[ledger]`."""
+    lessons: Lessons = Lessons()
+    """See `[lessons]`."""
     carbon: Carbon = Carbon()
     """See `[carbon]`."""
     collections: dict[str, Collection] = {}

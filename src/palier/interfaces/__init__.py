@@ -26,6 +26,7 @@ from palier.interfaces.erasure import Erasable, Erasure
 from palier.interfaces.guarding import Context, Guard, Span
 from palier.interfaces.knowledge import Access, Documents, Evidence, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
+from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocument, Sources
 from palier.interfaces.measuring import Builder, Metric
 from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
@@ -35,6 +36,7 @@ __all__ = [
     "Access",
     "Admission",
     "Answers",
+    "Asking",
     "Audits",
     "Builder",
     "Chaining",
@@ -61,6 +63,8 @@ __all__ = [
     "KeyFinder",
     "Keys",
     "Ledger",
+    "LessonIndex",
+    "Lessons",
     "Link",
     "Links",
     "MarkNumbers",
@@ -80,6 +84,8 @@ __all__ = [
     "Retriever",
     "Rule",
     "Sealing",
+    "SourceDocument",
+    "Sources",
     "Span",
     "Startable",
     "Traces",

@@ -137,12 +137,12 @@ class Ratings(Protocol):
     async def rate(self, feedback: Feedback, label: Label, expires: float | None) -> None:
         """Keep it in the place of what its principal said before of that trace.
 
-        Its comment is kept until `expires` under `label`; None: not at all. The trace is there.
+        Its comment and its correction are kept until `expires` under `label`; None: not at all. The trace is there.
         """
         ...
 
     async def ratings(self, trace: str) -> list[Feedback]:
-        """What was said of one answer, oldest first, with the comments that are still kept."""
+        """What was said of one answer, oldest first, with the comments and corrections that are still kept."""
         ...
 
     async def count(self, route: str = "") -> FeedbackCount:

@@ -12,6 +12,8 @@ from palier.interfaces import Ratings, Traces
 from palier.types import Principal, Trace
 
 MAX_COMMENT = 4_000
+MAX_CORRECTION = 20_000
+"""Characters."""
 
 
 async def rate(
@@ -24,13 +26,15 @@ async def rate(
     rating: Literal["up", "down"] | None = None,
     score: float | None = None,
     comment: str = "",
+    correction: str = "",
     reviews: Callable[[Trace], Awaitable[bool]] | None = None,
 ) -> Feedback:
     """Keep what `principal` says of the answer `id`, in the place of what was said before.
 
     It is its own answer, or one that it `reviews`; an administrator's are all.
 
-    A comment is kept for `keep_s` seconds, None: not at all, under the label of what it comments on. Raises
+    A comment, and a `correction` (what the answer should have been), are kept for `keep_s` seconds, None: not at all,
+    under the label of what they are of. Raises
     `InvalidRequest`, and `NotFound` for an answer that is not there, or not this principal's to rate.
     """
     if (rating is None) == (score is None):
@@ -39,6 +43,8 @@ async def rate(
         raise InvalidRequest(f"`score` is {score}, and must be in [0, 1]", param="score")
     if len(comment) > MAX_COMMENT:
         raise InvalidRequest(f"a comment is at most {MAX_COMMENT} characters", param="comment")
+    if len(correction) > MAX_CORRECTION:
+        raise InvalidRequest(f"a correction is at most {MAX_CORRECTION} characters", param="correction")
     trace = await traces.get(id)
     own = trace is not None and (principal.admin or trace.principal == principal.name)
     if trace is None or trace.forgotten or not (own or (reviews is not None and await reviews(trace))):
@@ -50,6 +56,7 @@ async def rate(
         rating=rating,
         score=score,
         comment=comment if keep_s is not None else "",
+        correction=correction.strip() if keep_s is not None else "",
         created=now,
     )
     label = trace.content.label if trace.content else trace.label

@@ -23,10 +23,11 @@ from palier import __version__, errors
 from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
-from palier.server import access_calls, audit_calls
+from palier.server import access_calls, audit_calls, lesson_calls
 from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
 from palier.server.calls import Call
+from palier.server.lesson_calls import AnyLessonCall, LessonCall
 from palier.types import Document, Message, Parameters, Principal
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ AnyCall = (
     | GetTrace
     | AnyAuditCall
     | AnyAccessCall
+    | AnyLessonCall
 )
 
 
@@ -330,6 +332,8 @@ class AdminServer:
                 return await access_calls.value(p, call)
             case AuditCall():
                 return await audit_calls.value(p, call)
+            case LessonCall():
+                return await lesson_calls.value(p, call)
         raise InvalidRequest(f"the admin socket has no call {type(call).__name__}")
 
 

@@ -54,6 +54,7 @@ class Rate(AuditCall, frozen=True, kw_only=True, tag="feedback.rate"):
     rating: Literal["up", "down"] | None = None
     score: float | None = None
     comment: str = ""
+    correction: str = ""
     principal: Principal = OWNER
 
 
@@ -93,7 +94,12 @@ async def value(palier: Palier, call: AuditCall) -> Any:
             return await audits.count(route=call.route, sources=call.sources)
         case Rate():
             return await palier.rate(
-                call.id, principal=call.principal, rating=call.rating, score=call.score, comment=call.comment
+                call.id,
+                principal=call.principal,
+                rating=call.rating,
+                score=call.score,
+                comment=call.comment,
+                correction=call.correction,
             )
         case FeedbackOn():
             return await feedback.ratings(call.trace)

@@ -40,6 +40,7 @@ from palier.server.admin import (
 )
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import Call
+from palier.server.lesson_calls import RemoteLessons
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 T = TypeVar("T")
@@ -87,6 +88,7 @@ class RemotePalier:
         self.traces = RemoteTraces(self)
         self.audits = RemoteAudits(self.call)
         self.feedback = RemoteFeedback(self.call)
+        self.lessons = RemoteLessons(self.call)
         self.access = RemoteAccess(self.call)
         self.spending = self.access.spending
         self.readers = self.access.readers
@@ -203,7 +205,7 @@ class RemotePalier:
         return found
 
     async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said` is `rating` or `score`, and `comment`."""
+        """Keep feedback on the answer `id`; `said` as in `Palier.rate`."""
         kept: Feedback = await self.call(Rate(id=id, principal=principal, **said), Feedback)
         return kept
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import apsw
 import msgspec
 
+from palier.access import NOBODY_NAME
 from palier.errors import ConfigurationError
-from palier.interfaces import Vectors
-from palier.stores.readers import as_json, check_writable, names_of, readable, stay_open
+from palier.interfaces import SourceDocument, Vectors
+from palier.stores.readers import as_json, check_writable, list_readers, names_of, readable, stay_open
 from palier.stores.schema import statements
 from palier.types import Document, Label, Passage, Principal
 
@@ -126,6 +127,26 @@ def list_documents(
         "readable": as_json(readable(connection, principal)),
     }
     return [_document(collection, row) for row in connection.execute(statements("knowledge")["list"], values)]
+
+
+def source_document(connection: apsw.Connection, collection: str, document: str) -> SourceDocument | None:
+    """A document as lessons see it, whoever may read it."""
+    sql = statements("knowledge")
+    row = connection.execute(sql["source"], (collection, document)).fetchone()
+    if row is None:
+        return None
+    number, title, label, updated, groups = row
+    readers = [found for found in list_readers(connection, collection) if not found.everyone]
+    return SourceDocument(
+        collection=collection,
+        document=document,
+        title=title,
+        label=Label(label),
+        updated=updated,
+        groups=msgspec.json.decode(groups, type=tuple[str, ...]),
+        readers=(readers[0].readers or (NOBODY_NAME,)) if readers else (),
+        passages=dict(connection.execute(sql["source_passages"], (number,))),
+    )
 
 
 def _own_collection(connection: apsw.Connection, name: str, encoder: str, dimension: int) -> Collection:

@@ -22,8 +22,9 @@ class SqliteFeedback:
 
         def run(connection: apsw.Connection) -> None:
             connection.execute(sql["rate"], (f.trace, f.principal, f.rating, f.score, f.created))
-            if f.comment and expires is not None:
-                connection.execute(sql["comment"], (f.trace, f.principal, label.value, expires, f.comment))
+            if (f.comment or f.correction) and expires is not None:
+                row = (f.trace, f.principal, label.value, expires, f.comment, f.correction)
+                connection.execute(sql["comment"], row)
             else:
                 connection.execute(sql["forget_comment"], (f.trace, f.principal))
 
@@ -34,7 +35,7 @@ class SqliteFeedback:
         rows = await self._database.read(
             lambda connection: list(connection.execute(statements("audits")["ratings"], (trace,)))
         )
-        names = ("trace", "principal", "rating", "score", "comment", "created")
+        names = ("trace", "principal", "rating", "score", "comment", "correction", "created")
         return [Feedback(**dict(zip(names, row, strict=True))) for row in rows]
 
     async def count(self, route: str = "") -> FeedbackCount:

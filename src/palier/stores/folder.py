@@ -83,6 +83,11 @@ class DataFolder:
         return self.path / "traces.db"
 
     @property
+    def lessons(self) -> Path:
+        """What students are taught."""
+        return self.path / "lessons.db"
+
+    @property
     def ledger(self) -> Path:
         """What left, and what is kept sealed."""
         return (self.home or self.path) / "ledger.db"

@@ -12,7 +12,7 @@ import numpy as np
 
 from palier.access import OWNER, Readers
 from palier.errors import ConfigurationError, InvalidRequest
-from palier.interfaces import Marker, Vectors, Workers
+from palier.interfaces import Marker, SourceDocument, Vectors, Workers
 from palier.stores.documents import (
     Prepared,
     delete_documents,
@@ -20,6 +20,7 @@ from palier.stores.documents import (
     list_documents,
     put_documents,
     raise_labels,
+    source_document,
 )
 from palier.stores.marks import Markable, SqliteDocumentMarks, mark_all
 from palier.stores.passages import (
@@ -193,6 +194,10 @@ class SqliteKnowledge:
         """Whether the document of each `Hit.key` is still there, for `principal` to read."""
         principal = self._resolve(principal)
         return await self._database.read(lambda connection: standing_documents(connection, keys, principal))
+
+    async def sources(self, documents: Sequence[tuple[str, str]]) -> list[SourceDocument | None]:
+        """What lessons stand on, as it is now; see `interfaces.Sources`."""
+        return await self._database.read(lambda connection: [source_document(connection, *one) for one in documents])
 
     async def readers(self) -> list[Readers]:
         """Who reads each collection for which that was said; every other is everybody's."""

@@ -271,6 +271,14 @@ class AuditsSuite:
         await ratings.rate(said, Label.INTERNAL, None)
         assert (await ratings.ratings("t"))[0].comment == "", "nor are they kept where no words are"
 
+    async def test_corrections_are_words_too(self, ratings: Ratings, traces: Traces) -> None:
+        await traces.record(trace_of("t"))
+        said = Feedback(trace="t", principal="a", rating="down", correction="29,99 €", created=1.0)
+        await ratings.rate(said, Label.INTERNAL, EXPIRES)
+        assert await ratings.ratings("t") == [said]
+        await traces.expire(EXPIRES)
+        assert await ratings.ratings("t") == [msgspec.structs.replace(said, correction="")]
+
     async def test_feedback_is_no_judgement(self, audits: Store, ratings: Ratings) -> None:
         await drawn(audits, done_of())
         await ratings.rate(Feedback(trace="t", principal="a", rating="up", created=1.0), Label.INTERNAL, None)

@@ -81,16 +81,16 @@ ON CONFLICT (trace, principal) DO UPDATE SET
     rating = excluded.rating, score = excluded.score, created = excluded.created
 
 -- :name comment
-INSERT INTO feedback_content (trace, principal, label, expires, comment) SELECT ?1, ?2, ?3, ?4, ?5
+INSERT INTO feedback_content (trace, principal, label, expires, comment, correction) SELECT ?1, ?2, ?3, ?4, ?5, ?6
 WHERE NOT (SELECT ifnull(CAST(figures AS TEXT) ->> '$.forgotten', 0) FROM trace WHERE id = ?1)
 ON CONFLICT (trace, principal) DO UPDATE SET
-    label = excluded.label, expires = excluded.expires, comment = excluded.comment
+    label = excluded.label, expires = excluded.expires, comment = excluded.comment, correction = excluded.correction
 
 -- :name forget_comment
 DELETE FROM feedback_content WHERE trace = ? AND principal = ?
 
 -- :name ratings
-SELECT trace, principal, rating, score, ifnull(comment, ''), created
+SELECT trace, principal, rating, score, ifnull(comment, ''), ifnull(correction, ''), created
 FROM feedback LEFT JOIN feedback_content USING (trace, principal) WHERE trace = ? ORDER BY created, principal
 
 -- :name count_ratings

@@ -196,6 +196,13 @@ SELECT collection.name, document.name, position, passage.text, label, title, url
 FROM passage JOIN document ON document.id = passage.document JOIN collection ON collection.id = document.collection
 WHERE passage.id = ?
 
+-- :name source
+SELECT document.id, title, label, updated, groups FROM document JOIN collection ON collection.id = document.collection
+WHERE collection.name = ? AND document.name = ?
+
+-- :name source_passages
+SELECT position, text FROM passage WHERE document = ?
+
 -- :name insert_mark
 INSERT INTO mark (document, marker, marks) VALUES (?, ?, ?)
 
