@@ -11,16 +11,18 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from palier.cards import ModelCard
 from palier.config import Model as Settings
-from palier.errors import Busy, ConfigurationError, Unavailable, UpstreamGarbage, UpstreamTimeout
-from palier.interfaces import Connector, Resources
+from palier.errors import Busy, ConfigurationError, InvalidRequest, Unavailable, UpstreamGarbage, UpstreamTimeout
+from palier.interfaces import Connector, Reply, Resources
+from palier.models import adapters as lora
 from palier.models import catalogue, engine_request, weights, wire
 from palier.models.engine_child import Configuration
 from palier.models.engine_process import Child, Supervisor
@@ -38,6 +40,7 @@ CAPABILITIES = frozenset(
 """Of any GGUF. `tools` depend on the model's chat template, so they are for its card or the settings to claim."""
 CONNECT_S = 5.0
 MAX_REFUSAL_BYTES = 64_000
+MAX_NATIVE_BYTES = 64 * 2**20
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Engine:
@@ -68,6 +71,8 @@ class Engine:
         self._connector: Connector = resources.connector
         self._resolve = resources.resolve
         self._adapters = {name: resources.resolve(path) for name, path in settings.adapters.items()}
+        """What a child that is started now loads; one that runs has those of its own start."""
+        self._roles: dict[str, str] = {}
         self._supervisor = Supervisor(
             self._configure, start_timeout_s=settings.start_timeout_s, restart_wait_s=settings.restart_wait_s
         )
@@ -80,7 +85,7 @@ class Engine:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `interfaces.Model`. `Busy` beyond `max_concurrent`, `Unavailable` when the engine dies or is not back."""
-        engine_request.check(prompt, self.card, list(self._adapters))
+        engine_request.check(prompt, self.card, [*self._roles, *self.adapters])
         if self._active >= self._settings.max_concurrent:
             raise Busy(f"model `{self.card.name}` already has {self._active} requests", retry_after=1.0)
         self._active += 1
@@ -101,19 +106,60 @@ class Engine:
         """End the child, after what it is answering (five seconds at most)."""
         await self._supervisor.close()
 
-    async def replace_adapters(self, adapters: Mapping[str, str]) -> None:
-        """Serve with these LoRA adapters (name -> path of a GGUF) from now on.
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The adapters that requests can name now, besides the roles."""
+        child = self._supervisor.child
+        return child.adapters if child is not None else tuple(self._adapters)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Which adapter serves as what; an empty name is the base alone."""
+        return dict(self._roles)
+
+    def assign(self, roles: Mapping[str, str]) -> None:
+        """Requests that name a role (`live`, `challenger`) are answered by that adapter from now on, "" being the base.
+
+        No process is started: the child holds all its adapters, each at the scale that a request gives it. What is
+        being answered ends as it began. Raises `ConfigurationError`, and nothing changes, for an adapter that is not
+        loaded.
+        """
+        self._roles = _checked(roles, self.adapters)
+
+    async def replace_adapters(self, adapters: Mapping[str, str], roles: Mapping[str, str] | None = None) -> None:
+        """Serve with these LoRA adapters (name -> path of a GGUF) from now on, and with these roles where given.
 
         A new child is started beside the present one and takes over when it is ready; the old one answers what it has
         begun. Where the new one cannot start, nothing changes and the error is raised.
         """
         before = self._adapters
+        assigned = _checked(self._roles if roles is None else roles, tuple(adapters))
+
+        def switched() -> None:
+            self._roles = assigned
+
         self._adapters = {name: self._resolve(path) for name, path in adapters.items()}
         try:
-            await self._supervisor.replace()
+            await self._supervisor.replace(switched)
+            if self.adapters != tuple(adapters):  # it was being started, with those before
+                await self._supervisor.replace(switched)
         except BaseException:
             self._adapters = before
             raise
+
+    async def native(self, path: str, body: Any) -> Any:
+        """What the engine's own API says to `body` (JSON), for those who teach and judge: tokens, templates, scores.
+
+        Raises `Unavailable` where it is not ready, `UpstreamRefused` or `InvalidRequest` where it refuses.
+        """
+        child = await self._supervisor.ready()
+        with child.answering():
+            async with self._post(child, path, msgspec.json.encode(body)) as reply:
+                content = await reply.read(MAX_NATIVE_BYTES)
+                child.heard = time.monotonic()
+                if reply.status != 200:
+                    raise refusal(reply.status, content[:MAX_REFUSAL_BYTES], "the engine")
+                return msgspec.json.decode(content)
 
     @property
     def pid(self) -> int | None:
@@ -131,9 +177,13 @@ class Engine:
         file = await asyncio.to_thread(
             weights.locate, self._settings.weights, self._resolve, sha256=self._settings.sha256
         )
+        if len(self._adapters) > lora.MOST:
+            raise ConfigurationError(
+                f"model `{self.card.name}` has {len(self._adapters)} adapters, and an engine holds {lora.MOST}",
+                hint="name those that are served, the one before and the one that is tried",
+            )
         for name, path in self._adapters.items():
-            if not path.is_file():
-                raise ConfigurationError(f"model `{self.card.name}`: adapter `{name}` is not there: {path}")
+            await asyncio.to_thread(lora.check, name, path, file)
         return Configuration(
             name=self.card.name,
             weights=str(file),
@@ -143,6 +193,7 @@ class Engine:
             parallel=self._settings.parallel,
             threads=self._settings.threads,
             adapters=tuple(str(path) for path in self._adapters.values()),
+            names=tuple(self._adapters),
         )
 
     async def _choices(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
@@ -193,10 +244,28 @@ class Engine:
             await child.kill()
 
     async def _ask(self, child: Child, prompt: Prompt, first: int, n: int) -> AsyncGenerator[Event, None]:
-        adapters = list(self._adapters)
-        async with self._connector.post(
-            f"{child.address}/v1{wire.path(prompt)}",
-            msgspec.json.encode(engine_request.body(prompt, adapters, first=first, n=n)),
+        # Of this child: another may be starting with others, and the engine takes any number for an adapter.
+        adapters = child.adapters
+        named = prompt.parameters.adapter
+        if named:
+            known = self._roles.get(named, named)
+            if known and known not in adapters:
+                raise InvalidRequest(f"there is no adapter `{named}` any more", param="palier.adapter")
+            prompt = msgspec.structs.replace(
+                prompt, parameters=msgspec.structs.replace(prompt.parameters, adapter=known)
+            )
+        sent = msgspec.json.encode(engine_request.body(prompt, adapters, first=first, n=n))
+        async with self._post(child, f"/v1{wire.path(prompt)}", sent) as reply:
+            if reply.status != 200:
+                raise refusal(reply.status, await reply.read(MAX_REFUSAL_BYTES), "the engine")
+            events = wire.read(reply, "the engine", top=prompt.parameters.top_logprobs, usage_of_each=True)
+            async for event in events:
+                yield event
+
+    def _post(self, child: Child, path: str, body: bytes) -> AbstractAsyncContextManager[Reply]:
+        return self._connector.post(
+            f"{child.address}{path}",
+            body,
             headers={
                 "Authorization": f"Bearer {child.key}",
                 "Content-Type": "application/json",
@@ -207,12 +276,17 @@ class Engine:
             connect_s=CONNECT_S,
             first_byte_s=self._settings.first_token_timeout_s,
             total_s=self._settings.total_timeout_s,
-        ) as reply:
-            if reply.status != 200:
-                raise refusal(reply.status, await reply.read(MAX_REFUSAL_BYTES), "the engine")
-            events = wire.read(reply, "the engine", top=prompt.parameters.top_logprobs, usage_of_each=True)
-            async for event in events:
-                yield event
+        )
+
+
+def _checked(roles: Mapping[str, str], adapters: Sequence[str]) -> dict[str, str]:
+    for role, adapter in roles.items():
+        if not role or role in adapters:
+            raise ConfigurationError(f"`{role}` is no name of a role", hint="another than the adapters have")
+        if adapter and adapter not in adapters:
+            known = ", ".join(adapters) or "none"
+            raise ConfigurationError(f"`{role}` cannot be adapter `{adapter}`", hint=f"loaded: {known}")
+    return dict(roles)
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -36,6 +36,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     adapters: tuple[str, ...] = ()
     """Paths of LoRA adapters; a request names one by its place."""
+    names: tuple[str, ...] = ()
+    """What the gateway calls them, in the same order."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,12 +39,14 @@ _SPIN = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
 class Child:
     """One running engine. `active` counts the answers it is writing, `heard` is when a token last came of any of them
-    (on the monotonic clock), `log` holds the last lines of its standard error.
+    (on the monotonic clock), `adapters` are the names of those it holds, in order, `log` holds the last lines of its
+    standard error.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, configuration: Configuration) -> None:
         self.address = ""
-        self.key = key
+        self.key = configuration.key
+        self.adapters = configuration.names
         self.active = 0
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self.started = self.heard = time.monotonic()
@@ -63,7 +65,7 @@ class Child:
             stderr=asyncio.subprocess.PIPE,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SPIN,
         )
-        child = cls(process, configuration.key)
+        child = cls(process, configuration)
         try:
             async with asyncio.timeout(limit_s):
                 child.address = (await child._greet(configuration)).address
@@ -227,13 +229,15 @@ class Supervisor:
         why = f": {self._failure.message}" if self._failure is not None else ""
         raise Unavailable(f"the engine is not ready after {limit_s:g} s{why}", retry_after=wait)
 
-    async def replace(self) -> None:
+    async def replace(self, switched: Callable[[], None] = lambda: None) -> None:
         """Start a child with what `configure` gives now, beside the present one; switch; drain the old.
 
-        Where the new one cannot start, the old one goes on and the error is raised.
+        `switched` is called at the moment of switching. Where the new one cannot start, the old one goes on and the
+        error is raised.
         """
         if self.child is None:
             await self.ready()
+            switched()
             return
         async with self._starting:
             new = await self._launch()
@@ -241,6 +245,7 @@ class Supervisor:
                 await new.stop()
                 raise Unavailable("the engine is closed")
             old, self._child = self._child, new
+            switched()
         await self._tell()
         if old is not None:
             task = asyncio.create_task(old.drain(DRAIN_S))

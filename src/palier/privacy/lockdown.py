@@ -48,6 +48,7 @@ _PACKAGE = Path(__file__).parent.parent
 CHILDREN: tuple[tuple[str, ...], ...] = (
     ("-P", str(_PACKAGE / "jobs" / "worker.py")),
     ("-P", "-m", "palier.models.engine_child"),
+    ("-P", "-m", "palier.training.lora_child"),
 )
 """How palier's children start, after the interpreter: each has a hook of its own, and no network."""
 
