@@ -75,7 +75,7 @@ class Policies:
     """
 
     def __init__(self, routes: Mapping[str, Ruled], changed: Changed) -> None:
-        self._routes = routes
+        self._routes = dict(routes)
         self._changed = changed
         self._seen: dict[str, tuple[int, int, int] | None] = {}
         self._standings: dict[str, Standing] = {}
@@ -102,6 +102,12 @@ class Policies:
             )
             for name, standing in self._standings.items()
         ]
+
+    def rule(self, route: str, ruled: Ruled) -> None:
+        """From now on `route` is another: other landings, perhaps another policy."""
+        self._routes[route] = ruled
+        self._seen[route] = _mark(ruled.path)
+        self._settle(route, _found(ruled))
 
     def look(self) -> None:
         """Load what has changed."""

@@ -19,7 +19,8 @@ from pathlib import Path
 import msgspec
 
 from palier.app.bench_erasure import BenchFolder, forget_late, without
-from palier.app.palier import LOCAL, Palier
+from palier.app.knowing import LOCAL
+from palier.app.palier import Palier
 from palier.cases import Case, Suite
 from palier.config import Route, Settings
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError

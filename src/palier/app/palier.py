@@ -11,15 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
-from palier import ingest, pipeline, registry, text
-from palier.access import OWNER, Readers, Spending
+from palier import pipeline, registry, text
+from palier.access import Spending
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.given import check_readable, parameters_of
+from palier.app.knowing import LOCAL, Knowing
 from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
+from palier.app.students import Students, Taught, taught
 from palier.app.wiring import (
     DAY_S,
     Shared,
@@ -29,16 +29,19 @@ from palier.app.wiring import (
     landings_of,
     links_of,
     parts_of,
+    reads_of,
     workers_of,
 )
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.config import (
+    Model as ModelSettings,
+)
+from palier.config import (
     Route,
     Settings,
     audit_share,
     label_source,
-    least_label,
     load,
 )
 from palier.counting import Counts
@@ -47,6 +50,7 @@ from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
+    Adaptable,
     Guard,
     Judgements,
     Model,
@@ -56,6 +60,7 @@ from palier.interfaces import (
     Startable,
     Traces,
 )
+from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
 from palier.pipeline import feedback, reading
@@ -78,18 +83,17 @@ from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
 from palier.stores.traces import SqliteTraces
 from palier.stores.upkeep import expire, keep_spent
+from palier.stores.versions import SqliteVersions
 from palier.training.desk import Desk
-from palier.types import Completed, Document, Event, Hit, Message, Principal, Request, Result, Trace
+from palier.types import Completed, Event, Message, Principal, Request, Result, Trace
 from palier.watching import Watch
 
 T = TypeVar("T")
 
-LOCAL = OWNER
-
 log = logging.getLogger("palier")
 
 
-class Palier:
+class Palier(Knowing):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -108,16 +112,18 @@ class Palier:
     feedback: Ratings
     lessons: Desk
     """What students are taught."""
+    students: Students
+    """What was taught, and which of it answers."""
     ledger: SqliteLedger
     """What left."""
     heads: Heads
     auditor: Auditor
     """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
-    models: Mapping[str, Model]
+    models: dict[str, Model]
     key: str
     counts: Counts
-    routes: Mapping[str, list[str]]
+    routes: dict[str, list[str]]
     """Names of the tiers of each route, lowest first."""
 
     def __init__(
@@ -131,14 +137,21 @@ class Palier:
         encoder: SentenceEncoder,
         retriever: Retriever,
         workers: ProcessWorkers,
-        models: Mapping[str, Model],
+        models: dict[str, Model],
         door: Door,
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
         lessons: SqliteLessons,
+        versions: Versions,
+        declared: Settings,
+        now: Taught,
+        make: Callable[[str, ModelSettings], Model],
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
+        self._make = make
+        self._live = now.live
+        self.students = Students(declared, versions, folder.students, self._teach, now)
         self.folder = folder
         self.access = access
         self.traces = traces
@@ -182,7 +195,7 @@ class Palier:
         self.counts = Counts()
         self.listen(self.counts.take)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        shared = Shared(
+        self._shared = Shared(
             retriever,
             encoder,
             door.gate,
@@ -194,8 +207,9 @@ class Palier:
             links=links_of(settings),
             vault=door.ledger,
             guards=guards,
+            reads=reads_of(knowledge),
         )
-        self._parts = {name: self._wire(route, shared) for name, route in settings.routes.items()}
+        self._parts = {name: self._wire(name) for name in settings.routes}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
@@ -212,10 +226,14 @@ class Palier:
         `home` is another data folder, whose ledger and keys are used: see `DataFolder`. Raises `ConfigurationError`
         naming the setting, and `DataFolderBusy` naming who holds the folder.
         """
-        settings = closed(source if isinstance(source, Settings) else load(source))
+        declared = closed(source if isinstance(source, Settings) else load(source))
         async with AsyncExitStack() as stack:
-            stack.enter_context(lockdown_of(settings))
-            folder = stack.enter_context(DataFolder.claim(settings.folder, home))
+            stack.enter_context(lockdown_of(declared))
+            folder = stack.enter_context(DataFolder.claim(declared.folder, home))
+            versions = SqliteVersions.open(folder.state)
+            stack.push_async_callback(versions.close)
+            now = await taught(declared, versions, folder.students)
+            settings = now.settings
             workers = workers_of(settings)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -245,10 +263,13 @@ class Palier:
             stack.push_async_callback(
                 _cancel, asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             )
-            models: dict[str, Model] = {}
-            for name, declared in settings.models.items():
-                models[name] = registry.find("models", declared.kind)(name, declared, resources)
-                stack.push_async_callback(models[name].close)
+
+            def make(name: str, model: ModelSettings) -> Model:
+                made: Model = registry.find("models", model.kind)(name, model, resources)
+                stack.push_async_callback(made.close)
+                return made
+
+            models = {name: make(name, model) for name, model in settings.models.items()}
             palier = cls(
                 settings,
                 folder=folder,
@@ -263,6 +284,10 @@ class Palier:
                 fingerprints=fingerprints,
                 guards=guards_of(settings, resources),
                 lessons=lessons,
+                versions=versions,
+                declared=declared,
+                now=now,
+                make=make,
             )
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
@@ -271,9 +296,24 @@ class Palier:
                 stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
             yield palier
 
-    def _wire(self, route: Route, shared: Shared) -> pipeline.Parts:
-        landings = landings_of(self.settings, route, self.models, shared.guards)
+    def _wire(self, name: str) -> pipeline.Parts:
+        route, shared = self.settings.routes[name], self._shared
+        landings = landings_of(self.settings, route, self.models, shared.guards, self._live.get(name))
         return parts_of(self.settings, route, landings, shared, self._sample(route, landings))
+
+    async def _teach(self, now: Taught, name: str) -> None:
+        """From now on `now` is served on the route `name`; requests on their way go on as they began."""
+        for model, declared in now.settings.models.items():
+            if model not in self.models:
+                self.models[model] = self._make(model, declared)
+            elif isinstance(found := self.models[model], Adaptable) and not set(declared.adapters) <= set(
+                found.adapters
+            ):
+                await found.replace_adapters(declared.adapters)
+        self.settings, self._live = now.settings, now.live
+        self._parts[name] = self._wire(name)
+        self.routes[name] = [landing.name for landing in self._parts[name].landings]
+        self.policies.rule(name, self._ruled(name))
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
         share = audit_share(self.settings, route)
@@ -399,50 +439,6 @@ class Palier:
     async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
         """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
         return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
-
-    # --- knowing ---------------------------------------------------------------------------------------------------
-
-    async def search(
-        self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = LOCAL
-    ) -> list[Hit]:
-        """The passages that best fit `query` among `collections` (all when empty), best first."""
-        names = collections or [c["name"] for c in await self.list_collections(principal)]
-        return await self._retriever.search(query, names, limit, principal) if names and query.strip() else []
-
-    async def list_collections(self, principal: Principal = LOCAL) -> list[dict[str, Any]]:
-        """One {name, documents, passages, encoder, dimension} a collection."""
-        return await self._knowledge.collections(principal)
-
-    async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
-        """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
-        labelled = [
-            msgspec.structs.replace(d, label=least_label(self.settings, d.collection, d.label)) for d in documents
-        ]
-        await ingest.index_documents(labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch)
-
-    async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
-        """A document with its text, or None."""
-        return await self._knowledge.get(collection, document, principal)
-
-    async def delete_documents(self, collection: str, documents: Sequence[str], writer: Principal = LOCAL) -> int:
-        """Delete those that exist and that `writer` may read; how many there were."""
-        return await self._knowledge.delete(collection, documents, writer)
-
-    async def readers(self) -> list[Readers]:
-        """Who reads each collection for which that was said; every other is everybody's."""
-        return await self._knowledge.readers()
-
-    async def change_readers(
-        self, collection: str, *, allow: Sequence[str] = (), remove: Sequence[str] = (), everyone: bool | None = None
-    ) -> Readers:
-        """Who reads `collection` from the next query on; see `interfaces.Access`."""
-        return await self._knowledge.change_readers(collection, allow=allow, remove=remove, everyone=everyone)
-
-    async def list_documents(
-        self, collection: str, principal: Principal = LOCAL, after: str = "", limit: int = 1000
-    ) -> list[Document]:
-        """Documents in order of id, without their text."""
-        return await self._knowledge.list(collection, principal, after=after, limit=limit)
 
     async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
         """What each of `keys` has spent so far."""

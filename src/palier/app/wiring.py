@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from palier import pipeline, registry, text
@@ -44,7 +44,8 @@ from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
-from palier.types import JSON
+from palier.types import JSON, Principal
+from palier.versions import Version
 
 DAY_S = 86_400.0
 
@@ -66,6 +67,7 @@ class Shared:
     links: Links | None = None
     vault: Vault | None = None
     guards: Mapping[str, Guard] = field(default_factory=dict)
+    reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
 
 
 def guards_of(settings: Settings, resources: Resources) -> dict[str, Guard]:
@@ -90,6 +92,16 @@ def posts_of(settings: Settings, route: Route, guards: Mapping[str, Guard]) -> P
     return Posts(stand(said.input), stand(said.evidence), stand(said.draft), stand(said.output), said.release)
 
 
+def reads_of(knowledge: SqliteKnowledge) -> Callable[[Collection[str], Principal], Awaitable[bool]]:
+    """Whether a principal may read all of some collections; of one that is gone, nobody knows."""
+
+    async def reads(collections: Collection[str], principal: Principal) -> bool:
+        known = {one["name"] for one in await knowledge.collections(principal)}
+        return known.issuperset(collections)
+
+    return reads
+
+
 def links_of(settings: Settings) -> Links:
     """What makes links in answers inert that neither the evidence nor `[privacy] links` has."""
     return lambda evidence: lambda: InertLinks(settings.privacy.links, evidence)
@@ -104,13 +116,21 @@ def forgetting_of(
 
 
 def landings_of(
-    settings: Settings, route: Route, models: Mapping[str, Model], guards: Mapping[str, Guard]
+    settings: Settings,
+    route: Route,
+    models: Mapping[str, Model],
+    guards: Mapping[str, Guard],
+    taught: Version | None = None,
 ) -> tuple[Landing, ...]:
     """The tiers of a route, lowest first. Those that can keep to the schema a guard will hold them to are given it."""
     form = _form(guards[name] for name in (*route.guards.draft, *route.guards.output))
     landings = tuple(_landing(settings, route, index, models) for index in range(len(route.tiers)))
     return tuple(
-        replace(landing, form=form if "json_schema" in landing.model.card.capabilities else None)
+        replace(
+            landing,
+            form=form if "json_schema" in landing.model.card.capabilities else None,
+            taught=taught if taught is not None and landing.name == taught.tier else None,
+        )
         for landing in landings
     )
 
@@ -143,6 +163,7 @@ def parts_of(
         fingerprints=shared.fingerprints,
         sticky=route.sticky,
         evidence=shared.evidence,
+        reads=shared.reads,
         links=shared.links,
         guards=posts_of(settings, route, shared.guards),
         vault=shared.vault,

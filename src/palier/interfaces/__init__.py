@@ -28,12 +28,13 @@ from palier.interfaces.knowledge import Access, Documents, Evidence, PassageInde
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocument, Sources
 from palier.interfaces.measuring import Builder, Metric
-from palier.interfaces.models import Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
+from palier.interfaces.models import Adaptable, Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
 from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
 
 __all__ = [
     "Access",
+    "Adaptable",
     "Admission",
     "Answers",
     "Asking",

@@ -116,6 +116,20 @@ class Startable(Protocol):
         ...
 
 
+@runtime_checkable
+class Adaptable(Protocol):
+    """What a model may have besides: adapters that requests name, and that may become others while it runs."""
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Those that requests can name now."""
+        ...
+
+    async def replace_adapters(self, adapters: Mapping[str, str]) -> None:
+        """Answer with these (name -> path) from now on; where they cannot be loaded nothing changes, and raises."""
+        ...
+
+
 class Encoder(Protocol):
     """Texts to vectors. `name` and `dimension` are stored with every index; mixing is refused."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -40,7 +40,8 @@ from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
-from palier.types import Completed, Event, Hit, Label, Request, Result
+from palier.types import Completed, Event, Hit, Label, Principal, Request, Result
+from palier.versions import Version
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
 
@@ -83,6 +84,8 @@ class Parts:
     """Where what a key's requests cost is counted."""
     fingerprints: Fingerprints | None = None
     """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
+    reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
+    """Whether a principal may read all of some collections: of those that a student was taught on."""
     guards: Posts = NONE
     """What looks at questions, evidence, drafts and answers."""
     sticky: bool = False
@@ -243,6 +246,9 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
     if obstacle := landing.obstacle(request):
         journey.skip(landing, obstacle)
         return None
+    if landing.taught and not await _may_be_served(request.principal, parts, landing.taught):
+        journey.pass_over(landing, in_vain(landing, "it was taught on what not everybody may read", ""))
+        return None
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
         return None
@@ -254,6 +260,13 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
         return None
     journey.redact(landing, admission)
     return admission
+
+
+async def _may_be_served(principal: Principal, parts: Parts, version: Version) -> bool:
+    """Who may not read all that a student was taught on is not told by it what stands there."""
+    if principal.admin or not version.collections:
+        return True
+    return parts.reads is not None and await parts.reads(version.collections, principal)
 
 
 async def _look_again(journey: Journey, parts: Parts) -> None:

@@ -246,6 +246,8 @@ class Journey:
 
     def _says(self, landing: Landing, admission: Admission, draft: Draft) -> Label:
         """What a draft carries: that of all its tier received, or, of a quotation, of what it quotes."""
+        if landing.taught is not None:
+            return Label.highest(admission.label, landing.taught.label)
         if landing.model.card.generates or admission.prompt is None:
             return admission.label
         passages = admission.prompt.passages

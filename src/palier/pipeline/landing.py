@@ -11,6 +11,7 @@ from palier.errors import InvalidRequest
 from palier.interfaces import Admission, Destination, Gate, Model, Rule
 from palier.metrics.zones import Zone
 from palier.types import JSON, Label, Parameters, Request
+from palier.versions import Version
 
 _SIMPLE = (
     "temperature",
@@ -48,6 +49,8 @@ class Landing:
 
     judged: Label | None = None
     """The most confidential prompts that were judged: of others nothing is promised. None: all."""
+    taught: Version | None = None
+    """The student that serves it: what it says carries the label of what it was taught."""
     form: JSON | None = None
     """The `response_format` of requests that ask for none, where the model can keep to a schema."""
 

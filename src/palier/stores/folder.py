@@ -99,8 +99,13 @@ class DataFolder:
 
     @property
     def state(self) -> Path:
-        """Jobs and their steps."""
+        """Versions of students, and what became of them."""
         return self.path / "state.db"
+
+    @property
+    def students(self) -> Path:
+        """What was taught, a folder a version."""
+        return self.path / "students"
 
     @property
     def key_file(self) -> Path:

@@ -1,0 +1,71 @@
+"""What an open palier does with documents: find, list, keep, delete; and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from palier import ingest
+from palier.access import OWNER, Readers
+from palier.config import Settings, least_label
+from palier.interfaces import Retriever
+from palier.jobs.pool import ProcessWorkers
+from palier.retrieval.encoder import SentenceEncoder
+from palier.stores.knowledge import SqliteKnowledge
+from palier.types import Document, Hit, Principal
+
+LOCAL = OWNER
+
+
+class Knowing:
+    """The part of `Palier` that knows documents."""
+
+    settings: Settings
+    encoder: SentenceEncoder
+    workers: ProcessWorkers
+    _knowledge: SqliteKnowledge
+    _retriever: Retriever
+
+    async def search(
+        self, query: str, collections: Sequence[str] = (), limit: int = 10, principal: Principal = LOCAL
+    ) -> list[Hit]:
+        """The passages that best fit `query` among `collections` (all when empty), best first."""
+        names = collections or [c["name"] for c in await self.list_collections(principal)]
+        return await self._retriever.search(query, names, limit, principal) if names and query.strip() else []
+
+    async def list_collections(self, principal: Principal = LOCAL) -> list[dict[str, Any]]:
+        """One {name, documents, passages, encoder, dimension} a collection."""
+        return await self._knowledge.collections(principal)
+
+    async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
+        """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
+        labelled = [
+            msgspec.structs.replace(d, label=least_label(self.settings, d.collection, d.label)) for d in documents
+        ]
+        await ingest.index_documents(labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch)
+
+    async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
+        """A document with its text, or None."""
+        return await self._knowledge.get(collection, document, principal)
+
+    async def delete_documents(self, collection: str, documents: Sequence[str], writer: Principal = LOCAL) -> int:
+        """Delete those that exist and that `writer` may read; how many there were."""
+        return await self._knowledge.delete(collection, documents, writer)
+
+    async def readers(self) -> list[Readers]:
+        """Who reads each collection for which that was said; every other is everybody's."""
+        return await self._knowledge.readers()
+
+    async def change_readers(
+        self, collection: str, *, allow: Sequence[str] = (), remove: Sequence[str] = (), everyone: bool | None = None
+    ) -> Readers:
+        """Who reads `collection` from the next query on; see `interfaces.Access`."""
+        return await self._knowledge.change_readers(collection, allow=allow, remove=remove, everyone=everyone)
+
+    async def list_documents(
+        self, collection: str, principal: Principal = LOCAL, after: str = "", limit: int = 1000
+    ) -> list[Document]:
+        """Documents in order of id, without their text."""
+        return await self._knowledge.list(collection, principal, after=after, limit=limit)

@@ -1,0 +1,154 @@
+"""Students at work: which versions are live on an open palier's routes, and how another takes the place of one.
+
+What answers is what the settings say, with the live version of each route in its tier. A version whose files are gone
+or were changed is not served: the route's own is, and that is told. The one that was live before stays loaded, so that
+a rollback is a change of names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from palier.config import Settings
+from palier.config.taught import with_version
+from palier.errors import ConfigurationError, NotFound, PalierError
+from palier.interfaces.versions import Versions
+from palier.models.weights import hash_once
+from palier.versions import Happened, Standing, Version
+
+log = logging.getLogger("palier.students")
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Settings with what is live in them; `problems`: why the version of a route is not."""
+
+    settings: Settings
+    live: dict[str, Version] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+async def taught(declared: Settings, versions: Versions, folder: Path) -> Taught:
+    """`declared` with the live version of every route, as far as its files in `folder` are what they were."""
+    settings, live, problems = declared, {}, {}
+    for route in declared.routes:
+        standing = await versions.standing(route)
+        version = await versions.get(standing.live) if standing.live else None
+        if version is None:
+            continue
+        try:
+            await asyncio.to_thread(check, version, folder)
+            settings, live[route] = with_version(settings, version, folder / version.id), version
+        except ConfigurationError as error:
+            problems[route] = error.message
+            log.warning("route `%s` is served by its own: %s", route, error.message)
+            continue
+        before = await versions.get(standing.previous) if standing.previous else None
+        if before is not None:
+            settings = _beside(settings, before, folder)
+    return Taught(settings, live, problems)
+
+
+def check(version: Version, folder: Path) -> None:
+    """Raise `ConfigurationError` where a file of the version is not what it was."""
+    for name, digest in version.files.items():
+        path = folder / version.id / name
+        if not path.is_file():
+            raise ConfigurationError(
+                f"version {version.id}: {path} is not there", hint="palier rollback, or teach again"
+            )
+        if hash_once(path) != digest:
+            raise ConfigurationError(
+                f"version {version.id}: {path} was changed", hint="palier rollback, or teach again"
+            )
+
+
+def _beside(settings: Settings, version: Version, folder: Path) -> Settings:
+    """With the models of a version that is not live: what it stands on is loaded, and serves nothing."""
+    try:
+        check(version, folder)
+        models = with_version(settings, version, folder / version.id, route="beside").models
+    except ConfigurationError:
+        return settings
+    return msgspec.structs.replace(settings, models=models)
+
+
+class Students:
+    """The versions of an open palier. `served` is told what is to be served from now on, and on which route.
+
+    One change at a time: whoever comes second waits.
+    """
+
+    def __init__(
+        self,
+        declared: Settings,
+        versions: Versions,
+        folder: Path,
+        served: Callable[[Taught, str], Awaitable[None]],
+        now: Taught,
+    ) -> None:
+        self._declared = declared
+        self._versions = versions
+        self._folder = folder
+        self._served = served
+        self._now = now
+        self._alone = asyncio.Lock()
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Routes whose version is not served, and why."""
+        return dict(self._now.problems)
+
+    async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
+        """See `interfaces.Versions`."""
+        return await self._versions.list(route, limit)
+
+    async def history(self, route: str, version: str = "") -> Sequence[Happened]:
+        """See `interfaces.Versions`."""
+        return await self._versions.history(route, version)
+
+    async def standing(self, route: str) -> Standing:
+        """See `interfaces.Versions`."""
+        return await self._versions.standing(route)
+
+    async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing:
+        """The version answers from now on. Where it cannot be served nothing changes, and that is raised.
+
+        Raises `NotFound`, `InvalidRequest` for one that did not pass the gate, `ConfigurationError`.
+        """
+        async with self._alone:
+            version = await self._versions.get(id)
+            if version is None:
+                raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
+            await asyncio.to_thread(check, version, self._folder)
+            before = await self._versions.standing(version.route)
+            standing = await self._versions.promote(id, best=best, who=who, why=why)
+            if standing == before:
+                return standing
+            try:
+                await self._serve(version.route)
+            except BaseException as error:
+                told = error.message if isinstance(error, PalierError) else type(error).__name__
+                await self._versions.roll_back(version.route, who=who, why=f"it cannot be served: {told}")
+                raise
+            return standing
+
+    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
+        """What was live before answers again. Raises `InvalidRequest` where nothing was promoted."""
+        async with self._alone:
+            standing = await self._versions.roll_back(route, who=who, why=why)
+            await self._serve(route)
+            return standing
+
+    async def _serve(self, route: str) -> None:
+        now = await taught(self._declared, self._versions, self._folder)
+        if route in now.problems:
+            log.warning("route `%s`: %s", route, now.problems[route])
+        await self._served(now, route)
+        self._now = now

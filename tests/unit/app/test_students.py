@@ -1,0 +1,171 @@
+"""Versions that answer: promoted while others ask, rolled back at once, served to whom they may be, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.heads import ENCODER, FILLERS, TOPICS, embed, taught
+
+from palier import Palier
+from palier.config import Settings, parse
+from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.stores.versions import SqliteVersions
+from palier.testing.versions import version_of
+from palier.training import heads
+from palier.training.examples import Example, gathered
+from palier.types import Document, Label, Principal
+from palier.versions import Standing, Version
+
+ROUTE, QUESTION = "intents", "cancel my fibre the box number 3"
+OWN, OTHER = "terminate my contract", "say goodbye"
+
+
+def settings(folder: Path) -> Settings:
+    return parse(
+        {
+            "data": "data",
+            "models": {
+                "intents": {"kind": "head", "file": "own.head"},
+                "large": {"kind": "fake", "file": "script.jsonl"},
+            },
+            "routes": {
+                ROUTE: {
+                    "audit": 0,
+                    "tiers": [{"model": "intents", "threshold": 0.3}, {"model": "large", "highest_label": "internal"}],
+                }
+            },
+        },
+        root=folder,
+    )
+
+
+def another() -> bytes:
+    """A head that calls one of the topics by another name."""
+    rows = [
+        Example(
+            text=f"{words[i % 5]} {FILLERS[i % 8]} {FILLERS[(i * 3) % 8]} number {i}", label=OTHER if n == 0 else name
+        )
+        for n, (name, words) in enumerate(TOPICS.items())
+        for i in range(20)
+    ]
+    return heads.teach(gathered(rows), embed, ENCODER, reads=("ngrams",), ridges=(0.1,)).content
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "own.head").write_bytes(taught(("ngrams",)).content)
+    (tmp_path / "script.jsonl").write_text('{"answer": "asked above"}\n')
+    return tmp_path
+
+
+async def kept(folder: Path, content: bytes, **fields: Any) -> Version:
+    """A version that passed the gate, as `palier learn` leaves it."""
+    digest = hashlib.sha256(content).hexdigest()
+    fields = {"collections": (), **fields}
+    version = version_of(ROUTE, student="head", policy="", files={"student.head": digest}, **fields)
+    place = folder / "data" / "students" / version.id
+    place.mkdir(parents=True)
+    (place / "student.head").write_bytes(content)
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    await versions.add(version)
+    await versions.shadow(version.id, {"passed": True})
+    await versions.close()
+    return version
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Palier]:
+    async with Palier.open(settings(folder)) as p:
+        yield p
+
+
+async def told(p: Palier, **more: Any) -> str:
+    return (await p.ask(QUESTION, **more)).text
+
+
+async def test_a_version_answers_from_its_promotion_to_its_rollback_and_after_a_restart(folder: Path) -> None:
+    version = await kept(folder, another(), label=Label.CONFIDENTIAL)
+    async with opened(folder) as p:
+        assert await told(p) == OWN
+        before = (await p.status())[0].fingerprint
+        assert await p.students.promote(version.id, who="ann") == Standing(live=version.id, best=version.id)
+        result = await p.ask(QUESTION)
+        assert (result.text, result.tier, result.label) == (OTHER, "tier-1", Label.CONFIDENTIAL)
+        assert version.id in result.model
+        assert (await p.status())[0].fingerprint != before
+    async with opened(folder) as p:
+        assert await told(p) == OTHER
+        started = time.perf_counter()
+        assert await p.students.roll_back(ROUTE, why="worse") == Standing()
+        assert time.perf_counter() - started < 1.0
+        assert await told(p) == OWN
+        assert (await p.status())[0].fingerprint == before
+    async with opened(folder) as p:
+        assert await told(p) == OWN
+        assert [h.state for h in await p.students.history(ROUTE)] == ["made", "shadow", "live", "retired"]
+
+
+async def test_whoever_asks_meanwhile_is_answered(folder: Path) -> None:
+    version = await kept(folder, another())
+    async with opened(folder) as p:
+
+        async def asks() -> set[str]:
+            return {await told(p) for _ in range(30)}
+
+        async def turns() -> None:
+            for _ in range(4):
+                await p.students.promote(version.id)
+                await p.students.roll_back(ROUTE)
+
+        *answers, _ = await asyncio.gather(asks(), asks(), turns())
+        assert answers[0] | answers[1] <= {OWN, OTHER}
+
+
+async def test_who_may_not_read_what_it_was_taught_on_is_not_served_by_it(folder: Path) -> None:
+    version = await kept(folder, another(), collections=("board",))
+    async with opened(folder) as p:
+        await p.put_documents([Document(id="d", collection="board", text="Secret.", label=Label.INTERNAL)])
+        await p.change_readers("board", allow=("user:ann",), everyone=False)
+        await p.students.promote(version.id)
+        assert await told(p, principal=Principal(name="ann")) == OTHER
+        result = await p.ask(QUESTION, principal=Principal(name="bob"))
+        assert (result.text, result.tier) == ("asked above", "tier-2")
+        assert "board" not in result.steps[0].reason
+        assert await told(p) == OTHER, "the owner reads everything"
+
+
+async def test_what_was_changed_or_is_gone_is_not_served_and_that_is_told(folder: Path) -> None:
+    version = await kept(folder, another())
+    file = folder / "data" / "students" / version.id / "student.head"
+    async with opened(folder) as p:
+        await p.students.promote(version.id)
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + b"x")
+    async with opened(folder) as p:
+        assert await told(p) == OWN
+        assert "was changed" in p.students.problems[ROUTE]
+    file.unlink()
+    async with opened(folder) as p:
+        assert await told(p) == OWN
+        assert "is not there" in p.students.problems[ROUTE]
+
+
+async def test_what_cannot_be_served_changes_nothing(folder: Path) -> None:
+    broken = await kept(folder, b"no head")
+    unjudged = version_of(ROUTE, student="head", files={})
+    async with opened(folder) as p:
+        with pytest.raises(ConfigurationError, match="no head"):
+            await p.students.promote(broken.id)
+        assert await told(p) == OWN
+        assert await p.students.standing(ROUTE) == Standing()
+        with pytest.raises(NotFound):
+            await p.students.promote(unjudged.id)
+        with pytest.raises(InvalidRequest):
+            await p.students.roll_back(ROUTE)
