@@ -31,6 +31,9 @@ Outcomes = Mapping[str, Outcome]
 """By id of the case."""
 Ground = Literal["cost", "carbon", "latency", "coverage"]
 GROUNDS: tuple[Ground, ...] = ("cost", "carbon", "latency", "coverage")
+FASTER = 0.1
+"""The share of the champion's latency that a gain is at least."""
+DAY_S = 86_400.0
 
 _NORMAL = NormalDist()
 
@@ -182,7 +185,7 @@ class _Judge:
             found = self._gain(ground, home, confidence)
             if found is None or found.value is None or found.low is None or found.high is None:
                 continue
-            better = found.low > 0 if ground == "coverage" else found.high < 0
+            better = found.low > 0 if ground == "coverage" else found.high < -self._least(ground)
             told.append(f"{ground} {found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]")
             if better and best is None:
                 best = ground, found
@@ -190,6 +193,13 @@ class _Judge:
             reason = f"nothing is surely better: {'; '.join(told) or 'no figure is known of both'}"
             return Check(name="gain", passed=False, reason=reason)
         return Check(name="gain", passed=True, reason=f"better: {'; '.join(told)}", figure=best[1])
+
+    def _least(self, ground: Ground) -> float:
+        """What a ground must fall by: of times a tenth, since the two were not asked at the same moment."""
+        if ground != "latency":
+            return 0.0
+        times = [o.latency_ms for o in self._champion.values() if o.latency_ms is not None]
+        return FASTER * float(np.mean(times)) if times else 0.0
 
     def changed(self) -> Check:
         """That the artefact is in the answers at all: an adapter that was not applied changes nothing."""
@@ -223,6 +233,8 @@ class _Judge:
                 case _:
                     return float(home(outcome))
 
+        if ground == "latency" and not self._of_one_day():
+            return None
         values = {}
         for name, side in (("champion", self._champion), ("challenger", self._challenger)):
             for case, outcome in side.items():
@@ -234,6 +246,11 @@ class _Judge:
             else measures.mean(ground, values, low=0.0, high=max(values.values(), default=0.0))
         )
         return self._difference(metric, confidence)
+
+    def _of_one_day(self) -> bool:
+        """Whether all was asked within a day: what was kept from another says nothing of who is faster."""
+        asked = [o.created for side in (self._champion, self._challenger) for o in side.values()]
+        return not asked or max(asked) - min(asked) < DAY_S
 
     def _pair(self, metric: Metric) -> Pair | None:
         named = (("challenger", self._challenger), ("champion", self._champion))

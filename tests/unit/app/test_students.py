@@ -65,8 +65,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def kept(folder: Path, content: bytes, **fields: Any) -> Version:
-    """A version that passed the gate, as `palier learn` leaves it."""
+async def kept(folder: Path, content: bytes, *, ruled: bool = True, **fields: Any) -> Version:
+    """A version that passed the gate, or is still to be `ruled`."""
     digest = hashlib.sha256(content).hexdigest()
     fields = {"collections": (), **fields}
     version = version_of(ROUTE, student="head", policy="", files={"student.head": digest}, **fields)
@@ -75,7 +75,8 @@ async def kept(folder: Path, content: bytes, **fields: Any) -> Version:
     (place / "student.head").write_bytes(content)
     versions = SqliteVersions.open(folder / "data" / "state.db")
     await versions.add(version)
-    await versions.shadow(version.id, {"passed": True})
+    if ruled:
+        await versions.shadow(version.id, {"passed": True})
     await versions.close()
     return version
 
