@@ -32,6 +32,7 @@ from palier.cli import (
     serve,
     setup,
     status,
+    students,
     traces,
     vault,
 )
@@ -84,6 +85,9 @@ app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
+app.command()(students.versions)
+app.command()(students.promote)
+app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from palier.policies import RouteStatus
     from palier.training.desk import Brought, Edit
     from palier.training.harvest import Harvested
+    from palier.versions import Happened, Standing, Version
 
 Config = Annotated[
     Path,
@@ -49,6 +50,9 @@ class Service(Protocol):
 
     @property
     def lessons(self) -> LessonDesk: ...
+
+    @property
+    def students(self) -> StudentRoom: ...
 
     @property
     def access(self) -> AccessBook: ...
@@ -113,6 +117,24 @@ class LessonDesk(Protocol):
     async def edit(self, id: str, edit: Edit, *, who: str) -> Lesson: ...
 
     async def count(self, route: str = "") -> LessonCount: ...
+
+
+class StudentBook(Protocol):
+    """Versions, to be read."""
+
+    async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]: ...
+
+
+class StudentRoom(StudentBook, Protocol):
+    """Versions, to be read, promoted and rolled back."""
+
+    async def history(self, route: str, version: str = "") -> Sequence[Happened]: ...
+
+    async def standing(self, route: str) -> Standing: ...
+
+    async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing: ...
+
+    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing: ...
 
 
 class AccessBook(Protocol):

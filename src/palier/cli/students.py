@@ -1,0 +1,168 @@
+"""`palier versions`, `palier promote`, `palier rollback`: what was taught, what it must show, and the way back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from palier.cli import terminal
+from palier.cli.records import route_name
+from palier.cli.session import CONFIG, Config, Json, session
+from palier.config import load
+from palier.errors import NotFound
+from palier.ids import SHORT_ID
+from palier.versions import Happened, Standing, Version
+
+if TYPE_CHECKING:
+    from palier.cli.session import StudentBook
+    from palier.training.promote import Ruling
+
+GATE = 3
+"""The exit status of a gate that did not pass."""
+
+Route = Annotated[str, typer.Argument(help="The route.", show_default="the only one")]
+Of = Annotated[str, typer.Argument(metavar="[ROUTE]", help="Of this route.", show_default="all")]
+Id = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the last 12 digits of its id.")]
+SuitePath = Annotated[Path, typer.Option("--suite", help="The suite whose holdout judges.")]
+Margin = Annotated[float, typer.Option("--margin", help="How much worse counts as not worse.")]
+Uses = Annotated[int, typer.Option("--uses", min=1, help="Times that one holdout may judge: its error is shared.")]
+Shadow = Annotated[bool, typer.Option("--shadow", help="Judge it only; what answers stays.")]
+Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who decides.")]
+Why = Annotated[str, typer.Option("--why", help="Why, in a few words.")]
+
+
+def versions(route: Of = "", config: Config = CONFIG, as_json: Json = False) -> None:
+    """What was taught for the routes, and what became of it."""
+
+    async def main() -> None:
+        async with session(config) as p:
+            found = await p.students.list(route)
+            routes = sorted({version.route for version in found})
+            standings = {name: await p.students.standing(name) for name in routes}
+            happened = {name: await p.students.history(name) for name in routes}
+        if as_json:
+            for version in found:
+                state = _state(version, happened[version.route])
+                terminal.json_line({**msgspec.to_builtins(version), "state": state})
+            return
+        if not found:
+            terminal.note("nothing was taught yet: palier learn ROUTE")
+            return
+        rows = [_row(version, standings[version.route], happened[version.route]) for version in found]
+        terminal.columns(("version", "route", "tier", "student", "lessons", "label", "taught", "state"), rows)
+
+    terminal.run(main, wrong_input=2, missing=2)
+
+
+def promote(
+    version: Id,
+    suite: SuitePath,
+    margin: Margin = 0.02,
+    uses: Uses = 8,
+    shadow: Shadow = False,
+    who: Who = "",
+    why: Why = "",
+    config: Config = CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Hold a version against the best that ever answered; where it passes, it answers from now on.
+
+    Exit status 3 where it does not pass.
+    """
+
+    async def main() -> int:
+        from palier.app import gate
+        from palier.cli.bench.progress import Bar
+        from palier.evals.suites import suite as suites
+        from palier.stores.folder import DataFolder
+        from palier.stores.versions import SqliteVersions
+        from palier.training.promote import Terms
+
+        settings = load(config)
+        loaded = suites.read(suite).suite
+        folder = DataFolder(settings.folder).prepared()
+        store = SqliteVersions.open(folder.state)
+        try:
+            one = await _find(store, version)
+            before = await store.standing(one.route)
+            with Bar(2) as bar:
+                terms = Terms(margin=margin, uses=uses)
+                ruling = await gate.rule(
+                    settings, store, folder.students, one.id, loaded, terms=terms, progress=bar, who=who
+                )
+        finally:
+            await store.close()
+        if as_json:
+            terminal.json_line({"version": one.id, **msgspec.to_builtins(ruling)})
+        else:
+            _show(one, ruling)
+        if not ruling.passed:
+            return GATE
+        if not shadow:
+            async with session(config) as p:
+                await p.students.promote(one.id, best=_is_best(ruling, before), who=who, why=why)
+            terminal.note(f"{one.id} answers on {one.route} from now on; palier rollback {one.route} takes it back")
+        return 0
+
+    terminal.run(main, wrong_input=2, missing=2)
+
+
+def rollback(route: Route = "", who: Who = "", why: Why = "", config: Config = CONFIG, as_json: Json = False) -> None:
+    """Let what answered before answer again."""
+
+    async def main() -> None:
+        name = route_name(load(config), route)
+        async with session(config) as p:
+            before = await p.students.standing(name)
+            standing = await p.students.roll_back(name, who=who, why=why)
+        if as_json:
+            terminal.json_line(standing)
+        else:
+            now = standing.live or "the route's own"
+            terminal.out().print(terminal.styled((now, "bold"), f" answers on {name}, in the place of {before.live}"))
+
+    terminal.run(main, wrong_input=2, missing=2)
+
+
+async def _find(book: StudentBook, id: str) -> Version:
+    """By its id, or its last digits."""
+    for version in await book.list(limit=10_000):
+        if id in (version.id, version.id[-SHORT_ID:]):
+            return version
+    raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
+
+
+def _is_best(ruling: Ruling, before: Standing) -> bool:
+    """Whether challengers are held against it from now on: where its quality is not below the champion's."""
+    quality = next(check.figure for check in ruling.checks if check.name == "quality")
+    return not before.best or (quality is not None and (quality.value or 0.0) >= 0.0)
+
+
+def _state(version: Version, happened: Sequence[Happened]) -> str:
+    return next((one.state for one in reversed(happened) if one.version == version.id), "made")
+
+
+def _row(version: Version, standing: Standing, happened: Sequence[Happened]) -> tuple[str, ...]:
+    state = _state(version, happened)
+    marks = [state, *(["best"] if version.id == standing.best else [])]
+    day = time.strftime("%Y-%m-%d", time.gmtime(version.created))
+    return (
+        *(version.id[-SHORT_ID:], version.route, version.tier, version.student),
+        *(f"{version.taught:,}", version.label.value, day, ", ".join(marks)),
+    )
+
+
+def _show(version: Version, ruling: Ruling) -> None:
+    out = terminal.out()
+    words = "passes" if ruling.passed else "does not pass"
+    out.print(terminal.styled((f"{version.id} {words}", "bold"), f": {ruling.cases} cases of the holdout"))
+    for check in ruling.checks:
+        mark = ("yes ", "green") if check.passed else ("no  ", "red")
+        out.print(terminal.styled(mark, f"{check.name:<12} {check.reason}"), soft_wrap=True)
+    if ruling.needed is not None and ruling.needed > ruling.cases:
+        terminal.note(f"about {ruling.needed:,} cases would tell, for one that is just as good")

@@ -1,0 +1,109 @@
+"""`palier versions`, `promote`, `rollback`, without a gateway and with one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from tests.heads import taught
+from tests.serving import served
+from tests.unit.app.test_gate import shuffled, suite
+from tests.unit.app.test_students import ROUTE, kept
+from typer.testing import CliRunner
+
+from palier.cli import app
+from palier.server.admin import AdminServer
+from palier.versions import Version
+
+TOML = """
+data = "data"
+[models.intents]
+kind = "head"
+file = "own.head"
+[models.large]
+kind = "fake"
+file = "script.jsonl"
+[routes.intents]
+audit = 0
+[[routes.intents.tiers]]
+model = "intents"
+threshold = 0.3
+[[routes.intents.tiers]]
+model = "large"
+highest_label = "internal"
+"""
+
+
+def ran(*arguments: str, status: int = 0) -> str:
+    done = CliRunner().invoke(app, list(arguments))
+    assert done.exit_code == status, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
+    """A version that is better than the route's own, and a suite beside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PALIER_CONFIG", raising=False)
+    Path("palier.toml").write_text(TOML)
+    Path("own.head").write_bytes(shuffled())
+    Path("script.jsonl").write_text('{"answer": "asked above"}\n')
+    found = suite()
+    Path("suite").mkdir()
+    labels = json.dumps(list(found.labels))
+    Path("suite/suite.toml").write_text(f'name = "s"\ntask = "classification"\nroute = "{ROUTE}"\nlabels = {labels}\n')
+    rows = [{"id": c.id, "input": c.input, "reference": c.references[0], "split": c.split} for c in found.cases]
+    Path("suite/cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return asyncio.run(kept(tmp_path, taught(("ngrams",)).content, ruled=False))
+
+
+def test_judged_promoted_and_taken_back(made: Version) -> None:
+    assert made.id[-12:] in ran("versions")
+    out = ran("promote", made.id, "--suite", "suite", "--margin", "0.05", "--as", "ann")
+    assert f"{made.id} passes" in out
+    assert "coverage" in out
+    assert "live, best" in ran("versions", ROUTE)
+    (row,) = [json.loads(line) for line in ran("versions", "--json").splitlines()]
+    assert (row["id"], row["state"]) == (made.id, "live")
+    assert "the route's own answers on intents" in ran("rollback")
+    assert "retired" in ran("versions")
+    ran("rollback", status=2)
+
+
+def test_what_does_not_pass_exits_3_and_changes_nothing(made: Version, tmp_path: Path) -> None:
+    ran("promote", made.id, "--suite", "suite", "--margin", "0.05")
+    bad = asyncio.run(kept(tmp_path, shuffled(), ruled=False))
+    out = ran("promote", bad.id[-12:], "--suite", "suite", "--margin", "0.05", status=3)
+    assert "does not pass" in out
+    assert "refused" in ran("versions")
+    said = json.loads(ran("promote", bad.id, "--suite", "suite", "--json", status=3))
+    assert said["passed"] is False
+    ran("promote", "v-none", "--suite", "suite", status=2)
+
+
+def test_a_running_gateway_changes_at_once(made: Version, tmp_path: Path) -> None:
+    from palier.config import load
+
+    settings = load(Path("palier.toml"))
+    with served(
+        {"data": "data", "models": _plain(settings.models), "routes": _plain(settings.routes)}, tmp_path
+    ) as gateway:
+        admin = AdminServer(gateway.palier, gateway.palier.folder.admin_socket)
+        gateway.run(admin.__aenter__())
+        question = "cancel my fibre the box number 3"
+        assert gateway.run(gateway.palier.ask(question)).text == "asked above"
+        ran("promote", made.id, "--suite", "suite", "--margin", "0.05", "--shadow")
+        assert gateway.run(gateway.palier.ask(question)).text == "asked above"
+        ran("promote", made.id, "--suite", "suite", "--margin", "0.05")
+        assert gateway.run(gateway.palier.ask(question)).text == "terminate my contract"
+        ran("rollback", ROUTE)
+        assert gateway.run(gateway.palier.ask(question)).text == "asked above"
+        gateway.run(admin.__aexit__())
+
+
+def _plain(sections: object) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(sections)
