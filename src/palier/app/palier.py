@@ -162,20 +162,7 @@ class Palier:
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, folder.fingerprint_key()),
         )
-        self.lessons = desk_of(
-            settings,
-            lessons,
-            traces=traces,
-            audits=self._drawn,
-            ratings=self.feedback,
-            sources=knowledge,
-            encoder=encoder,
-            workers=workers.batch,
-            redactor=door.redactor,
-            cards=lambda: {name: model.card for name, model in models.items()},
-            key=folder.fingerprint_key(),
-            apart=self._forgetting.apart,
-        )
+        self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         shared = Shared(
@@ -266,6 +253,22 @@ class Palier:
             for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
                 stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
             yield palier
+
+    def _desk(self, lessons: SqliteLessons) -> Desk:
+        return desk_of(
+            self.settings,
+            lessons,
+            traces=self.traces,
+            audits=self.audits,
+            ratings=self.feedback,
+            sources=self._knowledge,
+            encoder=self.encoder,
+            workers=self.workers.batch,
+            redactor=self._redactor,
+            cards=lambda: {name: model.card for name, model in self.models.items()},
+            key=self.folder.fingerprint_key(),
+            apart=self._forgetting.apart,
+        )
 
     def _wire(self, route: Route, shared: Shared) -> pipeline.Parts:
         landings = landings_of(self.settings, route, self.models)
