@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ TREE: dict[str, Any] = {
     },
     "lessons": {"user_share": 1.0},
 }
+
+
+@cache
+def redactor() -> PromptRedactor:
+    """Patterns alone. One for all tests: to look for plug-ins takes a quarter of a second."""
+    return PromptRedactor(Redactor(Redaction(names="off")))
 
 
 class Bag:
@@ -146,7 +153,7 @@ async def teaching(
             sources=knowledge,
             encoder=encoder,
             workers=here,
-            redactor=PromptRedactor(Redactor(Redaction(names="off"))),
+            redactor=redactor(),
             cards=lambda: found[0].cards,
             key=KEY,
             apart=apart,

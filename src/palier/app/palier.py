@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from palier import pipeline, registry, text
+from palier import pipeline, text
 from palier.access import Spending
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
@@ -28,6 +28,7 @@ from palier.app.wiring import (
     known_again,
     landings_of,
     links_of,
+    maker_of,
     parts_of,
     reads_of,
     workers_of,
@@ -177,38 +178,12 @@ class Palier(Knowing):
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, folder.fingerprint_key()),
         )
-        self.lessons = desk_of(
-            settings,
-            lessons,
-            traces=traces,
-            audits=self._drawn,
-            ratings=self.feedback,
-            sources=knowledge,
-            encoder=encoder,
-            workers=workers.batch,
-            redactor=door.redactor,
-            cards=lambda: {name: model.card for name, model in models.items()},
-            key=folder.fingerprint_key(),
-            apart=self._forgetting.apart,
-        )
+        self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
         self.counts = Counts()
         self.listen(self.counts.take)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        self._shared = Shared(
-            retriever,
-            encoder,
-            door.gate,
-            recording,
-            traces,
-            access.purse,
-            fingerprints,
-            evidence=knowledge.label_of,
-            links=links_of(settings),
-            vault=door.ledger,
-            guards=guards,
-            reads=reads_of(knowledge),
-        )
+        self._shared = self._common(door, traces, guards)
         self._parts = {name: self._wire(name) for name in settings.routes}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
@@ -260,15 +235,9 @@ class Palier(Knowing):
             lessons = SqliteLessons.open(folder.lessons)
             stack.push_async_callback(lessons.close)
             resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
-            stack.push_async_callback(
-                _cancel, asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
-            )
-
-            def make(name: str, model: ModelSettings) -> Model:
-                made: Model = registry.find("models", model.kind)(name, model, resources)
-                stack.push_async_callback(made.close)
-                return made
-
+            expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
+            stack.push_async_callback(_cancel, expiring)
+            make = maker_of(resources, stack)
             models = {name: make(name, model) for name, model in settings.models.items()}
             palier = cls(
                 settings,
@@ -292,9 +261,44 @@ class Palier(Knowing):
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
             await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
-            for name, work in (("policies", palier.policies.keep_looking()), ("watch", palier.watch.keep_looking())):
-                stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
+            palier._keep_looking(stack)
             yield palier
+
+    def _keep_looking(self, stack: AsyncExitStack) -> None:
+        for name, work in (("policies", self.policies.keep_looking()), ("watch", self.watch.keep_looking())):
+            stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
+
+    def _common(self, door: Door, traces: SqliteTraces, guards: Mapping[str, Guard]) -> Shared:
+        return Shared(
+            self._retriever,
+            self.encoder,
+            door.gate,
+            self._recording,
+            traces,
+            self.access.purse,
+            self._fingerprints,
+            evidence=self._knowledge.label_of,
+            links=links_of(self.settings),
+            vault=door.ledger,
+            guards=guards,
+            reads=reads_of(self._knowledge),
+        )
+
+    def _desk(self, lessons: SqliteLessons) -> Desk:
+        return desk_of(
+            self.settings,
+            lessons,
+            traces=self.traces,
+            audits=self.audits,
+            ratings=self.feedback,
+            sources=self._knowledge,
+            encoder=self.encoder,
+            workers=self.workers.batch,
+            redactor=self._redactor,
+            cards=lambda: {name: model.card for name, model in self.models.items()},
+            key=self.folder.fingerprint_key(),
+            apart=self._forgetting.apart,
+        )
 
     def _wire(self, name: str) -> pipeline.Parts:
         route, shared = self.settings.routes[name], self._shared

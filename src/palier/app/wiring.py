@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 from palier import pipeline, registry, text
+from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
 from palier.errors import InvalidRequest
 from palier.fingerprint import fingerprint
@@ -68,6 +70,17 @@ class Shared:
     vault: Vault | None = None
     guards: Mapping[str, Guard] = field(default_factory=dict)
     reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
+
+
+def maker_of(resources: Resources, stack: AsyncExitStack) -> Callable[[str, ModelSettings], Model]:
+    """What makes models of their settings; the stack closes them."""
+
+    def make(name: str, declared: ModelSettings) -> Model:
+        made: Model = registry.find("models", declared.kind)(name, declared, resources)
+        stack.push_async_callback(made.close)
+        return made
+
+    return make
 
 
 def guards_of(settings: Settings, resources: Resources) -> dict[str, Guard]:

@@ -90,7 +90,7 @@ def harvest(
         if not found.held_out:
             terminal.note("no suite holds anything out: `suites` of [lessons], or --suite, keeps your benchmark apart")
 
-    terminal.run(main, missing=2)
+    terminal.run(main, wrong_input=2, missing=2)
 
 
 @app.command("list")

@@ -152,10 +152,10 @@ def _feedback(said: list[Feedback]) -> None:
     for feedback in said:
         rating = feedback.rating or f"{feedback.score:g}"
         comment = f": {feedback.comment}" if feedback.comment else ""
+        corrected = f"\n  should be: {feedback.correction}" if feedback.correction else ""
+        words = terminal.styled((f"feedback of {feedback.principal}: ", "bold"), f"{rating}{comment}{corrected}")
         out.print()
-        out.print(
-            terminal.styled((f"feedback of {feedback.principal}: ", "bold"), f"{rating}{comment}"), soft_wrap=True
-        )
+        out.print(words, soft_wrap=True)
 
 
 def _tokens(trace: Trace) -> str:

@@ -31,6 +31,7 @@ _FILMS_GB = ("01632960", "01134960", "01144960", "01154960", "01164960", "011749
 _ABROAD = re.compile(r"(?:00)?(?:330?(?=[1-9]\d{8}$)|440?(?=[1-9]\d{9}$))")
 """What stands before a national number where it is written for callers from abroad."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’](?=[^\W\d_]))?")
+_IBAN = re.compile(r"[a-z]{2}\d{2}[a-z0-9]{11,30}")
 _NUMBER = re.compile(r"\d+")
 _TRIES = 64
 """Ways to draw a value that nobody has yet."""
@@ -181,6 +182,8 @@ def _british(digits: str, draw: Draw) -> str:
 
 
 def _iban(value: str, draw: Draw, language: str) -> str:
+    if not _IBAN.fullmatch(_squeezed(value)):
+        return _scrambled(value, draw, language)
     country = value[:2].upper()
     account = "".join(_like_character(c, draw) for c in filter(str.isalnum, value[2:].upper().replace(" ", "")))[2:]
     rest = int("".join(str(int(c, 36)) for c in f"{account}{country}00"))

@@ -11,7 +11,7 @@ import pytest
 
 from palier.audits import Feedback
 from palier.errors import InvalidRequest, NotFound
-from palier.pipeline.feedback import MAX_COMMENT, rate
+from palier.pipeline.feedback import MAX_COMMENT, MAX_CORRECTION, rate
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import content_of, trace_of
@@ -86,3 +86,13 @@ async def test_a_reviewer_rates_what_it_may_read(traces: SqliteTraces) -> None:
 async def test_an_answer_that_is_not_there(traces: SqliteTraces) -> None:
     with pytest.raises(NotFound):
         await said(traces, "absent", rating="up")
+
+
+async def test_a_correction_is_kept_as_words_are(traces: SqliteTraces) -> None:
+    await traces.record(trace_of("t", content=content_of()))
+    kept = await said(traces, rating="down", correction=" It is 29,99 €. ")
+    assert kept.correction == "It is 29,99 €."
+    assert await SqliteFeedback(traces.database).ratings("t") == [kept]
+    with pytest.raises(InvalidRequest, match="a correction is at most"):
+        await said(traces, rating="down", correction="x" * (MAX_CORRECTION + 1))
+    assert (await said(traces, keep_s=None, rating="down", correction="x")).correction == ""

@@ -167,32 +167,32 @@ async def test_what_was_disputed_is_not_learnt(school: Teaching) -> None:
     assert (await harvest(school)).refused == {DISPUTED: 2}
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
+THINGS = ("lamp", "bell", "boat", "horse", "tower")
+
+
+async def test_what_failed_a_guard_is_not_learnt(school: Teaching) -> None:
+    rows = (
         Guarded(guard="g", place="output", action="refuse", tier="mid"),
         Guarded(guard="g", place="draft", action="climb", tier="mid"),
         Guarded(guard="g", place="draft", action="pass", failed=True, tier="mid"),
         Guarded(guard="g", place="input", action="climb"),
         Guarded(guard="g", place="evidence", action="pass", failed=True),
-    ],
-)
-async def test_what_failed_a_guard_is_not_learnt(school: Teaching, row: Guarded) -> None:
-    await school.asked(climbed("t1", guards=[row]))
-    await refused(school, GUARDED)
+    )
+    asked = zip(THINGS, rows, strict=True)
+    await school.asked(*(climbed(f"t{n}", f"Where is the {x}?", guards=[row]) for n, (x, row) in enumerate(asked)))
+    found = await harvest(school)
+    assert (found.added, found.refused) == ({}, {GUARDED: 5})
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
+async def test_what_a_guard_kept_from_the_answer_does_not_matter(school: Teaching) -> None:
+    rows = (
         Guarded(guard="g", place="draft", action="climb", tier="low"),
         Guarded(guard="g", place="output", action="mend", tier="mid"),
         Guarded(guard="g", place="evidence", action="refuse"),
-    ],
-)
-async def test_what_a_guard_kept_from_the_answer_does_not_matter(school: Teaching, row: Guarded) -> None:
-    await school.asked(climbed("t1", guards=[row]))
-    assert (await harvest(school)).added == {"escalation": 1}
+    )
+    asked = zip(THINGS, rows, strict=False)
+    await school.asked(*(climbed(f"t{n}", f"Where is the {x}?", guards=[row]) for n, (x, row) in enumerate(asked)))
+    assert (await harvest(school)).added == {"escalation": 3}
 
 
 async def test_near_duplicates_are_refused_by_words_and_by_meaning(school: Teaching) -> None:
