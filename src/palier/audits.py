@@ -45,6 +45,10 @@ class AuditTier(Data, frozen=True, kw_only=True):
     carbon: Quantity = UNKNOWN
     latency_ms: float = 0.0
     reused: bool = False
+    guarded: bool = False
+    """Whether guards looked at it, where the route has any that do."""
+    stopped: str = ""
+    """Why guards do not let it through: it is never kept."""
 
 
 class AuditWords(Data, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from palier.types import JSON, UNKNOWN, Data, Label, Message, Quantity, Usage
+from palier.types import JSON, UNKNOWN, Data, Guarded, Label, Message, Quantity, Usage
 
 Task = Literal["qa", "classification", "extraction", "summary", "rewriting", "translation", "dialogue"]
 Split = Literal["dev", "holdout"]
@@ -107,6 +107,8 @@ class Outcome(Data, frozen=True, kw_only=True):
     retrieved: tuple[Retrieved, ...] = ()
     label: Label = Label.INTERNAL
     spells: tuple[Spell, ...] = ()
+    guards: tuple[Guarded, ...] = ()
+    """What the route's guards said."""
     usage: Usage | None = None
     cost: Quantity = UNKNOWN
     energy: Quantity = UNKNOWN

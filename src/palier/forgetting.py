@@ -133,12 +133,13 @@ class Recording:
         self._traces = traces
         self._audits = audits
         self._forgetting = forgetting
-        self.told: Callable[[Trace], None] = lambda trace: None
-        """Hears of each trace that is recorded."""
+        self.told: list[Callable[[Trace], None]] = []
+        """Hear of each trace that is recorded."""
 
     def record(self, trace: Trace) -> Coroutine[Any, Any, None]:
         """As `interfaces.Traces`."""
-        self.told(trace)
+        for told in self.told:
+            told(trace)
         erasure = self._forgetting.of(trace)
         return self._traces.record(trace) if erasure is None else self._late(trace, erasure)
 
@@ -149,6 +150,8 @@ class Recording:
     async def draw(self, trace: Trace, audit: Audit) -> None:
         """As `interfaces.Audits`."""
         if self._forgetting.of(trace) is None:
+            for told in self.told:
+                told(trace)
             await self._audits.draw(trace, audit)
         else:
             await self.record(trace)

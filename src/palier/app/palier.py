@@ -41,6 +41,7 @@ from palier.config import (
     least_label,
     load,
 )
+from palier.counting import Counts
 from palier.errors import NotFound
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
@@ -111,10 +112,11 @@ class Palier:
     """What left."""
     heads: Heads
     auditor: Auditor
-    """Completes what is drawn: `start` it in a process that stays, or `await auditor.complete()`."""
+    """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
     models: Mapping[str, Model]
     key: str
+    counts: Counts
     routes: Mapping[str, list[str]]
     """Names of the tiers of each route, lowest first."""
 
@@ -164,6 +166,8 @@ class Palier:
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.counts = Counts()
+        self.listen(self.counts.take)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         shared = Shared(
             retriever,
@@ -271,7 +275,7 @@ class Palier:
         )
 
     def _wire(self, route: Route, shared: Shared) -> pipeline.Parts:
-        landings = landings_of(self.settings, route, self.models)
+        landings = landings_of(self.settings, route, self.models, shared.guards)
         return parts_of(self.settings, route, landings, shared, self._sample(route, landings))
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
@@ -389,7 +393,7 @@ class Palier:
 
     def listen(self, told: Callable[[Trace], None]) -> None:
         """From now on tell `told` each trace as it is about to be recorded."""
-        self._recording.told = told
+        self._recording.told.append(told)
 
     async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
         """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""

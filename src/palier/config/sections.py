@@ -239,8 +239,8 @@ class Model(Section, frozen=True, kw_only=True):
 class Guard(Section, frozen=True, kw_only=True):
     """`[guards.NAME]`: something that looks at texts before they are used or released.
 
-    `kind` is `form` (lengths, patterns, words, languages, citations), `schema` (JSON), `scope` (what the assistant is
-    for, taught by examples) or `policy` (rules with examples).
+    `kind` is `form` (lengths, patterns, words, languages, figures, citations), `schema` (JSON), `scope` (what the
+    assistant is for, taught by examples), `policy` (rules with examples) or `toxicity` (packaged ones).
     """
 
     kind: str
@@ -271,6 +271,13 @@ class Guard(Section, frozen=True, kw_only=True):
     """Words and phrases that must not be in it, whatever their case and accents."""
     languages: tuple[str, ...] = ()
     """Languages it may be in."""
+    numbers: Literal["", "fr", "en"] = ""
+    """How numbers must be written: `1 234,56` (`fr`) or `1,234.56` (`en`)."""
+    dates: Literal["", "fr", "en", "iso"] = ""
+    """How dates must be: `26/11/2026` or `26 novembre 2026` (`fr`), `26 November 2026` or `November 26, 2026` (`en`),
+    `2026-11-26` (`iso`)."""
+    amounts: Literal["", "fr", "en"] = ""
+    """How amounts of money must be: `1 234,56 €` (`fr`) or `€1,234.56` (`en`)."""
     citations: bool = False
     """Whether it must cite passages (`[1]`) that are there."""
 
@@ -286,6 +293,10 @@ class Guards(Section, frozen=True, kw_only=True):
     """At what a tier wrote: one that does not pass is a reason to climb."""
     output: tuple[str, ...] = ()
     """At what is about to be answered, whichever tier it is from."""
+    release: Literal["after_check", "then_retract"] = "after_check"
+    """When a client that streams gets the words of a tier that is served whatever it says: sentence by sentence after
+    their check; or as they come, and where a guard then stops them the answer ends with `content_filter` and its
+    `palier` object says `retracted`: whoever shows it takes it back. Tool calls always wait for their check."""
 
 
 class Tier(Section, frozen=True, kw_only=True):

@@ -101,6 +101,8 @@ class Candidate(Data, frozen=True, kw_only=True):
     """The commonest errors, and how many cases each took."""
     shares: dict[str, float] = {}
     """Of the answers, by the tier that gave them."""
+    guarded: dict[str, dict[str, int]] = {}
+    """By guard: in how many cases it mended, climbed, refused or failed (`failed`), of those it saw (`looked`)."""
     resources: Resources = Resources()
     latency: Latency | None = None
     throughput: Throughput | None = None

@@ -9,14 +9,14 @@ from typing import Protocol
 import msgspec
 
 from palier.errors import InvalidRequest, PalierError
-from palier.interfaces import Admission, Confidence, Context, Decide, Links
-from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, replay, with_signals
-from palier.pipeline.guarding import Posts, Stopped, Watch
+from palier.interfaces import Admission, Confidence, Decide, Links
+from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
+from palier.pipeline.guarding import Posts, Watch, held, said_of
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
 from palier.routing.cascade import NEVER
-from palier.types import Cited, Decision, Draft, Event, Finish, Outcome
+from palier.types import Cited, Decision, Delta, Draft, Event, Finish, Outcome, ToolDelta
 
 
 class Judges(Protocol):
@@ -81,7 +81,8 @@ class Asked:
         self._serves = (landing.threshold <= 0 or landing.ahead) and landing.model.card.generates
         self._released = False
         self._cuts = landing.rule is not None and not self._serves
-        self._guards = guards if guards is not None and (guards.draft or guards.output) else None
+        self._guards = guards if guards is not None and guards.watches else None
+        self._early = guards is not None and guards.release == "then_retract" and journey.request.stream
         self._watch = self._watching() if self._guards is not None and self._serves else None
         self._raw = Collector()
         """What a watched tier said, whatever became of it."""
@@ -107,32 +108,26 @@ class Asked:
         if self._watch is None:
             return []
         free = await (self._watch.end() if end else self._watch.cleared())
+        self._released = self._released or any(isinstance(event, Delta | ToolDelta | Finish) for event in free)
         if (stopped := self._watch.stopped) is not None:
             self.hopeless = stopped.why
             if end and self._released:  # what was told stays told, and says that it was cut
                 free += [Finish(reason="content_filter", choice=choice) for choice in self._watch.unfinished]
         for event in free:
             self._collector.add(event)
-            self._released = True
         return [event for event in free if not isinstance(event, Cited)]
 
     def _watching(self) -> Watch:
         assert self._guards is not None
-        request = self._journey.request
-        context = Context(
-            question=request.question,
-            language=request.language,
-            evidence=tuple(hit.text for hit in self.prompt.passages),
-            messages=request.messages,
-            parameters=self.prompt.parameters,
-        )
-        return Watch(self._guards, context, self._journey.guards, self._landing.name)
+        context = said_of(self._journey.request, self.prompt)
+        early = self._serves and self._early
+        return Watch(self._guards, context, self._journey.guards, self._landing.name, early=early)
 
     def _releases(self, event: Event) -> bool:
         if self._watch is not None:
             self._raw.add(event)
-            self._watch.take(event)
-            return False
+            if not self._watch.take(event):
+                return False
         self._collector.add(event)
         if self._cuts:
             self._look_early()
@@ -186,12 +181,14 @@ class Asked:
             draft, decision, stays = self._raw.draft(), in_vain(landing, stopped.why, ""), False
         elif stopped is not None:
             draft, stays = self._collector.draft(), True
-            decision = Decision(action="stay", reason=f"cut short: {stopped.why}", threshold=landing.threshold)
+            journey.retracted = self._early
+            cut = "retracted" if self._early else "cut short"
+            decision = Decision(action="stay", reason=f"{cut}: {stopped.why}", threshold=landing.threshold)
         else:
             draft, decision = self._judge(parts, self._collector.draft())
             stays = self._serves or decision.action == "stay"
             if stays and self._guards is not None and not self._serves:
-                draft, stopped = await self._looked_at(draft)
+                draft, stopped = await held(draft, self._watching())
                 if stopped is not None:
                     decision, stays = in_vain(landing, stopped.why, ""), False
         if stopped is not None:
@@ -203,18 +200,6 @@ class Asked:
             return None
         journey.finish("answered", draft, decision, landing=landing, passages=passages)
         return None if self._serves else draft
-
-    async def _looked_at(self, draft: Draft) -> tuple[Draft, Stopped | None]:
-        """A held draft as the guards let it through, or who stopped it."""
-        watch = self._watching()
-        for event in replay(draft):
-            watch.take(event)
-        collector = Collector()
-        for event in await watch.end():
-            collector.add(event)
-        if watch.stopped is not None or not watch.mended:
-            return draft, watch.stopped
-        return msgspec.structs.replace(draft, choices=collector.draft().choices), None
 
     def _judge(self, parts: Judges, draft: Draft) -> tuple[Draft, Decision]:
         """The draft with its signals, and the decision. There may be nothing to judge by (`judgeable`)."""

@@ -25,12 +25,13 @@ from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
+from palier.pipeline.guarding import Log, Stopped, Watch, held, said_of
 from palier.pipeline.journey import cited
 from palier.pipeline.known import looked_up
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
 from palier.pipeline.sample import stairs_of
-from palier.types import Draft, Features, Label, Prompt
+from palier.types import Choice, Draft, Features, Label, Prompt
 
 if TYPE_CHECKING:
     from palier.pipeline import Parts
@@ -143,7 +144,7 @@ class Auditor:
         words = await self._as_of_now(audit, parts)
         if words is None:
             return await self._lose(audit, GONE)
-        done = _done(msgspec.structs.replace(audit, words=words))
+        done = _done(await _guarded(msgspec.structs.replace(audit, words=words), parts))
         return await self._audits.keep(done, self._agreements(done))
 
     async def _lose(self, audit: Audit, reason: str) -> bool:
@@ -196,7 +197,7 @@ class Auditor:
                 due = time.time() + RETRY_S * 4**audit.attempts
                 return msgspec.structs.replace(audit, attempts=audit.attempts + 1, due=due)
             return _with(audit, landing, "failed", error.message)
-        return _drafted(audit, parts, landing, admission.prompt, draft, early)
+        return await _drafted(audit, parts, landing, admission.prompt, draft, early)
 
     def _agreements(self, audit: Audit) -> tuple[Judgement, ...]:
         """What agreement with the last tier says of each draft: nothing where that tier wrote none."""
@@ -253,7 +254,30 @@ def _with(audit: Audit, landing: Landing, outcome: str, reason: str) -> Audit:
     return msgspec.structs.replace(audit, attempts=0, tiers=_in_order(audit, tier))
 
 
-def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft: Draft, early: float | None) -> Audit:
+async def _guarded(audit: Audit, parts: Parts) -> Audit:
+    """With what guards say of the drafts that the request itself threw away before any guard saw them.
+
+    A policy that is fitted on this may keep such a draft, and the guards would look at it then.
+    """
+    words = audit.words
+    assert words is not None
+    if not parts.guards.watches:
+        return audit
+    drafts, tiers = dict(words.drafts), []
+    seen = Prompt(id=audit.trace, passages=words.request.passages, parameters=words.request.parameters)
+    for tier in audit.tiers:
+        if tier.outcome == "drafted" and not tier.guarded:
+            draft = Draft(choices=(Choice(text=drafts[tier.name]),))
+            draft, stopped = await held(draft, Watch(parts.guards, said_of(words.request, seen), Log(), tier.name))
+            drafts[tier.name] = draft.text
+            tier = msgspec.structs.replace(tier, guarded=True, stopped=stopped.why if stopped else "")
+        tiers.append(tier)
+    return msgspec.structs.replace(audit, tiers=tuple(tiers), words=msgspec.structs.replace(words, drafts=drafts))
+
+
+async def _drafted(
+    audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft: Draft, early: float | None
+) -> Audit:
     card, words = landing.model.card, audit.words
     assert words is not None
     features: Features = {}
@@ -261,6 +285,9 @@ def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft
         features = parts.confidence.features(prompt, draft)
         probability = parts.confidence.probability(features, generates=card.generates)
         features = with_signals(features, probability, early)
+    stopped: Stopped | None = None
+    if parts.guards.watches:
+        draft, stopped = await held(draft, Watch(parts.guards, said_of(words.request, prompt), Log(), landing.name))
     used = energy(card, draft.latency_ms, draft.usage)
     tier = AuditTier(
         name=landing.name,
@@ -272,6 +299,8 @@ def _drafted(audit: Audit, parts: Parts, landing: Landing, prompt: Prompt, draft
         energy=used,
         carbon=carbon(used, landing.zone),
         latency_ms=draft.latency_ms,
+        guarded=parts.guards.watches,
+        stopped=stopped.why if stopped else "",
     )
     quoted = {prompt.passages[n - 1].key for n in cited(draft) if 0 < n <= len(prompt.passages)}
     words = msgspec.structs.replace(

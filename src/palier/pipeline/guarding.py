@@ -22,14 +22,17 @@ import msgspec
 from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
 from palier.interfaces.guarding import Action, Context, Guard, Verdict
+from palier.pipeline.drafts import Collector, replay
 from palier.types import (
     Delta,
+    Draft,
     Event,
     Finish,
     Guarded,
     GuardPlace,
     Hit,
     Message,
+    Prompt,
     Request,
     TokenLogprob,
     ToolDelta,
@@ -68,9 +71,16 @@ class Posts:
     evidence: tuple[Post, ...] = ()
     draft: tuple[Post, ...] = ()
     output: tuple[Post, ...] = ()
+    release: Literal["after_check", "then_retract"] = "after_check"
+    """When a client that streams gets what is served whatever it says."""
 
     def __bool__(self) -> bool:
-        return bool(self.input or self.evidence or self.draft or self.output)
+        return bool(self.input or self.evidence or self.watches)
+
+    @property
+    def watches(self) -> bool:
+        """Whether any looks at what tiers say."""
+        return bool(self.draft or self.output)
 
 
 NONE = Posts()
@@ -251,14 +261,27 @@ class Sentences:
         return LONGEST if len(self._left) >= LONGEST + 64 else 0
 
 
+def said_of(request: Request, prompt: Prompt) -> Context:
+    """What a tier's words are looked at with."""
+    return Context(
+        question=request.question,
+        language=request.language,
+        evidence=tuple(hit.text for hit in prompt.passages),
+        messages=request.messages,
+        parameters=prompt.parameters,
+    )
+
+
 class Watch:
     """What one tier says, on its way to the client or to the decision.
 
     `take` what it said, and give what is `cleared`; once it is `stopped`, nothing more is. JSON is one text, and so are
     the arguments of each tool call.
+
+    `early`: words are released before they are looked at. What a guard would mend then stops too.
     """
 
-    def __init__(self, posts: Posts, context: Context, told: Log, tier: str) -> None:
+    def __init__(self, posts: Posts, context: Context, told: Log, tier: str, *, early: bool = False) -> None:
         stand: list[tuple[Post, GuardPlace]] = [(post, "draft") for post in posts.draft]
         stand += [(post, "output") for post in posts.output]
         form = (context.parameters.response_format or {}).get("type", "text")
@@ -268,6 +291,7 @@ class Watch:
         self._context = context
         self._told = told
         self._tier = tier
+        self._early = early
         self._choices: dict[int, _Watched] = {}
         self._calls: dict[tuple[int, int], list[ToolDelta]] = {}
         self._waiting: list[Event] = []
@@ -275,11 +299,12 @@ class Watch:
         self.stopped: Stopped | None = None
         self.mended = False
 
-    def take(self, event: Event) -> None:
-        """What the tier said next."""
+    def take(self, event: Event) -> bool:
+        """What the tier said next; whether it is released at once."""
         self._waiting.append(event)
         if isinstance(event, Delta | ToolDelta):
             self._open[event.choice] = None
+        return self._early and self.stopped is None and isinstance(event, Delta)
 
     @property
     def unfinished(self) -> list[int]:
@@ -331,7 +356,7 @@ class Watch:
             self.mended = self.mended or text != sentence
             watched.passed.append(text)
             event = watched.event(sentence, text)
-            if event is not None and not self._by_whole:
+            if event is not None and not self._by_whole and not self._early:
                 free.append(event)
         return free
 
@@ -344,7 +369,7 @@ class Watch:
                 whole = "".join(watched.passed)
                 text = await self._look(self._by_whole, whole)
                 self.mended = self.mended or text != whole
-                if self.stopped is None:
+                if self.stopped is None and not self._early:
                     logprobs = tuple(watched.logprobs) if text == watched.text else ()
                     free.append(Delta(text=text, choice=choice, logprobs=logprobs))
         for place in [place for place in self._calls if place[0] == choice]:
@@ -356,22 +381,36 @@ class Watch:
         """A tool call whose arguments pass. They are JSON: they pass whole, or not."""
         arguments = "".join(delta.arguments for delta in deltas)
         if arguments:
-            text = await self._look([*self._by_sentence, *self._by_whole], arguments)
-            if self.stopped is None and text != arguments:
-                last, place = (self._by_sentence or self._by_whole)[-1]
-                why = Verdict(action="climb", reason="the arguments of a tool call do not pass")
-                self.stopped = Stopped(last, place, why)
+            stand = [*self._by_sentence, *self._by_whole]
+            await self._look(stand, arguments, unmendable="the arguments of a tool call do not pass")
         return [] if self.stopped is not None else list(deltas)
 
-    async def _look(self, stand: Sequence[tuple[Post, GuardPlace]], text: str) -> str:
+    async def _look(self, stand: Sequence[tuple[Post, GuardPlace]], text: str, *, unmendable: str = "") -> str:
+        """What passes of it. `unmendable`: why what a guard would mend stops instead."""
+        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
         for post, place in stand:
             if not text:
                 break
             context = msgspec.structs.replace(self._context, place=place)
-            text, self.stopped = await look((post,), text, context, self._told, tier=self._tier)
+            passed, self.stopped = await look((post,), text, context, self._told, tier=self._tier)
+            if self.stopped is None and unmendable and passed != text:
+                self.stopped = Stopped(post, place, Verdict(action="climb", reason=unmendable))
             if self.stopped is not None:
                 break
+            text = passed
         return text
+
+
+async def held(draft: Draft, watch: Watch) -> tuple[Draft, Stopped | None]:
+    """A draft that is complete, as the guards let it through; or as it was, and who stopped it."""
+    for event in replay(draft):
+        watch.take(event)
+    collector = Collector()
+    for event in await watch.end():
+        collector.add(event)
+    if watch.stopped is not None or not watch.mended:
+        return draft, watch.stopped
+    return msgspec.structs.replace(draft, choices=collector.draft().choices), None
 
 
 class _Watched:

@@ -93,6 +93,8 @@ class Journey:
     """Who did not let a text through, the last of them."""
     upwards: str = ""
     """Why the tiers below the last are not asked, as a guard of the question wants it."""
+    retracted: bool = False
+    """Whether a guard stopped what had been released."""
     error: str = ""
     serving: str = ""
     """Where the client left: the tier at work, if it was to serve whatever it says."""
@@ -299,6 +301,7 @@ class Journey:
             sources=tuple(_source(n, hit, n in quoted) for n, hit in enumerate(passages, 1)),
             steps=tuple(self.steps),
             guards=self.guards.rows,
+            retracted=self.retracted,
             label=self.label,
             unquoted=self.unquoted,
             cost=total(step.cost for step in self.steps if step.latency_ms),

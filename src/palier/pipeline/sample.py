@@ -17,7 +17,7 @@ from palier.interfaces import Audits
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
 from palier.routing.table import QUESTION
-from palier.types import Request, Step, Trace
+from palier.types import Guarded, Request, Step, Trace
 
 _ASKED = frozenset({"answered", "climbed", "failed"})
 """Steps that tell what a tier said. One that was passed over is looked at again by the audit."""
@@ -71,7 +71,7 @@ def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]
         policy=trace.policy,
         served=trace.tier or journey.serving,
         undecided=journey.result is None and not journey.serving,
-        tiers=tuple(_reused(step) for step in steps),
+        tiers=tuple(_reused(step, journey.guards.rows) for step in steps),
         words=AuditWords(
             label=content.label,
             expires=content.expires,
@@ -87,7 +87,9 @@ def _heard(journey: Journey) -> list[Step]:
     return [step for step in journey.steps if step.outcome in _ASKED and step.tier not in journey.cut]
 
 
-def _reused(step: Step) -> AuditTier:
+def _reused(step: Step, guards: Sequence[Guarded]) -> AuditTier:
+    said = [row for row in guards if row.tier == step.tier and row.place in ("draft", "output")]
+    stops = (f"guard {row.guard}: {row.reason}" for row in said if row.action in ("climb", "refuse"))
     return AuditTier(
         name=step.tier,
         model=step.model,
@@ -100,4 +102,6 @@ def _reused(step: Step) -> AuditTier:
         carbon=step.carbon,
         latency_ms=step.latency_ms,
         reused=True,
+        guarded=bool(said),
+        stopped=next(stops, ""),
     )

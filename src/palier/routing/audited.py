@@ -9,8 +9,8 @@ from palier.routing.records import Record, TierRecord
 def record_of(audit: Audit, source: str, *, with_text: bool = False) -> Record | None:
     """The record of a completed audit, as `source` judged it; None where it did not judge every draft.
 
-    A tier that failed is `skipped`, as one that could not honour the request: it gave nothing to keep. The segment is
-    the language. `with_text`: the question, while it is kept.
+    A tier that failed is `skipped`, as one that could not honour the request: it gave nothing to keep. One that guards
+    stop has no features: it is never kept. The segment is the language. `with_text`: the question, while it is kept.
     """
     judged = audit.judged(source)
     if audit.state != "done" or not audit.drafted or not judged.keys() >= set(audit.drafted):
@@ -31,7 +31,7 @@ def _tier(tier: AuditTier, judgement: Judgement | None) -> TierRecord:
         return TierRecord(name=tier.name, skipped=True)
     return TierRecord(
         name=tier.name,
-        features=tier.features,
+        features={} if tier.stopped else tier.features,
         correct=judgement.correct,
         score=judgement.score,
         cost=tier.cost.value,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from palier.counting import Counts
 from palier.routing.monitor import Monitor
 from palier.server.endpoint import Call
 from palier.server.replies import Reply
 
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
-Sample = tuple[str, float]
-"""A route and its value."""
+Sample = tuple[str | Mapping[str, str], float]
+"""A route or several labels, and the value."""
 
 
 async def metrics(call: Call) -> Reply:
     """Gauges and counters by route; those of the watch where a policy is watched."""
-    return Reply(text(await _standings(call), call.palier.watch.monitors).encode(), headers=[_TEXT])
+    palier = call.palier
+    return Reply(text(await _standings(call), palier.watch.monitors, palier.counts).encode(), headers=[_TEXT])
 
 
 async def _standings(call: Call) -> list[tuple[str, bool, bool]]:
@@ -25,7 +27,7 @@ async def _standings(call: Call) -> list[tuple[str, bool, bool]]:
     return [(s.route, s.calibrated, bool(policies.of(s.route).broken)) for s in await call.palier.status()]
 
 
-def text(standings: Iterable[tuple[str, bool, bool]], monitors: Mapping[str, Monitor]) -> str:
+def text(standings: Iterable[tuple[str, bool, bool]], monitors: Mapping[str, Monitor], counts: Counts) -> str:
     """The whole page."""
     standings = list(standings)
     families = (
@@ -40,11 +42,28 @@ def text(standings: Iterable[tuple[str, bool, bool]], monitors: Mapping[str, Mon
         ("palier_watched_answers_total", "counter", "Audited answers.", [(r, m.n) for r, m in monitors.items()]),
         ("palier_watched_losses_total", "counter", "Their losses.", [(r, m.total) for r, m in monitors.items()]),
         ("palier_watch_evidence", "gauge", "Against the promise.", [(r, m.evidence) for r, m in monitors.items()]),
+        ("palier_guard_verdicts_total", "counter", "What guards said, once a request and tier.", _verdicts(counts)),
+        ("palier_guard_seconds_total", "counter", "What guards took.", _guard_seconds(counts)),
     )
     return "".join(line for family in families for line in _family(*family))
 
 
 def _family(name: str, kind: str, meaning: str, samples: Iterable[Sample]) -> Iterator[str]:
     yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
-    for route, value in samples:
-        yield f'{name}{{route="{route}"}} {value:g}\n'  # a route's name has no character to escape (config._NAME)
+    for said, value in samples:
+        labels = {"route": said} if isinstance(said, str) else said
+        # Names of routes and guards have no character to escape (config.checking).
+        shown = ",".join(f'{label}="{word}"' for label, word in labels.items())
+        yield f"{name}{{{shown}}} {value:.12g}\n"
+
+
+def _verdicts(counts: Counts) -> Iterator[Sample]:
+    for said, count in counts.guards.items():
+        failed = "true" if said.failed else "false"
+        labels = {"route": said.route, "guard": said.guard, "place": said.place, "action": said.action}
+        yield {**labels, "failed": failed}, count
+
+
+def _guard_seconds(counts: Counts) -> Iterator[Sample]:
+    for (route, guard), took_ms in counts.guard_ms.items():
+        yield {"route": route, "guard": guard}, took_ms / 1000

@@ -26,6 +26,8 @@ class Report(Sent, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     guards: tuple[Guarded, ...] | UnsetType = UNSET
     """What guards said, where the route has any."""
+    retracted: bool | UnsetType = UNSET
+    """True where what was streamed must be taken back (`release = "then_retract"`)."""
     others: list[Report] | UnsetType = UNSET
     """Where several prompts were sent at once: the reports of those after the first."""
 
@@ -47,6 +49,7 @@ def report(result: Result, *others: Result) -> Report:
         timings=result.timings,
         steps=result.steps,
         guards=result.guards or UNSET,
+        retracted=result.retracted or UNSET,
         others=[report(other) for other in others] or UNSET,
     )
 

@@ -102,6 +102,8 @@ class Result(Data, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     steps: tuple[Step, ...] = ()
     guards: tuple[Guarded, ...] = ()
+    retracted: bool = False
+    """A guard stopped what had been released already: whoever shows it takes it back."""
     label: Label = Label.INTERNAL
     unquoted: Label | None = None
     """What it would carry without what the client quoted, where that raised it."""

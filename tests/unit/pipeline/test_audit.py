@@ -15,16 +15,19 @@ from typing import Any
 import msgspec
 import pytest
 from tests.stairs import wired
+from tests.unit.pipeline.test_guarding import Words
 
-from palier.audits import Audit
+from palier.audits import Audit, Judgement
 from palier.cards import ModelCard
 from palier.config import Route, Tier
 from palier.errors import UpstreamError
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, audit, stream
 from palier.pipeline.audit import ATTEMPTS, QUEUE, Auditor
+from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.sample import Sample, stairs_of
 from palier.privacy.egress import EgressGate
+from palier.routing.audited import record_of
 from palier.routing.cascade import decide
 from palier.stores.audits import SqliteAudits
 from palier.stores.traces import SqliteTraces
@@ -214,6 +217,44 @@ async def test_every_tier_answers_and_what_was_asked_already_is_not_asked_again(
     assert done.words.drafts["tier-2"] == "Nobody knows likely"
     assert done.words.request.passages[0].title == "Fibre"
     assert done.words.request.passages[0].text == "", "what is needed to judge, and no more"
+
+
+async def test_guards_look_at_every_draft_and_one_that_they_stop_is_never_kept(traces: SqliteTraces) -> None:
+    landings = (
+        tier("tier-1", Rule(answer="It is bad hardly")),  # thrown away before any guard saw it
+        tier("tier-2", Rule(answer="It is bad likely")),  # stopped
+        tier("tier-3", Rule(answer="It is soft surely"), threshold=0.0),  # mended
+        tier("tier-4", Rule(answer="It is bad wholly"), threshold=0.0),  # asked by the audit alone
+    )
+    house = House(traces, *landings, guards=Posts(draft=(Post(Words()),)))
+    assert (await house.ask()).tier == "tier-3"
+    await house.auditor.complete()
+    done = await house.only()
+    assert [(t.guarded, t.stopped) for t in done.tiers] == [
+        (True, "guard words: bad"),
+        (True, "guard words: bad"),
+        (True, ""),
+        (True, "guard words: bad"),
+    ]
+    assert done.words is not None
+    assert done.words.drafts["tier-3"] == "It is  surely"
+    judged = msgspec.structs.replace(
+        done,
+        judgements=tuple(
+            Judgement(trace=done.trace, tier=t.name, source="person", correct=True, who="a", created=1.0)
+            for t in done.tiers
+        ),
+    )
+    record = record_of(judged, "person")
+    assert record is not None
+    assert [bool(tier.features) for tier in record.tiers] == [False, False, True, False]
+
+
+async def test_without_guards_an_audit_says_nothing_of_them(traces: SqliteTraces) -> None:
+    house = House(traces, *three())
+    await house.ask()
+    await house.auditor.complete()
+    assert not any(t.guarded or t.stopped for t in (await house.only()).tiers)
 
 
 async def test_agreement_with_the_last_tier_judges(traces: SqliteTraces) -> None:

@@ -102,6 +102,28 @@ async def test_the_verdict_is_the_same_streamed_or_not(text: str, cuts: list[int
     assert [(row.guard, row.action, row.reason, row.score, row.texts) for row in again.rows] == shown
 
 
+@given(WORDS.map(" ".join), st.lists(st.integers(0, 10_000), max_size=12), st.booleans())
+async def test_released_early_the_verdict_is_the_same(text: str, cuts: list[int], by_sentence: bool) -> None:
+    text = text.replace("soft", "good")
+    posts = Posts(draft=(Post(Words(sentences=by_sentence)),))
+    _, checked, told = await said(posts, [text])
+    log = Log()
+    watch = Watch(posts, Context(), log, "t", early=True)
+    at_once = ""
+    for part in pieces(text, cuts):
+        at_once += part if watch.take(Delta(text=part)) else ""
+        assert not any(isinstance(event, Delta) for event in await watch.cleared())
+    watch.take(Finish(reason="stop"))
+    finished = [event for event in await watch.end() if isinstance(event, Finish)]
+    assert watch.stopped == checked.stopped
+    assert [(row.action, row.reason, row.texts) for row in log.rows] == [
+        (row.action, row.reason, row.texts) for row in told.rows
+    ]
+    assert bool(finished) == (watch.stopped is None)
+    assert text.startswith(at_once)
+    assert at_once == text or watch.stopped is not None
+
+
 async def test_sentences_are_released_before_a_later_one_stops() -> None:
     text, watch, told = await said(Posts(draft=(Post(Words()),)), ["All is fine. This is bad. Never said."])
     assert text == "All is fine. "

@@ -12,7 +12,7 @@ from palier.models.fake import Rule
 from palier.pipeline import answer, stream
 from palier.pipeline.guarding import Post, Posts
 from palier.stores.traces import SqliteTraces
-from palier.types import Completed, Delta, Finish
+from palier.types import Completed, Delta, Event, Finish, Result
 
 __all__ = ["traces"]
 
@@ -101,3 +101,57 @@ async def test_mended_words_are_what_is_told_and_kept(traces: SqliteTraces, tmp_
 
 async def test_without_guards_nothing_is_told_of_them(traces: SqliteTraces) -> None:
     assert (await answer(request(), parts(traces, tier("t", Rule(answer="x"))))).guards == ()
+
+
+# --- released, and then retracted -------------------------------------------------------------------------------------
+
+RETRACT = "then_retract"
+
+
+async def _streamed(traces: SqliteTraces, text: str, **stand: tuple[Post, ...]) -> tuple[list[Event], Result]:
+    built = parts(traces, tier("top", Rule(answer=text)), guards=Posts(**stand, release=RETRACT))  # type: ignore[arg-type]
+    events = [event async for event in stream(request(stream=True), built)]
+    last = events.pop()
+    assert isinstance(last, Completed)
+    return [event for event in events if not isinstance(event, Completed)], last.result
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+async def test_words_are_released_at_once_and_retracted(traces: SqliteTraces, sentences: bool) -> None:
+    events, result = await _streamed(traces, "All is fine. This is bad.", draft=(Post(Words(sentences=sentences)),))
+    told = "".join(event.text for event in events if isinstance(event, Delta))
+    assert told.startswith("All is fine. This")
+    assert [event.reason for event in events if isinstance(event, Finish)] == ["content_filter"]
+    assert result.retracted
+    assert result.decision.reason == "retracted: guard words: bad"
+    kept = await traces.get(result.id)
+    assert kept is not None
+    assert [(row.action, row.reason) for row in kept.guards] == [("climb", "bad")]
+
+
+async def test_nothing_is_said_after_what_was_retracted(traces: SqliteTraces) -> None:
+    text = "This is bad. " + "And more. " * 50
+    events, _ = await _streamed(traces, text, draft=(Post(Words()),))
+    told = "".join(event.text for event in events if isinstance(event, Delta))
+    assert len(told) < 40
+
+
+async def test_words_that_are_out_cannot_be_mended(traces: SqliteTraces) -> None:
+    events, result = await _streamed(traces, "All soft words. Fine.", output=(Post(Words()),))
+    assert result.retracted
+    assert "it was released, and would have been mended" in result.decision.reason
+    assert [event.reason for event in events if isinstance(event, Finish)] == ["content_filter"]
+
+
+async def test_what_passes_is_not_retracted(traces: SqliteTraces) -> None:
+    events, result = await _streamed(traces, "All is fine. Really.", output=(Post(Words()),))
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == "All is fine. Really." == result.text
+    assert [event.reason for event in events if isinstance(event, Finish)] == ["stop"]
+    assert not result.retracted
+
+
+async def test_who_does_not_stream_gets_nothing_before_its_check(traces: SqliteTraces) -> None:
+    guards = Posts(draft=(Post(Words()),), release=RETRACT)  # type: ignore[arg-type]
+    built = parts(traces, tier("top", Rule(answer="This is bad.")), guards=guards)
+    result = await answer(request(), built)
+    assert (result.status, result.retracted) == ("abstained", False)

@@ -383,10 +383,11 @@ def _answers(report: Report) -> list[str]:
         shares = ", ".join(f"{wording.one_line(tier, 40)} {share:.1%}" for tier, share in c.shares.items())
         errors = "; ".join(f"{wording.one_line(error, 120)} ({count:,})" for error, count in c.errors.items())
         counts = tuple(_count(n, c) for n in (c.answered, c.abstained, c.failed))
-        cells.append((*counts, _text(shares or NONE), _text(errors or NONE)))
-    head = ["answered", "abstained", "failed", "answered by", "commonest errors"]
+        guards = wording.guards(c.guarded) or NONE
+        cells.append((*counts, _text(shares or NONE), _text(errors or NONE), _text(guards)))
+    head = ["answered", "abstained", "failed", "answered by", "commonest errors", "guards"]
     more = "failures count as wrong answers in quality, and are shown here apart"
-    shown = table("What became of the cases", more, "candidate", head, _rows(report, cells), text=(3, 4))
+    shown = table("What became of the cases", more, "candidate", head, _rows(report, cells), text=(3, 4, 5))
     return ['<h2 id="answers">Answered, abstained, failed</h2>', *shown]
 
 

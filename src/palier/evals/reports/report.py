@@ -232,6 +232,7 @@ def _filled(
         **tallies.counts(found),
         errors=tallies.errors(found),
         shares=tallies.shares(found),
+        guarded=tallies.guarded(found),
         resources=tallies.resources(found, metered, zone, candidate.away),
         latency=None if len(candidate.replayed) == len(candidate.models) > 0 else tallies.latency(found),
         throughput=run.throughputs.get(candidate.name, candidate.throughput),

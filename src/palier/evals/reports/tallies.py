@@ -67,6 +67,21 @@ def shares(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {tier: count / total for tier, count in sorted(tiers.items())}
 
 
+def guarded(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
+    """By guard, in how many cases it looked, and what it did besides letting all of it pass."""
+    found: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        did: dict[str, set[str]] = {}
+        for row in outcome.guards:
+            words = did.setdefault(row.guard, {"looked"})
+            words |= {row.action} - {"pass"}
+            words |= {"failed"} if row.failed else set()
+        for name, words in did.items():
+            found.setdefault(name, Counter()).update(words)
+    order = ("looked", "mend", "climb", "refuse", "failed")
+    return {name: {word: count[word] for word in order if count[word]} for name, count in sorted(found.items())}
+
+
 def by_tag(pairs: Pairs, most: int) -> dict[str, Pairs]:
     """The cases of each tag, language and kind that does not hold them all, the commonest first."""
     parts: dict[str, list[tuple[Case, Outcome]]] = {}

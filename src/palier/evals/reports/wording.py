@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from palier.evals.figures import Candidate, Comparison, Estimate, Quantiles, Report
 from palier.types import Quantity
@@ -140,6 +140,15 @@ def verdict(comparison: Comparison) -> str:
     if comparison.needs:
         return f"cannot tell (needs about {comparison.needs:,} more cases)"
     return "cannot tell"
+
+
+def guards(guarded: Mapping[str, Mapping[str, int]]) -> str:
+    """What guards did: `cited: climb 12, failed 1 of 40`."""
+    told = []
+    for guard, counts in guarded.items():
+        did = ", ".join(f"{word} {count:,}" for word, count in counts.items() if word != "looked") or "let all pass"
+        told.append(f"{one_line(guard, 40)}: {did} of {counts.get('looked', 0):,}")
+    return "; ".join(told)
 
 
 def listed(words: Iterable[str]) -> str:

@@ -111,6 +111,7 @@ def _with_trace(outcome: Outcome, trace: Trace, asker: Asker) -> Outcome:
         outcome,
         retrieved=tuple(_found(key, asker) for key in trace.evidence),
         spells=tuple(_spell(step) for step in trace.steps),
+        guards=trace.guards,
         usage=_total(trace.steps),
         cost=trace.cost,
         energy=trace.energy,
@@ -120,7 +121,7 @@ def _with_trace(outcome: Outcome, trace: Trace, asker: Asker) -> Outcome:
 
 
 def _with_result(outcome: Outcome, result: Result, first: float | None) -> Outcome:
-    answered = result.status == "answered"
+    answered = result.status == "answered" and not result.retracted
     sources = {source.passage: source for source in result.sources}
     retrieved = [
         msgspec.structs.replace(passage, cited=source.cited, text=source.text, label=source.label)
@@ -139,6 +140,7 @@ def _with_result(outcome: Outcome, result: Result, first: float | None) -> Outco
         decision=result.decision.reason,
         retrieved=tuple(retrieved),
         spells=tuple(_spell(step) for step in result.steps),
+        guards=result.guards,
         usage=_total(result.steps),
         cost=result.cost,
         energy=result.energy,
