@@ -117,7 +117,7 @@ def _claimed(trace: Trace, content: TraceContent, said: Sequence[Feedback], audi
         raise Refused(DISPUTED)
     for tier in reversed(tiers.names):
         draft = _draft(tier, audit, content)
-        if judged.get(tier) and draft:
+        if judged.get(tier) and draft and not _stopped(tier, audit):
             return Claim(kind="labelled", answer=draft, tier=tier, model=_model_of(tier, trace, audit), **base)
     if trace.status == "answered" and trace.tier in tiers.names and content.answer.strip():
         tier, model = trace.tier, trace.model
@@ -150,6 +150,11 @@ def _model_of(tier: str, trace: Trace, audit: Audit | None) -> str:
     if audit is not None:
         return next((one.model for one in audit.tiers if one.name == tier), "")
     return next((step.model for step in trace.steps if step.tier == tier), "")
+
+
+def _stopped(tier: str, audit: Audit | None) -> bool:
+    """Whether guards did not let a draft of the audit through."""
+    return audit is not None and any(one.name == tier and one.stopped for one in audit.tiers)
 
 
 def _calls(message: Message) -> bool:

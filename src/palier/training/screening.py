@@ -6,6 +6,7 @@ the same) and by the cosine of their sentence vectors.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from palier.evals.suites import suite
 from palier.evals.suites.splitting import near_duplicates
@@ -125,8 +127,7 @@ async def twins(
     """
     linked = await links([one.text for one in new], [one.text for one in others], workers)
     ranks = np.array([one.rank for one in others], int)
-    near = vectors @ np.stack(rows).T >= SAME if rows and len(new) else np.zeros((len(new), len(others)), bool)
-    among = vectors @ vectors.T >= SAME
+    near, among = await asyncio.to_thread(_near, vectors, rows)
     found = [False] * len(new)
     taken: list[int] = []
     for n in sorted(range(len(new)), key=lambda n: (new[n].rank, n)):  # of twins that come together the surest stays
@@ -139,6 +140,13 @@ async def twins(
         if not found[n]:
             taken.append(n)
     return found
+
+
+def _near(vectors: Vectors, rows: Sequence[Vectors]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which of `vectors` lie near which of `rows`, and of each other. For a thread: 50,000 rows take a second."""
+    none = np.zeros((len(vectors), len(rows)), bool)
+    near = vectors @ np.stack(rows).T >= SAME if rows and len(vectors) else none
+    return near, vectors @ vectors.T >= SAME
 
 
 def _numbers(text: str) -> frozenset[str]:

@@ -90,6 +90,15 @@ async def test_a_draft_that_a_person_judged_right_is_worth_more_than_what_was_se
     assert ((await only(school)).answer, (await only(school)).teacher.model) == ("twelve", "open")
 
 
+async def test_a_judged_draft_that_a_guard_stopped_is_none(school: Teaching) -> None:
+    words = words_of("t1", {"low": "eleven", "mid": "twelve"}, 9e9)
+    tiers = (tier_of("low", model="quote"), tier_of("mid", model="open", stopped="it promises"))
+    await school.stock.audits.draw(climbed("t1", tier="low"), done_of("t1", NOW, tiers=tiers, words=words))  # type: ignore[attr-defined]
+    await school.stock.audits.judge([judgement_of("t1", "mid"), judgement_of("t1", "low")])
+    assert (await harvest(school)).added == {"labelled": 1}
+    assert (await only(school)).answer == "eleven"
+
+
 async def test_a_correction_waits_for_a_reviewer_and_takes_the_place_of_an_escalation(school: Teaching) -> None:
     await school.asked(climbed("t1"))
     await harvest(school)
