@@ -52,7 +52,7 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def workers() -> Iterator[ProcessWorkers]:
+def shared_workers() -> Iterator[ProcessWorkers]:
     """Worker processes that load their models once, and not once a test: what closes them leaves them open."""
     from palier.jobs.pool import ProcessWorkers
     from palier.retrieval import sentence_model
@@ -65,8 +65,14 @@ def workers() -> Iterator[ProcessWorkers]:
     asyncio.run(ProcessWorkers.close(made))
 
 
+@pytest.fixture(scope="session")
+def workers(shared_workers: ProcessWorkers) -> ProcessWorkers:
+    """The same, for parts that are tested without a `Palier`."""
+    return shared_workers
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _opened_on_shared_processes(workers: ProcessWorkers) -> Iterator[None]:
+def _opened_on_shared_processes(shared_workers: ProcessWorkers) -> Iterator[None]:
     """Every `Palier` of this process works with them, and with one for names, where its settings ask for no others."""
     from palier.app import door, palier
     from palier.config import Workers
@@ -80,7 +86,7 @@ def _opened_on_shared_processes(workers: ProcessWorkers) -> Iterator[None]:
     names = Shared("redaction", 1, default.max_queue, Limits(timeout_s=door.REDACTION_S, retry=True))
 
     def _shared_workers(settings: Settings) -> ProcessWorkers:
-        return workers if settings.workers == default else own(settings)
+        return shared_workers if settings.workers == default else own(settings)
 
     def _shared_lane(name: str, count: int, max_queue: int, limits: Limits) -> Lane:
         asked = (name, count, max_queue, limits)
