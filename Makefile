@@ -5,13 +5,23 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
 
 # Public data for a few more tests and the benchmarks, where they are at hand.
 PALIER_BENCH_DATA ?= $(wildcard ../shared/data)
 export PALIER_BENCH_DATA
 
-.PHONY: help demo test test-all lint bench clean
+# Two test processes or more, one thread each: whole files go to whoever is free, the long ones (acceptance) first.
+SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# Types are checked beside the tests, and told after them; either failing is a failure.
+define checked
+$(BIN)/mypy > $(VENV)/mypy.txt 2>&1 & types=$$!; \
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest $(SPREAD) $(1); tests=$$?; \
+wait $$types; types=$$?; cat $(VENV)/mypy.txt; exit $$((tests | types))
+endef
+
+.PHONY: help demo test test-all lint quick bench clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -23,16 +33,18 @@ help:
 demo: $(VENV)/.base
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev lint
-	@$(BIN)/python -m pytest -m "not slow"
+test: $(VENV)/.dev quick
+	@$(call checked,-m "not slow")
 
-test-all: $(VENV)/.dev lint
-	@$(BIN)/python -m pytest
+test-all: $(VENV)/.dev quick
+	@$(call checked)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev quick
+	@$(BIN)/mypy
+
+quick: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import sys
@@ -14,6 +15,10 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.serving import Served
+
+    from palier.config import Settings
+    from palier.jobs.lane import Lane, Limits
+    from palier.jobs.pool import ProcessWorkers
 
 
 def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
@@ -44,6 +49,55 @@ if os.environ.get("CI"):
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_workers() -> Iterator[ProcessWorkers]:
+    """Worker processes that load their models once, and not once a test: what closes them leaves them open."""
+    from palier.jobs.pool import ProcessWorkers
+    from palier.retrieval import sentence_model
+
+    class Shared(ProcessWorkers):
+        async def close(self) -> None: ...
+
+    made = Shared(warm=(sentence_model.embed, (["warm"],)))
+    yield made
+    asyncio.run(ProcessWorkers.close(made))
+
+
+@pytest.fixture(scope="session")
+def workers(shared_workers: ProcessWorkers) -> ProcessWorkers:
+    """The same, for parts that are tested without a `Palier`."""
+    return shared_workers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _opened_on_shared_processes(shared_workers: ProcessWorkers) -> Iterator[None]:
+    """Every `Palier` of this process works with them, and with one for names, where its settings ask for no others."""
+    from palier.app import door, palier
+    from palier.config import Workers
+    from palier.jobs.lane import Lane, Limits
+
+    own, default = palier._workers, Workers()
+
+    class Shared(Lane):
+        async def close(self) -> None: ...
+
+    names = Shared("redaction", 1, default.max_queue, Limits(timeout_s=door.REDACTION_S, retry=True))
+
+    def _shared_workers(settings: Settings) -> ProcessWorkers:
+        return shared_workers if settings.workers == default else own(settings)
+
+    def _shared_lane(name: str, count: int, max_queue: int, limits: Limits) -> Lane:
+        asked = (name, count, max_queue, limits)
+        shared = asked == (names.name, names.count, names.max_queue, names.limits)
+        return names if shared else Lane(*asked)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(palier, "_workers", _shared_workers)
+        patch.setattr(door, "Lane", _shared_lane)
+        yield
+    asyncio.run(Lane.close(names))
 
 
 @pytest.fixture(scope="session")

@@ -222,6 +222,8 @@ async def test_feedback_over_http(house: House) -> None:
 # --- from the command line ----------------------------------------------------------------------------------------------
 
 SETTINGS = """
+[redaction]
+names = "off"
 [models.quote]
 kind = "extract"
 [models.cloud]
@@ -305,7 +307,7 @@ async def test_a_killed_gateway_loses_no_audit_and_a_person_judges_it(home: Home
     bell = await home.ask("When does the bell ring?")
     treasure = await home.ask("Where is the treasure of the chapel?")
     assert (bell["tier"], treasure["tier"]) == ("tier-1", "tier-1")
-    async with asyncio.timeout(60):  # the models of names are loaded before anything leaves
+    async with asyncio.timeout(60):
         while not home.cloud.calls:
             await asyncio.sleep(0.05)
     assert (await home.audits())["drawn"] == 2, "the cloud stalls: the audit still runs when the gateway dies"

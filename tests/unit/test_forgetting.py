@@ -36,8 +36,8 @@ from palier.types import Document, Label, Message, Principal, Trace
 MARIE = Principal(name="marie-dupontel")
 BOB = Principal(name="bob")
 RULES = [
-    {"match": "wait", "answer": "Quokkaville, after a while.", "first_s": 0.4},
-    {"match": "quokka", "answer": "The quokkalamp costs 12 euros [1]."},
+    {"pattern": "^Wait", "answer": "Quokkaville, after a while.", "first_s": 0.4},
+    {"pattern": "quokka", "answer": "The quokkalamp costs 12 euros [1]."},
     {"answer": "At noon [1]."},
 ]
 

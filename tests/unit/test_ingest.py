@@ -1,6 +1,5 @@
 """Ingestion on real parts: workers, encoder and store; only the collection's door is written here."""
 
-import asyncio
 import json
 import os
 import sys
@@ -13,7 +12,6 @@ from palier import ingest as module
 from palier import text
 from palier.errors import Busy, Forbidden, InvalidRequest, StoreError, Unavailable
 from palier.ingest import Options, index_documents, ingest
-from palier.jobs.pool import ProcessWorkers
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
@@ -21,13 +19,6 @@ from palier.stores.knowledge import SqliteKnowledge
 from palier.types import Document, Label, Principal
 
 ADMIN = Principal(admin=True)
-
-
-@pytest.fixture(scope="module")
-def workers():
-    made = ProcessWorkers(1, warm=(sentence_model.embed, (["warm"],)))
-    yield made
-    asyncio.run(made.close())
 
 
 class Shelf:

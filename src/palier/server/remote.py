@@ -6,17 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from palier.access import OWNER
-from palier.app.probing import Probed
 from palier.audits import Feedback
 from palier.cards import ModelCard
 from palier.errors import InvalidRequest, NotFound, StoreError, Unavailable
-from palier.forgetting import Forgotten
-from palier.policies import RouteStatus
 from palier.server.access_calls import RemoteAccess
 from palier.server.admin import (
     MAX_LINE,
@@ -41,6 +38,11 @@ from palier.server.admin import (
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import Call
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
+
+if TYPE_CHECKING:  # each brings the whole gateway along, which a command that asks one has no use for
+    from palier.app.probing import Probed
+    from palier.forgetting import Forgotten
+    from palier.policies import RouteStatus
 
 T = TypeVar("T")
 BATCH_BYTES = MAX_LINE // 8
@@ -117,10 +119,14 @@ class RemotePalier:
         return found
 
     async def probe(self, name: str) -> Probed:
+        from palier.app.probing import Probed
+
         found: Probed = await self.call(ProbeModel(name=name), Probed)
         return found
 
     async def status(self) -> list[RouteStatus]:
+        from palier.policies import RouteStatus
+
         found: list[RouteStatus] = await self.call(RouteStanding(), list[RouteStatus])
         return found
 
@@ -198,6 +204,8 @@ class RemotePalier:
         return found
 
     async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        from palier.forgetting import Forgotten
+
         call = Forget(user=user, document=document, dry_run=dry_run)
         found: Forgotten = await self.call(call, Forgotten)
         return found

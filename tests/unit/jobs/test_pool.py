@@ -238,9 +238,8 @@ async def test_questions_do_not_wait_behind_documents():
         await asyncio.gather(workers.run(os.getpid), workers.batch.run(os.getpid))
         long = [asyncio.create_task(workers.batch.run(time.sleep, 0.5)) for _ in range(3)]
         await asyncio.sleep(0)
-        begun = time.monotonic()
         assert await workers.run(operator.add, 1, 1) == 2
-        assert time.monotonic() - begun < 0.4
+        assert not long[-1].done()
         await asyncio.gather(*long)
     finally:
         await workers.close()

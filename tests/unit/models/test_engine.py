@@ -139,7 +139,7 @@ async def test_leaving_frees_the_slot(build: Build) -> None:
     await events.aclose()
     start = time.monotonic()
     await ask(model, prompt(max_tokens=1))
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10  # 1,500 tokens take half a minute
 
 
 async def test_no_more_at_once_than_said(build: Build) -> None:
@@ -274,7 +274,7 @@ def test_it_dies_with_its_parent(small_weights: str, moment: str) -> None:
     parent.wait()
     start = time.monotonic()
     wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 def wait_for(condition: Any, limit_s: float = 20) -> Any:

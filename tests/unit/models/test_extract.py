@@ -7,11 +7,9 @@ import pytest
 
 from palier.config import Model as Settings
 from palier.interfaces import Resources
-from palier.jobs.pool import ProcessWorkers
 from palier.models import extract
 from palier.models.choosing import FEATURES
 from palier.models.extract import CARD, Extract
-from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.types import Cited, Delta, Finish, Hit, Label, Metered, Parameters, Prompt
 
@@ -36,13 +34,6 @@ SHOPS = (
     "Les boutiques ouvrent du mardi au samedi. La boutique de Vannes est au 21 rue des Lavoirs. Le parking est gratuit."
 )
 LIGHTS = "The ring of the Menhir 6 box blinks red when there is no optical signal. Check the green cable first."
-
-
-@pytest.fixture(scope="module")
-def workers():
-    made = ProcessWorkers(1, warm=(sentence_model.embed, (["warm"],)))
-    yield made
-    asyncio.run(made.close())
 
 
 @pytest.fixture

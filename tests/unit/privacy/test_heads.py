@@ -203,12 +203,20 @@ async def test_it_runs_until_it_is_stopped(
     file = tmp_path / "heads.jsonl"
     await leave(ledger)
     heads = Heads(ledger, [Stuck(), HeadFile(file)], 0.02)
+
+    async def written(*sequences: int) -> None:
+        async with asyncio.timeout(10):
+            while (
+                not file.exists()
+                or tuple(head.sequence for head in read(file.read_text().splitlines())[0]) != sequences
+            ):
+                await asyncio.sleep(0.01)
+
     heads.start()
     heads.start()
-    await asyncio.sleep(0.2)
+    await written(1)
     await leave(ledger)
-    await asyncio.sleep(0.2)
-    assert [head.sequence for head in read(file.read_text().splitlines())[0]] == [1, 2]
+    await written(1, 2)
     await leave(ledger)
     await heads.stop()
     await heads.stop()

@@ -295,17 +295,17 @@ def test_a_delta_costs_little() -> None:
         ".net/",
         " ",
     ] * 200
-    started = time.perf_counter()
+    started = time.process_time()
     for delta in deltas:
         links.feed(delta)
-    assert (time.perf_counter() - started) / len(deltas) < 1e-4
+    assert (time.process_time() - started) / len(deltas) < 1e-4
 
 
 def test_a_long_text_takes_linear_time() -> None:
     for piece in ("[", "](", "a.b", "<a ", "&#5", "x:/", "![", "..", "@a.", "https://", "`", "(", "\\."):
-        started = time.perf_counter()
+        started = time.process_time()
         inert().whole(piece * 20_000)
-        assert time.perf_counter() - started < 5, piece
+        assert time.process_time() - started < 5, piece
 
 
 @pytest.mark.parametrize(
@@ -346,10 +346,10 @@ def test_what_may_not_be_code_is_not(text: str) -> None:
 
 def test_what_a_client_wrote_is_searched_for_addresses_in_linear_time() -> None:
     def seconds(written: str) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         inert = InertLinks(evidence=(written, "Write to support@example.org."))
         assert inert.whole("mail support@example.org") == ("mail support@example.org", 0)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     seconds("a")
     assert seconds("a" * 40_000) < 0.5  # four seconds, where each letter may begin an address

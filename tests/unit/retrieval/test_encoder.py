@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from palier.errors import InvalidRequest, Unavailable
-from palier.jobs.pool import ProcessWorkers
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 
@@ -29,13 +28,6 @@ class Here:
 
     async def close(self):
         pass
-
-
-@pytest.fixture(scope="module")
-def workers():
-    made = ProcessWorkers(1, warm=(sentence_model.embed, (["warm"],)))
-    yield made
-    asyncio.run(made.close())
 
 
 async def test_french_and_english_meet(workers):

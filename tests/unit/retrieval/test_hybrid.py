@@ -8,7 +8,6 @@ import pytest
 
 from palier import text
 from palier.ingest import index_documents
-from palier.jobs.pool import ProcessWorkers
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever, Question, fuse
@@ -18,13 +17,6 @@ from palier.types import Document, Hit, Label, Principal
 
 COMPANY = Path(__file__).parents[3] / "examples/armorique/documents/public"
 ADMIN = Principal(admin=True)
-
-
-@pytest.fixture(scope="module")
-def workers():
-    made = ProcessWorkers(1, warm=(sentence_model.embed, (["warm"],)))
-    yield made
-    asyncio.run(made.close())
 
 
 @pytest.fixture(scope="module")

@@ -148,9 +148,9 @@ def test_ten_thousand_cases_are_compared_in_time() -> None:
     words = [f"w{n}" for n in range(3000)]
     texts = [" ".join(chance.choices(words, k=12)) for _ in range(10_000)]
     texts[9_999] = texts[0] + " and"
-    started = time.perf_counter()
+    started = time.process_time()
     pairs = near_duplicates(texts)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert [(pair.first, pair.second) for pair in pairs.found] == [(0, 9_999)]
 
 
