@@ -221,7 +221,7 @@ class Guard(Section, frozen=True, kw_only=True):
     """`[guards.NAME]`: something that looks at texts before they are used or released.
 
     `kind` is `form` (lengths, patterns, words, languages, citations), `schema` (JSON), `scope` (what the assistant is
-    for, taught by examples) or `policy` (rules with examples).
+    for, taught by examples), `policy` (rules with examples) or `grounding` (what the passages support).
     """
 
     kind: str
@@ -254,6 +254,9 @@ class Guard(Section, frozen=True, kw_only=True):
     """Languages it may be in."""
     citations: bool = False
     """Whether it must cite passages (`[1]`) that are there."""
+    # grounding
+    mark: bool = False
+    """Whether a sentence that the passages do not support is kept, with a mark that it is not in the sources."""
 
 
 class Guards(Section, frozen=True, kw_only=True):
