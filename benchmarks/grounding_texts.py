@@ -42,9 +42,8 @@ class Case:
 
 def lines(file: Path) -> list[dict[str, Any]]:
     """The rows of a JSON lines file, packed or not."""
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-    with opened as read_from:
-        return [json.loads(line) for line in read_from if line.strip()]
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    return [json.loads(line) for line in content.splitlines() if line.strip()]
 
 
 def faithdial(folder: Path, *, whole: bool = True) -> list[Case]:

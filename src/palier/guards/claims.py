@@ -5,53 +5,57 @@ from __future__ import annotations
 import re
 
 from palier.text import figures, fold, tokens
-from palier.text.declining import declining
 from palier.text.stopwords import BOTH
 from palier.text.support import SHORT
 
 CITATION = re.compile(r"\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
 """A mark such as `[1]` or `[1, 3]`, with the space before it."""
-_COURTESY = re.compile(
-    r"^\W*(?:bonjour|bonsoir|hello|hi there|dear|good (?:morning|afternoon|evening)|merci|thanks?|thank you|cordialement"
-    r"|bonne (?:journee|soiree)|a bientot|(?:kind|best) regards|have a (?:nice|good|great)|je reste a votre|n'hesitez pas"
-    r"|i hope (?:this|that|it)|j'espere que (?:cela|ceci)|(?:please )?(?:feel free|let me know|do not hesitate)"
-    r"|(?:please )?don't hesitate|(?:bien sur|of course|certainly|certainement|avec plaisir|sure|d'accord|entendu)\W*$"
-    r"|(?:here is|here are|here's|voici) (?:the |what |l[ae'] ?|les |ce qu)?[^\d]{0,80}:$)"
+_GREETING = re.compile(
+    r"^\W*(?:bonjour|bonsoir|hello|hi|dear|good (?:morning|afternoon|evening)|merci|thanks?|cordialement|a bientot"
+    r"|bonne (?:journee|soiree)|(?:kind|best) regards|have a (?:nice|good|great)|bien sur|of course|certainly"
+    r"|certainement|avec plaisir|sure|d'accord|entendu)\b"
 )
-_ADDRESSES = re.compile(r"\b(?:vous|votre|vos|souhaitez|voulez|puis-je|you|your|would|could|can i|may i|shall i)\b")
-_SAVING = re.compile(r"\b(?:did you know|saviez-vous|savez-vous)\b")
+_GREETING_WORDS = 6
+"""Words of the longest greeting: "Bonjour, la fibre est gratuite pour tous" is none."""
+_OFFER = re.compile(
+    r"^\W*(?:n'hesitez pas|je reste a votre|i hope (?:this|that|it) |j'espere que (?:cela|ceci)"
+    r"|(?:please )?(?:feel free|let me know|do not hesitate|don't hesitate)|(?:here is|here are|here's|voici)\b.*:$)"
+)
+_OFFER_WORDS = 20
+_DECLINES = re.compile(
+    r"\b(?:je ne (?:sais|connais|trouve|vois|dispose)\b|je n'ai (?:trouve )?(?:pas|aucune?)\b|je ne peux (?:\w+ )?pas\b"
+    r"|i (?:do(?:n't| not)|did(?:n't| not)) (?:know|have|find|see)\b|i (?:can't|cannot|can not|could not|couldn't)\b"
+    r"|i(?:'m| am) (?:unable|not (?:sure|able))\b|impossible de repondre"
+    r"|(?:is|are) not (?:mentioned|specified|stated|given) (?:in|by) the"
+    r"|(?:n'est|ne sont) pas (?:mentionn|indiqu|precis)"
+    r"|(?:documents?|sources?|passages?|extraits?|description)\b[^.;:]{0,60}\b(?:n'\w+|ne)\b[^.;:]{0,40}\b(?:pas|aucune?|rien)"
+    r"|(?:documents?|sources?|passages?|evidence|context|description)\b[^.;:]{0,40}\b(?:do(?:es)? not|don't|doesn't|no)"
+    r"|(?:aucune?|no) [^.;:]{1,60}(?:documents?|sources?|passages?|evidence))\b"
+)
 _MORE = re.compile(r"[;:]|\b(?:but|however|mais|cependant|toutefois|seulement|only|en revanche)\b")
-_NOTHING = frozenset("oui non yes no ok okay exact exactement exactly right correct note nb source sources".split())
+_ASKS = re.compile(r"\b(?:vous|votre|vos|puis-je|you|your|can i|may i|shall i)\b")
+_TELLS = re.compile(r"\b(?:did you know|saviez-vous|savez-vous)\b")
+_ASSENT = "oui non yes no ok okay exact exactement exactly right correct forcement necessairement necessarily"
+_NOTHING = frozenset(f"{_ASSENT} absolument absolutely note nb source sources".split())
 
 
 def claims(text: str) -> bool:
-    """Whether a sentence claims something: not a courtesy, a question to the reader, a confession of not knowing, a
-    word of assent, or a mark alone. One that has a figure does, and what goes on after the confession too."""
+    """Whether a sentence claims something.
+
+    A greeting or an offer of help does not, nor a question to the reader, a confession of not knowing, a word of
+    assent, or a mark alone. What has a figure does, and what goes on after a confession ("but", a colon) does too.
+    """
     bare = CITATION.sub("", text).strip()
-    words = [word for word in tokens(bare) if word not in BOTH and word not in _NOTHING]
-    if not words:
+    words = tokens(bare)
+    if all(word in BOTH or word in _NOTHING for word in words):
         return False
     if any(len(figure.value) >= SHORT for figure in figures(bare, names=False)):
         return True
     folded = fold(bare)
-    if _COURTESY.match(folded):
+    if len(words) <= _GREETING_WORDS and _GREETING.match(folded):
         return False
-    if declines(folded):
+    if len(words) <= _OFFER_WORDS and _OFFER.match(folded):
         return False
-    return not (bare.endswith("?") and _ADDRESSES.search(folded) and not _SAVING.search(folded))
-
-
-_DECLINES = re.compile(
-    r"\b(?:(?:documents?|sources?|passages?|extraits?|textes?|description|evidence|context)\b[^.;:]{0,60}"
-    r"\b(?:n'\w+|ne)\b[^.;:]{0,40}\b(?:pas|aucune?|rien)\b"
-    r"|(?:documents?|sources?|passages?|evidence|context|description)\b[^.;:]{0,40}\b(?:do(?:es)? not|don't|doesn't|no)\b"
-    r"|(?:aucune?|no) [^.;:]{1,60}(?:documents?|sources?|passages?|evidence)\b|je ne (?:\w+ ){0,2}(?:aucune?|rien)"
-    r"|i cannot|i could not|i couldn't|je ne peux (?:\w+ )?pas)\b"
-)
-
-
-def declines(folded: str) -> bool:
-    """Whether a folded sentence only says that something is not known. What follows a `but` or a colon is looked at."""
-    if not (declining(folded) or _DECLINES.search(folded)):
+    if _DECLINES.search(folded) and not _MORE.search(folded):
         return False
-    return _MORE.search(folded) is None
+    return not (bare.endswith("?") and _ASKS.search(folded) and not _TELLS.search(folded))

@@ -181,16 +181,16 @@ class Grounding:
             if cited is not None:
                 changed[place], note = cited
                 notes.append(note)
-        score = max((span.score for span in found if span.score is not None), default=None)
+        worst = max((span.score for span in found if span.score is not None), default=None)
         if failed:
             causes = dict.fromkeys(span.reason for span in found if span.reason)
             notes.insert(0, f"{len(failed)} of {len(found)} sentences not supported: {'; '.join(causes)}")
             if not self._settings.mark and self._settings.action != "mend":
-                return failing(self._settings, context, "; ".join(notes[:1]), score=score, spans=found)
+                return failing(self._settings, context, notes[0], score=worst, spans=found)
         reason = "; ".join(dict.fromkeys(notes))
         if not changed:
-            return Verdict(score=score, reason=reason, spans=tuple(found))
-        return Verdict(action="mend", score=score, reason=reason, spans=tuple(found), text=_replaced(text, changed))
+            return Verdict(score=worst, reason=reason, spans=tuple(found))
+        return Verdict(action="mend", score=worst, reason=reason, spans=tuple(found), text=_replaced(text, changed))
 
     def _marked(self, sentence: str, context: Context) -> str:
         mark = _MARKS.get(detect(sentence) or context.language, _MARKS[""])
@@ -206,10 +206,12 @@ class Grounding:
             note = f"it cites [{gone}], and there are {passages} passages"
         right: Sequence[int] = there
         enough = 1 - self.threshold
-        if one.beside.claims and there and one.cited is not None and one.best is not None and one.best not in there:
-            if one.cited < enough <= one.nearest and one.nearest - one.cited >= _CLEARLY:
-                right = [one.best]
-                note = f"[{there[0]}] does not support what cites it, and [{one.best}] does"
+        best, cited = one.best, one.cited
+        if best is not None and cited is not None and best not in there:
+            clearly = cited < enough <= one.nearest and one.nearest - cited >= _CLEARLY
+            if clearly:
+                right = [best]
+                note = f"[{there[0]}] does not support what cites it, and [{best}] does"
         if not note:
             return None
         return _citing(said, right), note

@@ -7,6 +7,7 @@ and sentence are in two languages, words say little: what is left are figures, n
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ SIGNS: Mapping[str, int] = {
     "figures": -1,
     "names": -1,
     "negation": -1,
+    "altered": -1,
+    "renamed": -1,
     "new": -1,
     "longest": -1,
     "person": -1,
@@ -37,9 +40,10 @@ SIGNS: Mapping[str, int] = {
 """`words`: share of the content words that the passages have, by letters; `window`: that one or two of their sentences
 have; `pairs`: of content words that follow each other, also there; `run`: longest stretch of words that stands there;
 `order`: longest common subsequence with the best window; `letters`: stretches of five letters; `links`: function words
-that the best window has; `figures`: numbers, dates, amounts missing; `names`: names missing; `negation`: one of
-sentence and best sentence denies; `new`: content words neither there nor in the question; `longest`: letters of the
-longest of those, of 12; `person`: it speaks of itself, and they do not; `nearness`: cosine with the nearest window."""
+that the best window has; `figures`: numbers, dates, amounts missing; `names`: names missing; `altered`, `renamed`: the
+same, where one of their sentences says the rest; `negation`: a word is denied in it, and not in the sentence most like
+it, or the other way about; `new`: content words neither there nor in the question; `longest`: letters of the longest of
+those, of 12; `person`: it speaks of itself, and they do not; `nearness`: cosine with the nearest window."""
 COPIED: Mapping[str, float] = {name: float(sign > 0) for name, sign in SIGNS.items() if name != "nearness"}
 """The signals of a sentence that stands there word for word."""
 MAX_PASSAGES, MAX_PASSAGE, MAX_WORDS, MAX_WINDOWS = 50, 8_000, 120, 60
@@ -49,17 +53,20 @@ _LETTERS = 5
 _GONE = 12
 _ALIKE = 0.7
 """Share of its words from which on a sentence is about the same as another, so that it matters who of them denies."""
-_DENIES = re.compile(
-    r"n't\b|\b(?:not|no|never|none|nor|neither|without|cannot|nothing|nobody|pas|jamais|aucune?s?|sans|ni|rien|non)\b"
+_DENYING = "not no never none nor neither without cannot nothing nobody pas jamais aucun aucune sans ni rien non"
+_DENIES = frozenset(_DENYING.split())
+_ANSWERS = re.compile(r"^\W*(?:no|non|not at all|pas du tout)\s*[,.;:!]")
+_NOT = re.compile(r"n't\b")
+_CLAUSE = re.compile(r"[.,;:!?()\"]+|\b(?:but|mais|although|bien que)\b")
+_UNSURE = re.compile(
+    r"\b(?:not (?:so )?sure|no idea|(?:not|n't) (?:know|think)|pas (?:sur|certain)|sais pas|non-\w+)\b"
 )
 _SPEAKS = frozenset({"i", "im", "my", "mine", "me", "je", "j", "mon", "ma", "mes", "moi"})
-_COUNTS = (
-    "zero:0 un:1 une:1 one:1 deux:2 two:2 trois:3 three:3 quatre:4 four:4 cinq:5 five:5 six:6 sept:7 seven:7 huit:8 eight:8"
-    " neuf:9 nine:9 dix:10 ten:10 onze:11 eleven:11 douze:12 twelve:12 treize:13 thirteen:13 quatorze:14 fourteen:14"
-    " quinze:15 fifteen:15 seize:16 sixteen:16 seventeen:17 eighteen:18 nineteen:19 vingt:20 twenty:20 trente:30 thirty:30"
-    " quarante:40 forty:40 cinquante:50 fifty:50 soixante:60 sixty:60 seventy:70 eighty:80 ninety:90 cent:100 hundred:100"
-)
-_NUMBERS = dict(pair.split(":") for pair in _COUNTS.split())
+_FRENCH = "zero un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize"
+_ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+_TENS = {"vingt": "20", "trente": "30", "quarante": "40", "cinquante": "50", "soixante": "60", "cent": "100"}
+_TENS |= {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100", "une": "1"}
+_NUMBERS = {word: str(n) for words in (_FRENCH, _ENGLISH) for n, word in enumerate(words.split())} | _TENS
 
 
 class Window(NamedTuple):
@@ -68,7 +75,7 @@ class Window(NamedTuple):
     text: str
     words: tuple[str, ...]
     stems: frozenset[str]
-    denies: bool
+    denied: frozenset[str]
     single: bool
 
 
@@ -98,7 +105,8 @@ class Sentence(NamedTuple):
     letters: frozenset[str]
     numbers: tuple[Figure, ...]
     names: tuple[Figure, ...]
-    denies: bool
+    denied: frozenset[str]
+    """Of these, those that it denies: the one before a word of denial, and the two after."""
     language: str
 
 
@@ -129,7 +137,7 @@ def _windows(text: str) -> tuple[Window, ...]:
     for start, end, single in (*alone, *both):
         said = text[start:end]
         words = tuple(word[:STEM] for word in tokens(said))
-        found.append(Window(said, words, frozenset(words), _denies(said), single))
+        found.append(Window(said, words, frozenset(words), _denied(said), single))
     return tuple(found)
 
 
@@ -147,16 +155,16 @@ def sentence(text: str) -> Sentence:
         tuple(float(min(len(word), _HEAVIEST)) for word in content),
         tuple(_pairs(words)),
         _stretches(words),
-        tuple(fact for fact in facts if fact.kind != "name" and len(fact.value) >= SHORT),
+        tuple(fact for fact in facts if fact.kind != "name"),
         tuple(fact for fact in facts if fact.kind == "name"),
-        _denies(text),
+        _denied(text),
         detect(text),
     )
 
 
 def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
     stems = [word[:STEM] for word in words if word not in BOTH]
-    return list(zip(stems, stems[1:], strict=False))
+    return list(itertools.pairwise(stems))
 
 
 def _stretches(words: Sequence[str]) -> frozenset[str]:
@@ -164,8 +172,19 @@ def _stretches(words: Sequence[str]) -> frozenset[str]:
     return frozenset(line[at : at + _LETTERS] for at in range(len(line) - _LETTERS + 1))
 
 
-def _denies(text: str) -> bool:
-    return _DENIES.search(fold(text)) is not None
+def _denied(text: str) -> frozenset[str]:
+    """The stems of the content words that stand by a word of denial in one clause. An answering "No," denies none of
+    them, and neither does "I am not sure"."""
+    found = set[str]()
+    for clause in _CLAUSE.split(_ANSWERS.sub("", fold(text))):
+        if _UNSURE.search(clause):
+            continue
+        words = tokens(_NOT.sub(" not", clause))[:MAX_WORDS]
+        told = [(word in _DENIES, word[:STEM]) for word in words if word in _DENIES or word not in BOTH]
+        for at, (denies, _) in enumerate(told):
+            if denies:
+                found.update(stem for other, stem in told[max(at - 1, 0) : at + 3] if not other)
+    return frozenset(found)
 
 
 def foreign(said: Sentence, one: Passage) -> bool:
@@ -192,6 +211,10 @@ def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) 
     pairs = frozenset().union(*(one.pairs for one in among)) if said.pairs else frozenset()
     speaks = not _SPEAKS.isdisjoint(said.words) and not (best and any(word in best.stems for word in _SPEAKS))
     words = _weighted(said, held)
+    there = frozenset().union(*(one.values for one in among))
+    missing = _missing([number for number in said.numbers if len(number.value) >= SHORT], there)
+    unheard = _unheard(said, known, among)
+    alike = _alike(said, among)
     order = _common(said.stems, best.words) / len(said.stems) if best and said.stems else 0.0
     return {
         "words": words,
@@ -201,11 +224,11 @@ def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) 
         "order": order,
         "letters": _share([stretch in letters for stretch in said.letters], words),
         "links": _share([stem in best.stems for stem in links] if best else [], 0.0 if links else 1.0),
-        "figures": _missing(said, frozenset().union(*(one.values for one in among))),
-        "names": _unheard(said, known, among),
-        "negation": max(single[0] - _ALIKE, 0.0) / (1 - _ALIKE)
-        if single[1] and single[1].denies != said.denies
-        else 0.0,
+        "figures": missing,
+        "names": unheard,
+        "altered": _missing(said.numbers, there) * alike,
+        "renamed": unheard * alike,
+        "negation": _contrary(said, single[1]) if single[0] >= _ALIKE else 0.0,
         "new": len(novel) / len(said.content) if said.content else 0.0,
         "longest": min(max(map(len, novel), default=0) / _GONE, 1.0),
         "person": float(speaks),
@@ -236,9 +259,38 @@ def _share(held: Sequence[bool], otherwise: float) -> float:
     return sum(held) / len(held) if held else otherwise
 
 
-def _missing(said: Sentence, known: frozenset[str]) -> float:
+def _alike(said: Sentence, among: Sequence[Passage]) -> float:
+    """How far a sentence of the passages says the same but for figures and names: 0 up to half of the other words."""
+    named = {word[:STEM] for name in said.names for word in name.value.split()}
+    others = [
+        (stem, weight)
+        for word, stem, weight in zip(said.content, said.own, said.weights, strict=True)
+        if stem not in named and not word[0].isdigit()
+    ]
+    total = sum(weight for _, weight in others)
+    most = max(
+        (
+            sum(weight for stem, weight in others if stem in window.stems) / total
+            for one in among
+            for window in one.windows
+            if total and window.single
+        ),
+        default=0.0,
+    )
+    return max(2 * most - 1, 0.0)
+
+
+def _contrary(said: Sentence, window: Window | None) -> float:
+    """Whether a word of both is denied in one of them only."""
+    if window is None:
+        return 0.0
+    shared = window.stems.intersection(said.own)
+    return float(bool(shared & (said.denied ^ window.denied)))
+
+
+def _missing(numbers: Sequence[Figure], known: frozenset[str]) -> float:
     # The root: one wrong figure among four is half as bad as all of them, not a quarter.
-    return math.sqrt(_share([not stands(number, known) for number in said.numbers], 0.0))
+    return math.sqrt(_share([not stands(number, known) for number in numbers], 0.0))
 
 
 def _unheard(said: Sentence, known: frozenset[str], among: Sequence[Passage]) -> float:

@@ -81,5 +81,6 @@ def load(path: Path = SHIPPED) -> Weights:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{path} holds no weights of grounding: {error}", hint="python -m benchmarks.fit_grounding makes such a file"
+            f"{path} holds no weights of grounding: {error}",
+            hint="python -m benchmarks.fit_grounding makes such a file",
         ) from None
