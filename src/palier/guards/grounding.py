@@ -34,8 +34,8 @@ _REMEMBERED = 256
 """Passages whose windows' vectors are kept, for the sentences that follow."""
 _MARKS = {"fr": "[absent des sources]", "en": "[not in the sources]", "": "[?]"}
 _CAUSES = {
-    "figures": "the passages do not have its figures",
-    "names": "the passages do not have its names",
+    **dict.fromkeys(("figures", "altered"), "the passages do not have its figures"),
+    **dict.fromkeys(("names", "renamed"), "the passages do not have its names"),
     "negation": "the passages say the contrary",
     "person": "it speaks of itself",
     "nearness": "the passages speak of something else",
@@ -144,9 +144,17 @@ class Grounding:
             foreign.support({**signals, "nearness": near.get(at, 0.0)}) if at in one.foreign else same.support(signals)
             for at, signals in enumerate(one.alone)
         ]
-        best = max(range(len(alone)), key=alone.__getitem__, default=None)
+        # What speaks against it speaks of the passage that is about it: that it is the best must not hang on it.
+        alike = [
+            foreign.likeness({**signals, "nearness": near.get(at, 0.0)})
+            if at in one.foreign
+            else same.likeness(signals)
+            for at, signals in enumerate(one.alone)
+        ]
+        best = max(range(len(alone)), key=lambda at: (round(alike[at], 6), alone[at]), default=None)
         nearest = alone[best] if best is not None else 0.0
-        together = same.support(one.together) if one.together is not None else 0.0
+        together = [same.support(one.together)] if one.together is not None else []
+        apart = [alone[at] for at in range(len(alone)) if at in one.foreign or one.together is None]
         cause = ""
         if best is not None:
             by = foreign if best in one.foreign else same
@@ -156,7 +164,7 @@ class Grounding:
             cited.append(same.support(one.cited))
         return Judged(
             one,
-            max(nearest, together),
+            max((*together, *apart), default=0.0),
             best + 1 if best is not None else None,
             cause,
             max(cited, default=None),
@@ -226,11 +234,10 @@ def _citing(said: str, numbers: Sequence[int]) -> str:
     marks = list(CITATION.finditer(said))
     if not marks:
         return said
-    last = marks[-1]
+    spaces = [mark.group()[: len(mark.group()) - len(mark.group().lstrip())] for mark in marks]
     written = "".join(f"[{n}]" for n in numbers)
-    space = last.group()[: len(last.group()) - len(last.group().lstrip())]
-    before = CITATION.sub("", said[: last.start()])
-    return f"{before}{space if written else ''}{written}{said[last.end() :]}"
+    before = CITATION.sub("", said[: marks[-1].start()])
+    return f"{before}{max(spaces, key=len) if written else ''}{written}{said[marks[-1].end() :]}"
 
 
 def _replaced(text: str, changed: dict[tuple[int, int], str]) -> str:

@@ -51,7 +51,7 @@ MAX_PASSAGES, MAX_PASSAGE, MAX_WORDS, MAX_WINDOWS = 50, 8_000, 120, 60
 _HEAVIEST = 9
 _LETTERS = 5
 _GONE = 12
-_ALIKE = 0.7
+_ALIKE = 0.6
 """Share of its words from which on a sentence is about the same as another, so that it matters who of them denies."""
 _DENYING = "not no never none nor neither without cannot nothing nobody pas jamais aucun aucune sans ni rien non"
 _DENIES = frozenset(_DENYING.split())

@@ -40,6 +40,10 @@ class Sum(Data, frozen=True, kw_only=True):
         linear = self.intercept + sum(weight * signals.get(name, 0.0) for name, weight in self.weights.items())
         return 1 / (1 + math.exp(-max(min(linear, 500.0), -500.0)))
 
+    def likeness(self, signals: Mapping[str, float]) -> float:
+        """The support if nothing spoke against it."""
+        return self.support({name: value for name, value in signals.items() if SIGNS[name] > 0})
+
     def cause(self, signals: Mapping[str, float]) -> str:
         """The signal that cost most."""
         lost = {
