@@ -17,7 +17,7 @@ from palier.pipeline.landing import Landing
 
 SIGNALS = "1"
 """Raised when the features of a draft, or the packaged confidence among them, come to mean something else."""
-ASSEMBLY = "1"
+ASSEMBLY = "2"
 """Raised when the gate assembles prompts in another way."""
 RETRIEVAL = "hybrid 1"
 GUARDS = "1"

@@ -75,6 +75,7 @@ GUARDS = {
     "policy": "palier.guards.policy:build",
     "schema": "palier.guards.schema:build",
     "scope": "palier.guards.scope:build",
+    "toxicity": "palier.guards.toxicity:build",
 }
 
 _NUMBERED = re.compile(r"(\w+)@([1-9]\d{0,2}|1000)", re.ASCII)

@@ -158,6 +158,35 @@ def test_json_is_repaired_or_not_answered(client: openai.OpenAI, way: Any) -> No
     assert way(client, "form", "a list", **form)[2]["status"] == "abstained"
 
 
+@pytest.mark.engine
+def test_a_schema_of_the_route_is_enforced_while_the_engine_writes(tmp_path: Path) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "maxLength": 20}, "rain": {"type": "boolean"}},
+        "required": ["city", "rain"],
+        "additionalProperties": False,
+    }
+    (tmp_path / "weather.json").write_text(json.dumps(schema))
+    tree = {
+        "models": {"small": {"kind": "engine", "weights": "smollm2-135m"}},
+        "guards": {"weather": {"kind": "schema", "file": "weather.json"}},
+        "routes": {
+            "weather": {
+                "tiers": [{"model": "small", "highest_label": "restricted", "max_tokens": 60}],
+                "message_label": "internal",
+                "guards": {"draft": ["weather"]},
+            }
+        },
+    }
+    with (
+        served(tree, tmp_path) as gateway,
+        openai.OpenAI(base_url=gateway.base_url, api_key=gateway.key, max_retries=0) as client,
+    ):
+        words, _, told = ask(client, "weather", "Will it rain in Brest tomorrow?", temperature=0)
+    assert set(json.loads(words)) == {"city", "rain"}
+    assert [(row["guard"], row["action"]) for row in told["guards"]] == [("weather", "pass")]
+
+
 def test_the_arguments_of_tools_pass_the_guards_too(client: openai.OpenAI) -> None:
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
     for text, called in (("weather", True), ("storm", False)):

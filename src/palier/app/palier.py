@@ -237,7 +237,7 @@ class Palier:
             yield palier
 
     def _wire(self, route: Route, shared: Shared) -> pipeline.Parts:
-        landings = landings_of(self.settings, route, self.models)
+        landings = landings_of(self.settings, route, self.models, shared.guards)
         return parts_of(self.settings, route, landings, shared, self._sample(route, landings))
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:

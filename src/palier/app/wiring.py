@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from palier import pipeline, registry, text
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
+from palier.errors import InvalidRequest
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgetting
+from palier.guards.schema import Schema
 from palier.interfaces import (
     Answers,
     Destination,
@@ -26,6 +28,7 @@ from palier.interfaces import (
     Vault,
 )
 from palier.metrics import zones
+from palier.models import schemas
 from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
@@ -37,6 +40,7 @@ from palier.routing.policy import digest
 from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.traces import SqliteTraces
+from palier.types import JSON
 
 DAY_S = 86_400.0
 
@@ -93,9 +97,16 @@ def forgetting_of(
     return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named)
 
 
-def landings_of(settings: Settings, route: Route, models: Mapping[str, Model]) -> tuple[Landing, ...]:
-    """The tiers of a route, lowest first."""
-    return tuple(_landing(settings, route, index, models) for index in range(len(route.tiers)))
+def landings_of(
+    settings: Settings, route: Route, models: Mapping[str, Model], guards: Mapping[str, Guard]
+) -> tuple[Landing, ...]:
+    """The tiers of a route, lowest first. Those that can keep to the schema a guard will hold them to are given it."""
+    form = _form(guards[name] for name in (*route.guards.draft, *route.guards.output))
+    landings = tuple(_landing(settings, route, index, models) for index in range(len(route.tiers)))
+    return tuple(
+        replace(landing, form=form if "json_schema" in landing.model.card.capabilities else None)
+        for landing in landings
+    )
 
 
 def parts_of(
@@ -149,6 +160,17 @@ def _landing(settings: Settings, route: Route, index: int, models: Mapping[str, 
         max_tokens=tier.max_tokens or route.max_tokens,
         zone=zones.of_model(settings, tier.model),
     )
+
+
+def _form(guards: Iterable[Guard]) -> JSON | None:
+    """The schema that answers are held to, as a `response_format`; None where no grammar enforces all of it."""
+    form = next((guard.form for guard in guards if isinstance(guard, Schema) and guard.form), None)
+    try:
+        if form is not None:
+            schemas.check(form["json_schema"]["schema"])
+    except InvalidRequest:
+        return None
+    return form
 
 
 def _destination(settings: Settings, route: Route, tier: Tier, name: str) -> Destination:

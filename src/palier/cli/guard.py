@@ -188,10 +188,10 @@ def _guard(name: str, model: Path | None, config: Path) -> Guard:
         declared, resolve = Settings(kind=name), _here
     else:
         settings = load(config)
-        if name not in settings.guards:
+        if name not in settings.guards and name not in registry.kinds("guards"):
             known = ", ".join((*settings.guards, *registry.kinds("guards")))
             raise ConfigurationError(f"there is no guard `{name}`", hint=f"one of {known}")
-        declared, resolve = settings.guards[name], settings.path
+        declared, resolve = settings.guards.get(name, Settings(kind=name)), settings.path
     if model is not None:
         declared = msgspec.structs.replace(declared, file=str(model.absolute()))
     # A guard opens no connection: it is handed none.

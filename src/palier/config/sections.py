@@ -220,8 +220,9 @@ class Model(Section, frozen=True, kw_only=True):
 class Guard(Section, frozen=True, kw_only=True):
     """`[guards.NAME]`: something that looks at texts before they are used or released.
 
-    `kind` is `form` (lengths, patterns, words, languages, citations), `schema` (JSON), `scope` (what the assistant is
-    for, taught by examples), `policy` (rules with examples) or `grounding` (what the passages support).
+    `kind` is `form` (lengths, patterns, words, languages, figures, citations), `schema` (JSON), `scope` (what the
+    assistant is for, taught by examples), `policy` (rules with examples), `toxicity` (packaged ones) or `grounding`
+    (what the passages support).
     """
 
     kind: str
@@ -252,6 +253,13 @@ class Guard(Section, frozen=True, kw_only=True):
     """Words and phrases that must not be in it, whatever their case and accents."""
     languages: tuple[str, ...] = ()
     """Languages it may be in."""
+    numbers: Literal["", "fr", "en"] = ""
+    """How numbers must be written: `1 234,56` (`fr`) or `1,234.56` (`en`)."""
+    dates: Literal["", "fr", "en", "iso"] = ""
+    """How dates must be: `26/11/2026` or `26 novembre 2026` (`fr`), `26 November 2026` or `November 26, 2026` (`en`),
+    `2026-11-26` (`iso`)."""
+    amounts: Literal["", "fr", "en"] = ""
+    """How amounts of money must be: `1 234,56 €` (`fr`) or `€1,234.56` (`en`)."""
     citations: bool = False
     """Whether it must cite passages (`[1]`) that are there."""
     # grounding

@@ -1,16 +1,18 @@
-"""Kind `form`: what a text must look like. Lengths, patterns, words, languages, citations; no model is asked."""
+"""Kind `form`: what a text must look like. Lengths, patterns, words, languages, figures; no model is asked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
 from palier.guards.failing import failing
+from palier.guards.formats import Formats, wrong
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Span, Verdict
-from palier.text import detect, tokens
+from palier.text import Figure, detect, tokens
 
 MOST = 200_000
 """Characters that patterns are looked for in: what is longer does not pass."""
@@ -33,6 +35,7 @@ class Form:
         self._matches = _compiled(name, settings.matches) if settings.matches else None
         self._forbids = [_compiled(name, pattern) for pattern in settings.forbids]
         self._words = [phrase for words in settings.forbidden_words if (phrase := " ".join(tokens(words)))]
+        self._formats = Formats(settings.numbers, settings.dates, settings.amounts)
         if settings.most and settings.least > settings.most:
             raise ConfigurationError(f"guard `{name}`: least {settings.least} is over most {settings.most}")
 
@@ -61,6 +64,8 @@ class Form:
         for phrase in self._words:
             if f" {phrase} " in padded:
                 yield f"it says `{phrase}`", []
+        if off := list(islice(wrong(text, self._formats), 50)):
+            yield off[0][1], [_around(text, figure, reason) for figure, reason in off]
         if said.languages and (spoken := detect(text)) and spoken not in said.languages:
             yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
         if said.citations:
@@ -73,6 +78,12 @@ def _citations(text: str, passages: int) -> Iterator[tuple[str, list[Span]]]:
         yield "it cites no passage", []
     if lost := [match for match in cited if not 0 < int(match[1]) <= passages]:
         yield f"it cites {lost[0].group()}, and there are {passages} passages", [_span(match) for match in lost[:50]]
+
+
+def _around(text: str, figure: Figure, reason: str) -> Span:
+    """Where a figure stands; in a text that is not in NFC, about where."""
+    end = figure.start + len(figure.text)
+    return Span(start=min(figure.start, len(text)), end=min(end, len(text)), reason=reason)
 
 
 def _span(match: re.Match[str]) -> Span:

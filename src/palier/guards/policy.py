@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -62,14 +63,30 @@ def build(name: str, settings: Settings, resources: Resources) -> Policy:
     """A `Policy` from `[guards.NAME]`. Raises `ConfigurationError` naming the rule that is wrong."""
     if not settings.file:
         raise ConfigurationError(f"guard `{name}` has no `file`", hint="a TOML file of [[rules]]")
-    path = resources.resolve(settings.file)
+    return made(name, settings, load(name, resources.resolve(settings.file)), resources.encoder)
+
+
+def load(name: str, path: Path) -> tuple[Rule, ...]:
+    """The rules of a file of the guard `name`. Raises `ConfigurationError`."""
     try:
-        rules = msgspec.convert(tomllib.loads(path.read_text("utf-8")), _File).rules
+        return read(name, path.read_text("utf-8"), f"{path}: ")
     except OSError as error:
         raise ConfigurationError(f"guard `{name}`: {path} cannot be read: {error.strerror}") from None
-    except (ValueError, msgspec.ValidationError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"guard `{name}`: {path}: {error}") from None
-    return Policy(name, settings, [_ready(name, rule) for rule in _checked(name, rules)], resources.encoder)
+
+
+def read(name: str, text: str, where: str = "") -> tuple[Rule, ...]:
+    """The rules of a TOML text. Raises `ConfigurationError`."""
+    try:
+        return msgspec.convert(tomllib.loads(text), _File).rules
+    except (ValueError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"guard `{name}`: {where}{error}") from None
+
+
+def made(name: str, settings: Settings, rules: tuple[Rule, ...], encoder: Encoder) -> Policy:
+    """The guard of these rules. Raises `ConfigurationError` naming the one that is wrong."""
+    return Policy(name, settings, [_ready(name, rule) for rule in _checked(name, rules)], encoder)
 
 
 def _checked(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:

@@ -16,6 +16,7 @@ from palier.errors import ConfigurationError, MissingExtra
 from palier.guards.failing import failing
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Verdict
+from palier.types import JSON
 
 MOST = 4_000_000
 _TRAILING = re.compile(r",(\s*[\]}])")
@@ -33,7 +34,7 @@ def build(name: str, settings: Settings, resources: Resources) -> Schema:
         return Schema(name, settings, library, None)
     path = resources.resolve(settings.file)
     try:
-        return Schema(name, settings, library, library.validator_for(json.loads(path.read_bytes())))
+        return Schema(name, settings, library, json.loads(path.read_bytes()))
     except OSError as error:
         raise ConfigurationError(f"guard `{name}`: {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -45,11 +46,14 @@ class Schema:
 
     sentences = False
 
-    def __init__(self, name: str, settings: Settings, library: Any, validator: Any) -> None:
+    def __init__(self, name: str, settings: Settings, library: Any, schema: JSON | None) -> None:
         self.name = name
         self._settings = settings
         self._library = library
-        self._validator = validator
+        self._validator = library.validator_for(schema) if schema is not None else None
+        named = {"name": "answer", "schema": schema}
+        self.form: JSON | None = {"type": "json_schema", "json_schema": named} if schema is not None else None
+        """A `response_format` with its schema; None where it goes by the request's."""
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. What was repaired and then holds is mended."""

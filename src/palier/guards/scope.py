@@ -27,7 +27,12 @@ def build(name: str, settings: Settings, resources: Resources) -> Scope:
             f"guard `{name}` has no `file`", hint="palier guard fit scope --examples FILE -o scope.head makes one"
         )
     path = resources.resolve(settings.file)
-    head = head_file.load(path)
+    try:
+        head = head_file.load(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"guard `{name}`: {error.message}", hint="palier guard fit scope --examples FILE -o FILE makes one"
+        ) from None
     if head.header.reject is None:
         raise ConfigurationError(
             f"guard `{name}`: {path} is a head that rejects nothing", hint="palier guard fit scope makes one that does"

@@ -10,7 +10,7 @@ import msgspec
 from palier.errors import InvalidRequest
 from palier.interfaces import Admission, Destination, Gate, Model, Rule
 from palier.metrics.zones import Zone
-from palier.types import Label, Parameters, Request
+from palier.types import JSON, Label, Parameters, Request
 
 _SIMPLE = (
     "temperature",
@@ -48,6 +48,8 @@ class Landing:
 
     judged: Label | None = None
     """The most confidential prompts that were judged: of others nothing is promised. None: all."""
+    form: JSON | None = None
+    """The `response_format` of requests that ask for none, where the model can keep to a schema."""
 
     def under(self, rule: Rule, guarantee: str, *, ahead: bool = False, judged: Label | None = None) -> Landing:
         """The same with what a policy says of it."""
@@ -92,6 +94,8 @@ class Landing:
             parameters = msgspec.structs.replace(parameters, max_tokens=self.max_tokens)
         if self.adapter and parameters.adapter is None:
             parameters = msgspec.structs.replace(parameters, adapter=self.adapter)
+        if self.form and request.text is None and not parameters.tools and parameters.response_format is None:
+            parameters = msgspec.structs.replace(parameters, response_format=self.form)
         return msgspec.structs.replace(request, passages=passages, parameters=parameters)
 
     async def admit(

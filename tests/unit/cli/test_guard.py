@@ -92,3 +92,18 @@ def test_what_is_wrong_is_said(arguments: tuple[str, ...], lines: Any, why: str)
 def test_too_few_examples_are_refused_with_figures() -> None:
     _, err = fitted(status=2, each=2)
     assert "8 examples of 4 labels" in err
+
+
+def test_a_kind_needs_no_settings_and_settings_do_not_hide_it() -> None:
+    Path("palier.toml").write_text('[guards.house]\nkind = "form"\ndates = "iso"\n')
+    lines = [{"id": 1, "text": "You are an idiot."}, {"id": 2, "text": "Le 26/11/2026."}]
+    for name, said in (("toxicity", ["refuse", "pass"]), ("house", ["pass", "refuse"])):
+        out, _ = ran("guard", "check", name, lines=lines)
+        assert [json.loads(line)["verdict"] for line in out.splitlines()] == said
+
+
+def test_a_scope_that_is_not_there_says_how_to_make_one() -> None:
+    Path("palier.toml").write_text('[guards.purpose]\nkind = "scope"\nfile = "none.head"\n')
+    _, err = ran("guard", "check", "purpose", status=2)
+    assert "guard `purpose`" in err
+    assert "palier guard fit scope" in err

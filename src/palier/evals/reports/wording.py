@@ -146,7 +146,7 @@ def guards(guarded: Mapping[str, Mapping[str, int]]) -> str:
     """What guards did: `cited: climb 12, failed 1 of 40`."""
     told = []
     for guard, counts in guarded.items():
-        did = ", ".join(f"{word} {count:,}" for word, count in counts.items() if word != "looked") or "passed"
+        did = ", ".join(f"{word} {count:,}" for word, count in counts.items() if word != "looked") or "let all pass"
         told.append(f"{one_line(guard, 40)}: {did} of {counts.get('looked', 0):,}")
     return "; ".join(told)
 

@@ -14,11 +14,11 @@ from palier.cases import Outcome, Spell
 from palier.errors import ConfigurationError
 from palier.evals.figures import Metered, Report
 from palier.evals.reports import report as reports
-from palier.evals.reports import tallies
+from palier.evals.reports import tallies, wording
 from palier.evals.reports.report import assemble, load, save, without_texts, write
 from palier.evals.reports.tallies import resources
 from palier.metrics.zones import Zone
-from palier.types import Label, Quantity
+from palier.types import Guarded, Label, Quantity
 
 
 @pytest.fixture(scope="module")
@@ -257,3 +257,19 @@ def test_a_run_of_nothing_is_a_report_of_nothing(run: offers.Run) -> None:
         None,
     )
     assert json.loads(msgspec.json.encode(one))["metrics"]["exact"]["all"]["value"] is None
+
+
+def test_what_guards_did_is_counted_once_a_case() -> None:
+    def said(action: str, tier: str = "a", **more: object) -> Guarded:
+        return Guarded(guard="cited", place="draft", action=action, tier=tier, **more)  # type: ignore[arg-type]
+
+    outcomes = [
+        Outcome(id="1", candidate="x", guards=(said("climb"), said("pass", "b"))),
+        Outcome(id="2", candidate="x", guards=(said("climb"), said("climb", "b"))),
+        Outcome(id="3", candidate="x", guards=(said("pass", failed=True),)),
+        Outcome(id="4", candidate="x"),
+    ]
+    found = tallies.guarded(outcomes)
+    assert found == {"cited": {"looked": 3, "climb": 2, "failed": 1}}
+    assert wording.guards(found) == "cited: climb 2, failed 1 of 3"
+    assert wording.guards({"cited": {"looked": 2}}) == "cited: let all pass of 2"

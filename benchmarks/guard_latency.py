@@ -1,0 +1,149 @@
+"""What guards take for a text of 500 tokens, on one core: rules, scope and injection together, and with grounding.
+
+    python -m benchmarks.guard_latency
+
+The whole process and the one that embeds are held to one core. Texts are stretches of the sample company's documents;
+each guard looks as in a route, through the encoder of the gateway, which remembers nothing of the text. Grounding looks
+at each sentence against five passages, as it does on its way to a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from benchmarks.results import ROOT, keep
+from palier import registry
+from palier.config import Guard as Settings
+from palier.interfaces import Guard, Resources
+from palier.interfaces.guarding import Context
+from palier.jobs.pool import ProcessWorkers
+from palier.pipeline.guarding import Sentences
+from palier.retrieval import sentence_model
+from palier.retrieval.encoder import SentenceEncoder
+from palier.training import scope
+from palier.training.examples import Example, gathered
+
+TOKENS, TEXTS, SEED = 500, 300, 3
+PASSAGE_CHARACTERS = 700
+RULES = """
+[[rules]]
+name = "promises"
+words = ["nous vous garantissons", "we guarantee"]
+examples = ["Vous serez remboursé sans condition.", "You will get your money back whatever happens."]
+"""
+FLOORS_MS = {"rules, scope and injection, p50": 15.0, "with grounding, p50": 150.0, "with grounding, p99": 400.0}
+
+
+def words() -> str:
+    """All that the sample company has written."""
+    folder = ROOT / "examples" / "armorique" / "documents"
+    return "\n".join(path.read_text("utf-8") for path in sorted(folder.rglob("*.md")))
+
+
+async def texts(encoder: SentenceEncoder, source: str) -> list[str]:
+    """Stretches of about `TOKENS` tokens of the encoder, that begin with a word."""
+    chance = random.Random(SEED)
+    each = len(source) / len((await encoder.tokenize([source[:20_000]]))[0]) * min(len(source), 20_000) / len(source)
+    length = round(TOKENS * each)
+    starts = [source.find(" ", chance.randrange(len(source) - length - 100)) + 1 for _ in range(TEXTS)]
+    return [source[start : start + length] for start in starts]
+
+
+def fitted(path: Path) -> None:
+    rows = map(json.loads, (ROOT / "examples" / "armorique" / "messages.jsonl").read_text("utf-8").splitlines())
+    examples = gathered(Example(text=row["text"], label=row["intent"]) for row in rows)
+    path.write_bytes(scope.fit(examples, sentence_model.embed, sentence_model.name(), outside="out_of_scope").content)
+
+
+async def looked(guards: Sequence[Guard], text: str, context: Context) -> float:
+    started = time.perf_counter()
+    for guard in guards:
+        await guard.check(text, context)
+    return (time.perf_counter() - started) * 1000
+
+
+async def grounded(guard: Guard, text: str, context: Context) -> tuple[float, list[float]]:
+    """Milliseconds of all sentences of the text, one after the other, and of each."""
+    cut = Sentences()
+    each = [await looked([guard], sentence, context) for sentence in (*cut.feed(text), *cut.end())]
+    return sum(each), each
+
+
+def quantiles(values: Sequence[float]) -> dict[str, float]:
+    return {f"p{q}": round(float(np.quantile(values, q / 100)), 2) for q in (50, 90, 99)}
+
+
+async def measured(folder: Path) -> dict[str, Any]:
+    fitted(folder / "scope.head")
+    (folder / "rules.toml").write_text(RULES)
+    workers = ProcessWorkers(1)
+    try:
+        encoder = SentenceEncoder(workers, workers.batch)
+        resources = Resources(cast(Any, None), encoder, workers, folder, lambda name: folder / name)
+        declared = {
+            "form": Settings(kind="form", most=100_000, amounts="fr", dates="fr"),
+            "policy": Settings(kind="policy", file="rules.toml"),
+            "toxicity": Settings(kind="toxicity"),
+            "scope": Settings(kind="scope", file="scope.head"),
+            "injection": Settings(kind="injection"),
+            "grounding": Settings(kind="grounding"),
+        }
+        guards = {n: cast(Guard, registry.find("guards", s.kind)(n, s, resources)) for n, s in declared.items()}
+        source = words()
+        found: dict[str, list[float]] = {name: [] for name in (*guards, "rules, scope and injection", "with grounding")}
+        sentence_ms: list[float] = []
+        chance = random.Random(SEED)
+        quick = [guard for name, guard in guards.items() if name != "grounding"]
+        for text in await texts(encoder, source):
+            places = [chance.randrange(len(source) - PASSAGE_CHARACTERS) for _ in range(5)]
+            passages = tuple(source[place : place + PASSAGE_CHARACTERS] for place in places)
+            context = Context(place="draft", evidence=passages, question="Combien coûte la fibre ?", language="fr")
+            for name, guard in guards.items():
+                if name != "grounding":
+                    encoder.forget()
+                    found[name].append(await looked([guard], text, context))
+            encoder.forget()
+            together = await looked(quick, text, context)
+            whole, each = await grounded(guards["grounding"], text, context)
+            sentence_ms += each
+            found["grounding"].append(whole)
+            found["rules, scope and injection"].append(together)
+            found["with grounding"].append(together + whole)
+    finally:
+        await workers.close()
+    figures: dict[str, Any] = {name: quantiles(values[20:]) for name, values in found.items()}
+    figures["grounding, a sentence"] = quantiles(sentence_ms[100:])
+    return figures
+
+
+def main() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder:
+        figures = asyncio.run(measured(Path(folder)))
+    together, grounding = figures["rules, scope and injection"], figures["with grounding"]
+    keep(
+        "guard_latency",
+        {
+            "what": f"milliseconds of guards for {TOKENS} tokens, on one core",
+            "texts": TEXTS,
+            "milliseconds": figures,
+            "floors": FLOORS_MS,
+            "holds": together["p50"] < 15 and grounding["p50"] < 150 and grounding["p99"] < 400,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
