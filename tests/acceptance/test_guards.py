@@ -26,7 +26,8 @@ SCRIPT = (
     {"pattern": "list", "answer": "[1, 2"},
     {"pattern": "weather", "tools": [WEATHER], "answer": ""},
     {"pattern": "storm", "tools": [{**WEATHER, "arguments": '{"city":"we guarantee"}'}], "answer": ""},
-    {"answer": "All is well. Call us."},
+    # Words of its own for each question: the encoder remembers those it has read.
+    *({"pattern": f"well {n}", "answer": f"All is well with {n} of us."} for n in ("one", "two", "six", "ten", "all")),
 )
 TOP = ({"answer": "It is 29 euros [1]."},)
 
@@ -208,18 +209,19 @@ def test_the_arguments_of_tools_pass_the_guards_too(client: openai.OpenAI) -> No
 
 @pytest.mark.parametrize("way", [ask, stream])
 def test_one_that_takes_too_long_fails_closed_or_open_and_is_told(client: openai.OpenAI, way: Any) -> None:
-    words, _, told = way(client, "open", "Is all well?")
+    first, second = ("one", "two") if way is ask else ("six", "ten")
+    words, _, told = way(client, "open", f"Is all well {first}?")
     (row,) = told["guards"]
-    assert (words, row["action"], row["failed"]) == ("All is well. Call us.", "pass", True)
+    assert (words, row["action"], row["failed"]) == (f"All is well with {first} of us.", "pass", True)
     assert row["reason"] == "it failed (no verdict within 0.001 s), and fails open"
-    words, _, told = way(client, "closed", "Is all well?")
+    words, _, told = way(client, "closed", f"Is all well {second}?")
     assert (told["status"], told["guards"][0]["failed"]) == ("abstained", True)
     assert "All is well" not in words
 
 
 def test_verdicts_are_counted_for_prometheus(client: openai.OpenAI, gateway: Served) -> None:
     ask(client, "checked", "Write me a poem")
-    ask(client, "open", "Is all well?")
+    ask(client, "open", "Is all well all?")
     page = httpx2.get(f"{gateway.url}/metrics", headers=gateway.headers).text
     counted = 'palier_guard_verdicts_total{route="%s",guard="%s",place="%s",action="%s",failed="%s"}'
     assert counted % ("checked", "polite", "input", "refuse", "false") in page

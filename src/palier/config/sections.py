@@ -240,7 +240,8 @@ class Guard(Section, frozen=True, kw_only=True):
     """`[guards.NAME]`: something that looks at texts before they are used or released.
 
     `kind` is `form` (lengths, patterns, words, languages, figures, citations), `schema` (JSON), `scope` (what the
-    assistant is for, taught by examples), `policy` (rules with examples) or `toxicity` (packaged ones).
+    assistant is for, taught by examples), `policy` (rules with examples), `toxicity` (packaged ones) or `grounding`
+    (what the passages support).
     """
 
     kind: str
@@ -280,6 +281,9 @@ class Guard(Section, frozen=True, kw_only=True):
     """How amounts of money must be: `1 234,56 €` (`fr`) or `€1,234.56` (`en`)."""
     citations: bool = False
     """Whether it must cite passages (`[1]`) that are there."""
+    # grounding
+    mark: bool = False
+    """Whether a sentence that the passages do not support is kept, with a mark that it is not in the sources."""
 
 
 class Guards(Section, frozen=True, kw_only=True):

@@ -365,17 +365,23 @@ class Watch:
         watched = self._choices.pop(choice, None)
         if watched is not None:
             free += await self._sentences(watched, watched.sentences.end())
+            text = whole = "".join(watched.passed)
             if self.stopped is None and self._by_whole:
-                whole = "".join(watched.passed)
                 text = await self._look(self._by_whole, whole)
                 self.mended = self.mended or text != whole
-                if self.stopped is None and not self._early:
-                    logprobs = tuple(watched.logprobs) if text == watched.text else ()
-                    free.append(Delta(text=text, choice=choice, logprobs=logprobs))
+            if self.stopped is None and watched.text.strip() and not text.strip() and not self._called(choice):
+                post, place = (self._by_sentence or self._by_whole)[-1]
+                self.stopped = Stopped(post, place, Verdict(action=DEFAULTS[place], reason="nothing of it is left"))
+            if self.stopped is None and self._by_whole and not self._early:
+                logprobs = tuple(watched.logprobs) if text == watched.text else ()
+                free.append(Delta(text=text, choice=choice, logprobs=logprobs))
         for place in [place for place in self._calls if place[0] == choice]:
             if self.stopped is None:
                 free += await self._arguments(self._calls.pop(place))
         return free
+
+    def _called(self, choice: int) -> bool:
+        return any(place[0] == choice for place in self._calls)
 
     async def _arguments(self, deltas: list[ToolDelta]) -> list[Event]:
         """A tool call whose arguments pass. They are JSON: they pass whole, or not."""

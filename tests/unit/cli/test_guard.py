@@ -107,3 +107,19 @@ def test_a_scope_that_is_not_there_says_how_to_make_one() -> None:
     _, err = ran("guard", "check", "purpose", status=2)
     assert "guard `purpose`" in err
     assert "palier guard fit scope" in err
+
+
+def test_grounding_needs_its_kind_alone_and_says_where_there_is_no_evidence() -> None:
+    passage = "La Fibre Goéland coûte 29,99 € par mois."
+    lines = [
+        {"id": 1, "text": "La Fibre Goéland coûte 29,99 € par mois [1].", "evidence": [passage]},
+        {"id": 2, "text": "La Fibre Goéland coûte 39,99 € par mois.", "evidence": [passage]},
+        {"id": 3, "text": "La Fibre Goéland coûte 29,99 € par mois."},
+        {"id": 4, "text": "Je ne sais pas."},
+    ]
+    out, _ = ran("guard", "check", "grounding", "--place", "draft", lines=lines, status=1)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [line.get("verdict") for line in found] == ["pass", "climb", None, "pass"]
+    assert found[1]["spans"][0]["passage"] == 1
+    assert "no evidence" in found[2]["error"]["message"]
+    assert found[3]["score"] is None

@@ -140,6 +140,17 @@ async def test_a_guard_of_the_whole_holds_all_of_it() -> None:
     assert (text, watch.mended) == ("All is fine. words here.And good.", True)
 
 
+async def test_an_answer_of_which_nothing_is_left_does_not_pass() -> None:
+    for posts, action in ((Posts(draft=(Post(Words()),)), "climb"), (Posts(output=(Post(Words()),)), "refuse")):
+        text, watch, _ = await said(posts, ["soft. ", "soft!"])
+        assert text == ""
+        assert watch.stopped is not None
+        assert watch.stopped.verdict.action == action
+        assert "nothing of it is left" in watch.stopped.why
+    assert (await said(Posts(draft=(Post(Words()),)), ["soft. ", "Fine."]))[1].stopped is None
+    assert (await said(Posts(draft=(Post(Words()),)), [" "]))[1].stopped is None
+
+
 async def test_json_is_one_text_and_so_are_the_arguments_of_a_call() -> None:
     guard = Words()
     posts = Posts(draft=(Post(guard),))

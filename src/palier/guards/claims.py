@@ -1,0 +1,61 @@
+"""Which sentences claim something that evidence could support; the others are let through as they are."""
+
+from __future__ import annotations
+
+import re
+
+from palier.text import figures, fold, tokens
+from palier.text.stopwords import BOTH
+from palier.text.support import SHORT
+
+CITATION = re.compile(r"\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
+"""A mark such as `[1]` or `[1, 3]`, with the space before it."""
+_GREETING = re.compile(
+    r"^\W*(?:bonjour|bonsoir|hello|hi|dear|good (?:morning|afternoon|evening)|merci|thanks?|cordialement|a bientot"
+    r"|bonne (?:journee|soiree)|(?:kind|best) regards|have a (?:nice|good|great)|bien sur|of course|certainly"
+    r"|certainement|avec plaisir|sure|d'accord|entendu)\b"
+)
+_GREETING_WORDS = 6
+"""Words of the longest greeting: "Bonjour, la fibre est gratuite pour tous" is none."""
+_OFFER = re.compile(
+    r"^\W*(?:n'hesitez pas|je reste a votre|i hope (?:this|that|it) |j'espere que (?:cela|ceci)"
+    r"|(?:please )?(?:feel free|let me know|do not hesitate|don't hesitate)|(?:here is|here are|here's|voici)\b.*:$)"
+)
+_OFFER_WORDS = 20
+_DECLINES = re.compile(
+    r"\b(?:je ne (?:sais|connais|trouve|vois|dispose)\b|je n'ai (?:trouve )?(?:pas|aucune?)\b|je ne peux (?:\w+ )?pas\b"
+    r"|i (?:do(?:n't| not)|did(?:n't| not)) (?:know|have|find|see)\b|i (?:can't|cannot|can not|could not|couldn't)\b"
+    r"|i(?:'m| am) (?:unable|not (?:sure|able))\b|impossible de repondre"
+    r"|(?:is|are) not (?:mentioned|specified|stated|given) (?:in|by) the"
+    r"|(?:n'est|ne sont) pas (?:mentionn|indiqu|precis)"
+    r"|(?:documents?|sources?|passages?|extraits?|description)\b[^.;:]{0,60}\b(?:n'\w+|ne)\b[^.;:]{0,40}\b(?:pas|aucune?|rien)"
+    r"|(?:documents?|sources?|passages?|evidence|context|description)\b[^.;:]{0,40}\b(?:do(?:es)? not|don't|doesn't|no)"
+    r"|(?:aucune?|no) [^.;:]{1,60}(?:documents?|sources?|passages?|evidence))\b"
+)
+_MORE = re.compile(r"[;:]|\b(?:but|however|mais|cependant|toutefois|seulement|only|en revanche)\b")
+_ASKS = re.compile(r"\b(?:vous|votre|vos|puis-je|you|your|can i|may i|shall i)\b")
+_TELLS = re.compile(r"\b(?:did you know|saviez-vous|savez-vous)\b")
+_ASSENT = "oui non yes no ok okay exact exactement exactly right correct forcement necessairement necessarily"
+_NOTHING = frozenset(f"{_ASSENT} absolument absolutely note nb source sources".split())
+
+
+def claims(text: str) -> bool:
+    """Whether a sentence claims something.
+
+    A greeting or an offer of help does not, nor a question to the reader, a confession of not knowing, a word of
+    assent, or a mark alone. What has a figure does, and what goes on after a confession ("but", a colon) does too.
+    """
+    bare = CITATION.sub("", text).strip()
+    words = tokens(bare)
+    if all(word in BOTH or word in _NOTHING for word in words):
+        return False
+    if any(len(figure.value) >= SHORT for figure in figures(bare, names=False)):
+        return True
+    folded = fold(bare)
+    if len(words) <= _GREETING_WORDS and _GREETING.match(folded):
+        return False
+    if len(words) <= _OFFER_WORDS and _OFFER.match(folded):
+        return False
+    if _DECLINES.search(folded) and not _MORE.search(folded):
+        return False
+    return not (bare.endswith("?") and _ASKS.search(folded) and not _TELLS.search(folded))

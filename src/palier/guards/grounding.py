@@ -1,0 +1,263 @@
+"""Kind `grounding`: does the evidence support each sentence? What it does not is left out, marked, or climbs.
+
+A sentence is laid beside the passages, all together and each alone (`compared`, in a worker), and the signals of what
+they share (`supporting`) are summed by fitted weights (`weighing`). The score is 1 - support. Sentences that claim
+nothing (`claims`) pass without one. Measured by benchmarks/grounding.py.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from palier.config import Guard as Settings
+from palier.errors import ConfigurationError, InvalidRequest
+from palier.guards import weighing
+from palier.guards.claims import CITATION
+from palier.guards.compared import MAX_SENTENCES, Beside, Compared, Signals, compare
+from palier.guards.failing import failing
+from palier.guards.supporting import MAX_PASSAGES
+from palier.interfaces import Encoder, Resources, Vectors, Workers
+from palier.interfaces.guarding import Context, Span, Verdict
+from palier.text import detect
+
+MOST = 200_000
+"""Characters of a text that is looked at; a longer one does not pass."""
+_CLEARLY = 0.2
+"""By how much another passage must support a sentence better, for its citation to be changed."""
+_REMEMBERED = 256
+"""Passages whose windows' vectors are kept, for the sentences that follow."""
+_MARKS = {"fr": "[absent des sources]", "en": "[not in the sources]", "": "[?]"}
+_CAUSES = {
+    **dict.fromkeys(("figures", "altered"), "the passages do not have its figures"),
+    **dict.fromkeys(("names", "renamed"), "the passages do not have its names"),
+    "negation": "the passages say the contrary",
+    "person": "it speaks of itself",
+    "nearness": "the passages speak of something else",
+}
+_WORDS = "the passages do not have its words"
+
+
+def build(name: str, settings: Settings, resources: Resources) -> Grounding:
+    """A `Grounding` from `[guards.NAME]`. Raises `ConfigurationError`: a file without weights, a threshold beyond 1."""
+    weights = weighing.load(resources.resolve(settings.file)) if settings.file else weighing.load()
+    if settings.threshold is not None and not 0 < settings.threshold <= 1:
+        raise ConfigurationError(f"guard `{name}`: threshold {settings.threshold:g} is not in (0, 1]")
+    if settings.mark and settings.action not in ("", "mend"):
+        raise ConfigurationError(
+            f"guard `{name}`: what is marked is kept, and cannot {settings.action}", hint='action = "mend", or none'
+        )
+    return Grounding(name, settings, weights, resources.encoder, resources.workers)
+
+
+class Judged(NamedTuple):
+    """A sentence, how far it is supported, and by which passage best (from 1 on; None where none is known)."""
+
+    beside: Compared
+    support: float
+    best: int | None
+    cause: str
+    cited: float | None
+    """How far the passages that it cites support it; None where it cites none that is there."""
+    nearest: float
+    """How far its best passage alone does."""
+
+
+class Grounding:
+    """`interfaces.Guard`. Its verdict on a text is that on its sentences."""
+
+    sentences = True
+
+    def __init__(
+        self, name: str, settings: Settings, weights: weighing.Weights, encoder: Encoder, workers: Workers
+    ) -> None:
+        self.name = name
+        self.threshold = settings.threshold if settings.threshold is not None else weights.threshold
+        self._settings = settings
+        self._weights = weights
+        self._encoder = encoder
+        self._workers = workers
+        self._vectors: OrderedDict[tuple[str, ...], Vectors] = OrderedDict()
+
+    async def check(self, text: str, context: Context) -> Verdict:
+        """See `interfaces.Guard`. Raises `InvalidRequest` where something is claimed and there is no evidence."""
+        if len(text) > MOST:
+            return failing(self._settings, context, f"it has more than {MOST} characters", score=1.0)
+        if _is_data(text):
+            return Verdict(reason="it is no prose")
+        beside = await self._workers.run(compare, text, context.question, context.evidence)
+        if beside.more:
+            return failing(self._settings, context, f"it has more than {MAX_SENTENCES} sentences", score=1.0)
+        if not any(one.claims for one in beside.sentences) and not any(one.cites for one in beside.sentences):
+            return Verdict(reason="it claims nothing")
+        if not context.evidence and any(one.claims for one in beside.sentences):
+            raise InvalidRequest(
+                "there is no evidence to compare the text with",
+                hint="grounding is for routes with knowledge; `on_error` says what happens without",
+                param="evidence",
+            )
+        return self._verdict(text, context, await self._judged(beside))
+
+    async def judge(self, text: str, question: str, evidence: Sequence[str]) -> list[Judged]:
+        """The sentences that claim something, each with its support."""
+        beside = await self._workers.run(compare, text, question, tuple(evidence))
+        return [one for one in await self._judged(beside) if one.beside.claims]
+
+    async def _judged(self, beside: Beside) -> list[Judged]:
+        near = await self._near(beside)
+        return [self._weighed(one, near.get(place, {})) for place, one in enumerate(beside.sentences)]
+
+    async def _near(self, beside: Beside) -> dict[int, dict[int, float]]:
+        """Of each sentence, for each passage in another language: the cosine with its nearest window."""
+        asking = [place for place, one in enumerate(beside.sentences) if one.foreign]
+        if not asking:
+            return {}
+        said = await self._encoder.encode([beside.sentences[place].text for place in asking])
+        windows = {at: await self._embedded(texts) for at, texts in beside.windows.items() if texts}
+        return {
+            place: {
+                at: float(np.clip((windows[at] @ vector).max(), 0.0, 1.0))
+                for at in beside.sentences[place].foreign
+                if at in windows
+            }
+            for place, vector in zip(asking, said, strict=True)
+        }
+
+    async def _embedded(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
+        known = self._vectors.get(texts)
+        if known is None:
+            known = self._vectors[texts] = await self._encoder.encode(texts)
+            while len(self._vectors) > _REMEMBERED:
+                self._vectors.popitem(last=False)
+        return known
+
+    def _weighed(self, one: Compared, near: dict[int, float]) -> Judged:
+        if not one.claims:
+            return Judged(one, 1.0, None, "", None, 1.0)
+        same, foreign = self._weights.same, self._weights.foreign
+        alone = [
+            foreign.support({**signals, "nearness": near.get(at, 0.0)}) if at in one.foreign else same.support(signals)
+            for at, signals in enumerate(one.alone)
+        ]
+        # What speaks against it speaks of the passage that is about it: that it is the best must not hang on it.
+        alike = [
+            foreign.likeness({**signals, "nearness": near.get(at, 0.0)})
+            if at in one.foreign
+            else same.likeness(signals)
+            for at, signals in enumerate(one.alone)
+        ]
+        best = max(range(len(alone)), key=lambda at: (round(alike[at], 6), alone[at]), default=None)
+        nearest = alone[best] if best is not None else 0.0
+        together = [same.support(one.together)] if one.together is not None else []
+        apart = [alone[at] for at in range(len(alone)) if at in one.foreign or one.together is None]
+        cause = ""
+        if best is not None:
+            by = foreign if best in one.foreign else same
+            cause = by.cause(_with(one.alone[best], near.get(best) if best in one.foreign else None))
+        cited = [alone[n - 1] for n in one.cites if 0 < n <= len(alone)]
+        if one.cited is not None:
+            cited.append(same.support(one.cited))
+        return Judged(
+            one,
+            max((*together, *apart), default=0.0),
+            best + 1 if best is not None else None,
+            cause,
+            max(cited, default=None),
+            nearest,
+        )
+
+    def _verdict(self, text: str, context: Context, judged: Sequence[Judged]) -> Verdict:
+        found, failed, notes = list[Span](), list[Judged](), list[str]()
+        changed = dict[tuple[int, int], str]()
+        for one in judged:
+            place = one.beside.start, one.beside.end
+            score = round(1 - one.support, 4)
+            if one.beside.claims:
+                bad = score > self.threshold
+                reason = _CAUSES.get(one.cause, _WORDS) if bad else ""
+                found.append(Span(start=place[0], end=place[1], reason=reason, score=score, passage=one.best))
+                if bad:
+                    failed.append(one)
+                    changed[place] = self._marked(text[slice(*place)], context) if self._settings.mark else ""
+                    continue
+            cited = self._cited(text[slice(*place)], one, len(context.evidence[:MAX_PASSAGES]))
+            if cited is not None:
+                changed[place], note = cited
+                notes.append(note)
+        worst = max((span.score for span in found if span.score is not None), default=None)
+        if failed:
+            causes = dict.fromkeys(span.reason for span in found if span.reason)
+            notes.insert(0, f"{len(failed)} of {len(found)} sentences not supported: {'; '.join(causes)}")
+            if not self._settings.mark and self._settings.action != "mend":
+                return failing(self._settings, context, notes[0], score=worst, spans=found)
+        reason = "; ".join(dict.fromkeys(notes))
+        if not changed:
+            return Verdict(score=worst, reason=reason, spans=tuple(found))
+        return Verdict(action="mend", score=worst, reason=reason, spans=tuple(found), text=_replaced(text, changed))
+
+    def _marked(self, sentence: str, context: Context) -> str:
+        mark = _MARKS.get(detect(sentence) or context.language, _MARKS[""])
+        return sentence if sentence.endswith(mark) else f"{sentence} {mark}"
+
+    def _cited(self, said: str, one: Judged, passages: int) -> tuple[str, str] | None:
+        """The sentence with citations that point to passages that are there, and support it; None where they do."""
+        numbers = one.beside.cites
+        there = [n for n in numbers if 0 < n <= passages]
+        note = ""
+        if len(there) < len(numbers):
+            gone = next(n for n in numbers if n not in there)
+            note = f"it cites [{gone}], and there are {passages} passages"
+        right: Sequence[int] = there
+        enough = 1 - self.threshold
+        best, cited = one.best, one.cited
+        if best is not None and cited is not None and best not in there:
+            clearly = cited < enough <= one.nearest and one.nearest - cited >= _CLEARLY
+            if clearly:
+                right = [best]
+                note = f"[{there[0]}] does not support what cites it, and [{best}] does"
+        if not note:
+            return None
+        return _citing(said, right), note
+
+
+def _with(signals: Signals, nearness: float | None) -> Signals:
+    return signals if nearness is None else {**signals, "nearness": nearness}
+
+
+def _citing(said: str, numbers: Sequence[int]) -> str:
+    """`said` with these citations in the place of its last, and no others."""
+    marks = list(CITATION.finditer(said))
+    if not marks:
+        return said
+    spaces = [mark.group()[: len(mark.group()) - len(mark.group().lstrip())] for mark in marks]
+    written = "".join(f"[{n}]" for n in numbers)
+    before = CITATION.sub("", said[: marks[-1].start()])
+    return f"{before}{max(spaces, key=len) if written else ''}{written}{said[marks[-1].end() :]}"
+
+
+def _replaced(text: str, changed: dict[tuple[int, int], str]) -> str:
+    """`text` with stretches of it replaced; what is left out takes the space after it along."""
+    parts, at = list[str](), 0
+    for (start, end), instead in sorted(changed.items()):
+        parts += [text[at:start], instead]
+        at = end
+        if not instead:
+            while at < len(text) and text[at].isspace():
+                at += 1
+    return "".join((*parts, text[at:]))
+
+
+def _is_data(text: str) -> bool:
+    """Whether it is a JSON object or array: an answer in a form, or what a tool is called with."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True

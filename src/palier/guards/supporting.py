@@ -1,0 +1,330 @@
+"""How far passages support a sentence: signals in [0, 1], each with the sign it must have, and a fitted sum of them.
+
+All are shares, so that a long sentence and a short one are judged alike. Words are compared by their first letters
+(`text.support`), figures by their normal form, and the order of words by what stands together in both. Where passage
+and sentence are in two languages, words say little: what is left are figures, names, and the sentence embedding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from palier.text import detect, figures, fold, sentences, tokens
+from palier.text.figures import Figure
+from palier.text.stopwords import BOTH
+from palier.text.support import SHORT, STEM, stands, values
+
+SIGNS: Mapping[str, int] = {
+    "words": 1,
+    "window": 1,
+    "pairs": 1,
+    "run": 1,
+    "order": 1,
+    "letters": 1,
+    "links": 1,
+    "figures": -1,
+    "names": -1,
+    "negation": -1,
+    "altered": -1,
+    "renamed": -1,
+    "new": -1,
+    "longest": -1,
+    "person": -1,
+    "nearness": 1,
+}
+"""`words`: share of the content words that the passages have, by letters; `window`: that one or two of their sentences
+have; `pairs`: of content words that follow each other, also there; `run`: longest stretch of words that stands there;
+`order`: longest common subsequence with the best window; `letters`: stretches of five letters; `links`: function words
+that the best window has; `figures`: numbers, dates, amounts missing; `names`: names missing; `altered`, `renamed`: the
+same, where one of their sentences says the rest; `negation`: a word is denied in it, and not in the sentence most like
+it, or the other way about; `new`: content words neither there nor in the question; `longest`: letters of the longest of
+those, of 12; `person`: it speaks of itself, and they do not; `nearness`: cosine with the nearest window."""
+COPIED: Mapping[str, float] = {name: float(sign > 0) for name, sign in SIGNS.items() if name != "nearness"}
+"""The signals of a sentence that stands there word for word."""
+MAX_PASSAGES, MAX_PASSAGE, MAX_WORDS, MAX_WINDOWS = 50, 8_000, 120, 60
+"""Passages, characters of each, words of a sentence and windows of a passage that are looked at."""
+_HEAVIEST = 9
+_LETTERS = 5
+_GONE = 12
+_ALIKE = 0.6
+"""Share of its words from which on a sentence is about the same as another, so that it matters who of them denies."""
+_DENYING = "not no never none nor neither without cannot nothing nobody pas jamais aucun aucune sans ni rien non"
+_DENIES = frozenset(_DENYING.split())
+_ANSWERS = re.compile(r"^\W*(?:no|non|not at all|pas du tout)\s*[,.;:!]")
+_NOT = re.compile(r"n't\b")
+_CLAUSE = re.compile(r"[.,;:!?()\"]+|\b(?:but|mais|although|bien que)\b")
+_UNSURE = re.compile(
+    r"\b(?:not (?:so )?sure|no idea|(?:not|n't) (?:know|think)|pas (?:sur|certain)|sais pas|non-\w+)\b"
+)
+_SPEAKS = frozenset({"i", "im", "my", "mine", "me", "je", "j", "mon", "ma", "mes", "moi"})
+_FRENCH = "zero un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize"
+_ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+_TENS = {"vingt": "20", "trente": "30", "quarante": "40", "cinquante": "50", "soixante": "60", "cent": "100"}
+_TENS |= {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100", "une": "1"}
+_NUMBERS = {word: str(n) for words in (_FRENCH, _ENGLISH) for n, word in enumerate(words.split())} | _TENS
+
+
+class Window(NamedTuple):
+    """One sentence of a passage, or two that follow each other."""
+
+    text: str
+    words: tuple[str, ...]
+    stems: frozenset[str]
+    denied: frozenset[str]
+    single: bool
+
+
+class Passage(NamedTuple):
+    """A passage as support needs it."""
+
+    line: str
+    stems: tuple[str, ...]
+    known: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    letters: frozenset[str]
+    values: frozenset[str]
+    windows: tuple[Window, ...]
+    language: str
+
+
+class Sentence(NamedTuple):
+    """A sentence as support needs it."""
+
+    words: tuple[str, ...]
+    stems: tuple[str, ...]
+    content: tuple[str, ...]
+    own: tuple[str, ...]
+    """The stems of its content words."""
+    weights: tuple[float, ...]
+    pairs: tuple[tuple[str, str], ...]
+    letters: frozenset[str]
+    numbers: tuple[Figure, ...]
+    names: tuple[Figure, ...]
+    denied: frozenset[str]
+    """Of these, those that it denies: the one before a word of denial, and the two after."""
+    language: str
+
+
+@lru_cache(maxsize=256)
+def passage(text: str) -> Passage:
+    """Of a passage, its first `MAX_PASSAGE` characters."""
+    text = text[:MAX_PASSAGE]
+    words = tokens(text)
+    stems = tuple(word[:STEM] for word in words)
+    spelled = {_NUMBERS[word] for word in words if word in _NUMBERS}
+    return Passage(
+        f" {' '.join(words)} ",
+        stems,
+        frozenset(stems),
+        frozenset(_pairs(words)),
+        _stretches(words),
+        values(text) | spelled,
+        _windows(text),
+        detect(text),
+    )
+
+
+def _windows(text: str) -> tuple[Window, ...]:
+    spans = sentences(text)[:MAX_WINDOWS]
+    alone = [(start, end, True) for start, end in spans]
+    both = [(spans[n][0], spans[n + 1][1], False) for n in range(len(spans) - 1)]
+    found = []
+    for start, end, single in (*alone, *both):
+        said = text[start:end]
+        words = tuple(word[:STEM] for word in tokens(said))
+        found.append(Window(said, words, frozenset(words), _denied(said), single))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def sentence(text: str) -> Sentence:
+    """Of a sentence, its first `MAX_WORDS` words."""
+    words = tuple(tokens(text)[:MAX_WORDS])
+    content = tuple(word for word in words if word not in BOTH)
+    facts = figures(text)
+    return Sentence(
+        words,
+        tuple(word[:STEM] for word in words),
+        content,
+        tuple(word[:STEM] for word in content),
+        tuple(float(min(len(word), _HEAVIEST)) for word in content),
+        tuple(_pairs(words)),
+        _stretches(words),
+        tuple(fact for fact in facts if fact.kind != "name"),
+        tuple(fact for fact in facts if fact.kind == "name"),
+        _denied(text),
+        detect(text),
+    )
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    stems = [word[:STEM] for word in words if word not in BOTH]
+    return list(itertools.pairwise(stems))
+
+
+def _stretches(words: Sequence[str]) -> frozenset[str]:
+    line = " ".join(words)
+    return frozenset(line[at : at + _LETTERS] for at in range(len(line) - _LETTERS + 1))
+
+
+def _denied(text: str) -> frozenset[str]:
+    """The stems of the content words that stand by a word of denial in one clause. An answering "No," denies none of
+    them, and neither does "I am not sure"."""
+    found = set[str]()
+    for clause in _CLAUSE.split(_ANSWERS.sub("", fold(text))):
+        if _UNSURE.search(clause):
+            continue
+        words = tokens(_NOT.sub(" not", clause))[:MAX_WORDS]
+        told = [(word in _DENIES, word[:STEM]) for word in words if word in _DENIES or word not in BOTH]
+        for at, (denies, _) in enumerate(told):
+            if denies:
+                found.update(stem for other, stem in told[max(at - 1, 0) : at + 3] if not other)
+    return frozenset(found)
+
+
+def foreign(said: Sentence, one: Passage) -> bool:
+    """Whether the two are known to be in two languages."""
+    return bool(said.language and one.language and said.language != one.language)
+
+
+def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) -> dict[str, float]:
+    """The signals of `SIGNS` but `nearness`, of a sentence against passages taken together. `question`: its stems."""
+    copied = f" {' '.join(said.words)} "
+    if said.words and any(copied in one.line for one in among):
+        return dict(COPIED)
+    known = frozenset().union(*(one.known for one in among))
+    held = [stem in known for stem in said.own]
+    covered, best = _best(said, among)
+    single = max(
+        ((_covered(said, window), window) for one in among for window in one.windows if window.single),
+        key=lambda pair: pair[0],
+        default=(0.0, None),
+    )
+    links = [stem for word, stem in zip(said.words, said.stems, strict=True) if word in BOTH]
+    novel = [word for word, stem in zip(said.content, said.own, strict=True) if stem not in known | question]
+    letters = frozenset().union(*(one.letters for one in among)) if said.letters else frozenset()
+    pairs = frozenset().union(*(one.pairs for one in among)) if said.pairs else frozenset()
+    speaks = not _SPEAKS.isdisjoint(said.words) and not (best and any(word in best.stems for word in _SPEAKS))
+    words = _weighted(said, held)
+    there = frozenset().union(*(one.values for one in among))
+    missing = _missing([number for number in said.numbers if len(number.value) >= SHORT], there)
+    unheard = _unheard(said, known, among)
+    alike = _alike(said, among)
+    order = _common(said.stems, best.words) / len(said.stems) if best and said.stems else 0.0
+    return {
+        "words": words,
+        "window": covered,
+        "pairs": _share([pair in pairs for pair in said.pairs], words),
+        "run": max((_run(said.stems, one.stems) for one in among), default=0) / max(len(said.stems), 1),
+        "order": order,
+        "letters": _share([stretch in letters for stretch in said.letters], words),
+        "links": _share([stem in best.stems for stem in links] if best else [], 0.0 if links else 1.0),
+        "figures": missing,
+        "names": unheard,
+        "altered": _missing(said.numbers, there) * alike,
+        "renamed": unheard * alike,
+        "negation": _contrary(said, single[1]) if single[0] >= _ALIKE else 0.0,
+        "new": len(novel) / len(said.content) if said.content else 0.0,
+        "longest": min(max(map(len, novel), default=0) / _GONE, 1.0),
+        "person": float(speaks),
+    }
+
+
+def _weighted(said: Sentence, held: Sequence[bool]) -> float:
+    total = sum(said.weights)
+    return sum(weight for weight, one in zip(said.weights, held, strict=True) if one) / total if total else 0.0
+
+
+def _covered(said: Sentence, window: Window) -> float:
+    return _weighted(said, [stem in window.stems for stem in said.own])
+
+
+def _best(said: Sentence, among: Sequence[Passage]) -> tuple[float, Window | None]:
+    """The window that has most of the words: of equal ones the first, and one sentence before two."""
+    best: tuple[float, Window | None] = 0.0, None
+    for one in among:
+        for window in one.windows:
+            covered = _covered(said, window)
+            if best[1] is None or covered > best[0] + 1e-9:
+                best = covered, window
+    return best
+
+
+def _share(held: Sequence[bool], otherwise: float) -> float:
+    return sum(held) / len(held) if held else otherwise
+
+
+def _alike(said: Sentence, among: Sequence[Passage]) -> float:
+    """How far a sentence of the passages says the same but for figures and names: 0 up to half of the other words."""
+    named = {word[:STEM] for name in said.names for word in name.value.split()}
+    others = [
+        (stem, weight)
+        for word, stem, weight in zip(said.content, said.own, said.weights, strict=True)
+        if stem not in named and not word[0].isdigit()
+    ]
+    total = sum(weight for _, weight in others)
+    most = max(
+        (
+            sum(weight for stem, weight in others if stem in window.stems) / total
+            for one in among
+            for window in one.windows
+            if total and window.single
+        ),
+        default=0.0,
+    )
+    return max(2 * most - 1, 0.0)
+
+
+def _contrary(said: Sentence, window: Window | None) -> float:
+    """Whether a word of both is denied in one of them only."""
+    if window is None:
+        return 0.0
+    shared = window.stems.intersection(said.own)
+    return float(bool(shared & (said.denied ^ window.denied)))
+
+
+def _missing(numbers: Sequence[Figure], known: frozenset[str]) -> float:
+    # The root: one wrong figure among four is half as bad as all of them, not a quarter.
+    return math.sqrt(_share([not stands(number, known) for number in numbers], 0.0))
+
+
+def _unheard(said: Sentence, known: frozenset[str], among: Sequence[Passage]) -> float:
+    def heard(name: Figure) -> bool:
+        if any(f" {name.value} " in one.line for one in among):
+            return True
+        return all(word[:STEM] in known for word in name.value.split())
+
+    return math.sqrt(_share([not heard(name) for name in said.names], 0.0))
+
+
+def _run(said: Sequence[str], there: Sequence[str]) -> int:
+    """The longest stretch of words that stands in both."""
+    places: dict[str, list[int]] = {}
+    for at, word in enumerate(there):
+        places.setdefault(word, []).append(at)
+    best, before = 0, dict[int, int]()
+    for word in said:
+        now = {at: before.get(at - 1, 0) + 1 for at in places.get(word, ())}
+        best, before = max(best, *now.values(), 0), now
+    return best
+
+
+def _common(said: Sequence[str], there: Sequence[str]) -> int:
+    """The length of the longest common subsequence (Hunt and Szymanski, 1977): quick where little is common."""
+    places: dict[str, list[int]] = {}
+    for at in range(len(there) - 1, -1, -1):
+        places.setdefault(there[at], []).append(at)
+    ends: list[int] = []
+    for word in said:
+        for at in places.get(word, ()):
+            low, high = 0, len(ends)
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (middle + 1, high) if ends[middle] < at else (low, middle)
+            ends[low : low + 1] = [at]
+    return len(ends)

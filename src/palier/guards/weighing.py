@@ -1,0 +1,90 @@
+"""Signals to a support in [0, 1]: two logistic sums, one for passages in the sentence's language, one for others.
+
+Their weights are plain numbers in a JSON file, each of the sign that `supporting.SIGNS` says: more of what speaks for a
+sentence never makes it less supported. Fitted by `python -m benchmarks.fit_grounding`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from palier.errors import ConfigurationError
+from palier.guards.supporting import SIGNS
+from palier.types import Data
+
+SHIPPED = Path(__file__).with_name("grounding.json")
+FORMAT = 1
+_MOST = 2**20
+
+
+class Sum(Data, frozen=True, kw_only=True):
+    """A logistic sum: `intercept` plus each signal times its weight."""
+
+    intercept: float
+    weights: dict[str, float]
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights.items():
+            if name not in SIGNS or not math.isfinite(weight) or weight * SIGNS[name] < 0:
+                raise ValueError(f"the weight {weight} of `{name[:40]}` is none it may have")
+        if not math.isfinite(self.intercept):
+            raise ValueError("the intercept is no number")
+
+    def support(self, signals: Mapping[str, float]) -> float:
+        """In [0, 1]; a signal that is not there is 0."""
+        linear = self.intercept + sum(weight * signals.get(name, 0.0) for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(min(linear, 500.0), -500.0)))
+
+    def likeness(self, signals: Mapping[str, float]) -> float:
+        """The support if nothing spoke against it."""
+        return self.support({name: value for name, value in signals.items() if SIGNS[name] > 0})
+
+    def cause(self, signals: Mapping[str, float]) -> str:
+        """The signal that cost most."""
+        lost = {
+            name: weight * ((1.0 if SIGNS[name] > 0 else 0.0) - signals.get(name, 0.0))
+            for name, weight in self.weights.items()
+        }
+        return max(lost, key=lambda name: lost[name], default="")
+
+
+class Weights(Data, frozen=True, kw_only=True):
+    """What a `grounding` guard was fitted to."""
+
+    palier_grounding: int
+    same: Sum
+    foreign: Sum
+    threshold: float
+    """The score (1 - support) from which a sentence does not pass."""
+    fitted_on: str = ""
+    licence: str = ""
+    by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.palier_grounding != FORMAT:
+            raise ValueError(f"it has format {self.palier_grounding}, and this palier reads {FORMAT}")
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"its threshold is {self.threshold}")
+
+
+@cache
+def load(path: Path = SHIPPED) -> Weights:
+    """The weights in a file. Raises `ConfigurationError` that says what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise ValueError(f"it has more than {_MOST} bytes")
+        return msgspec.json.decode(content, type=Weights)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{path} holds no weights of grounding: {error}",
+            hint="python -m benchmarks.fit_grounding makes such a file",
+        ) from None

@@ -1,0 +1,185 @@
+"""Whether the evidence supports each sentence, and what is done where it does not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.heads import WordEncoder
+
+from palier.config import Guard
+from palier.errors import ConfigurationError, InvalidRequest
+from palier.guards.grounding import MOST, Grounding, build
+from palier.guards.weighing import load
+from palier.interfaces import Resources
+from palier.interfaces.guarding import Context, Verdict
+from palier.pipeline.guarding import Sentences
+
+PASSAGES = (
+    "La Fibre Goéland coûte 29,99 € par mois, sans engagement. Elle comprend la télévision et le téléphone.",
+    "La résiliation coûte 49 €. Le matériel doit nous revenir dans les 21 jours qui suivent la fin du contrat.",
+    "Le Bouquet Celtique donne accès à la télévision de rattrapage pendant 30 jours.",
+)
+DRAFT = Context(question="Combien coûte la Goéland ?", evidence=PASSAGES)
+TRUE = "La Fibre Goéland coûte 29,99 € par mois."
+FALSE = "Le décodeur est offert aux étudiants de Rennes dès la rentrée."
+
+
+class Here:
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+    async def close(self) -> None: ...
+
+
+def guard(**settings: object) -> Grounding:
+    resources = Resources(cast(Any, None), WordEncoder(), Here(), Path(), lambda name: Path(name))
+    return build("g", Guard(kind="grounding", **settings), resources)  # type: ignore[arg-type]
+
+
+async def said(text: str, context: Context = DRAFT, **settings: object) -> Verdict:
+    return await guard(**settings).check(text, context)
+
+
+async def test_each_sentence_has_a_score_and_its_passage() -> None:
+    verdict = await said(f"{TRUE} Le matériel doit revenir dans les 21 jours.")
+    assert verdict.action == "pass"
+    assert [span.passage for span in verdict.spans] == [1, 2]
+    assert verdict.score == max(span.score or 0 for span in verdict.spans)
+    bad = await said(f"{TRUE} {FALSE}")
+    assert bad.action == "climb"
+    assert "1 of 2 sentences not supported" in bad.reason
+    assert [bool(span.reason) for span in bad.spans] == [False, True]
+    assert (await said(FALSE, Context(place="output", evidence=PASSAGES))).action == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("La résiliation coûte 59 €.", "figures"),
+        ("La Fibre Goéland ne comprend pas la télévision et le téléphone.", "contrary"),
+        (FALSE, "words"),
+    ],
+)
+async def test_the_reason_is_what_is_not_there(text: str, cause: str) -> None:
+    verdict = await said(text, threshold=0.4)
+    assert verdict.action == "climb"
+    assert cause in verdict.reason
+
+
+async def test_what_is_not_supported_is_left_out_or_marked() -> None:
+    text = f"Bonjour ! {FALSE} {TRUE}"
+    mended = await said(text, action="mend")
+    assert (mended.action, mended.text) == ("mend", f"Bonjour ! {TRUE}")
+    marked = await said(text, mark=True)
+    assert (marked.action, marked.text) == ("mend", f"Bonjour ! {FALSE} [absent des sources] {TRUE}")
+    english = await said(
+        "Zebras graze on the lawn and they sing there.", Context(evidence=("The fibre is here.",)), mark=True
+    )
+    assert english.text.endswith("[not in the sources]")
+    assert (await said(FALSE, action="mend")).text == ""
+
+
+async def test_citations_are_set_right() -> None:
+    assert (await said(f"{TRUE[:-1]} [1].")).action == "pass"
+    wrong = await said(f"{TRUE[:-1]} [2].")
+    assert (wrong.action, wrong.text) == ("mend", f"{TRUE[:-1]} [1].")
+    assert "[2] does not support what cites it, and [1] does" in wrong.reason
+    gone = await said(f"{TRUE[:-1]} [1][7].")
+    assert gone.text == f"{TRUE[:-1]} [1]."
+    assert "it cites [7], and there are 3 passages" in gone.reason
+    assert (await said(f"{TRUE} [9]")).text == TRUE
+    both = f"{TRUE} [1] Le matériel doit nous revenir dans les 21 jours. [2]"
+    assert (await said(both)).action == "pass"
+    assert (await said("Bonjour [4] !")).text == "Bonjour !"
+
+
+async def test_what_claims_nothing_needs_no_evidence() -> None:
+    for text in ("", "Bonjour !", "Je ne sais pas.", "Quelle est votre adresse ?"):
+        verdict = await said(text, Context())
+        assert (verdict.action, verdict.score) == ("pass", None)
+    with pytest.raises(InvalidRequest, match="no evidence"):
+        await said(TRUE, Context())
+
+
+async def test_data_is_no_prose_and_what_is_endless_does_not_pass() -> None:
+    assert (await said('{"city": "Brest"}')).reason == "it is no prose"
+    assert (await said('{"city": "Brest" FIN')).action == "climb"
+    assert (await said("x" * (MOST + 1))).action == "climb"
+    assert "sentences" in (await said("La fibre est là.\n" * 500)).reason
+
+
+async def test_passages_in_another_language_are_compared_by_meaning() -> None:
+    evidence = ("La résiliation de la fibre coûte 49 € et elle est gratuite pour les mobiles.",)
+    verdict = await said(
+        "The termination of the fibre costs €49 and it is free for mobiles.", Context(evidence=evidence)
+    )
+    assert verdict.score is not None
+    assert verdict.spans[0].passage == 1
+    other = await said("The termination of the fibre costs €99 and it is free for mobiles.", Context(evidence=evidence))
+    assert other.score is not None
+    assert other.score > verdict.score
+
+
+def test_wrong_settings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="threshold 2"):
+        guard(threshold=2.0)
+    with pytest.raises(ConfigurationError, match="cannot climb"):
+        guard(mark=True, action="climb")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        guard(file=str(tmp_path / "none.json"))
+    assert guard().threshold == load().threshold
+
+
+SAID = (TRUE, FALSE, "Bonjour !", "Oui.", "Elle comprend la télévision [2].", "Je ne sais pas.", "Cela coûte 12 € [8].")
+texts = st.lists(st.sampled_from(SAID), min_size=1, max_size=6).map(" ".join)
+
+
+@given(texts, st.sampled_from([{}, {"action": "mend"}, {"mark": True}]))
+async def test_the_verdict_on_a_text_is_that_on_its_sentences(text: str, settings: dict[str, object]) -> None:
+    whole = await said(text, **settings)
+    cut = Sentences()
+    parts = [*cut.feed(text), *cut.end()]
+    each = [await said(part, **settings) for part in parts]
+    assert whole.score == max((v.score for v in each if v.score is not None), default=None)
+    strictest = max(("pass", "mend", "climb").index(v.action) for v in each)
+    assert ("pass", "mend", "climb").index(whole.action) == strictest
+    if whole.action == "mend":
+        together = "".join(v.text if v.action == "mend" else p for v, p in zip(each, parts, strict=True))
+        assert whole.text.split() == together.split()
+
+
+@given(st.text(max_size=200), st.lists(st.text(max_size=120), min_size=1, max_size=3))
+async def test_scores_are_shares_and_spans_lie_in_the_text(text: str, evidence: list[str]) -> None:
+    verdict = await said(text, Context(evidence=tuple(evidence)))
+    assert verdict.score is None or 0 <= verdict.score <= 1
+    for span in verdict.spans:
+        assert 0 <= span.start < span.end <= len(text)
+        assert span.score is not None
+        assert 0 <= span.score <= 1
+        assert span.passage in range(1, len(evidence) + 1)
+
+
+COMPANY = [sentence.strip() + "." for text in PASSAGES for sentence in text.split(". ")]
+
+
+@given(st.sampled_from(COMPANY), st.permutations(PASSAGES))
+async def test_a_copied_sentence_is_supported_and_with_another_number_less(sentence: str, evidence: list[str]) -> None:
+    context = Context(evidence=tuple(evidence))
+    sentence = sentence.removesuffix(".").rstrip(".") + "."
+    copied = await said(sentence, context)
+    assert copied.action == "pass"
+    assert copied.score is not None
+    assert copied.score < 0.3
+    digits = [at for at, letter in enumerate(sentence) if letter.isdigit()]
+    if digits:
+        at = random.Random(sentence).choice(digits)
+        changed = sentence[:at] + str((int(sentence[at]) + 5) % 10) + sentence[at + 1 :]
+        other = await said(changed, context)
+        assert other.score is not None
+        assert other.score > copied.score
