@@ -375,9 +375,9 @@ class Watch:
             if self.stopped is None and self._by_whole and not self._early:
                 logprobs = tuple(watched.logprobs) if text == watched.text else ()
                 free.append(Delta(text=text, choice=choice, logprobs=logprobs))
-        for place in [place for place in self._calls if place[0] == choice]:
+        for call in [call for call in self._calls if call[0] == choice]:
             if self.stopped is None:
-                free += await self._arguments(self._calls.pop(place))
+                free += await self._arguments(self._calls.pop(call))
         return free
 
     def _called(self, choice: int) -> bool:
