@@ -11,10 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PALIER_BENCH_DATA ?= $(wildcard ../shared/data)
 export PALIER_BENCH_DATA
 
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo train test test-all lint bench clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
+	@echo "  make train     torch and what teaches adapters, whose tests are else skipped (1 GB; more with its CUDA build)"
 	@echo "  make test-all  the slow tests too: soak, kill -9, every conformance suite"
 	@echo "  make lint      formatting, types, floors"
 	@echo "  make bench     the benchmarks (PALIER_BENCH_DATA names the public data)"
@@ -22,6 +23,8 @@ help:
 
 demo: $(VENV)/.base
 	@$(BIN)/python examples/demo.py
+
+train: $(VENV)/.train
 
 test: $(VENV)/.dev lint
 	@$(BIN)/python -m pytest -m "not slow"
@@ -52,4 +55,8 @@ $(VENV)/.base: constraints/base.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.base constraints/dev.txt
 	@$(PIP) --require-hashes -r constraints/dev.txt
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.dev constraints/train.txt
+	@$(PIP) -r constraints/train.txt
 	@touch $@

@@ -86,8 +86,6 @@ def distill(
     or killed, the same command goes on.
     """
 
-    plan = {"rank": rank, "steps": steps, "batch": batch, "rate": rate, "minutes": minutes, "seed": seed}
-
     def main() -> None:
         given_examples = _check(student, examples, lessons)
         files.check_folders(output)
@@ -111,20 +109,10 @@ def distill(
             terminal.note(note)
 
     if student == "lora" and lessons is not None and examples is None:
+        plan = {"rank": rank, "steps": steps, "batch": batch, "rate": rate, "minutes": minutes, "seed": seed}
         distill_lora.distill(
             distill_lora.Wanted(
-                route=route,
-                config=config,
-                lessons=lessons,
-                output=output,
-                base=base,
-                length=length,
-                threads=threads,
-                merged=merged,
-                check=check,
-                skip_bad=skip_bad,
-                as_json=as_json,
-                plan=plan,
+                *(route, config, lessons, output, base, length, threads, merged, check, skip_bad, as_json), plan=plan
             )
         )
     terminal.run(main, wrong_input=2)
