@@ -21,10 +21,11 @@ OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest $(SPREAD) $(1);
 wait $$types; types=$$?; cat $(VENV)/mypy.txt; exit $$((tests | types))
 endef
 
-.PHONY: help demo test test-all lint quick bench clean
+.PHONY: help demo train test test-all lint quick bench clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
+	@echo "  make train     torch and what teaches adapters, whose tests are else skipped (1 GB; more with its CUDA build)"
 	@echo "  make test-all  the slow tests too: soak, kill -9, every conformance suite"
 	@echo "  make lint      formatting, types, floors"
 	@echo "  make bench     the benchmarks (PALIER_BENCH_DATA names the public data)"
@@ -32,6 +33,8 @@ help:
 
 demo: $(VENV)/.base
 	@$(BIN)/python examples/demo.py
+
+train: $(VENV)/.train
 
 test: $(VENV)/.dev quick
 	@$(call checked,-m "not slow")
@@ -64,4 +67,8 @@ $(VENV)/.base: constraints/base.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.base constraints/dev.txt
 	@$(PIP) --require-hashes -r constraints/dev.txt
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.dev constraints/train.txt
+	@$(PIP) -r constraints/train.txt
 	@touch $@

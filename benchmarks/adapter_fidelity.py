@@ -14,8 +14,9 @@ import asyncio
 import os
 import sys
 import tempfile
-import time
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from palier.models import engine, weights
 from palier.models.engine import Engine
 from palier.models.engine_tokens import EngineTokens
 from palier.privacy.connector import HttpConnector
-from palier.training import fidelity, lora, lora_lessons
+from palier.training import fidelity, lora, lora_lessons, lora_train
 
 BASE, PROMPTS, LENGTH = "smollm2-135m", 50, 256
 SYSTEM = "Name the intent of the customer's message in a few words."
@@ -40,7 +41,11 @@ def lines(rows: list[dict[str, Any]]) -> list[bytes]:
     ]
 
 
-def progress(told: lora.Told) -> None:
+def _told(line: bytes) -> lora_train.Told:
+    return msgspec.json.decode(line, type=lora_train.Told)
+
+
+def progress(told: lora_train.Told) -> None:
     if told.event in ("begun", "estimate", "checkpoint", "note"):
         print(told.event, told.step, told.words, told.seconds or "", told.held_out_loss or "", file=sys.stderr)
 
@@ -62,9 +67,8 @@ async def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     prompts = [await tokens.prompt(row.messages) for row in judged.rows]
     await model.close()
     plan = lora.prepare(folder, teaching, base=BASE, weights=base, steps=args.steps)
-    started = time.perf_counter()
     made = await lora.teach(folder, taught, base, threads=args.threads, tell=progress)
-    seconds = time.perf_counter() - started
+    steps = [told for told in map(_told, (folder / lora.CURVE).read_bytes().splitlines()) if told.event == "step"]
     merged = await lora.merge(made, base, threads=args.threads)
     model = opened(connector, args.threads, v1=str(made.adapter))
     found = await fidelity.compare(
@@ -74,7 +78,14 @@ async def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     await connector.close()
     return {
         "what": f"{BASE}, rank {plan.rank}, {plan.steps} steps of {plan.batch} lessons; greedy answers of at most {fidelity.LIMIT} tokens",
-        "taught_in_s": round(seconds, 1),
+        "seconds_a_step": round(
+            median(later.seconds - one.seconds for one, later in pairwise(steps) if later.seconds > one.seconds), 2
+        ),
+        "tokens_a_second": steps[-1].tokens_per_s,
+        "loss, first and last five steps": [
+            round(mean(told.loss for told in part), 3) for part in (steps[:5], steps[-5:])
+        ],
+        "threads": args.threads,
         "lessons": made.lineage.lessons,
         "adapter_mb": round(made.adapter.stat().st_size / 1e6, 2),
         **msgspec.to_builtins(found),

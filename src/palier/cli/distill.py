@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from palier.cli import files, jsonl, terminal
-from palier.cli.session import Json
+from palier.cli import distill_lora, files, jsonl, terminal
+from palier.cli.session import CONFIG, Config, Json
 from palier.errors import InvalidRequest
 from palier.types import JSON
 
@@ -19,45 +19,82 @@ if TYPE_CHECKING:
     from palier.interfaces import Encoder, Vectors
     from palier.training.heads import Interval, Report
 
-LATER = ("lora",)
-"""Students that the formats speak of, and that cannot be taught yet."""
 _TOGETHER = 16
 """Texts that are embedded together."""
 
-Student = Annotated[str, typer.Option("--student", help="What is taught: head.")]
+Route = Annotated[
+    str, typer.Argument(metavar="[ROUTE]", help="The route whose embedded model is taught.", show_default=False)
+]
+Student = Annotated[str, typer.Option("--student", help="What is taught: head or lora.")]
 ExamplesFile = Annotated[Path, typer.Option("--examples", "-e", help="Examples, JSON lines; `-`: standard input.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file of the head.")]
+HeadExamples = Annotated[
+    Path | None,
+    typer.Option("--examples", "-e", help="Of a head: JSON lines; `-`: standard input.", show_default=False),
+]
+LessonsFile = Annotated[
+    Path | None, typer.Option("--lessons", help="Of an adapter: JSON lines; `-`: standard input.", show_default=False)
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file of the head, or the folder of the adapter.")]
 Licence = Annotated[str, typer.Option("--licence", help="Of the examples, in a few words; kept in the file.")]
 Origin = Annotated[str, typer.Option("--source", help="Where the examples come from; kept in the file.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")]
 ModelFile = Annotated[Path, typer.Option("--model", "-m", help="The file of a head.")]
+Base = Annotated[str, typer.Option("--base", help="Weights an adapter is taught on.", show_default="the route's")]
+Rank = Annotated[int, typer.Option("--rank", min=0, max=256, help="Of an adapter.", show_default="by the lessons")]
+Steps = Annotated[int, typer.Option("--steps", min=0, help="Of teaching.", show_default="by the lessons")]
+Batch = Annotated[int, typer.Option("--batch", min=0, max=512, help="Lessons of a step.", show_default="8")]
+Rate = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, help="Of AdamW.", show_default="0.0005")]
+Length = Annotated[int, typer.Option("--length", min=0, help="Tokens of a lesson at most.", show_default="1024")]
+Minutes = Annotated[
+    float, typer.Option("--minutes", min=0.0, help="Make only as many steps as fit.", show_default="no limit")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the order of the lessons, and of the first weights.")]
+Threads = Annotated[int, typer.Option("--threads", min=0, max=256, help="Of teaching.", show_default="all")]
+Merged = Annotated[bool, typer.Option("--merged", help="Also write base and adapter as one model.")]
+Check = Annotated[int, typer.Option("--check", min=0, max=1000, help="Prompts on which both engines are compared.")]
 Lines = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="JSON lines; standard input by default.")]
 All = Annotated[bool, typer.Option("--probabilities", help="Also the probability of every label.")]
 
 
 def distill(
-    examples: ExamplesFile,
     output: Output,
+    route: Route = "",
     student: Student = "head",
+    examples: HeadExamples = None,
+    lessons: LessonsFile = None,
     licence: Licence = "",
     source: Origin = "",
+    base: Base = "",
+    rank: Rank = 0,
+    steps: Steps = 0,
+    batch: Batch = 0,
+    rate: Rate = 0.0,
+    length: Length = 0,
+    minutes: Minutes = 0.0,
+    seed: Seed = 0,
+    threads: Threads = 0,
+    merged: Merged = False,
+    check: Check = 10,
+    config: Config = CONFIG,
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Teach a small model by examples: text or messages, and label or answer.
+    """Teach a small model: a head by examples, or an adapter of the route's embedded model by lessons.
 
-    A head names one of the labels of its examples, says how sure it is, and generates nothing.
+    A head names one of the labels of its examples, says how sure it is, and generates nothing. An adapter (--student
+    lora) writes as its lessons do; its folder holds a GGUF for the embedded engine and a PEFT folder for vLLM. Stopped
+    or killed, the same command goes on.
     """
 
     def main() -> None:
-        _check(student)
+        given_examples = _check(student, examples, lessons)
         files.check_folders(output)
         from palier.heads.file import MAX_LABEL
         from palier.retrieval import sentence_model
         from palier.training import examples as reading
         from palier.training import heads
 
-        with files.lines(examples) as given:
+        with files.lines(given_examples) as given:
             found = reading.read(given, longest_label=MAX_LABEL, skip_bad=skip_bad)
         with terminal.err().status("reading the examples") as status:
             taught = heads.teach(
@@ -71,6 +108,13 @@ def distill(
         for note in taught.report.notes:
             terminal.note(note)
 
+    if student == "lora" and lessons is not None and examples is None:
+        plan = {"rank": rank, "steps": steps, "batch": batch, "rate": rate, "minutes": minutes, "seed": seed}
+        distill_lora.distill(
+            distill_lora.Wanted(
+                *(route, config, lessons, output, base, length, threads, merged, check, skip_bad, as_json), plan=plan
+            )
+        )
     terminal.run(main, wrong_input=2)
 
 
@@ -117,14 +161,15 @@ async def _named(head: Head, encoder: Encoder, text: str, *, whole: bool) -> JSO
     return answer
 
 
-def _check(student: str) -> None:
-    if student == "head":
-        return
-    if student in LATER:
-        raise InvalidRequest(
-            f"--student {student} is not there yet", hint="--student head names one of a few labels", param="student"
-        )
-    raise InvalidRequest(f"--student is `{student[:80]}`", hint="head", param="student")
+def _check(student: str, examples: Path | None, lessons: Path | None) -> Path:
+    """The examples of a head. Raises `InvalidRequest` for another student, and where there are none."""
+    if student == "lora":
+        raise InvalidRequest("an adapter is taught by --lessons, and nothing else", param="lessons")
+    if student != "head":
+        raise InvalidRequest(f"--student is `{student[:80]}`", hint="head or lora", param="student")
+    if examples is None or lessons is not None:
+        raise InvalidRequest("a head is taught by --examples, and nothing else", param="examples")
+    return examples
 
 
 def embed(texts: Sequence[str]) -> Vectors:

@@ -1,7 +1,7 @@
 """LoRA adapters beside their base: where one comes from, and whether it is for these weights.
 
-An adapter's lineage stands in a JSON file beside it (`adapter.gguf`, `adapter.json`). The engine would add an adapter of
-another base of the same shape in silence, and answer nonsense: its base's SHA-256 is compared before.
+An adapter's lineage stands in a JSON file beside it (`adapter.gguf`, `adapter.json`). The engine would add an adapter
+of another base of the same shape in silence, and answer nonsense: its base's SHA-256 is compared before.
 """
 
 from __future__ import annotations

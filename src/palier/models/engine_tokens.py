@@ -78,7 +78,8 @@ class EngineTokens:
     async def _laid_out(self, messages: Sequence[Message]) -> str:
         prompt = Prompt(id="", messages=tuple(messages), parameters=Parameters())
         body = {"messages": engine_request.body(prompt, [])["messages"]}
-        return _field(await self._engine.native("/apply-template", body), "prompt", str)
+        text: str = _field(await self._engine.native("/apply-template", body), "prompt", str)
+        return text
 
     async def _ending(self) -> str:
         """What the template writes after an answer, before the next turn."""

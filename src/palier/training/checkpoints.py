@@ -177,7 +177,7 @@ def packed(arrays: Arrays, **metadata: str) -> bytes:
 
 def _format() -> Any:
     try:
-        from safetensors import numpy as format
+        from safetensors import numpy as safetensors
     except ImportError:
         raise MissingExtra("checkpoints are kept as safetensors", hint='pip install "palier[train]"') from None
-    return format
+    return safetensors

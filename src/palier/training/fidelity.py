@@ -16,12 +16,12 @@ from palier.errors import InvalidRequest
 from palier.metrics.intervals import bca
 from palier.models.engine_tokens import EngineTokens, Written
 from palier.training import lora
+from palier.training.lora import Scores
 from palier.training.lora_plan import Row
 from palier.types import Data
 
 LIMIT = 32
 """Tokens of an answer that are compared."""
-Scores = list[tuple[list[float], list[int]]]
 
 
 class Agreement(Data, frozen=True, kw_only=True):
@@ -69,10 +69,11 @@ async def compare(
     own = [await tokens.greedy(prompt, limit, adapter) for prompt in prompts]
     plain = [await tokens.greedy(prompt, limit) for prompt in prompts]
     rows, base_rows = _rows(prompts, own), _rows(prompts, plain)
-    taught = await lora.scores(rows, weights, adapter=peft, threads=threads)
-    bare = await lora.scores([*rows, *base_rows], weights, threads=threads)
-    change = [abs(a - b) for one, other in zip(taught, bare, strict=False) for a, b in zip(one[0], other[0], strict=True)]
-    whole = await lora.scores(rows, weights, merged=merged, threads=threads) if merged else None
+    taught, bare = await lora.scores(rows, weights, adapter=peft, plain=[*rows, *base_rows], threads=threads)
+    change = [
+        abs(a - b) for one, other in zip(taught, bare, strict=False) for a, b in zip(one[0], other[0], strict=True)
+    ]
+    whole = (await lora.scores(rows, weights, merged=merged, threads=threads))[0] if merged else None
     return Fidelity(
         prompts=len(prompts),
         adapter=agreement(own, taught),

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from palier import __version__, errors
+from palier import errors
 from palier.errors import ConfigurationError, InvalidRequest, PalierError, Unavailable
 from palier.models import adapters
 from palier.models.adapters import Lineage
@@ -34,6 +34,8 @@ from palier.training.lora_train import ADAPTER, MERGED, PEFT, PLAN, ROWS, Told
 from palier.types import JSON
 
 CURVE = "curve.jsonl"
+LENGTH = 1024
+"""Tokens of a lesson at most, where nothing else is said: memory grows with it."""
 STOP_S = 120.0
 """How long a training that is told to stop may take for its checkpoint."""
 MAX_TOLD = 64 * 2**20
@@ -46,6 +48,7 @@ _ENVIRONMENT = (
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 
 Tell = Callable[[Told], None]
+Scores = list[tuple[list[float], list[int]]]
 
 
 class Stopped(Exception):
@@ -130,13 +133,14 @@ async def teach(
     weights: Path,
     *,
     route: str = "",
+    code: str = "",
     threads: int = 0,
     tell: Tell = lambda _: None,
 ) -> Taught:
     """Carry out the plan of `folder` (see `prepare`) on `weights`, from wherever it stands.
 
-    What is told is also appended to `curve.jsonl`. Raises `Stopped`, and what `lora_train.train` raises; a caller that
-    is cancelled stops the training after a checkpoint.
+    What is told is also appended to `curve.jsonl`; `code` is the version of palier, for the lineage. Raises `Stopped`,
+    and what `lora_train.train` raises; a caller that is cancelled stops the training after a checkpoint.
     """
     plan = msgspec.json.decode((folder / PLAN).read_bytes(), type=Plan)
     present = adapters.lineage(folder / ADAPTER)
@@ -156,14 +160,14 @@ async def teach(
                 tell(told)
 
             await child(task, kept)
-        present = _lineage(folder, plan, lessons, route)
+        present = _lineage(folder, plan, lessons, route, code)
         checkpoints.write(adapters.beside(folder / ADAPTER), msgspec.json.encode(present))
     # Only now: killed between the export and the lineage, it exports again.
     checkpoints.remove(folder)
     return Taught(folder, plan, present)
 
 
-def _lineage(folder: Path, plan: Plan, lessons: Lessons, route: str) -> Lineage:
+def _lineage(folder: Path, plan: Plan, lessons: Lessons, route: str, code: str) -> Lineage:
     return Lineage(
         base=plan.base,
         base_sha256=plan.base_sha256,
@@ -175,7 +179,7 @@ def _lineage(folder: Path, plan: Plan, lessons: Lessons, route: str) -> Lineage:
         collections=lessons.collections,
         licences=lessons.licences,
         route=route,
-        code=__version__,
+        code=code,
         seed=plan.seed,
         plan=_plain(plan),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -188,11 +192,17 @@ def _plain(plan: Plan) -> JSON:
 
 
 async def scores(
-    rows: Sequence[Row], weights: Path, *, adapter: Path | None = None, merged: Path | None = None, threads: int = 0
-) -> list[tuple[list[float], list[int]]]:
-    """Of each row, by torch: the log-probability (nats) of each token of its answer, and the likeliest in its place.
+    rows: Sequence[Row],
+    weights: Path,
+    *,
+    adapter: Path | None = None,
+    merged: Path | None = None,
+    plain: Sequence[Row] = (),
+    threads: int = 0,
+) -> tuple[Scores, Scores]:
+    """What torch makes of `rows`, under the adapter of a PEFT folder or by a merged model; and of `plain`, by the base.
 
-    Under the adapter of a PEFT folder, by a merged model, or by the base alone.
+    Of each row: the log-probability (nats) of each token of its answer, and the likeliest token in its place.
     """
     found: list[Told] = []
     task = Task(
@@ -202,10 +212,12 @@ async def scores(
         folder=str(merged or ""),
         adapter=str(adapter or ""),
         rows=msgspec.to_builtins(list(rows)),
+        plain=msgspec.to_builtins(list(plain)),
         threads=threads or os.cpu_count() or 1,
     )
     await child(task, found.append)
-    return next(told.scores for told in found if told.event == "scores")
+    told = next(told for told in found if told.event == "scores")
+    return list(told.scores), list(told.plain)
 
 
 async def merge(taught: Taught, weights: Path, *, threads: int = 0, tell: Tell = lambda _: None) -> Path:
@@ -291,4 +303,3 @@ def _error(told: Told) -> PalierError:
     kind = getattr(errors, told.kind, Unavailable)
     made: PalierError = kind(told.words, hint=told.hint)
     return made
-

@@ -8,6 +8,7 @@ Run as `python -P -m palier.training.lora_child`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -32,7 +33,9 @@ STOPPED = 75
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """`train`: what `folder` holds. `score`: `rows` (prompt and answer in tokens) under the adapter of PEFT folder
-    `adapter` ("": the base alone), `score-merged` by the merged model in `folder`; `merge` writes that."""
+    `adapter`, and `plain` by the base alone; `score-merged`: `rows` by the merged model in `folder`, which `merge`
+    writes.
+    """
 
     do: Literal["train", "merge", "score", "score-merged"]
     base: str
@@ -40,6 +43,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""
     adapter: str = ""
     rows: list[Any] = []
+    plain: list[Any] = []
     threads: int = 1
 
 
@@ -56,6 +60,7 @@ def main() -> None:
     threading.Thread(target=_watch, daemon=True).start()
     wanted = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: wanted.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal it goes to the parent too, which then says SIGTERM
 
     def tell(told: Any) -> None:
         os.write(answers, msgspec.json.encode(told) + b"\n")
@@ -73,7 +78,7 @@ def run(task: Task, tell: Callable[[Any], None], stop: Callable[[], bool]) -> in
         if task.do == "merge":
             _merge(task)
             return 0
-        tell(Told(event="scores", scores=_scores(task)))
+        tell(_scores(task))
     except PalierError as error:
         tell(Told(event="failed", kind=type(error).__name__, words=error.message, hint=error.hint))
     except (MemoryError, RuntimeError) as error:
@@ -95,14 +100,16 @@ def _merge(task: Task) -> None:
     student.merge(Path(task.folder))
 
 
-def _scores(task: Task) -> list[tuple[list[float], list[int]]]:
+def _scores(task: Task) -> Told:
     student = Student(Gguf(Path(task.base)), "cpu")
     student.torch.set_num_threads(task.threads)
+    rows, plain = msgspec.convert((task.rows, task.plain), tuple[list[Row], list[Row]])
+    bare = student.judged(plain)
     if task.do == "score-merged":
         student.read_merged(Path(task.folder))
-    elif task.adapter:
+    else:
         student.read(Path(task.adapter))
-    return student.judged(msgspec.convert(task.rows, list[Row]))
+    return Told(event="scores", scores=tuple(student.judged(rows)), plain=tuple(bare))
 
 
 _REFUSED = frozenset(
@@ -130,10 +137,8 @@ def _watch() -> None:
 def _die_with(parent: int) -> None:
     """On Linux the kernel kills us with our parent, whatever native code is doing."""
     if sys.platform == "linux":
-        try:
+        with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        except (OSError, AttributeError):
-            pass
     if os.getppid() != parent:
         os._exit(0)
 

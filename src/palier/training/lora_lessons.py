@@ -74,14 +74,16 @@ def read(lines: Iterable[bytes], *, system: str = "", skip_bad: bool = False) ->
                 unaccepted += 1
                 continue
             evidence = _evidence(item, number)
-            rows.append(_taught(item, number, evidence, system))
-            labels += [_label(item, number, "label"), *(hit.label for hit in evidence)]
+            row = _taught(item, number, evidence, system)
+            label, named = _label(item, number, "label"), _texts(item, "collections", number)
         except InvalidRequest:
             if not skip_bad:
                 raise
             bad += 1
             continue
-        collections |= {*_texts(item, "collections", number), *(hit.collection for hit in evidence if hit.collection)}
+        rows.append(row)
+        labels += [label, *(hit.label for hit in evidence)]
+        collections |= {*named, *(hit.collection for hit in evidence)} - {""}
         licences |= {str(item["licence"])[:200]} if item.get("licence") else set()
         unknown.update(set(item) - _KNOWN)
         if len(rows) > MAX_LESSONS:
@@ -120,7 +122,7 @@ def _taught(item: Mapping[str, Any], number: int, evidence: tuple[Hit, ...], sys
     prompt = assemble(request, evidence, Label.PUBLIC, system)
     return Taught(
         messages=prompt.messages,
-        answer=_encodable(answer).strip(),
+        answer=answer.strip(),
         weight=float(weight),
         held_out=item.get("split") in ("validation", "holdout"),
     )
@@ -137,19 +139,19 @@ def _messages(item: Mapping[str, Any], number: int) -> tuple[Message, ...]:
                 f"line {number}: `messages` must be at most {MAX_TURNS} turns, one a user's, and end before the answer",
                 param="messages",
             )
-        return tuple(msgspec.structs.replace(turn, content=_encodable(turn.content)) for turn in found)
+        return found
     field = "question" if "question" in item else "text"
     question = item.get(field)
     if not isinstance(question, str) or not question.strip():
         raise InvalidRequest(f"line {number}: `{field}` must be a string that is not empty", param=field)
-    return (Message(role="user", content=_encodable(question)),)
+    return (Message(role="user", content=question),)
 
 
 def _evidence(item: Mapping[str, Any], number: int) -> tuple[Hit, ...]:
     given = item.get("evidence") or ()
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) > MAX_EVIDENCE:
         raise InvalidRequest(f"line {number}: `evidence` must be a list of at most {MAX_EVIDENCE}", param="evidence")
-    found = []
+    found: list[Hit] = []
     for one in given:
         passage = {"text": one} if isinstance(one, str) else one
         if not isinstance(passage, Mapping) or not isinstance(passage.get("text"), str):
@@ -159,7 +161,7 @@ def _evidence(item: Mapping[str, Any], number: int) -> tuple[Hit, ...]:
                 collection=str(passage.get("collection") or ""),
                 document=str(passage.get("document") or ""),
                 passage=len(found),
-                text=_encodable(passage["text"]),
+                text=passage["text"],
                 score=0.0,
                 label=_label(passage, number, "evidence"),
                 title=str(passage.get("title") or ""),
@@ -185,8 +187,3 @@ def _texts(item: Mapping[str, Any], field: str, number: int) -> list[str]:
     if not isinstance(said, list) or not all(isinstance(one, str) and one for one in said):
         raise InvalidRequest(f"line {number}: `{field}` must be a list of texts", param=field)
     return said
-
-
-def _encodable(text: str) -> str:
-    """Without lone surrogates, which no tokenizer can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

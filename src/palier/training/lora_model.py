@@ -103,7 +103,9 @@ class Student:
         length = max(len(row.prompt) + len(row.answer) for row in rows)
         ids = np.zeros((len(rows), length), np.int64)
         there = np.zeros((len(rows), length), np.int64)
-        place, targets, weights = [], [], []
+        place: list[int] = []
+        targets: list[int] = []
+        weights: list[float] = []
         for n, row in enumerate(rows):
             whole = (*row.prompt, *row.answer)
             ids[n, : len(whole)] = whole

@@ -23,8 +23,6 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 """All projections of a layer: with all of them a low rank is enough (Dettmers et al., 2023, section 4)."""
 BATCH = 8
 """Lessons of a step, on any machine; how many of them are worked on at once is the machine's."""
-LENGTH = 1024
-"""Tokens of a lesson at most, where nothing else is said: memory grows with it."""
 RATE = 5e-4
 MOST_STEPS = 20_000
 HELD_OUT = 32
@@ -61,7 +59,7 @@ class Plan(Data, frozen=True, kw_only=True):
     targets: tuple[str, ...] = TARGETS
     steps: int = 100
     batch: int = BATCH
-    length: int = LENGTH
+    length: int = 0
     """Tokens of the longest lesson."""
     rate: float = RATE
     """Of AdamW, reached over the first steps and falling to 0 on a line."""
@@ -125,7 +123,7 @@ def digest(rows: Sequence[Row]) -> str:
 
 
 def order(count: int, seed: int, batch: int, step: int) -> list[int]:
-    """Which of `count` lessons step number `step` (from 0) teaches: each once in every pass, each pass in its own order."""
+    """Which of `count` lessons step number `step` (from 0) teaches: each once a pass, each pass in its own order."""
     first = step * batch
     found: list[int] = []
     while len(found) < batch:

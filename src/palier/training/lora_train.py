@@ -1,4 +1,4 @@
-"""The steps of teaching: loss on answers, AdamW, a checkpoint now and then; killed anywhere, it goes on as if it had not.
+"""The steps of teaching: loss on answers, AdamW, a checkpoint now and then; killed anywhere, it goes on all the same.
 
 A step teaches what `lora_plan.order` names; no other chance is drawn after the beginning, and a checkpoint holds the
 weights and both moments of AdamW exactly. Only the training process imports this.
@@ -49,7 +49,9 @@ class Told(Data, frozen=True, kw_only=True, omit_defaults=True):
     hint: str = ""
     kind: str = ""
     """Of a failure: the name of the error."""
-    scores: list[tuple[list[float], list[int]]] = []
+    scores: tuple[tuple[list[float], list[int]], ...] = ()
+    """Of each row, of each token of its answer: its log-probability, and the likeliest token in its place."""
+    plain: tuple[tuple[list[float], list[int]], ...] = ()
 
 
 Tell = Callable[[Told], None]

@@ -93,7 +93,9 @@ def test_a_bad_line_aborts_before_anything_is_written() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--student", "lora", "-e", "-", "-o", "x"), "--student lora is not there yet"),
+        (("--student", "lora", "-e", "-", "-o", "x"), "an adapter is taught by --lessons"),
+        (("--student", "head", "--lessons", "-", "-o", "x"), "a head is taught by --examples"),
+        (("--student", "lora", "--lessons", "-", "-o", "x"), "nothing says which model is taught"),
         (("--student", "tree", "-e", "-", "-o", "x"), "--student is `tree`"),
         (("-e", "none.jsonl", "-o", "x"), "none.jsonl cannot be read"),
         (("-e", "-", "-o", "nowhere/x"), "nowhere is no folder"),

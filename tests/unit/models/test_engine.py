@@ -131,6 +131,57 @@ async def test_adapters_by_name_and_replaced_while_it_answers(build: Build, adap
     assert text(await ask(model, prompt(adapter="other"))) == noisy
 
 
+async def test_roles_change_hands_at_once(build: Build, adapter: Path) -> None:
+    """Live, previous and challenger are in one child: a change of id, with no answer from the wrong one."""
+    model = build(adapters={"v1": str(adapter), "v2": str(adapter)})
+    plain, noisy = [text(await ask(model, prompt(adapter=name))) for name in (None, "v1")]
+    model.assign({"live": "", "challenger": "v1"})
+    child = model.pid
+    assert text(await ask(model, prompt(adapter="live"))) == plain
+    assert text(await ask(model, prompt(adapter="challenger"))) == noisy
+    start = time.monotonic()
+    model.assign({"live": "v1", "previous": ""})
+    assert time.monotonic() - start < 0.1
+    assert text(await ask(model, prompt(adapter="live"))) == noisy
+    assert text(await ask(model, prompt(adapter="previous"))) == plain
+    with pytest.raises(InvalidRequest, match="no adapter `challenger`"):
+        await ask(model, prompt(adapter="challenger"))
+    for wrong in ({"live": "v9"}, {"v1": "v2"}, {"": "v1"}):
+        with pytest.raises(ConfigurationError):
+            model.assign(wrong)
+    assert model.roles == {"live": "v1", "previous": ""}
+    assert model.pid == child
+
+
+async def test_what_the_engine_remembers_of_a_prompt_is_of_its_adapter(build: Build, adapter: Path) -> None:
+    """The same long prompt under one adapter after the other: neither answers from what the other read."""
+    model = build(adapters={"v1": str(adapter)}, parallel=1)
+    long = "The box blinks red. " * 6
+    names = (None, "v1", None)
+    found = [await ask(model, prompt(long, adapter=name, logprobs=True, max_tokens=4)) for name in names]
+    said = [[t.logprob for event in events if isinstance(event, Delta) for t in event.logprobs] for events in found]
+    assert said[0] != said[1]
+    assert said[2] == pytest.approx(said[0], abs=0.05)
+
+
+async def test_while_others_are_loaded_the_present_ones_answer(build: Build, adapter: Path) -> None:
+    """A request that comes between is of the child that answers it, whatever the next child will hold."""
+    model = build(adapters={"old": str(adapter)})
+    model_answer = text(await ask(model, prompt(adapter="old")))
+    replacing = asyncio.create_task(model.replace_adapters({"new": str(adapter)}, {"live": "new"}))
+    await asyncio.sleep(0)
+    assert model.adapters == ("old",)
+    assert text(await ask(model, prompt(adapter="old"))) == model_answer
+    await replacing
+    assert model.adapters == ("new",)
+    assert text(await ask(model, prompt(adapter="live"))) == model_answer
+
+
+async def test_more_adapters_than_it_holds(build: Build, adapter: Path) -> None:
+    with pytest.raises(ConfigurationError, match="9 adapters, and an engine holds 8"):
+        await build(adapters={f"v{n}": str(adapter) for n in range(9)}).start()
+
+
 async def test_leaving_frees_the_slot(build: Build) -> None:
     model = build(parallel=1, context=2048)
     await model.start()
