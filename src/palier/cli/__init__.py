@@ -24,6 +24,7 @@ from palier.cli import (
     ingest,
     keys,
     label,
+    learn,
     lessons,
     models,
     redact,
@@ -85,6 +86,7 @@ app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
+app.command()(learn.learn)
 app.command()(students.versions)
 app.command()(students.promote)
 app.command()(students.rollback)

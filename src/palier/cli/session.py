@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from palier.interfaces import Judgements, Keys
     from palier.lessons import Lesson, LessonCount
     from palier.policies import RouteStatus
-    from palier.training.desk import Brought, Edit
+    from palier.training.desk import Brought, Edit, TrainingSet
     from palier.training.harvest import Harvested
     from palier.versions import Happened, Standing, Version
 
@@ -101,6 +101,8 @@ class LessonDesk(Protocol):
     async def harvest(
         self, route: str, *, since: float = 0.0, limit: int = 1_000, suites: Sequence[str] = ()
     ) -> Harvested: ...
+
+    async def to_teach(self, route: str) -> TrainingSet: ...
 
     async def add(self, lessons: Sequence[Lesson], *, who: str, accept: bool = False) -> Brought: ...
 

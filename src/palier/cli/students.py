@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +15,14 @@ import typer
 from palier.cli import terminal
 from palier.cli.records import route_name
 from palier.cli.session import CONFIG, Config, Json, session
-from palier.config import load
+from palier.config import Settings, load
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
 from palier.versions import Happened, Standing, Version
 
 if TYPE_CHECKING:
     from palier.cli.session import StudentBook
+    from palier.stores.versions import SqliteVersions
     from palier.training.promote import Ruling
 
 GATE = 3
@@ -34,6 +37,52 @@ Uses = Annotated[int, typer.Option("--uses", min=1, help="Times that one holdout
 Shadow = Annotated[bool, typer.Option("--shadow", help="Judge it only; what answers stays.")]
 Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who decides.")]
 Why = Annotated[str, typer.Option("--why", help="Why, in a few words.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a version is to be judged, and what then."""
+
+    suite: Path
+    margin: float
+    uses: int
+    shadow: bool
+    who: str
+    why: str = ""
+
+
+@asynccontextmanager
+async def opened_versions(settings: Settings) -> AsyncIterator[tuple[SqliteVersions, Path]]:
+    """The registry, also beside a running gateway; and the folder of what was taught."""
+    from palier.stores.folder import DataFolder
+    from palier.stores.versions import SqliteVersions
+
+    folder = DataFolder(settings.folder).prepared()
+    store = SqliteVersions.open(folder.state)
+    try:
+        yield store, folder.students
+    finally:
+        await store.close()
+
+
+async def ruled(settings: Settings, store: SqliteVersions, folder: Path, version: Version, asked: Asked) -> Ruling:
+    """What the gate says of a version."""
+    from palier.app import gate
+    from palier.cli.bench.progress import Bar
+    from palier.evals.suites import suite as suites
+    from palier.training.promote import Terms
+
+    loaded = suites.read(asked.suite).suite
+    terms = Terms(margin=asked.margin, uses=asked.uses)
+    with Bar(2) as bar:
+        return await gate.rule(settings, store, folder, version.id, loaded, terms=terms, progress=bar, who=asked.who)
+
+
+async def put_live(config: Path, version: Version, asked: Asked, *, best: bool) -> None:
+    """Let it answer, through the gateway where one runs."""
+    async with session(config) as p:
+        await p.students.promote(version.id, best=best, who=asked.who, why=asked.why)
+    terminal.note(f"{version.id} answers on {version.route} from now on; palier rollback {version.route} takes it back")
 
 
 def versions(route: Of = "", config: Config = CONFIG, as_json: Json = False) -> None:
@@ -76,37 +125,20 @@ def promote(
     """
 
     async def main() -> int:
-        from palier.app import gate
-        from palier.cli.bench.progress import Bar
-        from palier.evals.suites import suite as suites
-        from palier.stores.folder import DataFolder
-        from palier.stores.versions import SqliteVersions
-        from palier.training.promote import Terms
-
+        asked = Asked(suite, margin, uses, shadow, who, why)
         settings = load(config)
-        loaded = suites.read(suite).suite
-        folder = DataFolder(settings.folder).prepared()
-        store = SqliteVersions.open(folder.state)
-        try:
+        async with opened_versions(settings) as (store, folder):
             one = await _find(store, version)
             before = await store.standing(one.route)
-            with Bar(2) as bar:
-                terms = Terms(margin=margin, uses=uses)
-                ruling = await gate.rule(
-                    settings, store, folder.students, one.id, loaded, terms=terms, progress=bar, who=who
-                )
-        finally:
-            await store.close()
+            ruling = await ruled(settings, store, folder, one, asked)
         if as_json:
             terminal.json_line({"version": one.id, **msgspec.to_builtins(ruling)})
         else:
-            _show(one, ruling)
+            show(one, ruling)
         if not ruling.passed:
             return GATE
         if not shadow:
-            async with session(config) as p:
-                await p.students.promote(one.id, best=_is_best(ruling, before), who=who, why=why)
-            terminal.note(f"{one.id} answers on {one.route} from now on; palier rollback {one.route} takes it back")
+            await put_live(config, one, asked, best=is_best(ruling, before))
         return 0
 
     terminal.run(main, wrong_input=2, missing=2)
@@ -137,7 +169,7 @@ async def _find(book: StudentBook, id: str) -> Version:
     raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
 
 
-def _is_best(ruling: Ruling, before: Standing) -> bool:
+def is_best(ruling: Ruling, before: Standing) -> bool:
     """Whether challengers are held against it from now on: where its quality is not below the champion's."""
     quality = next(check.figure for check in ruling.checks if check.name == "quality")
     return not before.best or (quality is not None and (quality.value or 0.0) >= 0.0)
@@ -157,7 +189,8 @@ def _row(version: Version, standing: Standing, happened: Sequence[Happened]) -> 
     )
 
 
-def _show(version: Version, ruling: Ruling) -> None:
+def show(version: Version, ruling: Ruling) -> None:
+    """What the gate said, test by test."""
     out = terminal.out()
     words = "passes" if ruling.passed else "does not pass"
     out.print(terminal.styled((f"{version.id} {words}", "bold"), f": {ruling.cases} cases of the holdout"))

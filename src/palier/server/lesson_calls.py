@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from palier.errors import InvalidRequest
 from palier.lessons import Lesson, LessonCount
 from palier.server.calls import Call
-from palier.training.desk import Brought, Edit
+from palier.training.desk import Brought, Edit, TrainingSet
 from palier.training.harvest import Harvested
 
 if TYPE_CHECKING:
@@ -62,7 +62,13 @@ class CountLessons(LessonCall, frozen=True, kw_only=True, tag="lessons.count"):
     route: str = ""
 
 
-AnyLessonCall = HarvestLessons | AddLessons | GetLesson | ListLessons | ReviewLessons | EditLesson | CountLessons
+class LessonsToTeach(LessonCall, frozen=True, kw_only=True, tag="lessons.teach"):
+    route: str
+
+
+AnyLessonCall = (
+    HarvestLessons | LessonsToTeach | AddLessons | GetLesson | ListLessons | ReviewLessons | EditLesson | CountLessons
+)
 
 
 async def value(palier: Palier, call: LessonCall) -> Any:
@@ -71,6 +77,8 @@ async def value(palier: Palier, call: LessonCall) -> Any:
     match call:
         case HarvestLessons():
             return await desk.harvest(call.route, since=call.since, limit=call.limit, suites=call.suites)
+        case LessonsToTeach():
+            return await desk.to_teach(call.route)
         case AddLessons():
             return await desk.add(call.lessons, who=call.who, accept=call.accept)
         case GetLesson():
@@ -133,6 +141,10 @@ class RemoteLessons:
 
     async def edit(self, id: str, edit: Edit, *, who: str) -> Lesson:
         found: Lesson = await self._ask(EditLesson(id=id, edit=edit, who=who), Lesson)
+        return found
+
+    async def to_teach(self, route: str) -> TrainingSet:
+        found: TrainingSet = await self._ask(LessonsToTeach(route=route), TrainingSet)
         return found
 
     async def count(self, route: str = "") -> LessonCount:

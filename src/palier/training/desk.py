@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -55,16 +54,18 @@ class Edit(Data, frozen=True, kw_only=True):
     weight: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
+class TrainingSet(Data, frozen=True, kw_only=True):
     """What a student may be taught now, and what that makes of it."""
 
     split: Split
     carried: Carried
     left_out: dict[str, int]
     """Accepted lessons that are not in it, by reason."""
-    vectors: dict[str, Vectors]
-    """Of what each lesson asks, by id."""
+
+    @property
+    def lessons(self) -> tuple[Lesson, ...]:
+        """All of them."""
+        return (*self.split.train, *self.split.validation)
 
 
 class Desk:
@@ -306,7 +307,6 @@ class Desk:
             split=split(lessons, leader, rules.validation),
             carried=carried(lessons),
             left_out=dict(+left_out),
-            vectors={one.id: vectors[one.id] for one in lessons},
         )
 
     # --- what is held out ------------------------------------------------------------------------------------------

@@ -195,7 +195,6 @@ async def test_what_is_taught_is_accepted_and_carries_what_it_stands_on(school: 
     taught = [*found.split.train, *found.split.validation]
     assert {one.origin.trace for one in taught} == {"t1", "t2"}
     assert (found.carried.label, found.carried.collections, found.left_out) == (Label.INTERNAL, ("docs",), {})
-    assert set(found.vectors) == {one.id for one in taught}
     await school.knowledge.delete("docs", ["bell.md"])
     found = await school.desk.to_teach("support")
     assert (len(found.split.train) + len(found.split.validation), found.left_out) == (1, {GONE: 1})

@@ -1,0 +1,63 @@
+"""`palier learn`: in one go, once, and again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.heads import FILLERS, TOPICS
+from tests.unit.cli.test_students import made, ran
+from typer.testing import CliRunner
+
+from palier.cli import app
+
+__all__ = ["made"]
+
+
+def lessons(each: int, *, shuffled: bool = False) -> None:
+    """Bring lessons of every topic, accepted."""
+    names = list(TOPICS)
+    rows = [
+        {
+            "question": f"{words[i % 5]} {FILLERS[i % 8]} {FILLERS[(i * 3) % 8]} number {i}",
+            "answer": names[(i * 7 + n) % 4] if shuffled else name,
+            "label": "internal",
+            "licence": "own",
+        }
+        for n, (name, words) in enumerate(TOPICS.items())
+        for i in range(each)
+    ]
+    Path("lessons.jsonl").write_text("".join(json.dumps({"route": "intents", **row}) + "\n" for row in rows))
+    done = CliRunner().invoke(app, ["lessons", "import", "intents", "lessons.jsonl", "--accept", "--as", "ann"])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.usefixtures("made")
+def test_lessons_become_a_student_that_answers_and_once_is_enough() -> None:
+    ran("learn", "intents", "--suite", "suite", status=2)  # nothing to teach yet
+    lessons(20)
+    out = ran("learn", "intents", "--suite", "suite", "--margin", "0.05", "--as", "ann")
+    assert "passes" in out
+    assert "coverage" in out
+    rows = [json.loads(line) for line in ran("versions", "intents", "--json").splitlines()]
+    (one,) = [row for row in rows if row["state"] == "live"]
+    assert (one["label"], one["who"]) == ("internal", "ann")
+    assert 70 < one["taught"] <= 80, "twins are refused"
+    ran("learn", "intents", "--suite", "suite", "--margin", "0.05")
+    again = [json.loads(line) for line in ran("versions", "intents", "--json").splitlines()]
+    assert again == rows, "the same lessons are taught and judged once"
+    ran("rollback", "intents")
+
+
+@pytest.mark.usefixtures("made")
+def test_poisoned_lessons_are_stopped_by_the_gate() -> None:
+    lessons(20)
+    ran("learn", "intents", "--suite", "suite", "--margin", "0.05")
+    for row in [json.loads(line) for line in ran("lessons", "list", "--json", "-n", "1000").splitlines()]:
+        ran("lessons", "reject", row["id"], "--as", "ann", "--reason", "poison")
+    lessons(20, shuffled=True)
+    out = ran("learn", "intents", "--suite", "suite", "--margin", "0.05", status=3)
+    assert "does not pass" in out
+    states = [json.loads(line)["state"] for line in ran("versions", "intents", "--json").splitlines()]
+    assert sorted(states) == ["live", "made", "refused"]
