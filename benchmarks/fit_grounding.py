@@ -147,7 +147,7 @@ def fit(rows: Rows, names: Sequence[str], ridge: float = RIDGE) -> Sum:
     step = 1 / (np.linalg.eigvalsh(columns.T @ (columns * weight[:, None])).max() / 4 + ridge)
     at = ahead = np.zeros(columns.shape[1])
     momentum = 1.0
-    for _ in range(3000):
+    for _ in range(1000):
         slope = columns.T @ (weight * (1 / (1 + np.exp(-(columns @ ahead))) - rows.right))
         slope[:-1] += ridge * ahead[:-1]
         after = ahead - step * slope
