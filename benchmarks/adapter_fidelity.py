@@ -30,7 +30,7 @@ from palier.models.engine_tokens import EngineTokens
 from palier.privacy.connector import HttpConnector
 from palier.training import fidelity, lora, lora_lessons, lora_train
 
-BASE, PROMPTS, LENGTH = "smollm2-135m", 50, 256
+BASE, PROMPTS, LENGTH, RATE = "smollm2-135m", 50, 256, 5e-4
 SYSTEM = "Name the intent of the customer's message in a few words."
 
 
@@ -66,7 +66,7 @@ async def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     teaching = await lora.as_tokens(tokens, taught, LENGTH)
     prompts = [await tokens.prompt(row.messages) for row in judged.rows]
     await model.close()
-    plan = lora.prepare(folder, teaching, base=BASE, weights=base, steps=args.steps)
+    plan = lora.prepare(folder, teaching, base=BASE, weights=base, steps=args.steps, rate=RATE)
     made = await lora.teach(folder, taught, base, threads=args.threads, tell=progress)
     steps = [told for told in map(_told, (folder / lora.CURVE).read_bytes().splitlines()) if told.event == "step"]
     merged = await lora.merge(made, base, threads=args.threads)

@@ -43,7 +43,7 @@ Base = Annotated[str, typer.Option("--base", help="Weights an adapter is taught 
 Rank = Annotated[int, typer.Option("--rank", min=0, max=256, help="Of an adapter.", show_default="by the lessons")]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Of teaching.", show_default="by the lessons")]
 Batch = Annotated[int, typer.Option("--batch", min=0, max=512, help="Lessons of a step.", show_default="8")]
-Rate = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, help="Of AdamW.", show_default="0.0005")]
+Rate = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, help="Of AdamW.", show_default="0.001")]
 Length = Annotated[int, typer.Option("--length", min=0, help="Tokens of a lesson at most.", show_default="1024")]
 Minutes = Annotated[
     float, typer.Option("--minutes", min=0.0, help="Make only as many steps as fit.", show_default="no limit")

@@ -13,8 +13,8 @@ from palier.text.support import STEM
 
 Signals = dict[str, float]
 MAX_SENTENCES = 400
-_WINDOWS = 24
-"""Windows of a passage in another language whose sentence embeddings are compared."""
+_WINDOWS = 12
+"""Sentences of a passage in another language whose embeddings are compared: about 3 ms each, the first time."""
 _QUESTION = 4_000
 
 
@@ -38,7 +38,7 @@ class Compared(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """A text beside its evidence. `windows`: stretches of the passages that are in another language, by passage."""
+    """A text beside its evidence. `windows`: sentences of the passages that are in another language, by passage."""
 
     sentences: tuple[Compared, ...]
     windows: dict[int, tuple[str, ...]]
@@ -73,7 +73,7 @@ def compare(text: str, question: str, evidence: Sequence[str]) -> Beside:
     asked = frozenset(word[:STEM] for word in tokens(question[:_QUESTION]) if word not in BOTH)
     looked = tuple(_compared(text, start, end, asked, passages) for start, end in found[:MAX_SENTENCES])
     others = sorted({at for one in looked for at in one.foreign})
-    windows = {at: tuple(window.text for window in passages[at].windows[:_WINDOWS]) for at in others}
+    windows = {at: tuple(w.text for w in passages[at].windows if w.single)[:_WINDOWS] for at in others}
     return Beside(looked, windows, len(found) > MAX_SENTENCES)
 
 

@@ -188,8 +188,10 @@ def _denied(text: str) -> frozenset[str]:
 
 
 def foreign(said: Sentence, one: Passage) -> bool:
-    """Whether the two are known to be in two languages."""
-    return bool(said.language and one.language and said.language != one.language)
+    """Whether the two are known to be in two languages; what stands there word for word is not."""
+    if not (said.language and one.language and said.language != one.language):
+        return False
+    return f" {' '.join(said.words)} " not in one.line
 
 
 def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) -> dict[str, float]:
@@ -228,7 +230,7 @@ def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) 
         "names": unheard,
         "altered": _missing(said.numbers, there) * alike,
         "renamed": unheard * alike,
-        "negation": _contrary(said, single[1]) if single[0] >= _ALIKE else 0.0,
+        "negation": _contrary(said, single[1]) * max(single[0] - _ALIKE, 0.0) / (1 - _ALIKE),
         "new": len(novel) / len(said.content) if said.content else 0.0,
         "longest": min(max(map(len, novel), default=0) / _GONE, 1.0),
         "person": float(speaks),

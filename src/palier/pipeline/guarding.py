@@ -370,8 +370,8 @@ class Watch:
                 text = await self._look(self._by_whole, whole)
                 self.mended = self.mended or text != whole
             if self.stopped is None and watched.text.strip() and not text.strip() and not self._called(choice):
-                post, place = (self._by_sentence or self._by_whole)[-1]
-                self.stopped = Stopped(post, place, Verdict(action=DEFAULTS[place], reason="nothing of it is left"))
+                post, stands = (self._by_sentence or self._by_whole)[-1]
+                self.stopped = Stopped(post, stands, Verdict(action=DEFAULTS[stands], reason="nothing of it is left"))
             if self.stopped is None and self._by_whole and not self._early:
                 logprobs = tuple(watched.logprobs) if text == watched.text else ()
                 free.append(Delta(text=text, choice=choice, logprobs=logprobs))

@@ -47,6 +47,9 @@ _ENVIRONMENT = (
 """What the process sees of our environment: no key of any cloud is among it."""
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 
+_PASSIVE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+"""Waiting threads sleep: spinning ones take the processor from a gateway beside, and from each other."""
+
 Tell = Callable[[Told], None]
 Scores = list[tuple[list[float], list[int]]]
 
@@ -247,6 +250,7 @@ async def child(task: Task, tell: Tell) -> None:
         limit=MAX_TOLD,
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         | _OFFLINE
+        | _PASSIVE
         | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
     )
     assert process.stdin is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.heads import WordEncoder
 
@@ -62,7 +62,7 @@ async def test_each_sentence_has_a_score_and_its_passage() -> None:
     ("text", "cause"),
     [
         ("La résiliation coûte 59 €.", "figures"),
-        ("La Fibre Goéland ne comprend pas la télévision et le téléphone.", "contrary"),
+        ("Elle ne comprend pas la télévision et le téléphone.", "contrary"),
         (FALSE, "words"),
     ],
 )
@@ -140,12 +140,13 @@ SAID = (TRUE, FALSE, "Bonjour !", "Oui.", "Elle comprend la télévision [2].", 
 texts = st.lists(st.sampled_from(SAID), min_size=1, max_size=6).map(" ".join)
 
 
+@settings(deadline=None, max_examples=40)
 @given(texts, st.sampled_from([{}, {"action": "mend"}, {"mark": True}]))
-async def test_the_verdict_on_a_text_is_that_on_its_sentences(text: str, settings: dict[str, object]) -> None:
-    whole = await said(text, **settings)
+async def test_the_verdict_on_a_text_is_that_on_its_sentences(text: str, chosen: dict[str, object]) -> None:
+    whole = await said(text, **chosen)
     cut = Sentences()
     parts = [*cut.feed(text), *cut.end()]
-    each = [await said(part, **settings) for part in parts]
+    each = [await said(part, **chosen) for part in parts]
     assert whole.score == max((v.score for v in each if v.score is not None), default=None)
     strictest = max(("pass", "mend", "climb").index(v.action) for v in each)
     assert ("pass", "mend", "climb").index(whole.action) == strictest
@@ -154,6 +155,7 @@ async def test_the_verdict_on_a_text_is_that_on_its_sentences(text: str, setting
         assert whole.text.split() == together.split()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.lists(st.text(max_size=120), min_size=1, max_size=3))
 async def test_scores_are_shares_and_spans_lie_in_the_text(text: str, evidence: list[str]) -> None:
     verdict = await said(text, Context(evidence=tuple(evidence)))
@@ -168,6 +170,7 @@ async def test_scores_are_shares_and_spans_lie_in_the_text(text: str, evidence: 
 COMPANY = [sentence.strip() + "." for text in PASSAGES for sentence in text.split(". ")]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(COMPANY), st.permutations(PASSAGES))
 async def test_a_copied_sentence_is_supported_and_with_another_number_less(sentence: str, evidence: list[str]) -> None:
     context = Context(evidence=tuple(evidence))

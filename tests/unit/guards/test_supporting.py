@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palier.guards.supporting import COPIED, MAX_WORDS, SIGNS, foreign, passage, sentence, signals
@@ -79,6 +79,7 @@ words = st.lists(
 ).map(" ".join)
 
 
+@settings(deadline=None)
 @given(words | st.text(max_size=80), words | st.text(max_size=200), words)
 def test_every_signal_is_a_share(text: str, evidence: str, question: str) -> None:
     found = signals(sentence(text), frozenset(question.split()), [passage(evidence), passage(FIBRE)])
