@@ -11,6 +11,7 @@ from tests.unit.cli.test_students import made, ran
 from typer.testing import CliRunner
 
 from palier.cli import app
+from palier.versions import Version
 
 __all__ = ["made"]
 
@@ -50,14 +51,11 @@ def test_lessons_become_a_student_that_answers_and_once_is_enough() -> None:
     ran("rollback", "intents")
 
 
-@pytest.mark.usefixtures("made")
-def test_poisoned_lessons_are_stopped_by_the_gate() -> None:
-    lessons(20)
-    ran("learn", "intents", "--suite", "suite", "--margin", "0.05")
-    for row in [json.loads(line) for line in ran("lessons", "list", "--json", "-n", "1000").splitlines()]:
-        ran("lessons", "reject", row["id"], "--as", "ann", "--reason", "poison")
+def test_poisoned_lessons_are_stopped_by_the_gate(made: Version) -> None:
+    ran("promote", made.id, "--suite", "suite", "--margin", "0.05")
     lessons(20, shuffled=True)
     out = ran("learn", "intents", "--suite", "suite", "--margin", "0.05", status=3)
     assert "does not pass" in out
-    states = [json.loads(line)["state"] for line in ran("versions", "intents", "--json").splitlines()]
-    assert sorted(states) == ["live", "made", "refused"]
+    states = {row["id"]: row["state"] for row in map(json.loads, ran("versions", "intents", "--json").splitlines())}
+    assert states.pop(made.id) == "live"
+    assert list(states.values()) == ["refused"]
