@@ -122,6 +122,24 @@ class LessonCount(Data, frozen=True, kw_only=True):
     most: int = 0
 
 
+class Brought(Data, frozen=True, kw_only=True):
+    """What came of lessons that were brought from elsewhere. `refused`: counts by reason."""
+
+    added: int = 0
+    queued: int = 0
+    refused: dict[str, int] = {}
+
+
+class Edit(Data, frozen=True, kw_only=True):
+    """What of a lesson is another now; None: as it was. A label is raised, and never lowered."""
+
+    question: str | None = None
+    answer: str | None = None
+    label: Label | None = None
+    family: str | None = None
+    weight: float | None = None
+
+
 def rank(kind: Kind) -> int:
     """Its place among `KINDS`: of two lessons that ask the same, the one of the lower rank is kept."""
     return KINDS.index(kind)

@@ -302,6 +302,7 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
         yield made
 
 
+@pytest.mark.timeout(240)  # two dozen commands, on a machine that may have other work
 async def test_a_killed_gateway_loses_no_audit_and_a_person_judges_it(home: Home) -> None:
     gateway = await home.serve()
     bell = await home.ask("When does the bell ring?")

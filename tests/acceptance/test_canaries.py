@@ -14,7 +14,7 @@ from benchmarks.canary.windows import WIDTH, Windows, squeezed, strings
 SEED = 7
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_nothing_gets_out_and_what_is_public_does(tmp_path: Path) -> None:
     conversations = canaries.planned(requests=300, benign=100, seed=SEED)
     outcome = await canaries.run(conversations, SEED, concurrency=16, folder=tmp_path)

@@ -175,7 +175,7 @@ def edit(
     """Change a lesson. Personal data that comes in by it is replaced by invented values, too."""
 
     async def main() -> None:
-        from palier.training.desk import Edit
+        from palier.lessons import Edit
 
         _check_user(user)
         text = sys.stdin.read().strip() if answer == "-" else answer
@@ -201,7 +201,7 @@ def bring(
     """Read lessons from JSON lines. Nothing is kept where a line is wrong."""
 
     async def main() -> None:
-        from palier.training.desk import Brought
+        from palier.lessons import Brought
         from palier.training.lesson_lines import read
 
         _check_user(user)

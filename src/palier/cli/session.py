@@ -17,9 +17,9 @@ from palier.types import Completed, Document, Event, Hit, Principal, Trace
 if TYPE_CHECKING:
     from palier.forgetting import Forgotten
     from palier.interfaces import Judgements, Keys
-    from palier.lessons import Lesson, LessonCount
+    from palier.lessons import Brought, Edit, Lesson, LessonCount
     from palier.policies import RouteStatus
-    from palier.training.desk import Brought, Edit, TrainingSet
+    from palier.training.desk import TrainingSet
     from palier.training.harvest import Harvested
     from palier.versions import Happened, Standing, Version
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from palier.errors import InvalidRequest
-from palier.lessons import Lesson, LessonCount
+from palier.lessons import Brought, Edit, Lesson, LessonCount
 from palier.server.calls import Call
-from palier.training.desk import Brought, Edit, TrainingSet
-from palier.training.harvest import Harvested
 
 if TYPE_CHECKING:
     from palier.app import Palier
+    from palier.training.desk import TrainingSet
+    from palier.training.harvest import Harvested
 
 
 class LessonCall(Call, frozen=True, kw_only=True):
@@ -111,6 +111,8 @@ class RemoteLessons:
     async def harvest(
         self, route: str, *, since: float = 0.0, limit: int = 1_000, suites: Sequence[str] = ()
     ) -> Harvested:
+        from palier.training.harvest import Harvested
+
         call = HarvestLessons(route=route, since=since, limit=limit, suites=tuple(suites))
         found: Harvested = await self._ask(call, Harvested)
         return found
@@ -144,6 +146,8 @@ class RemoteLessons:
         return found
 
     async def to_teach(self, route: str) -> TrainingSet:
+        from palier.training.desk import TrainingSet
+
         found: TrainingSet = await self._ask(LessonsToTeach(route=route), TrainingSet)
         return found
 

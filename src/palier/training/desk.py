@@ -18,7 +18,7 @@ import numpy as np
 from palier.access import OWNER_NAME
 from palier.errors import InvalidRequest, NotFound, TooLarge
 from palier.interfaces import Vectors
-from palier.lessons import MAX_ANSWER, MAX_QUESTION, MAX_WEIGHT, Lesson, LessonCount, State, rank
+from palier.lessons import MAX_ANSWER, MAX_QUESTION, MAX_WEIGHT, Brought, Edit, Lesson, LessonCount, State, rank
 from palier.training import harvest as harvesting
 from palier.training import screening
 from palier.training.candidates import FORBIDDEN, TOO_LONG
@@ -27,31 +27,13 @@ from palier.training.invented import Inventor
 from palier.training.lesson_sets import Carried, Split, capped, carried, families, question, split
 from palier.training.screening import HELD_OUT, LABELLED, TWIN, Asked, Held, Library
 from palier.training.stock import DAY_S, Stock, pages, rejected, withdrawn
-from palier.types import Data, Label
+from palier.types import Data
 
 MAX_AT_ONCE = 1_000
 """Lessons that are reviewed, or brought, by one call."""
 MAX_REASON = 500
 _FILES = 100
 """Of a suite, that are looked at."""
-
-
-class Brought(Data, frozen=True, kw_only=True):
-    """What came of lessons that were brought from elsewhere. `refused`: counts by reason."""
-
-    added: int = 0
-    queued: int = 0
-    refused: dict[str, int] = {}
-
-
-class Edit(Data, frozen=True, kw_only=True):
-    """What of a lesson is another now; None: as it was. A label is raised, and never lowered."""
-
-    question: str | None = None
-    answer: str | None = None
-    label: Label | None = None
-    family: str | None = None
-    weight: float | None = None
 
 
 class TrainingSet(Data, frozen=True, kw_only=True):

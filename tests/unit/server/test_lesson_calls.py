@@ -10,9 +10,9 @@ import pytest
 from tests.teaching import climbed, teaching
 
 from palier.errors import InvalidRequest, NotFound
+from palier.lessons import Edit
 from palier.server.admin import AdminServer, Gateway
 from palier.server.remote import RemotePalier
-from palier.training.desk import Edit
 from palier.training.lesson_lines import read
 
 

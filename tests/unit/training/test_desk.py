@@ -11,10 +11,9 @@ import pytest
 from tests.teaching import Teaching, climbed, teaching
 
 from palier.errors import InvalidRequest, NotFound, TooLarge
-from palier.lessons import Lesson
+from palier.lessons import Edit, Lesson
 from palier.testing.lessons import lesson_of
 from palier.training.candidates import FORBIDDEN
-from palier.training.desk import Edit
 from palier.training.harvest import AGAIN, OVER_SHARE
 from palier.training.lesson_lines import read
 from palier.training.screening import GONE, HELD_OUT, PRIVATE, TWIN
