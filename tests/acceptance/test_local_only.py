@@ -123,6 +123,7 @@ CHILDREN = {
     "models/weights.py:subprocess.run": "pip, for `palier models pull`; refused in this mode",
     "jobs/lane.py:subprocess.Popen": "jobs/worker.py, which refuses the network in any mode",
     "models/engine_process.py:asyncio.create_subprocess_exec": "models/engine_child.py, likewise",
+    "training/lora.py:asyncio.create_subprocess_exec": "training/lora_child.py, likewise",
 }
 """Every place in palier that starts a process, and what holds the child. A new one must be thought about."""
 

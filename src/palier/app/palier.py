@@ -19,7 +19,7 @@ from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL, Knowing
 from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
-from palier.app.students import Students, Taught, taught
+from palier.app.students import Students, Taught, made_of, taught
 from palier.app.wiring import (
     DAY_S,
     Shared,
@@ -208,11 +208,10 @@ class Palier(Knowing):
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
             now = await taught(declared, versions, folder.students)
-            settings = now.settings
-            workers = workers_of(settings)
+            workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
-            encoder = SentenceEncoder(workers, workers.batch, in_flight=settings.workers.count)
+            encoder = SentenceEncoder(workers, workers.batch, in_flight=declared.workers.count)
             access = await SqliteAccess.open(folder.access)
             stack.push_async_callback(access.close)
             stack.push_async_callback(_cancel, asyncio.create_task(keep_spent(access.purse), name="palier-spent"))
@@ -222,23 +221,24 @@ class Palier(Knowing):
                 encoder.dimension,
                 text.terms,
                 workers=workers.batch,
-                vector_memory=settings.store.vector_memory_mb * 2**20,
+                vector_memory=declared.store.vector_memory_mb * 2**20,
                 resolve=access.directory.resolve,
                 marker=marker,
             )
             stack.push_async_callback(knowledge.close)
-            await knowledge.raise_labels({name: c.label for name, c in settings.collections.items() if c.label})
+            await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
-            door = await open_door(settings, folder, stack)
+            door = await open_door(declared, folder, stack)
             lessons = SqliteLessons.open(folder.lessons)
             stack.push_async_callback(lessons.close)
-            resources = Resources(door.connector, encoder, workers, folder.path, settings.path)
+            resources = Resources(door.connector, encoder, workers, folder.path, declared.path)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
             make = maker_of(resources, stack)
-            models = {name: make(name, model) for name, model in settings.models.items()}
+            models, now = made_of(make, declared, now)
+            settings = now.settings
             palier = cls(
                 settings,
                 folder=folder,

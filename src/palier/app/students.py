@@ -15,9 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from palier.config import Model as ModelSettings
 from palier.config import Settings
 from palier.config.taught import with_version
 from palier.errors import ConfigurationError, NotFound, PalierError
+from palier.interfaces import Model
 from palier.interfaces.versions import Versions
 from palier.models.weights import hash_once
 from palier.versions import Happened, Standing, Version
@@ -53,6 +55,23 @@ async def taught(declared: Settings, versions: Versions, folder: Path) -> Taught
         if before is not None:
             settings = _beside(settings, before, folder)
     return Taught(settings, live, problems)
+
+
+def made_of(
+    make: Callable[[str, ModelSettings], Model], declared: Settings, now: Taught
+) -> tuple[dict[str, Model], Taught]:
+    """The models of `now`; where a student's cannot be made, those of `declared`, and why in its problems.
+
+    Raises `ConfigurationError` for a model of the settings themselves.
+    """
+    try:
+        return {name: make(name, model) for name, model in now.settings.models.items()}, now
+    except ConfigurationError as error:
+        if not now.live:
+            raise
+        log.warning("no student is served: %s", error.message)
+        problems = {**now.problems, **dict.fromkeys(now.live, error.message)}
+    return {name: make(name, model) for name, model in declared.models.items()}, Taught(declared, {}, problems)
 
 
 def check(version: Version, folder: Path) -> None:
@@ -133,6 +152,11 @@ class Students:
                 return standing
             try:
                 await self._serve(version.route)
+                if (self._now.live.get(version.route) or version) != version or version.route in self._now.problems:
+                    why_not = self._now.problems.get(version.route, "its route is not there")
+                    raise ConfigurationError(f"version {id} cannot be served: {why_not}")
+                if version.route not in self._now.live:
+                    raise ConfigurationError(f"version {id}: route `{version.route}` is not served here")
             except BaseException as error:
                 told = error.message if isinstance(error, PalierError) else type(error).__name__
                 await self._versions.roll_back(version.route, who=who, why=f"it cannot be served: {told}")

@@ -29,6 +29,9 @@ from palier.config import load
 from palier.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from palier.interfaces.versions import Versions
     from palier.training.desk import TrainingSet
     from palier.training.harvest import Harvested
     from palier.versions import Version
@@ -55,9 +58,7 @@ def learn(
 
     async def main() -> int:
         from palier.app import learning
-        from palier.cli.distill import embed
         from palier.evals.suites import suite as suites
-        from palier.retrieval import sentence_model
 
         settings = load(config)
         name = route_name(settings, route)
@@ -73,38 +74,53 @@ def learn(
             training = await p.lessons.to_teach(name)
         _say_lessons(harvested, training)
         async with opened_versions(settings) as (store, folder):
-            with terminal.err().status("reading the lessons") as status:
-                version, new = await learning.teach_head(
-                    store,
-                    folder,
-                    name,
-                    tier,
-                    training.lessons,
-                    training.carried,
-                    embed,
-                    sentence_model.name(),
-                    suite=loaded.digest,
-                    who=who,
-                    done=lambda words: status.update(terminal.one_line(words, 100)),
-                )
+            version, new = await _taught(store, folder, name, tier, training, loaded.digest, who)
             _say_version(version, new=new)
             state = await store.state(version.id)
             before = await store.standing(name)
             if before.live == version.id:
                 terminal.note(f"{version.id} answers already: there is nothing new to learn")
                 return 0
-            ruling = await ruled(settings, store, folder, version, asked) if state in ("made", "refused") else None
-        if ruling is not None:
-            terminal.json_line({"version": version.id, **msgspec.to_builtins(ruling)}) if as_json else show(
-                version, ruling
-            )
-            if not ruling.passed:
-                return GATE
+            if state == "retired":
+                terminal.note(
+                    f"{version.id} was taken back: new lessons make another; palier promote judges this one again"
+                )
+                return 0
+            ruling = await ruled(settings, store, folder, version, asked)
+        if as_json:
+            terminal.json_line({"version": version.id, **msgspec.to_builtins(ruling)})
+        else:
+            show(version, ruling)
+        if not ruling.passed:
+            return GATE
         if not shadow:
-            await put_live(config, version, asked, best=ruling is None or is_best(ruling, before))
+            await put_live(config, version, asked, best=is_best(ruling))
         return 0
 
     terminal.run(main, wrong_input=2, missing=2)
+
+
+async def _taught(
+    store: Versions, folder: Path, route: str, tier: str, training: TrainingSet, suite: str, who: str
+) -> tuple[Version, bool]:
+    from palier.app import learning
+    from palier.cli.distill import embed
+    from palier.retrieval import sentence_model
+
+    with terminal.err().status("reading the lessons") as status:
+        return await learning.teach_head(
+            store,
+            folder,
+            route,
+            tier,
+            training.lessons,
+            training.carried,
+            embed,
+            sentence_model.name(),
+            suite=suite,
+            who=who,
+            done=lambda words: status.update(terminal.one_line(words, 100)),
+        )
 
 
 def _say_lessons(harvested: Harvested, training: TrainingSet) -> None:

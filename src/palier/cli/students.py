@@ -129,7 +129,6 @@ def promote(
         settings = load(config)
         async with opened_versions(settings) as (store, folder):
             one = await _find(store, version)
-            before = await store.standing(one.route)
             ruling = await ruled(settings, store, folder, one, asked)
         if as_json:
             terminal.json_line({"version": one.id, **msgspec.to_builtins(ruling)})
@@ -138,7 +137,7 @@ def promote(
         if not ruling.passed:
             return GATE
         if not shadow:
-            await put_live(config, one, asked, best=is_best(ruling, before))
+            await put_live(config, one, asked, best=is_best(ruling))
         return 0
 
     terminal.run(main, wrong_input=2, missing=2)
@@ -169,10 +168,9 @@ async def _find(book: StudentBook, id: str) -> Version:
     raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
 
 
-def is_best(ruling: Ruling, before: Standing) -> bool:
-    """Whether challengers are held against it from now on: where its quality is not below the champion's."""
-    quality = next(check.figure for check in ruling.checks if check.name == "quality")
-    return not before.best or (quality is not None and (quality.value or 0.0) >= 0.0)
+def is_best(ruling: Ruling) -> bool:
+    """Whether challengers are held against it from now on: where it is at least as good as what it was held against."""
+    return ruling.gained is not None and ruling.gained >= 0.0
 
 
 def _state(version: Version, happened: Sequence[Happened]) -> str:

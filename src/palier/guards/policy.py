@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +25,15 @@ import numpy as np
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
-from palier.guards.failing import DEFAULTS
+from palier.guards.failing import DEFAULTS, failing
+from palier.guards.said import strings_of
 from palier.interfaces import Encoder, Resources, Vectors
 from palier.interfaces.guarding import Action, Context, Span, Verdict
-from palier.text import sentences, tokens
+from palier.text import fold, sentences, tokens
 
-MAX_RULES, MAX_EXAMPLES, MAX_SENTENCES = 100, 2_000, 200
+MAX_RULES, MAX_EXAMPLES, MAX_SENTENCES = 100, 2_000, 2_000
+MOST = 200_000
+"""Characters of a text that is looked at; a longer one does not pass."""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -126,7 +130,12 @@ class Policy:
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. The strictest action of the rules that are broken counts."""
-        spans = sentences(text)[:MAX_SENTENCES]
+        if len(text) > MOST:
+            return failing(self._settings, context, f"it has more than {MOST} characters", score=1.0)
+        whole, text = text, strings_of(text) or text
+        spans = sentences(text)
+        if len(spans) > MAX_SENTENCES:
+            return failing(self._settings, context, f"it has more than {MAX_SENTENCES} sentences", score=1.0)
         said = [text[start:end] for start, end in spans]
         if not said:
             return Verdict(score=0.0)
@@ -146,7 +155,7 @@ class Policy:
             return Verdict(score=round(highest, 4))
         action = max((self._action(ready.rule, context) for ready, _ in broken), key=_STRICTNESS.index)
         reasons = dict.fromkeys(span.reason for _, span in broken)
-        kept = tuple(span for _, span in broken)
+        kept = () if whole != text else tuple(span for _, span in broken)
         return Verdict(action=action, score=round(highest, 4), reason="; ".join(reasons), spans=kept)
 
     def _action(self, rule: Rule, context: Context) -> Action:
@@ -175,5 +184,19 @@ _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
 
 
 def _written(ready: _Ready, sentence: str) -> bool:
-    padded = f" {' '.join(tokens(sentence))} "
-    return any(f" {phrase} " in padded for phrase in ready.phrases) or any(p.search(sentence) for p in ready.patterns)
+    """Whether it holds one of the rule's words or patterns, also in other spaces, signs of no width, accents."""
+    plain = _plain(sentence)
+    padded = f" {' '.join(tokens(plain))} "
+    if any(f" {phrase} " in padded for phrase in ready.phrases):
+        return True
+    readings = dict.fromkeys((sentence, plain, fold(plain)))
+    return any(pattern.search(reading) for pattern in ready.patterns for reading in readings)
+
+
+def _plain(text: str) -> str:
+    """As it is read: compatibility forms made one (NFKC), without what has no width or marks emphasis, one space."""
+    seen = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return " ".join(_EMPHASIS.sub("", seen).split())
+
+
+_EMPHASIS = re.compile(r"[*_~`]+")

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from palier.config import Guard as Settings
-from palier.errors import ConfigurationError, MissingExtra
+from palier.errors import ConfigurationError, InvalidRequest, MissingExtra
 from palier.guards.failing import failing
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Verdict
@@ -37,7 +37,7 @@ def build(name: str, settings: Settings, resources: Resources) -> Schema:
         return Schema(name, settings, library, json.loads(path.read_bytes()))
     except OSError as error:
         raise ConfigurationError(f"guard `{name}`: {path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, library.ReferencingError) as error:
         raise ConfigurationError(f"guard `{name}`: {path} is no JSON schema: {str(error)[:_LONGEST]}") from None
 
 
@@ -50,7 +50,7 @@ class Schema:
         self.name = name
         self._settings = settings
         self._library = library
-        self._validator = library.validator_for(schema) if schema is not None else None
+        self._validator = self._checked(schema) if schema is not None else None
         named = {"name": "answer", "schema": schema}
         self.form: JSON | None = {"type": "json_schema", "json_schema": named} if schema is not None else None
         """A `response_format` with its schema; None where it goes by the request's."""
@@ -58,7 +58,10 @@ class Schema:
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. What was repaired and then holds is mended."""
         asked = context.parameters.response_format or {}
-        validator = self._validator or self._asked(asked)
+        try:
+            validator = self._validator or self._asked(asked)
+        except (ValueError, RecursionError, self._library.ReferencingError) as error:
+            raise InvalidRequest(f"the JSON schema cannot be used: {str(error)[:_LONGEST]}") from None
         if validator is None and asked.get("type") not in ("json_schema", "json_object"):
             return Verdict()
         if len(text) > MOST:
@@ -73,7 +76,15 @@ class Schema:
 
     def _asked(self, form: dict[str, Any]) -> Any:
         schema = (form.get("json_schema") or {}).get("schema")
-        return self._library.validator_for(schema) if schema is not None else None
+        return self._checked(schema) if schema is not None else None
+
+    def _checked(self, schema: Any) -> Any:
+        """What a schema refers to must stand in it: nothing is fetched, from wherever the schema comes."""
+        return self._library.validator_for(schema, retriever=_refuse)
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError("what a schema refers to outside itself is not read")
 
 
 def _read(text: str) -> tuple[Any, str]:

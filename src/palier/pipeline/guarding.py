@@ -45,12 +45,13 @@ LONGEST = 4_000
 _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
 _END = re.compile(
     r"""(?: (?<![\s(][A-Z]\.) (?<!^[A-Z]\.) (?<=[.!?\u2026]) ["'\u201d\u2019\u00bb)\]]* (?:\s*\[\d{1,3}\])* [ \t\u00a0]+
-        | \s*\n\s* )
+        | (?<!\s) \s* \n [^\S\n]* \n \s*
+        | (?<!\s) [^\S\n]* \n [^\S\n]* (?![\sa-z\u00df-\u00f6\u00f8-\u00ff]) )
     (?=[^\s\[\u00bb])""",
     re.VERBOSE,
 )
 """Where a sentence ends: after its stop, closing quotation marks and citations once the next
-begins; or with its line."""
+begins; or with its line, unless the next goes on with a small letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,18 +364,20 @@ class Watch:
     async def _ended(self, choice: int) -> list[Event]:
         free: list[Event] = []
         watched = self._choices.pop(choice, None)
+        if watched is None and self._by_whole and not self._called(choice):
+            watched = _Watched(choice, Sentences())  # nothing was said, and that is a text too
         if watched is not None:
             free += await self._sentences(watched, watched.sentences.end())
             text = whole = "".join(watched.passed)
             if self.stopped is None and self._by_whole:
-                text = await self._look(self._by_whole, whole)
+                text = await self._look(self._by_whole, whole, empty=True)
                 self.mended = self.mended or text != whole
             if self.stopped is None and watched.text.strip() and not text.strip() and not self._called(choice):
                 post, stands = (self._by_sentence or self._by_whole)[-1]
                 self.stopped = Stopped(post, stands, Verdict(action=DEFAULTS[stands], reason="nothing of it is left"))
             if self.stopped is None and self._by_whole and not self._early:
                 logprobs = tuple(watched.logprobs) if text == watched.text else ()
-                free.append(Delta(text=text, choice=choice, logprobs=logprobs))
+                free.append(Delta(text=text, choice=choice, logprobs=logprobs, refusal=watched.refusal))
         for call in [call for call in self._calls if call[0] == choice]:
             if self.stopped is None:
                 free += await self._arguments(self._calls.pop(call))
@@ -391,11 +394,13 @@ class Watch:
             await self._look(stand, arguments, unmendable="the arguments of a tool call do not pass")
         return [] if self.stopped is not None else list(deltas)
 
-    async def _look(self, stand: Sequence[tuple[Post, GuardPlace]], text: str, *, unmendable: str = "") -> str:
-        """What passes of it. `unmendable`: why what a guard would mend stops instead."""
+    async def _look(
+        self, stand: Sequence[tuple[Post, GuardPlace]], text: str, *, unmendable: str = "", empty: bool = False
+    ) -> str:
+        """What passes of it. `unmendable`: why what a guard would mend stops instead; `empty`: also where it is."""
         unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
         for post, place in stand:
-            if not text:
+            if not text and not empty:
                 break
             context = msgspec.structs.replace(self._context, place=place)
             passed, self.stopped = await look((post,), text, context, self._told, tier=self._tier)
@@ -426,19 +431,29 @@ class _Watched:
         self.choice = choice
         self.sentences = sentences
         self.text = ""
+        self.refusal = False
         self.passed: list[str] = []
         self.logprobs: list[TokenLogprob] = []
         self._places: list[int] = []
+        self._exact = True
+        """Whether the tokens make up the text, so that it is known in which sentence each stands."""
         self._released = 0
 
     def take(self, event: Delta) -> None:
-        self._places += [len(self.text)] * len(event.logprobs)
+        at = len(self.text)
+        for token in event.logprobs:
+            self._places.append(at)
+            at += len(token.token)
+        self._exact = self._exact and (not event.logprobs or at == len(self.text) + len(event.text))
         self.logprobs += event.logprobs
+        self.refusal = self.refusal or event.refusal
         self.text += event.text
 
     def event(self, sentence: str, text: str) -> Delta | None:
         """What is released of a sentence, with the tokens that began in it; a mended one has none."""
         start, self._released = self._released, self._released + len(sentence)
         begin, end = bisect_left(self._places, start), bisect_left(self._places, self._released)
-        logprobs = tuple(self.logprobs[begin:end]) if text == sentence else ()
-        return Delta(text=text, choice=self.choice, logprobs=logprobs) if text or logprobs else None
+        logprobs = tuple(self.logprobs[begin:end]) if text == sentence and self._exact else ()
+        if not text and not logprobs:
+            return None
+        return Delta(text=text, choice=self.choice, logprobs=logprobs, refusal=self.refusal)

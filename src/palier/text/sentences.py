@@ -14,8 +14,9 @@ _MARKED = re.compile(
 )
 _TITLE_LENGTH = 80
 
-_END = re.compile(r"(?:[.!?]+|\u2026)[\"'\u201d\u2019\u00bb)\]]*(?:\s+\u00bb)?(?=\s)|[\u3002\uff01\uff1f]")
+_END = re.compile(r"(?:(?<![.!?])[.!?]++|\u2026)[\"'\u201d\u2019\u00bb)\]]*(?:\s+\u00bb)?(?=\s)|[\u3002\uff01\uff1f]")
 _OPENING = re.compile(r"\s+(?=[\"'\u201c\u2018\u00ab(\[\u2014\u2013-]*\s?[^\Wa-z\u00df-\u00f6\u00f8-\u00ff_])")
+_WORD = re.compile(r"\s*\S")
 _SHORT = (
     r"MM?|Mmes?|Mlles?|Mgr|Dr|Pr|Me|Ste?|Mrs?|Ms|Prof|Jr|Sr|p\.\s?ex|e\.\s?g|i\.\s?e|c\.-\u00e0-d|cf|vs|env|av|bd|boul|art|al"
     r"|chap|fig|vol|no|n\u00b0|t\u00e9l|tel|ext|ref|r\u00e9f|min|max|ca|approx|Inc|Ltd|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug"
@@ -94,7 +95,7 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str], end: int) -> boo
     mark = match.group()
     if mark[0] in "\u3002\uff01\uff1f":
         return True
-    if not _OPENING.match(text, match.end(), end) and text[match.end() : end].strip():
+    if not _OPENING.match(text, match.end(), end) and _WORD.match(text, match.end(), end):
         return False
     return not (mark == "." and _ABBREVIATION.search(text[max(begin, match.start() - 12) : match.start()]))
 

@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 
 from palier.cases import Case, Outcome
+from palier.errors import InvalidRequest
 from palier.evals.estimates import measures
 from palier.evals.estimates.comparing import Pair, difference, paired, scored
 from palier.evals.figures import Estimate
@@ -48,6 +49,12 @@ class Terms(Data, frozen=True, kw_only=True):
     uses: int = 8
     """Times that one holdout may judge."""
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.margin) and self.margin > 0):
+            raise InvalidRequest(f"the margin is {self.margin:g}", hint="above 0: how much worse counts as not worse")
+        if not 0 < self.alpha < 1 or self.uses < 1:
+            raise InvalidRequest(f"an error of {self.alpha:g} cannot be shared among {self.uses} uses")
+
     @property
     def level(self) -> float:
         """Of one use, one-sided."""
@@ -73,6 +80,8 @@ class Ruling(Data, frozen=True, kw_only=True):
     """The how-manieth use of this holdout it was."""
     terms: Terms
     cases: int
+    gained: float | None = None
+    """Quality, above 0 where the challenger is better, whichever way the metric goes."""
     needed: int | None = None
     """About how many cases would have been enough for this margin, where they were too few; None else."""
 
@@ -120,7 +129,11 @@ def judge(
         _recited(evidence),
     )
     passed = all(check.passed for check in checks)
-    return Ruling(passed=passed, checks=checks, use=used + 1, terms=terms, cases=len(cases), needed=needed)
+    found = quality.figure.value if quality.figure is not None else None
+    gained = found if found is None or metric.better == "higher" else -found
+    return Ruling(
+        passed=passed, checks=checks, use=used + 1, terms=terms, cases=len(cases), gained=gained, needed=needed
+    )
 
 
 class _Judge:
