@@ -12,9 +12,13 @@ CITATION = re.compile(r"\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
 """A mark such as `[1]` or `[1, 3]`, with the space before it."""
 _GREETING = re.compile(
     r"^\W*(?:bonjour|bonsoir|hello|hi|dear|good (?:morning|afternoon|evening)|merci|thanks?|cordialement|a bientot"
-    r"|bonne (?:journee|soiree)|(?:kind|best) regards|have a (?:nice|good|great)|bien sur|of course|certainly"
-    r"|certainement|avec plaisir|sure|d'accord|entendu)\b"
+    r"|bonne (?:journee|soiree)|(?:kind|best) regards|have a (?:nice|good|great))\b"
 )
+_ASSENTING = re.compile(
+    r"^\W*(?:bien sur|of course|certainly|certainement|avec plaisir|with pleasure|sure|d'accord|entendu|absolument"
+    r"|absolutely|oui|non|yes|no|ok|okay)\b[\s,.!:;-]*"
+)
+"""What may stand before a claim: the rest is judged."""
 _GREETING_WORDS = 6
 """Words of the longest greeting: "Bonjour, la fibre est gratuite pour tous" is none."""
 _OFFER = re.compile(
@@ -22,15 +26,25 @@ _OFFER = re.compile(
     r"|(?:please )?(?:feel free|let me know|do not hesitate|don't hesitate)|(?:here is|here are|here's|voici)\b.*:$)"
 )
 _OFFER_WORDS = 20
+_IS = re.compile(r"\b(?:est|sont|is|are|was|were|has|have|a ete|ont|coutent?|costs?)\b")
+_ASIDE = re.compile(rf",[^,]*{_IS.pattern}")
+"""A clause of its own after an offer."""
+_WRITTEN = r"\b(?:documents?|sources?|passages?|extraits?|evidence|context|description)\b"
+_SAYS = (
+    r"(?:mention|precis|indiqu|dis(?:ent)?\b|parl|contien|donn|repond"
+    r"|permet(?:tent)? (?:pas )?de (?:repondre|savoir|dire)"
+    r"|say|stat(?:e|ing)|specif|contain|includ|provid|giv|cover|tell|address|answer|describ|list)\w*"
+)
 _DECLINES = re.compile(
-    r"\b(?:je ne (?:sais|connais|trouve|vois|dispose)\b|je n'ai (?:trouve )?(?:pas|aucune?)\b|je ne peux (?:\w+ )?pas\b"
-    r"|i (?:do(?:n't| not)|did(?:n't| not)) (?:know|have|find|see)\b|i (?:can't|cannot|can not|could not|couldn't)\b"
+    r"\b(?:je ne (?:sais|connais|trouve|dispose)\b|je n'ai (?:trouve )?(?:pas|aucune?)\b|je ne peux (?:\w+ )?pas\b"
+    r"|i (?:do(?:n't| not)|did(?:n't| not)) (?:know|have|find)\b|i (?:can't|cannot|can not|could not|couldn't)\b"
     r"|i(?:'m| am) (?:unable|not (?:sure|able))\b|impossible de repondre"
     r"|(?:is|are) not (?:mentioned|specified|stated|given) (?:in|by) the"
     r"|(?:n'est|ne sont) pas (?:mentionn|indiqu|precis)"
-    r"|(?:documents?|sources?|passages?|extraits?|description)\b[^.;:]{0,60}\b(?:n'\w+|ne)\b[^.;:]{0,40}\b(?:pas|aucune?|rien)"
-    r"|(?:documents?|sources?|passages?|evidence|context|description)\b[^.;:]{0,40}\b(?:do(?:es)? not|don't|doesn't|no)"
-    r"|(?:aucune?|no) [^.;:]{1,60}(?:documents?|sources?|passages?|evidence))\b"
+    rf"|{_WRITTEN}[^.;:]{{0,60}}\b(?:n'|ne )(?:\w+ ){{0,3}}{_SAYS}"
+    rf"|{_WRITTEN}[^.;:]{{0,40}}\b(?:do(?:es)? not|don't|doesn't) (?:\w+ ){{0,2}}{_SAYS}"
+    rf"|(?:aucune?|no|any) (?:\w+ )?(?:information|mention|reponse|answer|detail|precision|indication|trace)s?\b"
+    rf"[^.;:]{{0,60}}{_WRITTEN})"
 )
 _MORE = re.compile(r"[;:]|\b(?:but|however|mais|cependant|toutefois|seulement|only|en revanche)\b")
 _ASKS = re.compile(r"\b(?:vous|votre|vos|puis-je|you|your|can i|may i|shall i)\b")
@@ -52,10 +66,16 @@ def claims(text: str) -> bool:
     if any(len(figure.value) >= SHORT for figure in figures(bare, names=False)):
         return True
     folded = fold(bare)
+    rest = _ASSENTING.sub("", folded)
+    if rest != folded:
+        return claims(rest)
     if len(words) <= _GREETING_WORDS and _GREETING.match(folded):
         return False
-    if len(words) <= _OFFER_WORDS and _OFFER.match(folded):
+    if len(words) <= _OFFER_WORDS and _OFFER.match(folded) and not _ASIDE.search(folded):
         return False
     if _DECLINES.search(folded) and not _MORE.search(folded):
         return False
-    return not (bare.endswith("?") and _ASKS.search(folded) and not _TELLS.search(folded))
+    if not (bare.endswith("?") and _ASKS.search(folded)) or _TELLS.search(folded):
+        return True
+    before, comma, asked = folded.rpartition(", ")
+    return bool(comma and _IS.search(before) and _ASKS.search(asked) and claims(before))

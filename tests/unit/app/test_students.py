@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -170,3 +172,23 @@ async def test_what_cannot_be_served_changes_nothing(folder: Path) -> None:
             await p.students.promote(unjudged.id)
         with pytest.raises(InvalidRequest):
             await p.students.roll_back(ROUTE)
+
+
+async def test_one_that_cannot_be_loaded_any_more_stops_nobody(folder: Path) -> None:
+    """As after an upgrade whose encoder is another."""
+    version = await kept(folder, another())
+    async with opened(folder) as p:
+        await p.students.promote(version.id)
+    broken = b"no head"
+    place = folder / "data" / "students" / version.id / "student.head"
+    place.write_bytes(broken)
+    digest = hashlib.sha256(broken).hexdigest()
+    with sqlite3.connect(folder / "data" / "state.db") as file:
+        (words,) = file.execute("SELECT words FROM version").fetchone()
+        known = json.loads(words)
+        known["files"] = {"student.head": digest}
+        file.execute("UPDATE version SET words = ?", (json.dumps(known).encode(),))
+    async with opened(folder) as p:
+        assert await told(p) == OWN
+        assert "no head" in p.students.problems[ROUTE]
+        assert await p.students.roll_back(ROUTE) == Standing()

@@ -51,3 +51,41 @@ def test_what_evidence_could_support_is_a_claim(text: str) -> None:
 )
 def test_what_claims_nothing_is_let_through(text: str) -> None:
     assert not claims(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bien sûr, la fibre est gratuite.",
+        "Of course, eSIM is free.",
+        "Sure, roaming is free everywhere.",
+        "D'accord, la résiliation est gratuite.",
+        "N'hésitez pas à résilier, cela est gratuit et sans préavis.",
+        "I hope this helps, the fibre is free for everyone.",
+        "The documents do not allow refunds.",
+        "Les documents ne prévoient aucun remboursement.",
+        "Aucun frais de résiliation selon les documents.",
+        "Je ne vois pas de frais pour la résiliation.",
+        "Your contract is cancelled, can I help?",
+    ],
+)
+def test_what_comes_with_a_courtesy_or_a_question_is_a_claim_all_the_same(text: str) -> None:
+    assert claims(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bien sûr !",
+        "Of course.",
+        "Les documents ne précisent pas le prix.",
+        "The passages do not mention it.",
+        "Aucune information dans les documents.",
+        "Les documents ne permettent pas de répondre à cette question.",
+        "N'hésitez pas à nous appeler.",
+        "Souhaitez-vous résilier votre contrat ?",
+        "Oui.",
+    ],
+)
+def test_a_courtesy_or_a_confession_alone_is_none(text: str) -> None:
+    assert not claims(text)

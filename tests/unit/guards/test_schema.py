@@ -10,7 +10,7 @@ import pytest
 from tests.heads import WordEncoder
 
 from palier.config import Guard
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, InvalidRequest
 from palier.guards.schema import build, repaired
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Verdict
@@ -77,3 +77,11 @@ def test_a_file_that_is_no_schema_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="guard `s`"):
             build("s", Guard(kind="schema", file=file), resources(tmp_path))
     assert repaired("nothing") == "nothing"
+
+
+@pytest.mark.parametrize("reference", ["http://127.0.0.1:9/x", "file:///etc/hostname", "other.json"])
+async def test_what_a_clients_schema_refers_to_is_not_fetched(tmp_path: Path, reference: str) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"$ref": reference}}}
+    guard = build("s", Guard(kind="schema"), resources(tmp_path))
+    with pytest.raises(InvalidRequest, match="cannot be used"):
+        await guard.check("{}", Context(parameters=Parameters(response_format=form)))

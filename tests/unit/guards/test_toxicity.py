@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,10 +11,11 @@ from tests.heads import WordEncoder
 
 from palier.config import Guard
 from palier.errors import ConfigurationError
-from palier.guards.policy import Policy
+from palier.guards.policy import MOST, Policy
 from palier.guards.toxicity import build
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context
+from palier.text import sentences
 
 
 def guard(folder: Path = Path(), **settings: Any) -> Policy:
@@ -105,3 +107,35 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         guard(tmp_path, file="own.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         guard(tmp_path, file="absent.toml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You are\u00a0an\u00a0idiot.",
+        "Je vais te\u202ftuer.",
+        "You\tare an idiot.",
+        "You are an **idiot**.",
+        "ass\u200bhole",
+        "ass\u00adhole",
+        "Espe\u0300ce d'abruti !",
+        "je vais t\u2019egorger",
+        '{"text": "Bonjour\\nconnard"}',
+        '{"a": "encul\\u00e9"}',
+        "Hello there. " * 300 + "You are an idiot.",
+    ],
+)
+async def test_other_spaces_signs_and_escapes_hide_nothing(text: str) -> None:
+    assert (await GUARD.check(text, Context())).action == "climb"
+
+
+async def test_more_than_can_be_looked_at_does_not_pass() -> None:
+    for text in ("x" * (MOST + 1), "Ok. " * 2_500):
+        assert (await GUARD.check(text, Context())).action == "climb"
+
+
+@pytest.mark.parametrize("text", ["." * 100_000, "a. " * 60_000, "!? " * 50_000, "*" * 100_000])
+def test_no_text_takes_long_to_cut(text: str) -> None:
+    started = time.process_time()
+    sentences(text)
+    assert time.process_time() - started < 2.0

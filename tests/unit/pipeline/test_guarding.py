@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from palier.errors import Unavailable
 from palier.interfaces.guarding import Context, Verdict
 from palier.pipeline.guarding import LONGEST, Log, Post, Posts, Sentences, Watch, look
-from palier.types import Delta, Event, Finish, ToolDelta
+from palier.types import Delta, Event, Finish, TokenLogprob, ToolDelta
 
 
 class Words:
@@ -196,3 +196,48 @@ async def test_tokens_go_with_the_sentence_they_began_in() -> None:
         ["Three", " four. "],
         ["Five"],
     ]
+
+
+async def test_a_line_that_goes_on_is_one_sentence() -> None:
+    found = Sentences()
+    text = "Listen. I will do it\ntonight. A list:\n- one\n\nand two"
+    assert [*found.feed(text), *found.end()] == [
+        "Listen. ",
+        "I will do it\ntonight. ",
+        "A list:\n",
+        "- one\n\n",
+        "and two",
+    ]
+
+
+async def test_saying_nothing_is_looked_at_too() -> None:
+    class Some(Words):
+        async def check(self, text: str, context: Context) -> Verdict:
+            return Verdict() if text else Verdict(action="climb", reason="empty")
+
+    for deltas in ([""], []):
+        watch = Watch(Posts(draft=(Post(Some(sentences=False)),)), Context(), Log(), "t")
+        for text in deltas:
+            watch.take(Delta(text=text))
+        watch.take(Finish(reason="stop"))
+        await watch.end()
+        assert watch.stopped is not None
+
+
+async def test_tokens_of_what_is_withheld_are_withheld() -> None:
+    said = ("Hello ", "there. ", "It ", "is ", "bad.")
+    tokens = tuple(TokenLogprob(token=token, logprob=-1.0) for token in said)
+    for whole in (tokens, tokens[1:]):
+        watch = Watch(Posts(draft=(Post(Words()),)), Context(), Log(), "t")
+        watch.take(Delta(text="".join(said), logprobs=whole))
+        free = [event for event in await watch.end() if isinstance(event, Delta)]
+        assert [event.text for event in free] == ["Hello there. "]
+        assert [t.token for event in free for t in event.logprobs] == (["Hello ", "there. "] if whole == tokens else [])
+
+
+async def test_a_refusal_stays_one() -> None:
+    for by_sentence in (True, False):
+        watch = Watch(Posts(draft=(Post(Words(sentences=by_sentence)),)), Context(), Log(), "t")
+        watch.take(Delta(text="I cannot.", refusal=True))
+        watch.take(Finish(reason="stop"))
+        assert [event.refusal for event in await watch.end() if isinstance(event, Delta)] == [True]

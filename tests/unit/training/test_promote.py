@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.cases import Case, Outcome
+from palier.errors import InvalidRequest
 from palier.evals.estimates import measures
 from palier.training.promote import Evidence, Ruling, Terms, _Judge, judge
 from palier.types import Guarded, Quantity
@@ -161,3 +162,23 @@ def test_nothing_is_decided_without_cases() -> None:
     ruling = ruled({}, {})
     assert not ruling.passed
     assert "holdout" in failed(ruling)
+
+
+@pytest.mark.parametrize(
+    "terms", [{"margin": 0.0}, {"margin": float("nan")}, {"margin": -1.0}, {"alpha": 0.0}, {"uses": 0}]
+)
+def test_terms_that_are_none_are_refused(terms: dict[str, float]) -> None:
+    with pytest.raises(InvalidRequest):
+        Terms(**terms)  # type: ignore[arg-type]
+
+
+def test_what_is_gained_has_the_metrics_own_direction() -> None:
+    class Wrong(Right):
+        better = "lower"
+
+    better = outcomes(GOOD, cost=1.0, said="y")
+    for metric, sign in ((Right(), 1), (Wrong(), -1)):
+        champion = outcomes(GOOD & (np.arange(N) % 7 != 0), cost=2.0)
+        ruling = judge(metric, cases(N), champion, better, Evidence(), home=lambda o: True)  # type: ignore[arg-type]
+        assert ruling.gained is not None
+        assert ruling.gained * sign > 0
