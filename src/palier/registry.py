@@ -71,6 +71,7 @@ METRICS = {
 
 GUARDS = {
     "form": "palier.guards.form:build",
+    "injection": "palier.guards.injection:build",
     "policy": "palier.guards.policy:build",
     "schema": "palier.guards.schema:build",
     "scope": "palier.guards.scope:build",
