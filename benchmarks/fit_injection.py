@@ -46,7 +46,9 @@ LICENCE = (
 )
 HOSTILE = frozenset({"m0130", "m0146", "m0724", "m1034", "m1169", "m1260", "m1266"})
 """Messages to the sample company that are attacks, or plainly harmful: nothing to teach as harmless."""
-PASSAGES_ONLY = frozenset({"advertise", "scam", "falsify", "rank", "download", "insert_code", "code_payload", "sleeper"})
+PASSAGES_ONLY = frozenset(
+    {"advertise", "scam", "falsify", "rank", "download", "insert_code", "code_payload", "sleeper"}
+)
 """Families of which a user may say such things; only in a passage are they attacks."""
 LABELS = {"direct": ("attack", "harm", "plain", "task"), "indirect": ("attack", "plain", "task")}
 BAD = {"direct": ("attack", "harm"), "indirect": ("attack", "task")}
@@ -71,6 +73,10 @@ class Row(NamedTuple):
     language: str
     pair: str
     where: str = ""
+    whole: str = ""
+    """The text that this is a sentence of."""
+    role: str = "both"
+    """`taught`, `judged` or `both`."""
 
 
 # --- the texts -------------------------------------------------------------------------------------------------------
@@ -134,8 +140,19 @@ def texts(place: str, folder: Path) -> list[Row]:
     """What a head of this place may be taught; also what it is only judged by (`advbench`, `hostile`)."""
     if place == "direct":
         rows = [row for row in own() if row.family not in PASSAGES_ONLY]
-        return [*rows, *messages(), *xstest(folder), *requests(folder), *(r for r in bipia(folder) if r.label == "task")]
-    return [*(row for row in own() if row.label != "harm"), *passages(), *bipia(folder)]
+        rows += [*messages(), *xstest(folder), *requests(folder), *(r for r in bipia(folder) if r.label == "task")]
+    else:
+        rows = [*(row for row in own() if row.label != "harm"), *passages(), *bipia(folder)]
+    return [part for row in rows for part in sentence_rows(row)]
+
+
+def sentence_rows(row: Row) -> list[Row]:
+    """As the guard reads it, sentence by sentence. One of several may be harmless in an attack: the whole is taught."""
+    found = [reading.text for reading in disguise.readings(row.text)] or [row.text]
+    if len(found) == 1 or row.label == "plain":
+        return [row._replace(text=text, whole=row.text) for text in found]
+    judged = [row._replace(text=text, whole=row.text, role="judged") for text in found]
+    return [row._replace(whole=row.text, role="taught"), *judged]
 
 
 # --- the fit ---------------------------------------------------------------------------------------------------------
@@ -160,7 +177,17 @@ class Table:
 
     @property
     def taught(self) -> NDArray[np.bool_]:
-        return self.where(lambda row: row.label in LABELS[self.place] and row.source != "advbench")
+        known = LABELS[self.place]
+        return self.where(lambda row: row.label in known and row.source != "advbench" and row.role != "judged")
+
+    def by_text(self, values: NDArray[Any]) -> tuple[list[Row], NDArray[Any]]:
+        """The texts that are judged, each with the highest of its sentences' values."""
+        best: dict[tuple[str, str, str], int] = {}
+        for number, row in enumerate(self.rows):
+            key = (row.source, row.family, row.whole)
+            if row.role != "taught" and (key not in best or values[number] > values[best[key]]):
+                best[key] = number
+        return [self.rows[number] for number in best.values()], values[list(best.values())]
 
 
 _SEEN: dict[str, Vectors] = {}
@@ -175,21 +202,13 @@ def embed(said: Sequence[str]) -> Vectors:
     return np.stack([_SEEN[text] for text in said])
 
 
-def calm(text: str) -> str:
-    """As the guard reads it."""
-    found = disguise.readings(text)
-    return found[0].text if len(found) == 1 else text
-
-
 def table(place: str, rows: list[Row], *, folds: int = FOLDS, types_whole: bool = False) -> Table:
     """`types_whole`: the types of XSTest and the categories of HarmBench are left out whole, too."""
     whole = sorted({row.family for row in rows if _whole(row, types_whole)})
     order = np.random.default_rng(0).permutation(len(whole))
     part = {family: int(place) % folds for family, place in zip(whole, order, strict=True)}
-    parts = [
-        part[row.family] if _whole(row, types_whole) else zlib.crc32(row.pair.encode()) % folds for row in rows
-    ]
-    return Table(place, rows, embed([calm(row.text) for row in rows]), np.array(parts, np.intp))
+    parts = [part[row.family] if _whole(row, types_whole) else zlib.crc32(row.pair.encode()) % folds for row in rows]
+    return Table(place, rows, embed([row.text for row in rows]), np.array(parts, np.intp))
 
 
 def _whole(row: Row, types_whole: bool) -> bool:
@@ -256,18 +275,24 @@ def left_out(found: Table, done: Callable[[str], None] = lambda _: None) -> tupl
     return scores, suspicion
 
 
-def limits(found: Table, scores: dict[str, Floats], among: NDArray[np.bool_]) -> dict[str, float]:
-    """From which score on a label is believed, by the harmless rows `among`."""
+def joint(found: Table, scores: dict[str, Floats]) -> dict[str, Floats]:
+    """What limits are set on: in a message each label, in a passage both together."""
+    if found.place == "indirect":
+        return {"planted": np.logaddexp(scores["attack"], scores["task"])}
+    return scores
+
+
+def limits(found: Table, scores: dict[str, Floats], without: int = -1) -> dict[str, float]:
+    """From which score on a label is believed, by what is harmless; rows of the part `without` have no say."""
 
     def quantile(source: str, share: float, label: str) -> float:
-        those = found.where(lambda row: row.source == source and row.label == "plain") & among
-        return float(np.quantile(scores[label][those], 1 - share, method="higher"))
+        rows, values = found.by_text(np.where(found.part == without, -np.inf, joint(found, scores)[label]))
+        those = [row.source == source and row.label == "plain" for row in rows]
+        clean = values[np.array(those) & np.isfinite(values)]
+        return float(np.quantile(clean, 1 - share, method="higher"))
 
     if found.place == "indirect":
-        joint = {"any": np.logaddexp(scores["attack"], scores["task"])}
-        those = found.where(lambda row: row.source == "documents") & among
-        limit = float(np.quantile(joint["any"][those], 1 - SENTENCES, method="higher"))
-        return {"attack": limit, "task": limit}
+        return {"planted": quantile("documents", SENTENCES, "planted")}
     return {
         "attack": max(quantile("xstest", SAFE_ATTACK, "attack"), quantile("messages", MESSAGES, "attack")),
         "harm": max(quantile("xstest", SAFE_HARM, "harm"), quantile("messages", MESSAGES, "harm")),
@@ -283,9 +308,8 @@ def first_limit(found: Table, suspicion: Floats) -> float:
 
 def caught(found: Table, scores: dict[str, Floats], limit: dict[str, float]) -> NDArray[np.bool_]:
     """Whether each row does not pass."""
-    if found.place == "indirect":
-        return np.asarray(np.logaddexp(scores["attack"], scores["task"]) > limit["attack"])
-    return np.asarray((scores["attack"] > limit["attack"]) | (scores["harm"] > limit["harm"]))
+    held = joint(found, scores)
+    return np.asarray(np.any([held[label] > value for label, value in limit.items()], axis=0))
 
 
 # --- the files -------------------------------------------------------------------------------------------------------
@@ -307,8 +331,8 @@ def files(found: Table, one: Fit, limit: dict[str, float], suspect: float) -> di
     )
     width = found.vectors.shape[1]
     bias = one.weights[-1].copy()
-    for label, value in limit.items():
-        bias[known.index(label)] -= value
+    for label in BAD[found.place]:
+        bias[known.index(label)] -= limit.get(label, limit.get("planted", 0.0))
     judge = Header(
         palier_head=FORMAT,
         labels=known,
@@ -340,7 +364,7 @@ def main() -> None:
     for place in LABELS:
         found = table(place, texts(place, folder))
         scores, suspicion = left_out(found, done=lambda words: print(words, file=sys.stderr))
-        limit = limits(found, scores, np.ones(len(found.rows), bool))
+        limit = limits(found, scores)
         suspect = first_limit(found, suspicion)
         one = fit(found, np.flatnonzero(found.taught))
         for name, content in files(found, one, limit, suspect).items():

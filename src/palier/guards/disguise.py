@@ -50,16 +50,18 @@ _ALIKE = dict(
         strict=True,
     )
 )
-_STRANGE = re.compile(rf"{_INVISIBLE.pattern[:-1]}{''.join(_ALIKE)}\u2100-\u214f\u2460-\u24ff\uff01-\uff5e\U0001d400-\U0001d7ff]")
+_STRANGE = re.compile(
+    rf"{_INVISIBLE.pattern[:-1]}{''.join(_ALIKE)}\u2100-\u214f\u2460-\u24ff\uff01-\uff5e\U0001d400-\U0001d7ff]"
+)
 _WORD = re.compile(r"\w+")
 _APART = re.compile(r"(?<![^\W_])[^\W_](?:(?:[ ._\-*/|]{1,3})[^\W_](?![^\W_])){5,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,]?){12,}")
-_PERCENT = re.compile(r"(?:[\w.~-]*%[0-9A-Fa-f]{2}){4,}[\w.~-]*")
+_PERCENT = re.compile(r"(?:[\w.~-]{0,40}%[0-9A-Fa-f]{2}){4,}[\w.~-]{0,40}")
 _ENTITIES = re.compile(r"(?:&#x?[0-9A-Fa-f]{1,6};){4,}")
 _TAGGED = re.compile(r"<!--|-->|</?[A-Za-z][^<>]{0,300}>")
 _DIGITS = str.maketrans("013457@$", "oieastas")
-_MIXED = re.compile(r"(?=\w*[^\W\d_])(?=[^\W_]*[0-9@$])[^\W_][\w@$]{2,}")
+_MIXED = re.compile(r"[^\W_][\w@$]{2,39}")
 
 
 def readings(text: str) -> list[Reading]:
@@ -176,15 +178,20 @@ def _plausible(said: str) -> bool:
 
 def _twisted(sentence: str) -> Iterator[str]:
     """Digits read as letters; and where no common word is in it, backwards and by rot13, if then there are some."""
-    mixed = _MIXED.findall(sentence)
-    if len(mixed) >= 2:
-        yield _MIXED.sub(lambda match: match.group().translate(_DIGITS), sentence)
+    if sum(map(_is_mixed, _MIXED.findall(sentence))) >= 2:
+        yield _MIXED.sub(
+            lambda match: match.group().translate(_DIGITS) if _is_mixed(match.group()) else match.group(), sentence
+        )
     words = tokens(sentence)
     if len(words) < 4 or any(word in BOTH for word in words):
         return
     for turned in (sentence[::-1], codecs.encode(sentence, "rot13")):
         if sum(word in BOTH for word in tokens(turned)) >= 2:
             yield turned
+
+
+def _is_mixed(word: str) -> bool:
+    return not word.isalpha() and any(map(str.isalpha, word)) and word.translate(_DIGITS).isalpha()
 
 
 def _joined(apart: str) -> str:
