@@ -29,12 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results import ROOT, data_folder
-from palier.guards import disguise, signs
+from palier.guards import disguise, injection, signs
 from palier.heads.file import FORMAT, Header, Trained, dump, products
 from palier.interfaces import Vectors
 from palier.retrieval import sentence_model
 from palier.training import softmax
 from palier.training.softmax import Rows
+from palier.types import GuardPlace
 
 TEXTS = ROOT / "benchmarks" / "data" / "injection.jsonl"
 ARMORIQUE = ROOT / "examples" / "armorique"
@@ -143,12 +144,12 @@ def texts(place: str, folder: Path) -> list[Row]:
         rows += [*messages(), *xstest(folder), *requests(folder), *(r for r in bipia(folder) if r.label == "task")]
     else:
         rows = [*(row for row in own() if row.label != "harm"), *passages(), *bipia(folder)]
-    return [part for row in rows for part in sentence_rows(row)]
+    return [part for row in rows for part in as_read(row, "input" if place == "direct" else "evidence")]
 
 
-def sentence_rows(row: Row) -> list[Row]:
-    """As the guard reads it, sentence by sentence. One of several may be harmless in an attack: the whole is taught."""
-    found = [reading.text for reading in disguise.readings(row.text)] or [row.text]
+def as_read(row: Row, place: GuardPlace) -> list[Row]:
+    """As the guard reads it. A sentence of several may be harmless in an attack: then the whole is taught, not those."""
+    found = list(dict.fromkeys(reading.text for reading in injection.read(row.text, place))) or [row.text]
     if len(found) == 1 or row.label == "plain":
         return [row._replace(text=text, whole=row.text) for text in found]
     judged = [row._replace(text=text, whole=row.text, role="judged") for text in found]

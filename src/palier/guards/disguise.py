@@ -59,6 +59,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,]?){12,}")
 _PERCENT = re.compile(r"(?:[\w.~-]{0,40}%[0-9A-Fa-f]{2}){4,}[\w.~-]{0,40}")
 _ENTITIES = re.compile(r"(?:&#x?[0-9A-Fa-f]{1,6};){4,}")
+_LINE = re.compile(r"[^\s][^\n]*[^\s]")
 _TAGGED = re.compile(r"<!--|-->|</?[A-Za-z][^<>]{0,300}>")
 _DIGITS = str.maketrans("013457@$", "oieastas")
 _MIXED = re.compile(r"[^\W_][\w@$]{2,39}")
@@ -115,8 +116,12 @@ def _attributes(tag: str) -> str:
 
 
 def _sentences(text: str) -> Iterator[Reading]:
+    """Sentences; of one over several lines each line too: what was put on a line of its own need not end the last."""
     for start, end in sentences(text):
         yield Reading(text[start:end], start, end)
+        if "\n" in text[start:end]:
+            for line in _LINE.finditer(text, start, end):
+                yield Reading(line.group(), line.start(), line.end())
 
 
 def _hidden(text: str) -> Iterator[Reading]:

@@ -31,6 +31,8 @@ from palier.heads import file as head_file
 from palier.heads.file import Head
 from palier.interfaces import Encoder, Resources
 from palier.interfaces.guarding import Context, Span, Verdict
+from palier.text.sentences import LONGEST
+from palier.types import GuardPlace
 
 FITTED = Path(__file__).parent / "fitted"
 THRESHOLD = 0.5
@@ -38,6 +40,8 @@ _ALWAYS = {"direct": 3, "indirect": 1}
 """So many sentences of a text, the most suspicious ones, are looked at closely whatever the first head says."""
 _LET_THROUGH = 0.2
 """By which the first head's probability is multiplied where it lets a sentence through: below any limit in use."""
+_SHORT = 6
+"""Readings of a message that is also read as a whole."""
 _REASONS = {
     "attack": "it turns the assistant against its rules",
     "harm": "it asks for help with harm",
@@ -72,6 +76,15 @@ def build(name: str, settings: Settings, resources: Resources) -> Injection:
                 )
         sides[side] = _Heads(heads[0], heads[1])
     return Injection(name, settings, sides, resources.encoder)
+
+
+def read(text: str, place: GuardPlace) -> list[Reading]:
+    """What is looked at: each sentence, and a short message as a whole too, for what is only said by several."""
+    found = disguise.readings(text)
+    if place == "input" and 2 <= len(found) <= _SHORT and len(text.strip()) <= LONGEST:
+        start = len(text) - len(text.lstrip())
+        found.append(Reading(disguise.cleaned(text.strip())[0], start, start + len(text.strip())))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +139,10 @@ class Injection:
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. Spans are the sentences that do not pass, in the text as it was given."""
         side: Side = "indirect" if context.place == "evidence" else "direct"
-        readings = disguise.readings(text)
-        if not readings:
+        sentences = read(text, context.place)
+        if not sentences:
             return Verdict(score=0.0)
-        worst, found = await self._judged(readings, side)
+        worst, found = await self._judged(sentences, side)
         if not found:
             return Verdict(score=worst)
         spans = _spans(text, found)
@@ -159,9 +172,13 @@ class Injection:
 
 
 def _spans(text: str, found: Sequence[_Found]) -> tuple[Span, ...]:
-    """In order, each stretch once; a block of code that an order announces belongs to it."""
+    """In order, each stretch once; a block of code that an order announces belongs to it.
+
+    A message as a whole, and a sentence of which a line is found, are none where a part of them is.
+    """
+    narrow = [one for one in found if not any(_within(other.reading, one.reading) for other in found)]
     spans: list[Span] = []
-    for one in sorted(found, key=lambda one: (one.reading.start, -one.reading.end)):
+    for one in sorted(narrow, key=lambda one: (one.reading.start, -one.reading.end)):
         start, end = one.reading.start, one.reading.end
         if text[start:end].rstrip().endswith(":") and (fence := _FENCE.match(text, end)):
             end = fence.end()
@@ -172,6 +189,11 @@ def _spans(text: str, found: Sequence[_Found]) -> tuple[Span, ...]:
             continue
         spans.append(Span(start=start, end=end, reason=_REASONS[one.kind], score=one.score))
     return tuple(spans)
+
+
+def _within(part: Reading, whole: Reading) -> bool:
+    inside = whole.start <= part.start and part.end <= whole.end
+    return inside and part.end - part.start < whole.end - whole.start
 
 
 def _without(text: str, spans: Sequence[Span]) -> str:
