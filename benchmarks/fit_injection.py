@@ -58,7 +58,7 @@ FOLDS = 6
 SAFE_HARM, SAFE_ATTACK, MESSAGES, SENTENCES = 0.045, 0.01, 0.008, 0.004
 """What may be refused wrongly where limits are set: of XSTest's safe prompts under each label, of the sample company's
 messages under each, and of sentences of its documents."""
-SUSPECTS = 0.12
+SUSPECTS = 0.08
 """The share of clean sentences that the first head hands to the second."""
 
 Floats = NDArray[np.float64]

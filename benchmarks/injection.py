@@ -102,11 +102,15 @@ def direct(folder: Path, say: Callable[[str], None], *, types_whole: bool = Fals
     return {
         **xstest,
         "own_attacks": {
-            language: of(lambda row, l=language: row.source == "own" and row.label == "attack" and row.language == l)
+            language: of(
+                lambda row, said=language: row.source == "own" and row.label == "attack" and row.language == said
+            )
             for language in ("en", "fr")
         },
         "own_harmful_requests": {
-            language: of(lambda row, l=language: row.source == "own" and row.label == "harm" and row.language == l)
+            language: of(
+                lambda row, said=language: row.source == "own" and row.label == "harm" and row.language == said
+            )
             for language in ("en", "fr")
         },
         "own_attacks_by_family": _by_family(rows, held, "attack"),
@@ -114,7 +118,7 @@ def direct(folder: Path, say: Callable[[str], None], *, types_whole: bool = Fals
         "languages": pairs,
         "refused_wrongly_messages": of(lambda row: row.source == "messages"),
         "refused_wrongly_messages_by_language": {
-            language: of(lambda row, l=language: row.source == "messages" and row.language == l)
+            language: of(lambda row, said=language: row.source == "messages" and row.language == said)
             for language in ("en", "fr")
         },
         "refused_wrongly_messages_without_hostile_ones": of(
@@ -302,7 +306,7 @@ async def shipped(folder: Path) -> dict[str, Any]:
         held = [(await one.check(text, Context(place=place))).action != "pass" for text in texts]
         return share(held, families or [str(n) for n in range(len(texts))])
 
-    found = {
+    return {
         "advbench": await of([r.text for r in fitting.requests(folder) if r.source == "advbench"], "input"),
         "refused_wrongly_banking77": await of(_lines(folder / "banking77" / "train.jsonl.gz", "text", 3000), "input"),
         "refused_wrongly_clinc150": await of(_lines(folder / "clinc150" / "dev.jsonl.gz", "text", 3000), "input"),
@@ -318,7 +322,6 @@ async def shipped(folder: Path) -> dict[str, Any]:
             "armorique, pieces of 1,000 characters, taught as harmless": await of(_pieces(), "evidence"),
         },
     }
-    return found
 
 
 def _lines(path: Path, field: str, most: int) -> list[str]:
@@ -338,23 +341,26 @@ def _pieces() -> list[str]:
 
 
 async def latency() -> dict[str, Any]:
-    """Milliseconds of a check of about 500 tokens, one thread."""
+    """Milliseconds of a check of about 500 tokens, one thread; the processor's own too, as others use the machine."""
     one = guard()
     result: dict[str, Any] = {}
     for place in ("input", "evidence"):
-        took, tokens = [], []
+        took, worked, tokens = [], [], []
         for text in _of_500_tokens():
             tokens.append(len(sentence_model.tokenize([text])[0]))
-            times = []
-            for _ in range(5):
-                started = time.perf_counter()
+            times, work = [], []
+            for _ in range(7):
+                started, before = time.perf_counter(), time.process_time()
                 await one.check(text, Context(place=cast(GuardPlace, place)))
+                work.append((time.process_time() - before) * 1000)
                 times.append((time.perf_counter() - started) * 1000)
             took.append(statistics.median(times))
+            worked.append(statistics.median(work))
         took.sort()
         result[place] = {
             "p50_ms": round(statistics.median(took), 2),
             "p90_ms": round(took[int(len(took) * 0.9)], 2),
+            "processor_p50_ms": round(statistics.median(worked), 2),
             "texts": len(took),
             "tokens": round(statistics.fmean(tokens)),
         }

@@ -121,7 +121,14 @@ def _sentences(text: str) -> Iterator[Reading]:
         yield Reading(text[start:end], start, end)
         if "\n" in text[start:end]:
             for line in _LINE.finditer(text, start, end):
-                yield Reading(line.group(), line.start(), line.end())
+                if _is_prose(line.group()):
+                    yield Reading(line.group(), line.start(), line.end())
+
+
+def _is_prose(line: str) -> bool:
+    """Whether it may be a sentence: some words, and next to no marks of code or of a table."""
+    letters = sum(character.isalpha() or character.isspace() for character in line)
+    return len(line.split()) >= 4 and letters >= 0.85 * len(line)
 
 
 def _hidden(text: str) -> Iterator[Reading]:
@@ -197,6 +204,10 @@ def _twisted(sentence: str) -> Iterator[str]:
 
 def _is_mixed(word: str) -> bool:
     return not word.isalpha() and any(map(str.isalpha, word)) and word.translate(_DIGITS).isalpha()
+
+
+def _letters(word: str) -> str:
+    return word.translate(_DIGITS) if _is_mixed(word) else word
 
 
 def _joined(apart: str) -> str:

@@ -6,8 +6,8 @@ sentence that gives a task to whoever answers does not pass either, harmless as 
 
 Each sentence is read by itself, undisguised (`disguise`), by a small head on signs (`signs`) that lets most of a clean
 text through, then by one on its embedding and signs and on products of them. Both come with palier, fitted by
-benchmarks/fit_injection.py on texts of the project and on licensed parts of public sets; measured on families of attacks
-that were left out, by benchmarks/injection.py. A score of 0.5, the default limit, is where those refuse what they say.
+benchmarks/fit_injection.py to texts of the project and licensed parts of public sets, and measured on families of
+attacks that were left out by benchmarks/injection.py. A score of 0.5 is the default limit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from palier.types import GuardPlace
 
 FITTED = Path(__file__).parent / "fitted"
 THRESHOLD = 0.5
-_ALWAYS = {"direct": 3, "indirect": 1}
+_ALWAYS = {"direct": 2, "indirect": 1}
 """So many sentences of a text, the most suspicious ones, are looked at closely whatever the first head says."""
 _LET_THROUGH = 0.2
 """By which the first head's probability is multiplied where it lets a sentence through: below any limit in use."""
@@ -124,7 +124,7 @@ class _Found:
 class Injection:
     """`interfaces.Guard`. The score is that of the worst sentence, in [0, 1]; 0 for a text without any.
 
-    Of a text, the first `disguise.MAX_CHARACTERS` are read; what follows in a passage is not passed on when it is mended.
+    Of a text, the first `disguise.MAX_CHARACTERS` are read; where it is mended, what follows those is not passed on.
     """
 
     sentences = True
