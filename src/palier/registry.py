@@ -72,6 +72,7 @@ METRICS = {
 GUARDS = {
     "form": "palier.guards.form:build",
     "grounding": "palier.guards.grounding:build",
+    "injection": "palier.guards.injection:build",
     "policy": "palier.guards.policy:build",
     "schema": "palier.guards.schema:build",
     "scope": "palier.guards.scope:build",

@@ -1,7 +1,8 @@
 """A head as it is kept: one file, an .npz of plain arrays with a JSON header; nothing in it is ever executed.
 
 Members: `header` (the JSON, as bytes), `bias` (labels), and as the header says `embedding` (numbers of a sentence
-embedding, labels), `ngrams` (buckets, labels) and `rarity` (buckets). Weights are float16: half the file, and what is
+embedding, labels), `ngrams` (buckets, labels), `rarity` (buckets), `axes` (numbers of an embedding, axes) and
+`products` (pairs of axes, labels). Weights are float16: half the file, and what is
 said changes in the fourth place. A file that is no head, too large, cut short, or of other shapes than its header says
 is refused before anything large of it is unpacked.
 """
@@ -35,6 +36,7 @@ MAX_LABEL = 200
 """Characters of a label."""
 _MAX_HEADER = 2**20
 _MAX_DIMENSION = 16384
+_MAX_AXES = 256
 _PREAMBLE = 256
 """Bytes that precede the numbers of an array, at most."""
 
@@ -90,6 +92,8 @@ class Header(Data, frozen=True, kw_only=True):
     trained: Trained
     encoder: str = ""
     dimension: int = 0
+    axes: int = 0
+    """Directions of the embedding whose products, each two of them, are read too: a surface of the second degree."""
     ngrams: Ngrams | None = None
     languages: tuple[str, ...] = ()
     """Of all examples, where each said its own; none: any."""
@@ -107,6 +111,8 @@ class Header(Data, frozen=True, kw_only=True):
             raise ValueError(f"its temperature is {self.temperature}")
         if self.reads != "ngrams" and not (self.encoder and 0 < self.dimension <= _MAX_DIMENSION):
             raise ValueError("it reads embeddings, and names no encoder with a dimension")
+        if not 0 <= self.axes <= (_MAX_AXES if self.reads != "ngrams" else 0):
+            raise ValueError(f"it has {self.axes} axes")
         if self.reads != "embedding" and self.ngrams is None:
             raise ValueError("it reads n-grams, and does not say which")
         if len(self.trained.counts) != len(self.labels) or min(self.trained.counts) < 0:
@@ -119,13 +125,16 @@ class Header(Data, frozen=True, kw_only=True):
         found: dict[str, tuple[int, ...]] = {"bias": (labels,)}
         if self.reads != "ngrams":
             found["embedding"] = (self.dimension, labels)
+        if self.axes:
+            found["axes"] = (self.dimension, self.axes)
+            found["products"] = (self.axes * (self.axes + 1) // 2, labels)
         if self.reads != "embedding" and self.ngrams is not None:
             found["ngrams"] = (self.ngrams.dimension, labels)
             found["rarity"] = (self.ngrams.dimension,)
         return found
 
 
-_TYPES = {"bias": "<f4", "embedding": "<f2", "ngrams": "<f2", "rarity": "<f2"}
+_TYPES = {"bias": "<f4", "embedding": "<f2", "ngrams": "<f2", "rarity": "<f2", "axes": "<f2", "products": "<f2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +163,20 @@ class Head:
             if vectors is None or vectors.shape != (len(texts), self.header.dimension):
                 raise ValueError(f"a head needs {len(texts)} vectors of {self.header.dimension} numbers")
             linear += vectors @ self.arrays["embedding"]
+            if self.header.axes:
+                linear += products(vectors, self.arrays["axes"]) @ self.arrays["products"]
         if self.header.ngrams is not None and "ngrams" in self.arrays:
             counted = count(texts, self.header.ngrams).weighted(self.arrays["rarity"])
             linear += _times(counted, self.arrays["ngrams"])
         return linear
+
+
+def products(vectors: Vectors, axes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of vectors (n, d) along `axes` (d, k), the products of each two: (n, k (k + 1) / 2)."""
+    along = vectors @ axes
+    one, other = np.triu_indices(axes.shape[1])
+    result: NDArray[np.float32] = along[:, one] * along[:, other]
+    return result
 
 
 QUANTILES = 201
