@@ -95,6 +95,33 @@ async def streamed(guards: list[Guard], case: Labelled, parts: list[str]) -> tup
     return text, watch.stopped and (watch.stopped.post.guard.name, watch.stopped.verdict), *rows
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> list[Guard]:
+    """Those that were fitted, with the encoder they were fitted with."""
+    from tests.conformance.test_guards import Here
+
+    from palier.retrieval.encoder import SentenceEncoder
+
+    folder = tmp_path_factory.mktemp("fitted")
+    resources = Resources(cast(Any, None), SentenceEncoder(Here()), Here(), folder, lambda name: folder / name)
+    made = {
+        "injection": Settings(kind="injection", action="mend"),
+        "grounding": Settings(kind="grounding", action="mend"),
+    }
+    return [registry.find("guards", kind.kind)(name, kind, resources) for name, kind in made.items()]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", SETS)
+async def test_fitted_guards_have_one_verdict_on_every_labelled_case(fitted: list[Guard], name: str) -> None:
+    chance = random.Random(name)
+    for case in labelled(name):
+        context = case if case.evidence else case._replace(evidence=("Nothing of this is known.",))
+        whole = await streamed(fitted, context, [case.text])
+        assert await streamed(fitted, context, pieces(case.text, chance)) == whole, case.text
+
+
 @pytest.mark.parametrize("name", [*SETS, pytest.param("halueval_general", marks=pytest.mark.slow)])
 async def test_every_labelled_case_has_one_verdict(guards: list[Guard], name: str) -> None:
     chance, cases = random.Random(name), 0

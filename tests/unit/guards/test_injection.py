@@ -151,7 +151,7 @@ async def test_a_text_is_as_bad_as_its_worst_sentence(said: list[str], place: st
     whole = await one.check("\n\n".join(said), context)
     assert (whole.action == "pass") == all(verdict.action == "pass" for verdict in alone)
     if whole.action != "pass":
-        assert whole.score == max(verdict.score or 0.0 for verdict in alone)
+        assert (whole.score or 0.0) >= max(verdict.score or 0.0 for verdict in alone)
 
 
 @settings(deadline=None, max_examples=40)
