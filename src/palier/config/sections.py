@@ -240,8 +240,8 @@ class Guard(Section, frozen=True, kw_only=True):
     """`[guards.NAME]`: something that looks at texts before they are used or released.
 
     `kind` is `form` (lengths, patterns, words, languages, figures, citations), `schema` (JSON), `scope` (what the
-    assistant is for, taught by examples), `policy` (rules with examples), `toxicity` (packaged ones) or `grounding`
-    (what the passages support).
+    assistant is for, taught by examples), `policy` (rules with examples), `toxicity` (packaged ones), `injection`
+    (orders of those who should give none) or `grounding` (what the passages support).
     """
 
     kind: str
