@@ -156,6 +156,7 @@ def indirect(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
         "own_by_family": _by_family(rows, held, "attack") | _by_family(rows, held, "task"),
         "languages": apart(*_only(rows, held, lambda row: row.source == "own" and row.label != "plain")),
         "planted": planted(folder, found, say),
+        "planted, nothing alike taught": planted(folder, fitting.table("indirect", texts, alike=True), say),
         "planted, no attack of BIPIA taught": untaught(folder, found),
         "sentences_of_documents_found_wrongly": share(
             *zip(*[(h, r.family) for r, h in zip(rows, held, strict=True) if r.source == "documents"], strict=True)
