@@ -221,7 +221,7 @@ class Guard(Section, frozen=True, kw_only=True):
     """`[guards.NAME]`: something that looks at texts before they are used or released.
 
     `kind` is `form` (lengths, patterns, words, languages, citations), `schema` (JSON), `scope` (what the assistant is
-    for, taught by examples) or `policy` (rules with examples).
+    for, taught by examples), `policy` (rules with examples) or `injection` (orders from those who may give none).
     """
 
     kind: str
@@ -238,7 +238,7 @@ class Guard(Section, frozen=True, kw_only=True):
     threshold: float | None = None
     """The score from which a text does not pass; by default what it was fitted to, or the kind's own."""
     file: str = ""
-    """What it was fitted to (`palier guard fit`), a JSON schema, or rules (TOML)."""
+    """What it was fitted to (`palier guard fit`), a JSON schema, or rules (TOML); `injection` needs none."""
     # form
     least: int = 0
     """Characters a text has at least."""
