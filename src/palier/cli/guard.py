@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Guards: check texts, measure a guard on labelled ones, fit one.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (--model is its file; injection needs none).")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (--model is its file; injection has none).")
+]
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope.")]
 Model = Annotated[
     Path | None,
