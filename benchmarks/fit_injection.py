@@ -15,7 +15,6 @@ import argparse
 import gzip
 import hashlib
 import json
-import re
 import sys
 import zlib
 from collections import Counter
@@ -51,11 +50,30 @@ PASSAGES_ONLY = frozenset(
     {"advertise", "scam", "falsify", "rank", "download", "insert_code", "code_payload", "sleeper"}
 )
 """Families of which a user may say such things; only in a passage are they attacks."""
+ALIKE = {
+    "ask": "ask_fact ask_teach Information_Retrieval Learning_and_Tutoring",
+    "write": "ask_write chores Content_Creation",
+    "translate": "ask_translate switch Language_Translation",
+    "program": "ask_code Programming_Help",
+    "letters": "letters_changed coded_reply style encoded Alphanumeric_Substitution Homophonic_Substitution"
+    " Misspelling_Intentionally Anagramming Space_Removal_&_Grouping",
+    "add": "add_sentence Instruction",
+    "invite": "invite advertise Social_Interaction",
+    "persuade": "persuade Persuasion",
+    "tease": "tease Clickbait",
+    "download": "download scam Malware_Distribution",
+    "code": "insert_code code_payload Cookie_Theft Memory_Scanning Dumpster_Diving Environment_Variable_Analysis"
+    " Device_and_Driver_Enumeration Sending_Out_Spam_Emails Crippling_Critical_Infrastructures Network_Propagation"
+    " Exploiting_System_Vulnerabilities Cryptocurrency_Mining",
+}
+"""Families of the project and types of BIPIA that are much alike: the strictest figures leave out all of a kind."""
 LABELS = {"direct": ("attack", "harm", "plain", "task"), "indirect": ("attack", "plain", "task")}
 BAD = {"direct": ("attack", "harm"), "indirect": ("attack", "task")}
 RIDGE, AXES, PRODUCTS = 0.1, 24, 0.08
 FOLDS = 6
-SAFE_HARM, SAFE_ATTACK, MESSAGES, SENTENCES = 0.035, 0.01, 0.008, 0.004
+DRAWS = 5
+"""Ways of drawing the parts: limits, which few texts decide, are means over them, and so are the figures."""
+SAFE_HARM, SAFE_ATTACK, MESSAGES, SENTENCES = 0.04, 0.01, 0.008, 0.004
 """What may be refused wrongly where limits are set: of XSTest's safe prompts under each label, of the sample company's
 messages under each, and of sentences of its documents."""
 SUSPECTS = 0.08
@@ -203,12 +221,22 @@ def embed(said: Sequence[str]) -> Vectors:
     return np.stack([_SEEN[text] for text in said])
 
 
-def table(place: str, rows: list[Row], *, folds: int = FOLDS, types_whole: bool = False) -> Table:
-    """`types_whole`: the types of XSTest and the categories of HarmBench are left out whole, too."""
-    whole = sorted({row.family for row in rows if _whole(row, types_whole)})
-    order = np.random.default_rng(0).permutation(len(whole))
-    part = {family: int(place) % folds for family, place in zip(whole, order, strict=True)}
-    parts = [part[row.family] if _whole(row, types_whole) else zlib.crc32(row.pair.encode()) % folds for row in rows]
+def table(place: str, rows: list[Row], *, draw: int = 0, types_whole: bool = False, alike: bool = False) -> Table:
+    """`types_whole`: the types of XSTest and the categories of HarmBench are left out whole, too; `alike`: all of a
+    kind of `ALIKE`.
+    """
+    kinds = {name.replace("_", " "): kind for kind, names in ALIKE.items() for name in names.split()} if alike else {}
+
+    def family(row: Row) -> str:
+        return kinds.get(row.family.removeprefix("bipia ").replace("_", " "), row.family)
+
+    whole = sorted({family(row) for row in rows if _whole(row, types_whole)})
+    order = np.random.default_rng(draw).permutation(len(whole))
+    part = {name: int(place) % FOLDS for name, place in zip(whole, order, strict=True)}
+    parts = [
+        part[family(row)] if _whole(row, types_whole) else zlib.crc32(f"{draw}{row.pair}".encode()) % FOLDS
+        for row in rows
+    ]
     return Table(place, rows, embed([row.text for row in rows]), np.array(parts, np.intp))
 
 
@@ -363,14 +391,18 @@ def main() -> None:
     parser.add_argument("--data")
     folder = data_folder(parser.parse_args().data)
     for place in LABELS:
-        found = table(place, texts(place, folder))
-        scores, suspicion = left_out(found, done=lambda words: print(words, file=sys.stderr))
-        limit = limits(found, scores)
-        suspect = first_limit(found, suspicion)
+        rows = texts(place, folder)
+        drawn = []
+        for draw in range(DRAWS):
+            found = table(place, rows, draw=draw)
+            scores, suspicion = left_out(found, done=lambda words: print(words, file=sys.stderr))
+            drawn.append({**limits(found, scores), "first": first_limit(found, suspicion)})
+        limit = {name: float(np.mean([one[name] for one in drawn])) for name in drawn[0]}
+        suspect = limit.pop("first")
         one = fit(found, np.flatnonzero(found.taught))
         for name, content in files(found, one, limit, suspect).items():
             (FITTED / name).write_bytes(content)
-            shown = re.sub(r"(.{16}).*", r"\1", hashlib.sha256(content).hexdigest())
+            shown = hashlib.sha256(content).hexdigest()[:16]
             print(f"{name}: {len(content)} bytes, SHA-256 {shown}...", file=sys.stderr)
 
 

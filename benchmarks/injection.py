@@ -4,7 +4,8 @@
 
 Heads are taught as the shipped ones are (`fit_injection`), six times, each time without a sixth of the families of
 attacks, and of the other texts (pairs of languages together); a text is judged by the heads that were not taught it,
-with the limits of the other parts. Intervals draw families whole. AdvBench, Banking77, CLINC150, PIAF and the contexts
+with the limits of the other parts. All of it five times, with other parts: figures are means. Intervals draw families
+whole. AdvBench, Banking77, CLINC150, PIAF and the contexts
 of BIPIA are in no teaching: they are judged by the shipped heads, as is the time a text takes.
 """
 
@@ -36,12 +37,14 @@ from palier.retrieval import sentence_model
 from palier.text import sentences
 from palier.types import GuardPlace
 
+Judged = tuple[list[Row], NDArray[np.float64]]
+
 RECALL, SAFE, MESSAGES, APART = 0.60, 0.05, 0.02, 0.15
 CONTEXTS = 10
 """Contexts that each attack of BIPIA is planted in, at the start, in the middle and at the end."""
 
 
-def share(held: Sequence[bool] | NDArray[np.bool_], families: Sequence[str]) -> dict[str, Any]:
+def share(held: Sequence[bool] | NDArray[Any], families: Sequence[str]) -> dict[str, Any]:
     """A share with its interval, families being drawn whole."""
     low, high = wilson_of_families(np.asarray(held, float), np.unique(families, return_inverse=True)[1])
     return {
@@ -52,13 +55,13 @@ def share(held: Sequence[bool] | NDArray[np.bool_], families: Sequence[str]) -> 
     }
 
 
-def apart(rows: Sequence[Row], held: NDArray[np.bool_]) -> dict[str, Any]:
+def apart(rows: Sequence[Row], held: NDArray[np.float64]) -> dict[str, Any]:
     """Recall in French less recall in English, of the same texts in both; families drawn whole."""
-    pairs: dict[tuple[str, str], dict[str, tuple[bool, str]]] = {}
+    pairs: dict[tuple[str, str], dict[str, tuple[float, str]]] = {}
     for row, found in zip(rows, held, strict=True):
-        pairs.setdefault((row.family, row.pair), {})[row.language] = (bool(found), row.family)
+        pairs.setdefault((row.family, row.pair), {})[row.language] = (float(found), row.family)
     both = [pair for pair in pairs.values() if len(pair) == 2]
-    difference = np.array([[float(pair["fr"][0]) - float(pair["en"][0]), 1.0] for pair in both])
+    difference = np.array([[pair["fr"][0] - pair["en"][0], 1.0] for pair in both])
     groups = np.unique([pair["en"][1] for pair in both], return_inverse=True)[1]
     value, low, high = bca(difference, lambda sums: sums[..., 0] / sums[..., 1], groups)
     return {"french_less_english": round(value, 4), "interval": [round(low, 4), round(high, 4)], "pairs": len(both)}
@@ -67,22 +70,28 @@ def apart(rows: Sequence[Row], held: NDArray[np.bool_]) -> dict[str, Any]:
 # --- left out --------------------------------------------------------------------------------------------------------
 
 
-def judged(found: Table, say: Callable[[str], None]) -> tuple[list[Row], NDArray[np.bool_]]:
-    """Each text, and whether it does not pass, by heads and limits that did not see it."""
-    scores, _ = fitting.left_out(found, say)
-    held = np.zeros(len(found.rows), bool)
-    for part in np.unique(found.part):
-        limit = fitting.limits(found, scores, without=int(part))
-        left = found.part == part
-        held[left] = fitting.caught(found, scores, limit)[left]
-    rows, values = found.by_text(held.astype(float))
-    return rows, values > 0
+def judged(place: str, texts: list[Row], say: Callable[[str], None], *, types_whole: bool = False) -> Judged:
+    """Each text, and how often of `DRAWS` times it does not pass, by heads and limits that did not see it."""
+    often: NDArray[np.float64] | None = None
+    for draw in range(fitting.DRAWS):
+        say(f"{place}: draw {draw}")
+        found = fitting.table(place, texts, draw=draw, types_whole=types_whole)
+        scores, _ = fitting.left_out(found)
+        held = np.zeros(len(found.rows))
+        for part in np.unique(found.part):
+            limit = fitting.limits(found, scores, without=int(part))
+            left = found.part == part
+            held[left] = fitting.caught(found, scores, limit)[left]
+        rows, values = found.by_text(held)
+        order = sorted(range(len(rows)), key=lambda n: (rows[n].source, rows[n].family, rows[n].whole))
+        often = values[order] + (0.0 if often is None else often)
+    assert often is not None
+    return [rows[n] for n in order], often / fitting.DRAWS
 
 
 def direct(folder: Path, say: Callable[[str], None], *, types_whole: bool = False) -> dict[str, Any]:
     """Messages: recall by kind and what is refused wrongly."""
-    found = fitting.table("direct", fitting.texts("direct", folder), types_whole=types_whole)
-    rows, held = judged(found, say)
+    rows, held = judged("direct", fitting.texts("direct", folder), say, types_whole=types_whole)
 
     def of(test: Callable[[Row], bool]) -> dict[str, Any]:
         some = [n for n, row in enumerate(rows) if test(row)]
@@ -134,8 +143,9 @@ def direct(folder: Path, say: Callable[[str], None], *, types_whole: bool = Fals
 
 def indirect(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Passages, sentence by sentence; the attacks of BIPIA planted in its contexts."""
-    found = fitting.table("indirect", fitting.texts("indirect", folder))
-    rows, held = judged(found, say)
+    texts = fitting.texts("indirect", folder)
+    found = fitting.table("indirect", texts)
+    rows, held = judged("indirect", texts, say)
     own = {
         f"own_{label}_{language}": share(*_shares(rows, held, label, language))
         for label in ("attack", "task")
@@ -146,6 +156,7 @@ def indirect(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
         "own_by_family": _by_family(rows, held, "attack") | _by_family(rows, held, "task"),
         "languages": apart(*_only(rows, held, lambda row: row.source == "own" and row.label != "plain")),
         "planted": planted(folder, found, say),
+        "planted, nothing alike taught": planted(folder, fitting.table("indirect", texts, alike=True), say),
         "planted, no attack of BIPIA taught": untaught(folder, found),
         "sentences_of_documents_found_wrongly": share(
             *zip(*[(h, r.family) for r, h in zip(rows, held, strict=True) if r.source == "documents"], strict=True)
@@ -153,23 +164,27 @@ def indirect(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _only(rows: list[Row], held: NDArray[np.bool_], test: Callable[[Row], bool]) -> tuple[list[Row], NDArray[np.bool_]]:
+def _only(
+    rows: list[Row], held: NDArray[np.float64], test: Callable[[Row], bool]
+) -> tuple[list[Row], NDArray[np.float64]]:
     some = [n for n, row in enumerate(rows) if test(row)]
     return [rows[n] for n in some], held[some]
 
 
-def _shares(rows: list[Row], held: NDArray[np.bool_], label: str, language: str) -> tuple[NDArray[np.bool_], list[str]]:
+def _shares(
+    rows: list[Row], held: NDArray[np.float64], label: str, language: str
+) -> tuple[NDArray[np.float64], list[str]]:
     those, found = _only(
         rows, held, lambda row: row.source == "own" and row.label == label and row.language == language
     )
     return found, [row.family for row in those]
 
 
-def _by_family(rows: list[Row], held: NDArray[np.bool_], label: str) -> dict[str, float]:
-    families: dict[str, list[bool]] = {}
+def _by_family(rows: list[Row], held: NDArray[np.float64], label: str) -> dict[str, float]:
+    families: dict[str, list[float]] = {}
     for row, found in zip(rows, held, strict=True):
         if row.source == "own" and row.label == label:
-            families.setdefault(row.family, []).append(bool(found))
+            families.setdefault(row.family, []).append(float(found))
     return {family: round(float(np.mean(found)), 3) for family, found in sorted(families.items())}
 
 

@@ -31,7 +31,7 @@ def fingerprint(settings: Settings, route: Route, landings: Sequence[Landing], e
     found = {
         "encoder": encoder,
         "retrieval": f"{RETRIEVAL}, {route.passages} passages of {', '.join(sorted(route.collections)) or 'nothing'}",
-        "signals": f"{SIGNALS} {_packaged()}",
+        "signals": f"{SIGNALS} {_packaged('palier.routing')}",
         "assembly": ASSEMBLY,
         "guards": _guards(settings, route),
         "messages": f"labelled {route.message_label}",
@@ -59,6 +59,8 @@ def _guards(settings: Settings, route: Route) -> str:
         for name in names:
             declared = settings.guards[name]
             content = _of_file(settings.path(declared.file)) if declared.file else ""
+            if declared.kind == "injection":
+                content = _packaged("palier.guards")
             found.append(f"{place} {name} {short_digest(repr(declared).encode())} {content}".strip())
     return f"{GUARDS} {'; '.join(found)}" if found else "none"
 
@@ -70,10 +72,10 @@ def _received(landing: Landing) -> str:
 
 
 @cache
-def _packaged() -> str:
-    """Names the packaged confidence, which is a signal too."""
-    folder = files("palier.routing").joinpath("fitted")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json"))
+def _packaged(package: str) -> str:
+    """Names what is packaged: the confidence, which is a signal too; what guards were fitted to."""
+    folder = files(package).joinpath("fitted")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith((".json", ".head", ".toml")))
     return short_digest(b"".join(folder.joinpath(name).read_bytes() for name in names))
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Guards: check texts, measure a guard on labelled ones, fit one.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (then --model is its file).")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (--model is its file; injection has none).")
+]
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope.")]
 Model = Annotated[
     Path | None,
@@ -184,14 +186,15 @@ def _guard(name: str, model: Path | None, config: Path) -> Guard:
     from palier.retrieval.encoder import SentenceEncoder
 
     resolve: Callable[[str], Path]
-    if name in registry.kinds("guards") and (model is not None or not config.exists()):
+    is_kind = name in registry.kinds("guards")
+    settings = None if is_kind and (model is not None or not config.exists()) else load(config)
+    if settings is not None and name in settings.guards:
+        declared, resolve = settings.guards[name], settings.path
+    elif is_kind:
         declared, resolve = Settings(kind=name), _here
     else:
-        settings = load(config)
-        if name not in settings.guards and name not in registry.kinds("guards"):
-            known = ", ".join((*settings.guards, *registry.kinds("guards")))
-            raise ConfigurationError(f"there is no guard `{name}`", hint=f"one of {known}")
-        declared, resolve = settings.guards.get(name, Settings(kind=name)), settings.path
+        known = ", ".join((*(settings.guards if settings else ()), *registry.kinds("guards")))
+        raise ConfigurationError(f"there is no guard `{name}`", hint=f"one of {known}")
     if model is not None:
         declared = msgspec.structs.replace(declared, file=str(model.absolute()))
     # A guard opens no connection: it is handed none.

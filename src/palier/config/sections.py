@@ -258,7 +258,7 @@ class Guard(Section, frozen=True, kw_only=True):
     threshold: float | None = None
     """The score from which a text does not pass; by default what it was fitted to, or the kind's own."""
     file: str = ""
-    """What it was fitted to (`palier guard fit`), a JSON schema, or rules (TOML)."""
+    """What it was fitted to (`palier guard fit`), a JSON schema, or rules (TOML); `injection` has none."""
     # form
     least: int = 0
     """Characters a text has at least."""

@@ -56,18 +56,16 @@ Side = Literal["direct", "indirect"]
 def build(name: str, settings: Settings, resources: Resources) -> Injection:
     """An `Injection` from `[guards.NAME]`.
 
-    `file`, where it is given, is a folder with heads of one's own instead of palier's. Raises `ConfigurationError`: no
-    weights there, or they were fitted with another encoder or other signs.
+    Raises `ConfigurationError`: the weights are not there, or were fitted with another encoder or other signs.
     """
-    folder = resources.resolve(settings.file) if settings.file else FITTED
-    if not folder.is_dir():
+    if settings.file:
         raise ConfigurationError(
-            f"guard `{name}`: {folder} is no folder with heads", hint="leave `file` out: the weights come with palier"
+            f"guard `{name}`: `injection` takes no `file`", hint="leave it out: its weights come with palier"
         )
     expected = f"{resources.encoder.name}+{signs.name()}"
     sides = {}
     for side in ("direct", "indirect"):
-        heads = [head_file.load(folder / f"{side}{part}.head") for part in ("_first", "")]
+        heads = [_loaded(FITTED / f"{side}{part}.head") for part in ("_first", "")]
         for head, wanted in zip(heads, (signs.name(), expected), strict=True):
             if head.header.encoder != wanted:
                 raise ConfigurationError(
@@ -110,6 +108,13 @@ class _Heads:
             orders = np.logaddexp(linear[:, labels.index("attack")], linear[:, labels.index("task")])
             bad = {"planted": orders - linear[:, labels.index("plain")]}
         return {label: 1 / (1 + np.exp(-np.clip(odds, -30, 30))) for label, odds in bad.items()}
+
+
+def _loaded(path: Path) -> Head:
+    try:
+        return head_file.load(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(error.message, hint="they come with palier: install it again") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,3 +208,17 @@ def test_vectors_of_another_shape_are_refused() -> None:
     for vectors in (None, np.zeros((1, 5), np.float32), np.zeros((2, 4), np.float32)):
         with pytest.raises(ValueError, match="a head needs 1 vectors of 4 numbers"):
             head.probabilities(["x"], vectors)
+
+
+def test_products_of_axes_are_read_where_there_are_any() -> None:
+    header = msgspec.structs.replace(HEADER, reads="embedding", ngrams=None, axes=2)
+    given = arrays(header)
+    head = head_file.parse(head_file.dump(header, given))
+    vector = np.array([[0.5, -1.0, 2.0, 0.25]], np.float32)
+    a, b = (vector @ head.arrays["axes"])[0]
+    wanted = head.arrays["bias"] + vector @ head.arrays["embedding"]
+    wanted = wanted + np.array([a * a, a * b, b * b]) @ head.arrays["products"]
+    assert np.allclose(head.linear([""], vector), wanted, atol=1e-5)
+    for axes, reads in ((-1, "embedding"), (10_000, "embedding"), (2, "ngrams")):
+        with pytest.raises(ValueError, match="axes"):
+            msgspec.structs.replace(header, axes=axes, reads=reads, ngrams=HEADER.ngrams)
