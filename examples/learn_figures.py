@@ -79,9 +79,10 @@ class Row:
         figure: Figure | None = getattr(self, side)
         if figure is None:
             return "unknown"
-        sign = "+" if side == "difference" else ""
-        value, low, high = (f"{one * self.times:{sign}.{self.places}f}" for one in astuple(figure))
-        return f"{value}{self.unit} [{low}, {high}]"
+        apart = side == "difference"
+        value, low, high = (f"{one * self.times:{'+' if apart else ''}.{self.places}f}" for one in astuple(figure))
+        unit = " points" if apart and self.unit == " %" else self.unit
+        return f"{value}{unit} [{low}, {high}]"
 
 
 @dataclass(frozen=True)
