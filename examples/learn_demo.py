@@ -326,6 +326,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / ".palier-learn", help="where it happens; emptied first")
     parser.add_argument("--traffic", type=int, help="messages of round 0 (all 725)")
+    parser.add_argument("--holdout", type=int, help="messages that judge (all 400)")
     parser.add_argument(
         "--kinds", action="store_true", help="shuffle the poisoned labels kind by kind, not line by line"
     )
