@@ -127,9 +127,17 @@ class Desk:
         self.port = free_port()
 
     def lay_out(self, large: str) -> None:
-        """The folder as it is before anything was learnt. `large`: the URL of the stand-in."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        """The folder as it is before anything was learnt. `large`: the URL of the stand-in.
+
+        Raises `NotShown` for a folder that holds something else: this one is emptied.
+        """
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            if not (self.folder / "shuffled.jsonl").is_file():
+                raise NotShown(
+                    f"{self.folder} is not empty, and no demonstration was made there: name another --folder"
+                )
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         settings = (COMPANY / "desk.toml").read_text(encoding="utf-8")
         (self.folder / "palier.toml").write_text(settings.replace(DECLARED, large), encoding="utf-8")
         first, traffic = self.messages.first, self.messages.traffic

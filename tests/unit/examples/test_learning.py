@@ -95,6 +95,22 @@ def test_what_does_not_come_is_an_error(tmp_path: Path, examples: dict[str, Modu
         desk.type("versions")
 
 
+def test_a_folder_of_somebody_elses_is_not_emptied(tmp_path: Path, examples: dict[str, ModuleType]) -> None:
+    demo = examples["learn_demo"]
+    kept = tmp_path / "thesis.txt"
+    kept.write_text("years of work")
+    desk = demo.Desk(tmp_path, demo.Messages.read(10, 10))
+    with pytest.raises(demo.NotShown, match="is not empty"):
+        desk.lay_out("http://127.0.0.1:1/v1")
+    assert kept.read_text() == "years of work"
+    kept.unlink()
+    desk.lay_out("http://127.0.0.1:1/v1")
+    (tmp_path / "old.txt").write_text("of the last demonstration")
+    desk.lay_out("http://127.0.0.1:2/v1")
+    assert not (tmp_path / "old.txt").exists()
+    assert "127.0.0.1:2/v1" in (tmp_path / "palier.toml").read_text()
+
+
 def test_the_stand_in_speaks_over_the_wire(examples: dict[str, ModuleType]) -> None:
     """As the gateway calls it: a stream, whose words are the label."""
     with examples["learn_demo"].large_model() as url:
