@@ -64,7 +64,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; without figures it is unknown. `unit` follows a figure, `places` are its decimals."""
+    """One line of the table; without figures it is unknown. `places` are the decimals of what is shown."""
 
     name: str
     before: Figure | None
@@ -73,16 +73,16 @@ class Row:
     places: int
     times: float = 1.0
     unit: str = ""
+    """Of what is shown, which is `times` a figure."""
 
     def cell(self, side: str) -> str:
         """A figure with its interval, in words."""
         figure: Figure | None = getattr(self, side)
         if figure is None:
             return "unknown"
-        apart = side == "difference"
-        value, low, high = (f"{one * self.times:{'+' if apart else ''}.{self.places}f}" for one in astuple(figure))
-        unit = " points" if apart and self.unit == " %" else self.unit
-        return f"{value}{unit} [{low}, {high}]"
+        sign = "+" if side == "difference" else ""
+        value, low, high = (f"{one * self.times:{sign}.{self.places}f}" for one in astuple(figure))
+        return f"{value} [{low}, {high}]"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Table:
         for side in SIDES:
             drawn.add_column(side, justify="right")
         for row in self.rows:
-            drawn.add_row(row.name, *map(row.cell, SIDES))
+            drawn.add_row(row.name + row.unit, *map(row.cell, SIDES))
         return Padding(drawn, (0, 4))
 
 
@@ -148,8 +148,8 @@ def effect(before: Sequence[Answer], after: Sequence[Answer]) -> Table:
     )
     notes = [
         "climbing, quality: Wilson's intervals, the difference Tango's, paired; means: BCa's",
-        "cost and carbon are estimates, as if the stand-in were what desk.toml names; its latency is that of a stand-in,",
-        "which answers at once: a large model takes longer, and what stays at home gains more",
+        "cost and carbon are estimates, as if the stand-in were what desk.toml names; latency is that of the gateway,",
+        "for the stand-in answers at once: a large model takes longer",
     ]
     if any(row.before is None for row in means):
         notes.append('what is unknown needs pip install "palier[carbon]"')
@@ -162,7 +162,7 @@ def _shares(name: str, before: Sequence[bool], after: Sequence[bool]) -> Row:
 
     value = (sum(after) - sum(before)) / len(before)
     difference = Figure(value, *paired_shares(after, before))
-    return Row(name, side(before), side(after), difference, 1, 100.0, " %")
+    return Row(name, side(before), side(after), difference, 1, 100.0, ", %")
 
 
 def _means(name: str, figure: str, before: Sequence[Answer], after: Sequence[Answer], times: float, places: int) -> Row:

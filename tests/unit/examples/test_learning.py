@@ -68,7 +68,7 @@ def test_the_effect_is_that_of_the_same_messages(examples: dict[str, ModuleType]
     assert -0.06 < table.worst < -0.01
     assert table.figures()["climbing"]["difference"]["value"] == pytest.approx(-0.6)
     assert table.row("cost").difference.value == pytest.approx(-0.001)
-    assert table.row("climbing").cell("before").startswith("80.0 % [")
+    assert table.row("climbing").cell("before").startswith("80.0 [")
 
 
 def test_what_is_unknown_is_called_so(examples: dict[str, ModuleType]) -> None:
