@@ -142,7 +142,7 @@ def effect(before: Sequence[Answer], after: Sequence[Answer]) -> Table:
         _shares("quality (accuracy)", [one.right for one in before], [one.right for one in after]),
     )
     means = (
-        _means("cost, $ per 1,000", "cost", before, after, 1000.0, 4),
+        _means("cost, $ per 1,000", "cost", before, after, 1000.0, 3),
         _means("carbon, g CO2e per 1,000", "carbon", before, after, 1000.0, 3),
         _means("latency, ms", "latency", before, after, 1.0, 0),
     )
