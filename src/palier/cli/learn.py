@@ -48,6 +48,9 @@ Minutes = Annotated[
     float, typer.Option("--minutes", min=0.0, help="Of an adapter: only as many steps as fit.", show_default="no limit")
 ]
 Threads = Annotated[int, typer.Option("--threads", min=0, max=256, help="Of teaching.", show_default="all")]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Do so whenever enough new lessons wait, within the budget of [learning].")
+]
 
 STOPPED = 130
 """The exit status where it was told to stop, and can go on."""
@@ -80,25 +83,28 @@ def learn(
     seed: Seed = 0,
     minutes: Minutes = 0.0,
     threads: Threads = 0,
+    watch: Watch = False,
     config: Config = CONFIG,
     as_json: Json = False,
 ) -> None:
     """Harvest lessons, teach a student, hold it against the best that ever answered, and let it answer.
 
     Killed anywhere, the same command goes on, and repeats no step that was finished. Exit status 3 where the gate does
-    not let it pass: what answers is untouched.
+    not let it pass: what answers is untouched. With --watch it stays, until it is interrupted or told to end (SIGTERM).
     """
     asked = Asked(suite, margin, uses, shadow, who)
     plan = {"rank": rank, "steps": steps, "rate": rate, "seed": seed, "minutes": minutes}
     one = Round(config, route, student, asked, plan, threads, as_json)
 
     async def main() -> int:
+        from palier.cli.learn_watch import watching
+
         with stopping():
             try:
-                return await once(one)
+                return await (watching(one, lambda: once(one)) if watch else once(one))
             except asyncio.CancelledError:
                 terminal.note("stopped; the same command goes on")
-                return STOPPED
+                return 0 if watch else STOPPED
 
     terminal.run(main, wrong_input=2, missing=2)
 

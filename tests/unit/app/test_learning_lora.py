@@ -142,7 +142,9 @@ async def test_it_is_taught_once_whatever_comes_between(folder: Path) -> None:
     for broken in sorted(place.glob("checkpoint-*.safetensors"))[1:]:
         broken.write_bytes(b"")
     for step in range(5):
-        (place / f".checkpoint-{step:06d}.safetensors.new").symlink_to("/dev/full")
+        new = place / f".checkpoint-{step:06d}.safetensors.new"
+        new.unlink(missing_ok=True)  # of the kill
+        new.symlink_to("/dev/full")
     await desk.fails(StoreError, "the disk is full")
     assert any("cannot be used" in told.words for told in desk.told)
     for link in place.glob(".checkpoint-*"):
