@@ -176,7 +176,7 @@ class Palier(Knowing):
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key()),
+            erasable(lessons, folder.fingerprint_key(), folder.students),
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
