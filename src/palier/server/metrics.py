@@ -154,7 +154,9 @@ def _engines(now: Now) -> Iterator[Family]:
     yield "palier_departures_total", "counter", "What left, as the ledger has it.", _plain(left)
 
 
-def _said(names: tuple[str, ...], counted: Mapping[tuple[str, ...], float]) -> Iterator[tuple[Labels, float]]:
+def _said(
+    names: tuple[str, ...], counted: Mapping[tuple[str, str], int] | Mapping[tuple[str, str, str], int]
+) -> Iterator[tuple[Labels, float]]:
     for values, count in counted.items():
         yield dict(zip(names, values, strict=True)), count
 
