@@ -79,6 +79,7 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
+from palier.stores.hours import SqliteHours
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
@@ -170,6 +171,7 @@ class Palier(Knowing):
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
+        self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             settings,
             knowledge,

@@ -341,6 +341,7 @@ class Journey:
             created=created,
             route=request.route,
             principal=request.principal.name,
+            key=request.principal.key,
             status=status,
             tier=result.tier if result else None,
             model=result.model if result else "",
