@@ -110,7 +110,8 @@ class Asked:
         free = await (self._watch.end() if end else self._watch.cleared())
         self._released = self._released or any(isinstance(event, Delta | ToolDelta | Finish) for event in free)
         if (stopped := self._watch.stopped) is not None:
-            self.hopeless = stopped.why
+            if self._watch.over:
+                self.hopeless = stopped.why
             if end and self._released:  # what was told stays told, and says that it was cut
                 free += [Finish(reason="content_filter", choice=choice) for choice in self._watch.unfinished]
         for event in free:

@@ -18,7 +18,7 @@ from palier.guards.grounding import MOST, Grounding, build
 from palier.guards.weighing import load
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Verdict
-from palier.pipeline.guarding import Sentences
+from palier.pipeline.sentences import Sentences
 
 PASSAGES = (
     "La Fibre Goéland coûte 29,99 € par mois, sans engagement. Elle comprend la télévision et le téléphone.",
