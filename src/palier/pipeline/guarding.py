@@ -21,7 +21,7 @@ import msgspec
 
 from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
-from palier.interfaces.guarding import Action, Context, Guard, Verdict
+from palier.interfaces.guarding import Action, Choosy, Context, Guard, Verdict
 from palier.pipeline.drafts import Collector, replay
 from palier.pipeline.sentences import Sentences
 from palier.types import (
@@ -162,6 +162,13 @@ def _failed(post: Post, context: Context, why: str) -> Verdict:
 # --- the question and the evidence ---------------------------------------------------------------------------------
 
 
+async def accepted(request: Request, posts: Posts) -> None:
+    """Raise `InvalidRequest` where a guard of what tiers say could not look at what is asked for."""
+    for post in (*posts.draft, *posts.output):
+        if isinstance(post.guard, Choosy):
+            await post.guard.accepts(request.parameters)
+
+
 async def question(request: Request, posts: Posts, told: Log) -> tuple[Request, Stopped | None]:
     """The request with its last question as the guards let it through; or who stopped it."""
     asked = request.text if request.text is not None else request.question
@@ -290,8 +297,6 @@ class Watch:
         waiting, self._waiting = self._waiting, []
         free: list[Event] = []
         for event in waiting:
-            if self.over:
-                break
             if not isinstance(event, Delta | ToolDelta | Finish):
                 free.append(event)
             elif event.choice in self._stops:
