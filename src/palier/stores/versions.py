@@ -177,6 +177,7 @@ def _joined(connection: apsw.Connection, route: str, holdout: Holdout, marks: Se
     sql = statements("versions")
     found = connection.execute(sql["alike"], {"route": route, "marks": msgspec.json.encode(marks).decode()})
     alike = list(dict.fromkeys(family for family, shared in found if 2 * shared >= len(marks)))
+    family: str
     family, *others = alike or [holdout.digest]
     for other in others:
         connection.execute(sql["join"], {"route": route, "into": family, "family": other})
