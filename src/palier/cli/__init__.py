@@ -34,6 +34,7 @@ from palier.cli import (
     setup,
     status,
     students,
+    synthesise,
     traces,
     vault,
 )
@@ -79,6 +80,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.command()(sample.sample)
 app.command()(label.label)
+lessons.app.command()(synthesise.synthesise)
 app.add_typer(lessons.app, name="lessons")
 app.command()(forget.forget)
 app.add_typer(models.app, name="models")
@@ -86,7 +88,6 @@ app.command()(calibrate.calibrate)
 app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
-app.command()(learn.learn)
 app.command()(learn.learn)
 app.command()(students.versions)
 app.command()(students.promote)
