@@ -98,7 +98,7 @@ async def rule(
     version = await versions.get(id)
     if version is None:
         raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
-    check(version, folder)
+    check(version, folder, declared)
     cases, holdout = holdout_of(suite)
     if suite.route and suite.route != version.route:
         raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and {id} of `{version.route}`")
@@ -151,7 +151,7 @@ async def _both(declared: Settings, versions: Versions, folder: Path, version: V
     best = await versions.get(standing.best) if standing.best else None
     settings = declared
     if best is not None:
-        check(best, folder)
+        check(best, folder, declared)
         settings = with_version(settings, best, folder / best.id, route=CHAMPION)
     elif version.route in declared.routes:
         settings = msgspec.structs.replace(

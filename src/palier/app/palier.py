@@ -19,7 +19,8 @@ from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL, Knowing
 from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
-from palier.app.students import Students, Taught, made_of, taught
+from palier.app.students import Students, Taught, hold, made_of, taught
+from palier.app.students import load as load_models
 from palier.app.wiring import (
     DAY_S,
     Shared,
@@ -43,7 +44,6 @@ from palier.fingerprint import fingerprint
 from palier.forgetting import Forgotten, Recording
 from palier.ids import new_id
 from palier.interfaces import (
-    Adaptable,
     Guard,
     Judgements,
     Model,
@@ -145,7 +145,7 @@ class Palier(Knowing):
         self.settings = settings
         self._make = make
         self._live = now.live
-        self.students = Students(declared, versions, folder.students, self._teach, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
         self.folder = folder
         self.access = access
         self.traces = traces
@@ -259,6 +259,7 @@ class Palier(Knowing):
             )
             door.heads.start()
             stack.push_async_callback(palier.auditor.stop)
+            stack.push_async_callback(palier.students.close)
             await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
             palier._keep_looking(stack)
             yield palier
@@ -306,17 +307,14 @@ class Palier(Knowing):
 
     async def _teach(self, now: Taught, name: str) -> None:
         """From now on `now` is served on the route `name`; requests on their way go on as they began."""
-        for model, declared in now.settings.models.items():
-            if model not in self.models:
-                self.models[model] = self._make(model, declared)
-            elif isinstance(found := self.models[model], Adaptable) and not set(declared.adapters) <= set(
-                found.adapters
-            ):
-                await found.replace_adapters(declared.adapters)
+        await load_models(self.models, self._make, now.settings)
         self.settings, self._live = now.settings, now.live
         self._parts[name] = self._wire(name)
         self.routes[name] = [landing.name for landing in self._parts[name].landings]
         self.policies.rule(name, self._ruled(name))
+
+    async def _hold(self, settings: Settings) -> None:
+        await hold(self.models, settings)
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
         share = audit_share(self.settings, route)

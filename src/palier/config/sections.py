@@ -141,6 +141,23 @@ class Lessons(Section, frozen=True, kw_only=True):
     """Share of what a student is taught that a teacher may have made up (`palier lessons synthesise`)."""
 
 
+class Learning(Section, frozen=True, kw_only=True):
+    """`[learning]`: when `palier learn --watch` begins another round, and what its rounds may take in all."""
+
+    least_new: int = 50
+    """Lessons that were in no round before, from which on another begins."""
+    every_s: float = 600.0
+    """How often it looks for them."""
+    hours: float | None = None
+    """Hours that rounds may take; without, as many as they do."""
+    kwh: float | None = None
+    """Energy that rounds may take: by this machine's meters, which see all that it takes; else by `watts`."""
+    per: Literal["day", "month"] = "day"
+    """What `hours` and `kwh` are for: a day or a month, in UTC."""
+    watts: float | None = None
+    """What this machine takes while it teaches, where no meter may be read: energy is this times the time."""
+
+
 class Carbon(Section, frozen=True, kw_only=True):
     """`[carbon]`: the electricity of what runs on the premises, from which its carbon is estimated."""
 
@@ -395,6 +412,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[ledger]`."""
     lessons: Lessons = Lessons()
     """See `[lessons]`."""
+    learning: Learning = Learning()
+    """See `[learning]`."""
     carbon: Carbon = Carbon()
     """See `[carbon]`."""
     collections: dict[str, Collection] = {}

@@ -132,6 +132,10 @@ class Adaptable(Protocol):
         """Answer with these (name -> path) from now on; where they cannot be loaded nothing changes, and raises."""
         ...
 
+    async def hold_adapters(self, adapters: Mapping[str, str]) -> None:
+        """Have these loaded besides those that are, so that a request that names one finds it; raises as above."""
+        ...
+
 
 class Encoder(Protocol):
     """Texts to vectors. `name` and `dimension` are stored with every index; mixing is refused."""
