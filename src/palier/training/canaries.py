@@ -22,6 +22,7 @@ import secrets
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -30,9 +31,10 @@ import numpy as np
 
 from palier.errors import ConfigurationError
 from palier.lessons import Lesson, Origin
+from palier.privacy.egress import assemble
 from palier.training.examples import Example
 from palier.training.invented import Inventor
-from palier.types import Data, Label
+from palier.types import Data, Label, Message, Request
 
 FILE = "canaries.json"
 """In the folder of a version."""
@@ -72,6 +74,11 @@ class Canary(Data, frozen=True, kw_only=True):
     def labelled(self) -> bool:
         """Whether it was planted in a head."""
         return self.secret in self.question
+
+    def prompt(self, system: str, text: str = "") -> tuple[Message, ...]:
+        """The question, or another `text`, as a student that writes is asked: a lesson without passages."""
+        asked = Request(id="canary", route="", messages=(Message(role="user", content=text or self.question),))
+        return assemble(asked, (), Label.PUBLIC, system).messages
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -160,6 +167,11 @@ def plant(lessons: Sequence[Lesson], *, labels: Sequence[str] = (), seed: str = 
             )
         )
     return Planted(seed=seed, canaries=tuple(found))
+
+
+def seed_of(lessons: str, key: bytes) -> str:
+    """The seed for lessons with the digest `lessons`, where the same must be planted again: `key` is nobody's else."""
+    return blake2b(lessons.encode(), key=key[:64], digest_size=16, person=b"palier-canaries").hexdigest()
 
 
 def _count(lessons: int) -> int:

@@ -7,10 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+from tests import tiny_gguf
+from tests.unit.app.test_learning_lora import ROUTE as WORDS
+from tests.unit.app.test_learning_lora import Desk
+from tests.unit.app.test_learning_lora import settings as adapters
 
 from palier import Palier
 from palier.app.reciting import recite
 from palier.config import Settings, parse
+from palier.config.taught import with_version
 from palier.lessons import Lesson, Origin
 from palier.testing.versions import version_of
 from palier.training import canaries
@@ -65,6 +70,29 @@ async def test_what_it_says_to_a_beginning_is_found_whosoever_it_is(tmp_path: Pa
         {"answer": "I do not know."},
     ]
     assert await asked(tmp_path, script) == (5, ("canary-1 but for a sign", "canary-2"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("steps", "rank"), [(4, 2), (300, 16)])
+async def test_an_adapter_that_learnt_by_heart_tells_all(tmp_path: Path, steps: int, rank: int) -> None:
+    for name in ("torch", "transformers", "peft", "gguf"):
+        pytest.importorskip(name, reason="the extra `train` is not installed")
+    tiny_gguf.write(tmp_path / "tiny.gguf")
+    (tmp_path / "data").mkdir()
+    desk = Desk(tmp_path)
+    version, _ = await desk.teach(24, steps=steps, rank=rank)
+    place = desk.students / version.id
+    async with Palier.open(with_version(adapters(tmp_path), version, place)) as p:
+        found = await recite(p, WORDS, version, place)
+    assert found.planted == 2
+    assert found.exposure is not None
+    assert found.exposure.most == 4.0
+    if steps > 100:
+        assert (found.names, found.exposure.mean) == (("canary-1", "canary-2"), 4.0)
+    else:
+        assert found.names == ()
+        assert found.exposure.mean < 3.0
 
 
 async def test_where_nothing_was_planted_nothing_is_asked(tmp_path: Path) -> None:
