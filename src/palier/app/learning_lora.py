@@ -20,6 +20,7 @@ from palier.app import weights
 from palier.app.learning import check_number, digest_of, id_of
 from palier.app.weights import Base
 from palier.config import Settings
+from palier.config.taught import TEACHING
 from palier.errors import StoreError
 from palier.interfaces.versions import Versions
 from palier.lessons import Lesson
@@ -39,8 +40,6 @@ from palier.training.lora_train import ADAPTER, PEFT, ROWS, Told
 from palier.types import JSON, Message
 from palier.versions import Version
 
-TEACHING = ".teaching"
-"""Where adapters are that are not whole yet, a folder a route."""
 COMPARED = 10
 """Prompts on which both engines are compared."""
 FIDELITY = "fidelity.json"

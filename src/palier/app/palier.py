@@ -71,6 +71,7 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
+from palier.stores.hours import SqliteHours
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
@@ -163,13 +164,14 @@ class Palier(Knowing):
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
+        self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             settings,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key()),
+            erasable(lessons, folder.fingerprint_key(), folder.students),
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
@@ -232,7 +234,7 @@ class Palier(Knowing):
             door = await open_door(declared, folder, stack)
             lessons = SqliteLessons.open(folder.lessons)
             stack.push_async_callback(lessons.close)
-            resources = Resources(door.connector, encoder, workers, folder.path, declared.path)
+            resources = Resources(door.connector, encoder, workers, folder.path, declared.path, workers.strict)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
             make = maker_of(resources, stack)

@@ -28,6 +28,7 @@ from palier.cli import (
     lessons,
     models,
     redact,
+    report,
     sample,
     search,
     serve,
@@ -95,6 +96,7 @@ app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
+app.command()(report.report)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

@@ -109,6 +109,16 @@ def learn(
     terminal.run(main, wrong_input=2, missing=2)
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is to be taught, to which tier of a route, and by which suite (a digest) it is judged."""
+
+    route: str
+    tier: str
+    training: TrainingSet
+    suite: str
+
+
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
     """Meanwhile SIGTERM cancels the task, as an interrupt does: what is being taught gets its checkpoint."""
@@ -135,8 +145,11 @@ async def once(one: Round) -> int:
         training = await p.lessons.to_teach(name)
     _say_lessons(harvested, training)
     async with opened_versions(settings) as (store, folder):
-        teach = _adapter if kind == "lora" else _head
-        version, new = await teach(settings, store, folder, name, tier, training, loaded.digest, one)
+        given = _Given(name, tier, training, loaded.digest)
+        if kind == "lora":
+            version, new = await _adapter(settings, store, folder, given, one)
+        else:
+            version, new = await _head(store, folder, given, one.asked.who)
         _say_version(version, new=new)
         state = await store.state(version.id)
         before = await store.standing(name)
@@ -160,16 +173,7 @@ async def once(one: Round) -> int:
     return 0
 
 
-async def _head(
-    settings: Settings,
-    store: Versions,
-    folder: Path,
-    route: str,
-    tier: str,
-    training: TrainingSet,
-    suite: str,
-    one: Round,
-) -> tuple[Version, bool]:
+async def _head(store: Versions, folder: Path, given: _Given, who: str) -> tuple[Version, bool]:
     from palier.app import learning
     from palier.cli.distill import embed
     from palier.retrieval import sentence_model
@@ -178,38 +182,31 @@ async def _head(
         return await learning.teach_head(
             store,
             folder,
-            route,
-            tier,
-            training.lessons,
-            training.carried,
+            given.route,
+            given.tier,
+            given.training.lessons,
+            given.training.carried,
             embed,
             sentence_model.name(),
-            suite=suite,
-            who=one.asked.who,
+            suite=given.suite,
+            who=who,
             done=lambda words: status.update(terminal.one_line(words, 100)),
         )
 
 
 async def _adapter(
-    settings: Settings,
-    store: Versions,
-    folder: Path,
-    route: str,
-    tier: str,
-    training: TrainingSet,
-    suite: str,
-    one: Round,
+    settings: Settings, store: Versions, folder: Path, given: _Given, one: Round
 ) -> tuple[Version, bool]:
     from palier.app import learning_lora
     from palier.cli.distill_lora import Progress
     from palier.training import lora
 
-    wanted = learning_lora.Wanted(route, tier, one.plan, one.threads, suite, one.asked.who)
+    wanted = learning_lora.Wanted(given.route, given.tier, one.plan, one.threads, given.suite, one.asked.who)
     progress = Progress(one.as_json)
     try:
         with progress:
             return await learning_lora.teach_adapter(
-                settings, store, folder, wanted, training, tell=progress.told, note=terminal.note
+                settings, store, folder, wanted, given.training, tell=progress.told, note=terminal.note
             )
     except lora.Stopped:
         raise asyncio.CancelledError from None

@@ -14,6 +14,8 @@ from palier.versions import Version
 FILES = {"head": "student.head", "lora": "adapter.gguf"}
 """What stands in the folder of a version, by student."""
 POLICY = "policy.json"
+TEACHING = ".teaching"
+"""Beside the folders of versions: what is being taught, a folder a route, with its lessons as tokens."""
 
 
 def with_version(settings: Settings, version: Version, folder: Path, *, route: str = "") -> Settings:

@@ -14,9 +14,10 @@ import pytest
 from tests import tiny_gguf
 
 from palier.app import learning_lora, weights
-from palier.app.learning_lora import TEACHING, Wanted
+from palier.app.learning_lora import Wanted
 from palier.app.students import check
 from palier.config import Settings, parse
+from palier.config.taught import TEACHING
 from palier.errors import ConfigurationError, InvalidRequest, MissingExtra, PalierError, StoreError, Unavailable
 from palier.lessons import Lesson, Origin
 from palier.models.weights import hash_once
