@@ -36,16 +36,8 @@ from palier.app.wiring import (
 )
 from palier.audits import Feedback
 from palier.cards import ModelCard
-from palier.config import (
-    Model as ModelSettings,
-)
-from palier.config import (
-    Route,
-    Settings,
-    audit_share,
-    label_source,
-    load,
-)
+from palier.config import Model as ModelSettings
+from palier.config import Route, Settings, audit_share, label_source, load
 from palier.counting import Counts
 from palier.errors import NotFound
 from palier.fingerprint import fingerprint
@@ -88,6 +80,7 @@ from palier.stores.upkeep import expire, keep_spent
 from palier.stores.versions import SqliteVersions
 from palier.training.desk import Desk
 from palier.types import Completed, Event, Message, Principal, Request, Result, Trace
+from palier.versions import Version
 from palier.watching import Watch
 
 T = TypeVar("T")
@@ -196,12 +189,17 @@ class Palier(Knowing):
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, source: str | Path | Settings = "palier.toml", *, home: Path | None = None
+        cls,
+        source: str | Path | Settings = "palier.toml",
+        *,
+        home: Path | None = None,
+        live: Mapping[str, Version] | None = None,
     ) -> AsyncIterator[Palier]:
         """Open the data folder, the stores, the workers and the models that `source` (a file or settings) names.
 
-        `home` is another data folder, whose ledger and keys are used: see `DataFolder`. Raises `ConfigurationError`
-        naming the setting, and `DataFolderBusy` naming who holds the folder.
+        `home` is another data folder, whose ledger and keys are used: see `DataFolder`; `live` are versions that the
+        settings have in them already, by route. Raises `ConfigurationError` naming the setting, and `DataFolderBusy`
+        naming who holds the folder.
         """
         declared = closed(source if isinstance(source, Settings) else load(source))
         async with AsyncExitStack() as stack:
@@ -210,6 +208,7 @@ class Palier(Knowing):
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
             now = await taught(declared, versions, folder.students)
+            now = replace(now, live={**now.live, **(live or {})})
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())

@@ -35,6 +35,7 @@ from palier.cli import (
     setup,
     status,
     students,
+    synthesise,
     traces,
     vault,
 )
@@ -80,6 +81,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.command()(sample.sample)
 app.command()(label.label)
+lessons.app.command()(synthesise.synthesise)
 app.add_typer(lessons.app, name="lessons")
 app.command()(forget.forget)
 app.add_typer(models.app, name="models")

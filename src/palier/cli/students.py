@@ -195,5 +195,7 @@ def show(version: Version, ruling: Ruling) -> None:
     for check in ruling.checks:
         mark = ("yes ", "green") if check.passed else ("no  ", "red")
         out.print(terminal.styled(mark, f"{check.name:<12} {check.reason}"), soft_wrap=True)
+    for note in ruling.notes:
+        terminal.note(note)
     if ruling.needed is not None and ruling.needed > ruling.cases:
         terminal.note(f"about {ruling.needed:,} cases would tell, for one that is just as good")

@@ -137,6 +137,8 @@ class Lessons(Section, frozen=True, kw_only=True):
     """Suites of cases (folders or files): what their holdouts ask, or nearly ask, is never learnt from."""
     validation: float = 0.2
     """Share of question families that a student is not taught, to be chosen by."""
+    synthetic_share: float = 0.3
+    """Share of what a student is taught that a teacher may have made up (`palier lessons synthesise`)."""
 
 
 class Learning(Section, frozen=True, kw_only=True):

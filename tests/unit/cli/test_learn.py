@@ -41,6 +41,9 @@ def test_lessons_become_a_student_that_answers_and_once_is_enough() -> None:
     out = ran("learn", "intents", "--suite", "suite", "--margin", "0.05", "--as", "ann")
     assert "passes" in out
     assert "coverage" in out
+    assert "none of 5 planted lessons is recited" in out
+    for listed in (ran("lessons", "export"), ran("versions", "intents", "--json")):
+        assert "canary-" not in listed, "planted lessons are in nobody's list"
     rows = [json.loads(line) for line in ran("versions", "intents", "--json").splitlines()]
     (one,) = [row for row in rows if row["state"] == "live"]
     assert (one["label"], one["who"]) == ("internal", "ann")

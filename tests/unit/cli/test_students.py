@@ -13,6 +13,7 @@ from tests.unit.app.test_gate import shuffled, suite
 from tests.unit.app.test_students import ROUTE, kept
 from typer.testing import CliRunner
 
+from palier import Palier
 from palier.cli import app
 from palier.server.admin import AdminServer
 from palier.versions import Version
@@ -107,3 +108,44 @@ def _plain(sections: object) -> object:
     import msgspec
 
     return msgspec.to_builtins(sections)
+
+
+def accuracies(out: str) -> dict[str, float]:
+    report = json.loads(out)
+    return {one["name"]: one["metrics"][report["quality"]]["all"]["value"] for one in report["candidates"]}
+
+
+def test_a_benchmark_measures_what_is_live_and_names_it(made: Version, tmp_path: Path) -> None:
+    bench = ("bench", "suite", "--candidates", "intents,cascade", "--split", "dev", "--json")
+    before = json.loads(ran(*bench))
+    assert before.get("versions", {}) == {}
+    ran("promote", made.id, "--suite", "suite", "--margin", "0.05")
+    served = ran(*bench, "--html", "page.html")
+    assert json.loads(served)["versions"] == {ROUTE: made.id}
+    assert f"{made.id} on {ROUTE}" in Path("page.html").read_text()
+    assert any(made.id in note and "--declared" in note for note in json.loads(served)["notes"])
+    declared = ran(*bench, "--declared")
+    assert json.loads(declared).get("versions", {}) == {}
+    assert accuracies(declared) == accuracies(json.dumps(before))
+    assert accuracies(served)["intents"] > accuracies(declared)["intents"] + 0.5
+    (tmp_path / "data" / "students" / made.id / "student.head").write_bytes(b"changed")
+    broken = json.loads(ran(*bench))
+    assert broken.get("versions", {}) == {}
+    assert any("measured as the settings say" in note and "was changed" in note for note in broken["notes"])
+
+
+@pytest.mark.usefixtures("made")
+def test_a_benchmark_asks_a_student_only_for_those_whom_it_may_serve(tmp_path: Path) -> None:
+    narrow = asyncio.run(kept(tmp_path, taught(("ngrams",)).content, collections=("secrets",)))
+
+    async def close_to_others() -> None:
+        async with Palier.open(tmp_path / "palier.toml") as p:
+            await p.change_readers("secrets", allow=("user:ann",), everyone=False)
+            await p.students.promote(narrow.id)
+
+    asyncio.run(close_to_others())
+    bench = ("bench", "suite", "--candidates", "intents", "--split", "dev", "--json")
+    (own,) = json.loads(ran(*bench))["candidates"]
+    (other,) = json.loads(ran(*bench, "--as", "bob"))["candidates"]
+    assert own["answered"] == own["asked"]
+    assert other["answered"] == 0
