@@ -114,9 +114,8 @@ class SqliteVersions:
         def run(connection: apsw.Connection) -> Standing:
             version = _known(connection, id)
             if (state := _state(connection, id)) not in _PASSED:
-                raise InvalidRequest(
-                    f"version {id} is {state}, and did not pass the gate", hint="palier promote judges it"
-                )
+                why_not = "did not keep what it promised" if state == "returned" else "did not pass the gate"
+                raise InvalidRequest(f"version {id} is {state}: it {why_not}", hint="palier promote --suite judges it")
             before, position = _standing(connection, version.route)
             if before.live != id:
                 now_best = id if best else before.best
@@ -127,7 +126,7 @@ class SqliteVersions:
 
         return await self._database.write(run)
 
-    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
+    async def roll_back(self, route: str, *, who: str = "", why: str = "", returned: bool = False) -> Standing:
         """What was live before answers again; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> Standing:
@@ -136,12 +135,23 @@ class SqliteVersions:
                 raise InvalidRequest(
                     f"nothing is promoted on route `{route}`", hint="palier versions shows what there is"
                 )
-            connection.execute(statements("versions")["take_back"], (route, position))
-            now, _ = _standing(connection, route)
-            _turn(connection, before.live, now.live, who, why)
+            gone: State = "returned" if returned else "retired"
+            _happen(connection, _known(connection, before.live), gone, who, why)
+            now = before
+            while now.live and (now is before or _state(connection, now.live) == "returned"):
+                connection.execute(statements("versions")["take_back"], (route, position))
+                now, position = _standing(connection, route)
+            if now.live:
+                _happen(connection, _known(connection, now.live), "live", who, why)
             return now
 
         return await self._database.write(run)
+
+    async def shadowing(self, route: str) -> str:
+        """Which answers beside; see `interfaces.Versions`."""
+        sql = statements("versions")["shadowing"]
+        found = await self._database.read(lambda connection: connection.execute(sql, {"route": route}).get)
+        return found or ""
 
 
 def _get(connection: apsw.Connection, id: str) -> Version | None:
@@ -171,6 +181,8 @@ def _standing(connection: apsw.Connection, route: str) -> tuple[Standing, int]:
     if not rows:
         return Standing(), 0
     (position, live, best), *below = rows
+    if best and _state(connection, best) == "returned":  # no challenger is held against what did not hold
+        best = live
     return Standing(live=live, previous=below[0][1] if below else "", best=best or ""), position
 
 
