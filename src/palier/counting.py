@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from palier.types import GuardPlace, Trace
 
@@ -20,6 +20,10 @@ class GuardVerdict(NamedTuple):
     """It raised or took too long: the action is what its `on_error` makes of that."""
 
 
+Cause = Literal["promise", "files", "failures"]
+"""Why a version was taken back by itself."""
+
+
 class Counts:
     """Counters of a process. Their number is that of routes, guards and places, whatever is asked."""
 
@@ -27,6 +31,10 @@ class Counts:
         self.guards: Counter[GuardVerdict] = Counter()
         self.guard_ms: dict[tuple[str, str], float] = defaultdict(float)
         """Milliseconds that guards took, by route and guard."""
+        self.shadows: Counter[tuple[str, str]] = Counter()
+        """Requests put to versions in shadow, by route and what became of it; `dropped`: the gateway was busy."""
+        self.returned: Counter[tuple[str, Cause]] = Counter()
+        """Versions that were taken back by themselves, by route."""
 
     def take(self, trace: Trace) -> None:
         """Count one request."""

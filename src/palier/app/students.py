@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from palier.errors import ConfigurationError, NotFound, PalierError
 from palier.interfaces import Model
 from palier.interfaces.versions import Versions
 from palier.models.weights import hash_once
-from palier.versions import Happened, Standing, Version
+from palier.versions import MONITOR, Happened, Standing, Version
 
 log = logging.getLogger("palier.students")
 
@@ -124,6 +125,15 @@ class Students:
         """Routes whose version is not served, and why."""
         return dict(self._now.problems)
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(self._declared.routes)
+
+    @property
+    def live(self) -> Mapping[str, Version]:
+        """What answers now, by route; where none is, the route's own does."""
+        return self._now.live
+
     async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
         """See `interfaces.Versions`."""
         return await self._versions.list(route, limit)
@@ -169,6 +179,37 @@ class Students:
             standing = await self._versions.roll_back(route, who=who, why=why)
             await self._serve(route)
             return standing
+
+    async def take_back(self, version: Version, *, why: str) -> Standing | None:
+        """What answered before answers again, because this one does not hold: it needs a new ruling.
+
+        None, and nothing is changed, where it is not live any more.
+        """
+        async with self._alone:
+            if (await self._versions.standing(version.route)).live != version.id:
+                return None
+            standing = await self._versions.roll_back(version.route, who=MONITOR, why=why, returned=True)
+            log.error("route `%s`: %s is taken back: %s", version.route, version.id, why)
+            await self._serve(version.route)
+            return standing
+
+    async def settle(self, route: str) -> None:
+        """Serve what is live by the registry, where that is not what is served: a change was cut short."""
+        async with self._alone:
+            live, served = (await self._versions.standing(route)).live, self._now.live.get(route)
+            if served is not None and served.id != live:
+                await self._serve(route)
+
+    async def words(self, route: str) -> str:
+        """Who answers, who answers beside, and what was last taken back by itself; empty where there is no version."""
+        standing, beside = await self._versions.standing(route), await self._versions.shadowing(route)
+        last = next((h for h in reversed(await self._versions.history(route)) if h.state == "returned"), None)
+        said = [f"{standing.live} answers"] if standing.live else []
+        said += [f"{beside} answers in shadow"] if beside else []
+        if last is not None:
+            day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(last.at))
+            said.append(f"{last.version} was taken back by itself on {day} UTC: {last.why}")
+        return "; ".join(said)
 
     async def _serve(self, route: str) -> None:
         now = await taught(self._declared, self._versions, self._folder)

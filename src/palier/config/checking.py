@@ -49,6 +49,11 @@ def _check_resources(settings: Settings, where: str) -> None:
         if not 0 <= (share := getattr(settings.lessons, setting)) <= 1:
             raise ConfigurationError(f"{at}: {setting} is {share:g}", hint="a share between 0 and 1")
     _check_number(at, "user_least", settings.lessons.user_least, least=0)
+    if not 0 <= settings.learning.shadow <= 1:
+        raise ConfigurationError(
+            f"{where}: [learning]: shadow is {settings.learning.shadow:g}", hint="a share between 0 and 1"
+        )
+    _check_number(f"{where}: [learning]", "shadow_at_once", settings.learning.shadow_at_once, least=1)
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
 

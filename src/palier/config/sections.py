@@ -139,6 +139,16 @@ class Lessons(Section, frozen=True, kw_only=True):
     """Share of question families that a student is not taught, to be chosen by."""
 
 
+class Learning(Section, frozen=True, kw_only=True):
+    """`[learning]`: how students come to answer (`palier learn`)."""
+
+    shadow: float = 0.2
+    """Share of requests that a version in shadow answers beside what is served, after it, and for nobody to read but
+    you; 0: none."""
+    shadow_at_once: int = 1
+    """Of those, how many at once; while the gateway is busy they wait, and are dropped."""
+
+
 class Carbon(Section, frozen=True, kw_only=True):
     """`[carbon]`: the electricity of what runs on the premises, from which its carbon is estimated."""
 
@@ -393,6 +403,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[ledger]`."""
     lessons: Lessons = Lessons()
     """See `[lessons]`."""
+    learning: Learning = Learning()
+    """See `[learning]`."""
     carbon: Carbon = Carbon()
     """See `[carbon]`."""
     collections: dict[str, Collection] = {}

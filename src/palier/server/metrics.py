@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from palier.counting import Counts
 from palier.routing.monitor import Monitor
@@ -44,6 +45,8 @@ def text(standings: Iterable[tuple[str, bool, bool]], monitors: Mapping[str, Mon
         ("palier_watch_evidence", "gauge", "Against the promise.", [(r, m.evidence) for r, m in monitors.items()]),
         ("palier_guard_verdicts_total", "counter", "What guards said, once a request and tier.", _verdicts(counts)),
         ("palier_guard_seconds_total", "counter", "What guards took.", _guard_seconds(counts)),
+        ("palier_shadow_requests_total", "counter", "Put to students in shadow.", _by(counts.shadows, "outcome")),
+        ("palier_students_returned_total", "counter", "Taken back by themselves.", _by(counts.returned, "cause")),
     )
     return "".join(line for family in families for line in _family(*family))
 
@@ -62,6 +65,11 @@ def _verdicts(counts: Counts) -> Iterator[Sample]:
         failed = "true" if said.failed else "false"
         labels = {"route": said.route, "guard": said.guard, "place": said.place, "action": said.action}
         yield {**labels, "failed": failed}, count
+
+
+def _by(counted: Mapping[tuple[str, Any], int], label: str) -> Iterator[Sample]:
+    for (route, said), count in counted.items():
+        yield {"route": route, label: said}, count
 
 
 def _guard_seconds(counts: Counts) -> Iterator[Sample]:

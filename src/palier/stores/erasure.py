@@ -260,7 +260,10 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
         name: _changed(connection, sql[name], (named,))
         for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns", "shadows")
     }
-    return {"requests": len(named_yet), **{kind: changed[kind] for kind in ("contents", "comments", "audits", "shadows")}}
+    return {
+        "requests": len(named_yet),
+        **{kind: changed[kind] for kind in ("contents", "comments", "audits", "shadows")},
+    }
 
 
 def _unsay(erasure: Erasure, kind: str, limit: int, connection: apsw.Connection) -> int:

@@ -110,7 +110,8 @@ class SqliteTraces:
     async def expire(self, now: float) -> int:
         """Delete words whose retention is over, and give their space back; how many there were.
 
-        Those of traces, audits, feedback and shadows, and marks of old answers: nothing of them stays in the file or its log.
+        Those of traces, audits, feedback and shadows, and marks of old answers: nothing of them stays in the file or
+        its log.
         """
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):

@@ -149,9 +149,14 @@ class SqliteVersions:
 
     async def shadowing(self, route: str) -> str:
         """Which answers beside; see `interfaces.Versions`."""
-        sql = statements("versions")["shadowing"]
-        found = await self._database.read(lambda connection: connection.execute(sql, {"route": route}).get)
-        return found or ""
+
+        def run(connection: apsw.Connection) -> str:
+            live = _standing(connection, route)[0].live
+            asked = {"route": route, "live": live}  # one that was judged again while it answers is no shadow
+            found: str | None = connection.execute(statements("versions")["shadowing"], asked).get
+            return found or ""
+
+        return await self._database.read(run)
 
 
 def _get(connection: apsw.Connection, id: str) -> Version | None:

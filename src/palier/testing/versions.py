@@ -165,6 +165,8 @@ class VersionsSuite:
         assert await versions.shadowing(route) == one.id
         await versions.refuse(one.id, {"passed": False})
         assert await versions.shadowing(route) == ""
+        await versions.shadow(two.id, {"passed": True})
+        assert await versions.shadowing(route) == "", "it answers, and was only judged again"
 
     async def test_a_holdout_counts_whom_it_judged_once_each(self, versions: Versions) -> None:
         route = new_route()

@@ -14,7 +14,7 @@ INSERT INTO happened (version, route, state, at, who, why, ruling) VALUES (?, ?,
 SELECT state FROM happened WHERE version = ? ORDER BY sequence DESC LIMIT 1
 
 -- :name shadowing
-SELECT version FROM happened WHERE route = :route AND state = 'shadow' AND sequence = (
+SELECT version FROM happened WHERE route = :route AND state = 'shadow' AND version <> :live AND sequence = (
     SELECT max(sequence) FROM happened AS later WHERE later.version = happened.version)
 ORDER BY sequence DESC LIMIT 1
 
