@@ -121,11 +121,7 @@ async def test_who_may_not_read_what_it_was_taught_on_gets_nothing_of_it(folder:
 
 async def test_the_guards_of_the_route_look_at_it(folder: Path) -> None:
     version = await kept(folder, another())
-    (folder / "rules.toml").write_text(f'[[rules]]
-name = "goodbye"
-words = ["{OTHER}"]
-action = "climb"
-')
+    (folder / "rules.toml").write_text(f'[[rules]]\nname = "goodbye"\nwords = ["{OTHER}"]\naction = "climb"\n')
     polite = {"polite": {"kind": "policy", "file": "rules.toml"}}
     async with opened(folder, more={"guards": polite}, guards={"output": ["polite"]}) as p:
         assert (await p.ask(QUESTION)).text == OWN
@@ -135,11 +131,7 @@ action = "climb"
 
 async def test_a_question_that_a_guard_refuses_is_not_put_to_it(folder: Path) -> None:
     version = await kept(folder, another())
-    (folder / "rules.toml").write_text('[[rules]]
-name = "fibre"
-words = ["fibre"]
-action = "refuse"
-')
+    (folder / "rules.toml").write_text('[[rules]]\nname = "fibre"\nwords = ["fibre"]\naction = "refuse"\n')
     polite = {"polite": {"kind": "policy", "file": "rules.toml"}}
     async with opened(folder, more={"guards": polite}, guards={"input": ["polite"]}) as p:
         assert (await p.ask(QUESTION)).tier is None
