@@ -16,6 +16,7 @@ import msgspec
 from palier import pipeline, text
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
+from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
@@ -119,6 +120,8 @@ class Palier(Remembering):
     """Has versions answer beside: `start` it, or `await shadow.finish()`."""
     shadows: SqliteShadows
     """What those said."""
+    effects: Effects
+    """What versions do, in shadow and live."""
     ledger: SqliteLedger
     """What left."""
     heads: Heads
@@ -190,6 +193,7 @@ class Palier(Remembering):
         share, at_once = settings.learning.shadow, settings.learning.shadow_at_once
         self.shadow = Shadow(share, at_once, folder.audit_key(), self.shadows, self.counts)
         self._versions, self._declared = versions, declared
+        self.effects = Effects(settings, versions, self.shadows, traces, self.audits, self.feedback)
         self.returning = Returning(self.students, versions, folder.students, self.counts, self._cast)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         self._shared = self._common(door, traces, guards)

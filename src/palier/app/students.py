@@ -194,10 +194,13 @@ class Students:
             return standing
 
     async def settle(self, route: str) -> None:
-        """Serve what is live by the registry, where that is not what is served: a change was cut short."""
+        """Serve what is live by the registry, where that is not what is served: a change was cut short.
+
+        What the registry does not know stays: the settings brought it.
+        """
         async with self._alone:
             live, served = (await self._versions.standing(route)).live, self._now.live.get(route)
-            if served is not None and served.id != live:
+            if served is not None and served.id != live and await self._versions.get(served.id) is not None:
                 await self._serve(route)
 
     async def words(self, route: str) -> str:

@@ -136,13 +136,14 @@ class SqliteVersions:
                     f"nothing is promoted on route `{route}`", hint="palier versions shows what there is"
                 )
             gone: State = "returned" if returned else "retired"
-            _happen(connection, _known(connection, before.live), gone, who, why)
+            at = time.time()
+            _happen(connection, _known(connection, before.live), gone, who, why, at=at)
             now = before
             while now.live and (now is before or _state(connection, now.live) == "returned"):
                 connection.execute(statements("versions")["take_back"], (route, position))
                 now, position = _standing(connection, route)
             if now.live:
-                _happen(connection, _known(connection, now.live), "live", who, why)
+                _happen(connection, _known(connection, now.live), "live", who, why, at=at)
             return now
 
         return await self._database.write(run)
@@ -192,15 +193,24 @@ def _standing(connection: apsw.Connection, route: str) -> tuple[Standing, int]:
 
 
 def _turn(connection: apsw.Connection, before: str, now: str, who: str, why: str) -> None:
+    """Both at one moment: a request is of one or of the other."""
     turns: tuple[tuple[str, State], ...] = ((before, "retired"), (now, "live"))
+    at = time.time()
     for version, state in turns:
         if version:
-            _happen(connection, _known(connection, version), state, who, why)
+            _happen(connection, _known(connection, version), state, who, why, at=at)
 
 
 def _happen(
-    connection: apsw.Connection, version: Version, state: State, who: str, why: str, ruling: JSON | None = None
+    connection: apsw.Connection,
+    version: Version,
+    state: State,
+    who: str,
+    why: str,
+    ruling: JSON | None = None,
+    *,
+    at: float = 0.0,
 ) -> None:
     words = msgspec.json.encode(ruling) if ruling is not None else None
-    values = (version.id, version.route, state, time.time(), who, why, words)
+    values = (version.id, version.route, state, at or time.time(), who, why, words)
     connection.execute(statements("versions")["happen"], values)

@@ -130,6 +130,8 @@ class VersionsSuite:
             (two.id, "retired", "monitor"),
             (one.id, "live", "monitor"),
         ]
+        turn = [h.at for h in await versions.history(route)][5:7]
+        assert turn[0] == turn[1], "one takes the place of the other at one moment"
         assert [h.ruling for h in await versions.history(route, two.id)][:2] == [None, {"passed": True}]
         assert (await versions.history(route, two.id))[-1].why == "the promise broke"
 
