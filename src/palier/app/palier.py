@@ -272,14 +272,14 @@ class Palier(Remembering):
                 make=make,
             )
             door.heads.start()
-            stack.push_async_callback(palier.auditor.stop)
-            stack.push_async_callback(palier.shadow.stop)
-            await palier.returning.look()
-            await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
-            palier._keep_looking(stack)
+            await palier._begin(stack)
             yield palier
 
-    def _keep_looking(self, stack: AsyncExitStack) -> None:
+    async def _begin(self, stack: AsyncExitStack) -> None:
+        stack.push_async_callback(self.auditor.stop)
+        stack.push_async_callback(self.shadow.stop)
+        await self.returning.look()
+        await self.watch.look(pages=1)  # a breach that was found before is one from the first answer on
         looking = {
             "policies": self.policies.keep_looking(),
             "watch": self.watch.keep_looking(),

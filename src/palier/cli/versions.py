@@ -145,7 +145,8 @@ def _shadow(shadow: ShadowFigures) -> Iterator[str]:
     yield f"  says what was served   {_percent(shadow.agrees)} of what would stay; {_percent(shadow.agrees_all)} of all"
     now = _number(shadow.served_ms)
     yield f"  takes                  {_number(shadow.latency_ms)} ms at the median; the live tier {now}"
-    yield f"  energy                 {_number(shadow.energy_wh)} Wh an answer"
+    if shadow.energy_wh.value is not None:
+        yield f"  energy                 {_number(shadow.energy_wh)} Wh an answer"
     others = {name: n for name, n in shadow.outcomes.items() if name not in ("kept", "climbed")}
     if others:
         yield f"  of those               {', '.join(f'{n:,} {name}' for name, n in sorted(others.items()))}"

@@ -39,6 +39,15 @@ def test_what_guards_said_is_counted() -> None:
     assert 'palier_guard_seconds_total{route="support",guard="cited"} 2.025\n' in page
 
 
+def test_what_students_do_by_themselves_is_counted() -> None:
+    counts = Counts()
+    counts.shadows["support", "kept"] += 3
+    counts.returned["support", "promise"] += 1
+    page = text([], {}, counts)
+    assert 'palier_shadow_requests_total{route="support",outcome="kept"} 3\n' in page
+    assert 'palier_students_returned_total{route="support",cause="promise"} 1\n' in page
+
+
 def test_it_is_served_to_who_shows_the_key(tmp_path: Path) -> None:
     write_script(tmp_path)
     with served(STAIRS, tmp_path) as gateway:
