@@ -158,6 +158,15 @@ async def test_the_routes_own_policy_that_breaks_takes_nothing_back(p: Palier, f
     assert await p.students.history(ROUTE) == []
 
 
+async def test_a_return_that_was_cut_short_is_finished_at_the_next_look(p: Palier, folder: Path) -> None:
+    version = await kept(folder, another())
+    await p.students.promote(version.id)
+    await p._versions.roll_back(ROUTE, returned=True)
+    assert await told(p) == OTHER, "the registry knows, and what serves does not yet"
+    await p.returning.look()
+    assert await told(p) == OWN
+
+
 async def test_files_that_change_while_it_answers_bring_the_champion_back(p: Palier, folder: Path) -> None:
     version = await kept(folder, another())
     await p.students.promote(version.id)
