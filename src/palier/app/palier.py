@@ -24,7 +24,8 @@ from palier.app.probing import Probed, probe
 from palier.app.remembering import Remembering
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
-from palier.app.students import Students, Taught, made_of
+from palier.app.students import Students, Taught, hold, made_of
+from palier.app.students import load as load_models
 from palier.app.wiring import (
     Shared,
     forgetting_of,
@@ -54,7 +55,6 @@ from palier.fingerprint import fingerprint
 from palier.forgetting import Recording
 from palier.ids import new_id
 from palier.interfaces import (
-    Adaptable,
     Guard,
     Judgements,
     Model,
@@ -80,6 +80,7 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
+from palier.stores.hours import SqliteHours
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
@@ -159,7 +160,7 @@ class Palier(Remembering):
         self.settings = settings
         self._make = make
         self._live = now.live
-        self.students = Students(declared, versions, folder.students, self._teach, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
         self.folder = folder
         self.access = access
         self.traces = traces
@@ -177,13 +178,14 @@ class Palier(Remembering):
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
+        self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             settings,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key()),
+            erasable(lessons, folder.fingerprint_key(), folder.students),
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
@@ -246,7 +248,7 @@ class Palier(Remembering):
             door = await open_door(declared, folder, stack)
             lessons = SqliteLessons.open(folder.lessons)
             stack.push_async_callback(lessons.close)
-            resources = Resources(door.connector, encoder, workers, folder.path, declared.path)
+            resources = Resources(door.connector, encoder, workers, folder.path, declared.path, workers.strict)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
             make = maker_of(resources, stack)
@@ -276,8 +278,8 @@ class Palier(Remembering):
             yield palier
 
     async def _begin(self, stack: AsyncExitStack) -> None:
-        stack.push_async_callback(self.auditor.stop)
-        stack.push_async_callback(self.shadow.stop)
+        for closing in (self.auditor.stop, self.students.close, self.shadow.stop):
+            stack.push_async_callback(closing)
         await self.returning.look()
         await self.watch.look(pages=1)  # a breach that was found before is one from the first answer on
         looking = {
@@ -341,17 +343,14 @@ class Palier(Remembering):
 
     async def _teach(self, now: Taught, name: str) -> None:
         """From now on `now` is served on the route `name`; requests on their way go on as they began."""
-        for model, declared in now.settings.models.items():
-            if model not in self.models:
-                self.models[model] = self._make(model, declared)
-            elif isinstance(found := self.models[model], Adaptable) and not set(declared.adapters) <= set(
-                found.adapters
-            ):
-                await found.replace_adapters(declared.adapters)
+        await load_models(self.models, self._make, now.settings)
         self.settings, self._live = now.settings, now.live
         self._parts[name] = self._wire(name)
         self.routes[name] = [landing.name for landing in self._parts[name].landings]
         self.policies.rule(name, self._ruled(name))
+
+    async def _hold(self, settings: Settings) -> None:
+        await hold(self.models, settings)
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
         share = audit_share(self.settings, route)

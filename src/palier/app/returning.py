@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from palier.app.students import Students, Taught, check, taught
+from palier.app.students import Students, Taught, check_files, taught
 from palier.config import Settings
 from palier.counting import Cause, Counts
 from palier.errors import Busy, ConfigurationError, PalierError
@@ -47,7 +47,7 @@ async def unsound(versions: Versions, folder: Path, route: str) -> tuple[Version
     if version is None:
         return None
     try:
-        await asyncio.to_thread(check, version, folder)
+        await asyncio.to_thread(check_files, version, folder)
     except ConfigurationError as error:
         return version, error.message
     return None

@@ -29,11 +29,12 @@ from palier.config import Model as ModelSettings
 from palier.config import Settings
 from palier.config.taught import with_version
 from palier.counting import Counts
-from palier.errors import PalierError
+from palier.errors import ConfigurationError, PalierError
 from palier.fingerprint import fingerprint
 from palier.interfaces import Adaptable, Model
 from palier.interfaces.versions import Shadows, Versions
 from palier.metrics.text import agreement
+from palier.models import adapters
 from palier.pipeline.journey import Journey
 from palier.policies import Ruled, landed
 from palier.types import Request, Trace
@@ -76,15 +77,18 @@ async def cast(
 ) -> Cast | None:
     """`version` made ready; what it needs is added to `models`, where its promotion finds it.
 
-    None where an engine has not loaded its adapter yet. Raises `ConfigurationError` where it cannot be served.
+    None while an engine has no room for its adapter. Raises `ConfigurationError` where it cannot be served, and
+    what an engine raises that does not take it.
     """
-    await asyncio.to_thread(check, version, folder)
+    await asyncio.to_thread(check, version, folder, declared)
     settings = with_version(declared, version, folder / version.id, route=_ROUTE)
     route = settings.routes[_ROUTE]
     for name in {tier.model for tier in route.tiers} - set(models):
         models[name] = make(name, settings.models[name])
     for tier in (tier for tier in route.tiers if tier.adapter == version.id):
-        model = models[tier.model]
+        model, file = models[tier.model], settings.models[tier.model].adapters[version.id]
+        if isinstance(model, Adaptable) and version.id not in model.adapters and len(model.adapters) < adapters.MOST:
+            await model.hold_adapters({version.id: file})
         if isinstance(model, Adaptable) and version.id not in model.adapters:
             return None
     landings = landings_of(settings, route, models, shared.guards, version)
@@ -138,7 +142,10 @@ class Shadow:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def look(self, route: str, versions: Versions, ready: Callable[[Version], Awaitable[Cast | None]]) -> None:
-        """Find who answers beside on `route`, and have it made `ready`. One that cannot be is told once."""
+        """Find who answers beside on `route`, and have it made `ready`. One that cannot be served is told once.
+
+        Raises what else keeps it from being ready, as an engine that does not start: the next look tries again.
+        """
         wanted = await versions.shadowing(route) if self._share else ""
         now = self.casts.get(route)
         if wanted in (now.version.id if now else "", self._refused.get(route)):
@@ -150,7 +157,7 @@ class Shadow:
         try:
             if (made := await ready(version)) is not None:
                 self.casts[route] = made
-        except PalierError as error:
+        except ConfigurationError as error:
             self._refused[route] = wanted
             log.warning("route `%s`: %s answers nothing in shadow: %s", route, wanted, error.message)
 

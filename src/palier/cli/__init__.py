@@ -28,6 +28,7 @@ from palier.cli import (
     lessons,
     models,
     redact,
+    report,
     sample,
     search,
     serve,
@@ -88,13 +89,13 @@ app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
 app.command()(learn.learn)
-app.command()(learn.learn)
 app.command()(versions.versions)
 app.command()(students.promote)
 app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
+app.command()(report.report)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

@@ -34,6 +34,7 @@ KINDS = {
     "maps": "what was replaced in prompts",
     "lessons": "made from what is forgotten: no student is taught them any more",
     "reviews": "of lessons, without the name; the lessons stay",
+    "trainings": "that were going on by some of these lessons: they begin anew",
     "results": "answers that benchmarks kept",
     "reports": "of benchmarks, without those cases; their figures stay",
 }

@@ -17,7 +17,7 @@ from palier.types import Completed, Document, Event, Hit, Principal, Trace
 if TYPE_CHECKING:
     from palier.app.effect import Difference, Effect, ShadowFigures
     from palier.forgetting import Forgotten
-    from palier.interfaces import Judgements, Keys
+    from palier.interfaces import Hours, Judgements, Keys
     from palier.lessons import Brought, Edit, Lesson, LessonCount
     from palier.policies import RouteStatus
     from palier.training.desk import TrainingSet
@@ -57,6 +57,9 @@ class Service(Protocol):
 
     @property
     def effects(self) -> EffectBook: ...
+
+    @property
+    def hours(self) -> Hours: ...
 
     @property
     def access(self) -> AccessBook: ...

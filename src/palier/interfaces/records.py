@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.audits import Audit, AuditCount, Feedback, FeedbackCount, Judgement
+from palier.spending import WentBy
 from palier.types import Label, Trace
 
 
@@ -43,6 +44,17 @@ class Traces(Protocol):
 
     async def expire(self, now: float) -> int:
         """Delete contents whose retention is over; how many."""
+        ...
+
+
+class Hours(Protocol):
+    """What went by, added up by the hour as traces are recorded."""
+
+    async def went_by(self, since: float, until: float) -> WentBy:
+        """Of the hours from the one that `since` (seconds) is in, to before the first that begins at `until` or later.
+
+        The sums are those of the traces there are: one recorded again counts as it was recorded last.
+        """
         ...
 
 

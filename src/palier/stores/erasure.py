@@ -17,6 +17,7 @@ import msgspec
 
 from palier.access import NOBODY_NAME
 from palier.interfaces import Erasure
+from palier.stores import hours
 from palier.stores.documents import delete_documents, find_collection
 from palier.stores.ledger import SqliteLedger
 from palier.stores.schema import statements
@@ -46,7 +47,8 @@ def nameless(trace: Trace, erasure: Erasure) -> Trace:
         trace, answers=(), error=trace.error.partition(":")[0], forgotten=True, content=None, marked=None
     )
     if erasure.user:
-        return msgspec.structs.replace(kept, principal=NOBODY_NAME, evidence=())
+        key = "" if trace.key == erasure.user else trace.key
+        return msgspec.structs.replace(kept, principal=NOBODY_NAME, key=key, evidence=())
     return msgspec.structs.replace(kept, evidence=tuple(key for key in trace.evidence if not is_of(key, prefix)))
 
 
@@ -254,8 +256,10 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
     sql, named = statements("erasure"), _json(ids)
     traces = [msgspec.json.decode(figures, type=Trace) for (figures,) in connection.execute(sql["figures"], (named,))]
     named_yet = [trace for trace in traces if nameless(trace, erasure) != trace]
-    for trace in named_yet:
-        connection.execute(sql["keep_figures"], (msgspec.json.encode(nameless(trace, erasure)), trace.id))
+    emptied = [nameless(trace, erasure) for trace in named_yet]
+    for trace in emptied:
+        connection.execute(sql["keep_figures"], (msgspec.json.encode(trace), trace.id))
+    hours.change(connection, named_yet, emptied)
     changed = {
         name: _changed(connection, sql[name], (named,))
         for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns", "shadows")
