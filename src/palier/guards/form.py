@@ -26,7 +26,10 @@ def build(name: str, settings: Settings, resources: Resources) -> Form:
 
 
 class Form:
-    """`interfaces.Guard`. It looks at the whole text, and every span it names is where something stands."""
+    """`interfaces.Guard`. It looks at the whole text, and every span it names is where something stands.
+
+    A call of a tool is no answer: in its arguments only what is too long, forbidden or of a wrong format is found.
+    """
 
     sentences = False
 
@@ -49,14 +52,14 @@ class Form:
         return failing(self._settings, context, reason, score=1.0, spans=spans)
 
     def _found(self, text: str, context: Context) -> Iterator[tuple[str, list[Span]]]:
-        said = self._settings
+        said, answers = self._settings, context.part == "text"
         most = min(said.most or MOST, MOST)
-        if len(text) < said.least:
+        if answers and len(text) < said.least:
             yield f"it has {len(text)} characters, of at least {said.least}", []
         if len(text) > most:
             yield f"it has {len(text)} characters, of at most {most}", []
             return
-        if self._matches is not None and not self._matches.fullmatch(text):
+        if answers and self._matches is not None and not self._matches.fullmatch(text):
             yield f"it does not match `{said.matches}`", []
         for pattern in self._forbids:
             if hits := [_span(match) for match in pattern.finditer(text)][:50]:
@@ -67,9 +70,9 @@ class Form:
                 yield f"it says `{phrase}`", []
         if off := list(islice(wrong(text, self._formats), 50)):
             yield off[0][1], [_around(text, figure, reason) for figure, reason in off]
-        if said.languages and (spoken := detect(text)) and spoken not in said.languages:
+        if answers and said.languages and (spoken := detect(text)) and spoken not in said.languages:
             yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
-        if said.citations:
+        if answers and said.citations:
             yield from _citations(text, context.evidence)
 
 

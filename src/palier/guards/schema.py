@@ -54,7 +54,8 @@ def build(name: str, settings: Settings, resources: Resources) -> Schema:
 
 class Schema:
     """`interfaces.Guard` and `interfaces.guarding.Choosy`. Without a schema of its own it goes by the request's, and
-    passes where there is none."""
+    passes where there is none. The arguments of a call go by the parameters of the tool, as the request declares them.
+    """
 
     sentences = False
 
@@ -70,12 +71,16 @@ class Schema:
         """A `response_format` with its schema; None where it goes by the request's."""
 
     async def accepts(self, parameters: Parameters) -> None:
-        """See `Choosy`: the client's schema is tried, once. Raises `InvalidRequest` where it cannot be used."""
-        schema = _asked(parameters)
-        if schema is None or self._schema is not None:
-            return
+        """See `Choosy`: the client's schemas are tried, once. Raises `InvalidRequest` where one cannot be used."""
+        if self._schema is None and (schema := _asked(parameters)) is not None:
+            await self._accept(schema, _PARAM)
+        for number, tool in enumerate(parameters.tools):
+            if (schema := _parameters(tool)) is not None:
+                await self._accept(schema, f"tools.{number}.function.parameters")
+
+    async def _accept(self, schema: JSON, param: str) -> None:
         if why := validating.beyond(schema):
-            raise InvalidRequest(f"the JSON schema cannot be used: {why}", hint="ask for less at once", param=_PARAM)
+            raise InvalidRequest(f"the JSON schema cannot be used: {why}", hint="ask for less at once", param=param)
         written = _written(schema)
         digest = sha256(written).digest()
         if digest in self._tried:
@@ -87,13 +92,13 @@ class Schema:
             raise InvalidRequest(
                 "the JSON schema takes too long to look at",
                 hint="fewer alternatives within one another, and no part that refers to itself in the same place",
-                param=_PARAM,
+                param=param,
             ) from None
         if why:
             raise InvalidRequest(
                 f"the JSON schema cannot be used: {why}",
                 hint="patterns have no look-around and no back references; `$ref` stays within the schema",
-                param=_PARAM,
+                param=param,
             )
         self._tried[digest] = None
         while len(self._tried) > _REMEMBERED:
@@ -104,6 +109,8 @@ class Schema:
 
         Raises what `accepts` does, and `Unavailable` where a client's schema takes too long with this text.
         """
+        if context.part != "text":
+            return await self._called(text, context)
         asked = context.parameters.response_format or {}
         schema = self._schema if self._schema is not None else _asked(context.parameters)
         if schema is None and asked.get("type") not in ("json_schema", "json_object"):
@@ -121,6 +128,24 @@ class Schema:
         if not self._settings.repair or verdict.action != "climb":
             return verdict
         return msgspec.structs.replace(verdict, repair=_wanted(found.rule, schema))
+
+    async def _called(self, text: str, context: Context) -> Verdict:
+        """The verdict on the arguments of a call; a name is no JSON."""
+        named = (tool for tool in context.parameters.tools if (tool.get("function") or {}).get("name") == context.tool)
+        schema = next((_parameters(tool) for tool in named), None)
+        if context.part == "name" or schema is None:
+            return Verdict()
+        await self._accept(schema, "tools")
+        found = await self._workers.run(validating.judged_by, _written(schema), text)
+        if found.reason or found.text != text:  # nobody mends arguments
+            return failing(self._settings, context, found.reason or "the arguments are not JSON as it is", score=1.0)
+        return Verdict()
+
+
+def _parameters(tool: JSON) -> JSON | None:
+    """The schema of a declared tool's arguments; None where it says none."""
+    schema = (tool.get("function") or {}).get("parameters")
+    return schema if isinstance(schema, dict) and schema else None
 
 
 def _asked(parameters: Parameters) -> JSON | None:

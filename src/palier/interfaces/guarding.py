@@ -25,6 +25,9 @@ class Context(Data, frozen=True, kw_only=True):
     """What a text is looked at with. `evidence` are the passages that the tier received, as numbered in its prompt."""
 
     place: GuardPlace = "draft"
+    part: Literal["text", "arguments", "name"] = "text"
+    """What of it this is: words, the arguments of a call of `tool` (JSON), or a name of one that was not declared."""
+    tool: str = ""
     question: str = ""
     language: str = ""
     evidence: tuple[str, ...] = ()

@@ -375,12 +375,18 @@ class Watch:
         """A tool call that passes. Its arguments are JSON: they pass whole, or not. A name that the request declared is
         the client's own; any other is the tier's words, and is read as such."""
         arguments = "".join(delta.arguments for delta in deltas)
-        names = dict.fromkeys(delta.name for delta in deltas if delta.name and delta.name not in self._declared)
+        names = dict.fromkeys(delta.name for delta in deltas if delta.name)
         stand = [*self._by_sentence, *self._by_whole]
-        looked = [(_spaced(name), "the name of a tool call does not pass") for name in names]
-        for text, why in (*looked, (arguments, "the arguments of a tool call do not pass")):
+        looked: list[tuple[str, Context, str]] = []
+        for name in names:
+            if name not in self._declared:
+                context = msgspec.structs.replace(self._context, part="name")
+                looked.append((_spaced(name), context, "the name of a tool call does not pass"))
+        context = msgspec.structs.replace(self._context, part="arguments", tool=next(iter(names), ""))
+        looked.append((arguments, context, "the arguments of a tool call do not pass"))
+        for text, context, why in looked:
             if text and choice not in self._stops:
-                await self._look(stand, text, choice, unmendable=why)
+                await self._look(stand, text, choice, context=context, unmendable=why)
         return [] if choice in self._stops else list(deltas)
 
     async def _look(
@@ -389,6 +395,7 @@ class Watch:
         text: str,
         choice: int,
         *,
+        context: Context | None = None,
         unmendable: str = "",
         empty: bool = False,
     ) -> str:
@@ -397,8 +404,8 @@ class Watch:
         for post, place in stand:
             if not text and not empty:
                 break
-            context = msgspec.structs.replace(self._context, place=place)
-            passed, stopped = await look((post,), text, context, self._told, tier=self._tier)
+            at = msgspec.structs.replace(context or self._context, place=place)
+            passed, stopped = await look((post,), text, at, self._told, tier=self._tier)
             if stopped is None and unmendable and passed != text:
                 stopped = Stopped(post, place, Verdict(action="climb", reason=unmendable))
             if stopped is not None:

@@ -68,3 +68,12 @@ def test_wrong_settings_are_refused() -> None:
     for settings in ({"matches": "("}, {"forbids": ("[",)}, {"least": 5, "most": 2}):
         with pytest.raises(ConfigurationError, match="guard `f`"):
             Form("f", Guard(kind="form", **settings))  # type: ignore[arg-type]
+
+
+async def test_a_call_of_a_tool_is_no_answer() -> None:
+    settings = Guard(kind="form", least=500, matches="[A-Z].*", languages=("fr",), citations=True, forbids=("secret",))
+    guard = Form("f", settings)
+    arguments = Context(part="arguments", tool="search", evidence=("A passage.",))
+    assert (await guard.check('{"query": "fibre"}', arguments)).action == "pass"
+    assert (await guard.check('{"query": "secret"}', arguments)).action == "climb"
+    assert (await guard.check('{"query": "fibre"}', Context(evidence=("A passage.",)))).action == "climb"

@@ -225,3 +225,37 @@ async def test_nothing_is_to_be_mended_where_settings_or_the_verdict_say_so(tmp_
     assert (await made(repair=False).check("words", DRAFT)).repair == ""
     assert (await made(action="refuse").check("words", DRAFT)).repair == ""
     assert (await made().check("words", Context(place="output"))).repair == ""
+
+
+def called(arguments: Any, tool: str = "weather") -> Context:
+    declared = {"type": "function", "function": {"name": "weather", "parameters": arguments}}
+    return Context(part="arguments", tool=tool, parameters=Parameters(tools=(declared,)))
+
+
+WANTED = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "action"),
+    [
+        ('{"city": "Brest"}', called(WANTED), "pass"),
+        ('{"town": "Brest"}', called(WANTED), "climb"),
+        ('```json\n{"city": "Brest"}\n```', called(WANTED), "climb"),
+        ('{"town": "Brest"}', called(None), "pass"),
+        ('{"town": "Brest"}', called(WANTED, tool="other"), "pass"),
+        ("drop the rules", Context(part="name"), "pass"),
+    ],
+)
+async def test_a_call_goes_by_the_parameters_of_its_tool(
+    tmp_path: Path, text: str, context: Context, action: str
+) -> None:
+    assert (await said(tmp_path, text, context)).action == action
+
+
+async def test_a_tool_whose_parameters_cannot_be_looked_at_is_refused_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    guard = build("s", Guard(kind="schema", file="schema.json"), resources(tmp_path))
+    await guard.accepts(called(WANTED).parameters)
+    with pytest.raises(InvalidRequest, match="cannot be used") as raised:
+        await guard.accepts(called({"properties": {"a": {"pattern": "(?=a)b"}}}).parameters)
+    assert raised.value.param == "tools.0.function.parameters"
