@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests import noise
 
 from palier import Palier
 from palier.app import gate
 from palier.cases import Case, Suite
-from palier.config import Settings, parse
+from palier.config import Learning, Settings, parse
 from palier.errors import ConfigurationError
 from palier.models import weights
 from palier.models.engine import Engine
@@ -174,3 +175,21 @@ async def test_an_engine_holds_so_many_and_the_route_of_one_more_is_served_by_it
     async with Palier.open(crowded) as p:
         assert await told(p) == own
         assert "holds no more" in p.students.problems[ROUTE]
+
+
+async def test_one_in_shadow_is_asked_by_the_same_engine_beside_what_is_served(tmp_path: Path, base: str) -> None:
+    version = await kept(tmp_path, base, 7)
+    declared = msgspec.structs.replace(settings(tmp_path), learning=Learning(shadow=1.0))
+    async with Palier.open(declared) as p:
+        assert engine(p).pid is None, "that it waits starts nothing"
+        own = await told(p)
+        await p.shadow.finish()
+        (one,) = await p.shadows.list(version.id, words=True)
+        assert (one.outcome, one.home) == ("kept", True)
+        assert one.words is not None
+        other = one.words.answer
+        assert other != own
+        assert await told(p) == own
+        child = engine(p).pid
+        await p.students.promote(version.id)
+        assert (engine(p).pid, await told(p)) == (child, other), "what it said in shadow is what it says"
