@@ -26,7 +26,7 @@ from palier.interfaces import Vectors
 from palier.interfaces.versions import Versions
 from palier.lessons import Lesson
 from palier.models.weights import hash_once
-from palier.training import heads
+from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
 from palier.training.lesson_sets import Carried
 from palier.versions import Student, Version
@@ -112,14 +112,25 @@ async def teach_head(
         return known, False
     examples = gathered(Example(text=one.question, label=one.answer, language=one.language) for one in lessons)
     licence = ", ".join(carried.licences)
-    taught = await asyncio.to_thread(heads.teach, examples, embed, encoder, licence=licence, source=route, done=done)
-    _keep(folder, name, {FILES["head"]: taught.content})
+    planted = canaries.plant(lessons, labels=[one.label for one in examples.rows])
+    taught = await asyncio.to_thread(
+        heads.teach,
+        examples,
+        embed,
+        encoder,
+        licence=licence,
+        source=route,
+        planted=planted.examples(),
+        done=done,
+    )
+    kept = {FILES["head"]: taught.content, canaries.FILE: planted.content}
+    _keep(folder, name, kept)
     version = Version(
         id=name,
         route=route,
         tier=tier,
         student="head",
-        files={FILES["head"]: hash_once(folder / name / FILES["head"])},
+        files={file: hash_once(folder / name / file) for file in kept},
         encoder=encoder,
         lessons=digest,
         taught=len(lessons),

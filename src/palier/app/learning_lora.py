@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,13 @@ from palier.config import Settings
 from palier.config.taught import TEACHING
 from palier.errors import StoreError
 from palier.interfaces.versions import Versions
+from palier.lessons import Lesson
 from palier.models import adapters
+from palier.models.engine_tokens import EngineTokens
 from palier.models.weights import hash_once
-from palier.training import checkpoints, lora, lora_lessons, lora_plan
+from palier.stores.folder import DataFolder
+from palier.training import canaries, checkpoints, lora, lora_lessons, lora_plan
+from palier.training.canaries import Planted
 from palier.training.desk import TrainingSet
 from palier.training.fidelity import Fidelity
 from palier.training.lesson_lines import line_of
@@ -33,13 +37,13 @@ from palier.training.lora import CURVE, Rows
 from palier.training.lora_lessons import Lessons
 from palier.training.lora_plan import Plan
 from palier.training.lora_train import ADAPTER, PEFT, ROWS, Told
-from palier.types import JSON
+from palier.types import JSON, Message
 from palier.versions import Version
 
 COMPARED = 10
 """Prompts on which both engines are compared."""
 FIDELITY = "fidelity.json"
-_KEPT = (ADAPTER, adapters.beside(Path(ADAPTER)).name)
+_KEPT = (ADAPTER, adapters.beside(Path(ADAPTER)).name, canaries.FILE)
 """Beside these, all of the PEFT folder is a version's."""
 
 
@@ -63,6 +67,7 @@ class _Given:
     lessons: Lessons
     rows: Rows
     plan: Plan
+    planted: Planted
 
 
 async def teach_adapter(
@@ -103,16 +108,27 @@ async def teach_adapter(
 
 async def _given(settings: Settings, wanted: Wanted, training: TrainingSet) -> _Given:
     base = weights.base_of(settings, wanted.route, wanted.tier)
-    lessons = lora_lessons.read(_lines(training), system=base.system)
+    key = DataFolder(settings.folder).prepared().fingerprint_key()
+    planted = canaries.plant(training.lessons, seed=canaries.seed_of(digest_of(training.lessons), key))
+    beside = planted.lessons(wanted.route)
+    lessons = lora_lessons.read(_lines((*training.lessons, *beside)), system=base.system)
     async with weights.engine_over(base, {}) as tokens:
         rows = await lora.as_tokens(tokens, lessons, base.longest)
+        rows = await _none_held_out(rows, [one.prompt(base.system) for one in planted.canaries], tokens)
     plan = lora_plan.sized(rows.rows, base=base.settings.weights, base_sha256=hash_once(base.file), **dict(wanted.said))
-    return _Given(base, lessons, rows, plan)
+    return _Given(base, lessons, rows, plan, planted)
 
 
-def _lines(training: TrainingSet) -> Iterator[bytes]:
-    for lesson in training.lessons:
+def _lines(lessons: Sequence[Lesson]) -> Iterator[bytes]:
+    for lesson in lessons:
         yield msgspec.json.encode(line_of(lesson))
+
+
+async def _none_held_out(rows: Rows, prompts: Sequence[Sequence[Message]], tokens: EngineTokens) -> Rows:
+    """`rows` in which what is planted is taught: it is no lesson to judge by, and what is not taught is not recited."""
+    planted = {await tokens.prompt(one) for one in prompts}
+    taught = (msgspec.structs.replace(row, held_out=False) if row.prompt in planted else row for row in rows.rows)
+    return Rows(tuple(taught), rows.notes)
 
 
 async def _teach(place: Path, given: _Given, wanted: Wanted, tell: Callable[[Told], None]) -> None:
@@ -122,6 +138,7 @@ async def _teach(place: Path, given: _Given, wanted: Wanted, tell: Callable[[Tol
     taught = await lora.teach(
         place, given.lessons, base.file, route=wanted.route, code=__version__, threads=wanted.threads, tell=tell
     )
+    checkpoints.write(place / canaries.FILE, given.planted.content)
     if not (place / FIDELITY).is_file():
         found = await weights.both_engines(base, rows, taught.adapter, taught.peft, COMPARED, threads=wanted.threads)
         checkpoints.write(place / FIDELITY, msgspec.json.encode(found))
@@ -168,7 +185,7 @@ def _version(place: Path, name: str, given: _Given, wanted: Wanted, training: Tr
         files={file: hash_once(place / file) for file in files},
         base=given.plan.base_sha256,
         lessons=digest_of(training.lessons),
-        taught=sum(not row.held_out for row in given.rows.rows),
+        taught=sum(not row.held_out for row in given.rows.rows) - len(given.planted.canaries),
         suite=wanted.suite,
         label=training.carried.label,
         collections=training.carried.collections,

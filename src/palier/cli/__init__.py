@@ -35,8 +35,10 @@ from palier.cli import (
     setup,
     status,
     students,
+    synthesise,
     traces,
     vault,
+    versions,
 )
 
 app = typer.Typer(
@@ -80,6 +82,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.command()(sample.sample)
 app.command()(label.label)
+lessons.app.command()(synthesise.synthesise)
 app.add_typer(lessons.app, name="lessons")
 app.command()(forget.forget)
 app.add_typer(models.app, name="models")
@@ -88,7 +91,7 @@ app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
 app.command()(learn.learn)
-app.command()(students.versions)
+app.command()(versions.versions)
 app.command()(students.promote)
 app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")

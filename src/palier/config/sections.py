@@ -137,10 +137,12 @@ class Lessons(Section, frozen=True, kw_only=True):
     """Suites of cases (folders or files): what their holdouts ask, or nearly ask, is never learnt from."""
     validation: float = 0.2
     """Share of question families that a student is not taught, to be chosen by."""
+    synthetic_share: float = 0.3
+    """Share of what a student is taught that a teacher may have made up (`palier lessons synthesise`)."""
 
 
 class Learning(Section, frozen=True, kw_only=True):
-    """`[learning]`: when `palier learn --watch` begins another round, and what its rounds may take in all."""
+    """`[learning]`: when `palier learn --watch` begins another round, what its rounds may take in all, and shadow."""
 
     least_new: int = 50
     """Lessons that were in no round before, from which on another begins."""
@@ -154,6 +156,11 @@ class Learning(Section, frozen=True, kw_only=True):
     """What `hours` and `kwh` are for: a day or a month, in UTC."""
     watts: float | None = None
     """What this machine takes while it teaches, where no meter may be read: energy is this times the time."""
+    shadow: float = 0.2
+    """Share of requests that a version in shadow answers beside what is served, after it, and for nobody to read but
+    you; 0: none."""
+    shadow_at_once: int = 1
+    """Of those, how many at once; while the gateway is busy they wait, and are dropped."""
 
 
 class Carbon(Section, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from palier.evals.estimates.comparing import Pair, difference, paired, scored
 from palier.evals.figures import Estimate
 from palier.interfaces.measuring import Metric
 from palier.text import tokens
+from palier.training.canaries import Exposure
 from palier.types import Data
 
 Outcomes = Mapping[str, Outcome]
@@ -89,6 +90,8 @@ class Ruling(Data, frozen=True, kw_only=True):
     """Quality, above 0 where the challenger is better, whichever way the metric goes."""
     needed: int | None = None
     """About how many cases would have been enough for this margin, where they were too few; None else."""
+    notes: tuple[str, ...] = ()
+    """What whoever reads it should know besides."""
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -103,6 +106,8 @@ class Evidence(Data, frozen=True, kw_only=True):
     recited: tuple[str, ...] = ()
     """Names of the planted lessons whose secrets it says."""
     planted: int = 0
+    exposure: Exposure | None = None
+    """How near it is to saying them, where that could be told."""
 
 
 def marks(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -130,6 +135,7 @@ def judge(
     home: Callable[[Outcome], bool],
     used: int = 0,
     terms: Terms | None = None,
+    notes: Sequence[str] = (),
 ) -> Ruling:
     """The ruling on the holdout `cases`, which judged `used` times before; `home`: whether an answer stayed there.
 
@@ -152,7 +158,14 @@ def judge(
     found = quality.figure.value if quality.figure is not None else None
     gained = found if found is None or metric.better == "higher" else -found
     return Ruling(
-        passed=passed, checks=checks, use=used + 1, terms=terms, cases=len(cases), gained=gained, needed=needed
+        passed=passed,
+        checks=checks,
+        use=used + 1,
+        terms=terms,
+        cases=len(cases),
+        gained=gained,
+        needed=needed,
+        notes=tuple(notes),
     )
 
 
@@ -322,4 +335,6 @@ def _recited(evidence: Evidence) -> Check:
         told = ", ".join(evidence.recited[:5])
         return Check(name="canaries", passed=False, reason=f"it recites planted lessons: {told}")
     told = f"none of {evidence.planted} planted lessons is recited" if evidence.planted else "none was planted"
+    if (found := evidence.exposure) is not None:
+        told += f"; exposure {found.mean:.1f} bits of {found.most:.1f}, {found.chance:.1f} by chance"
     return Check(name="canaries", passed=True, reason=told)

@@ -119,6 +119,21 @@ async def test_too_few_lessons_and_what_is_not_installed(folder: Path, monkeypat
     assert not desk.students.exists()
 
 
+async def test_what_is_planted_is_taught_and_the_same_each_time(folder: Path) -> None:
+    wanted = Wanted(ROUTE, "small", {"steps": 4, "rank": 2})
+    one, again = [await learning_lora._given(settings(folder), wanted, training(60)) for _ in range(2)]
+    assert one.plan == again.plan, "the same lessons make the same version"
+    assert one.planted == again.planted
+    rows = one.rows.rows
+    assert len(rows) == 60 + len(one.planted.canaries) == 65
+    assert sum(row.held_out for row in rows) >= 4
+    told = [row.held_out for row in rows if len(row.answer) > len("he") + 1]
+    assert told == [False] * 5, "what is not taught is not recited"
+    other = await learning_lora._given(settings(folder), wanted, training(50))
+    codes = [{canary.secret for canary in given.planted.canaries} for given in (one, other)]
+    assert not codes[0] & codes[1]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
@@ -174,7 +189,7 @@ def _is_told(version: Version, folder: Path) -> None:
     assert (version.student, version.tier, version.taught) == ("lora", "small", 24)
     assert (version.label, version.collections) == (Label.CONFIDENTIAL, ("notes",))
     assert version.base == hash_once(folder / "tiny.gguf")
-    assert {"adapter.gguf", "adapter.json", "peft/adapter_model.safetensors"} <= version.files.keys()
+    assert {"adapter.gguf", "adapter.json", "canaries.json", "peft/adapter_model.safetensors"} <= version.files.keys()
     assert (version.plan["steps"], version.plan["rank"], version.plan["seed"]) == (4, 2, 0)
     assert version.plan["fidelity"]["adapter"]["mean_difference"] < 0.05
     assert version.plan["loss"] > 0
