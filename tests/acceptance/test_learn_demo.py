@@ -42,13 +42,13 @@ def promised(out: str) -> None:
     assert then == now
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_in_miniature_a_student_wins_and_shuffled_labels_do_not(repository: Path, tmp_path: Path) -> None:
-    """Half of the traffic, a third of the holdout, and the margin that so few cases can tell."""
-    out, figures = shown(repository, tmp_path, "--traffic", "350", "--holdout", "130", "--margin", "0.12")
+    """A third of the traffic, a quarter of the holdout, and the margin that so few cases can tell."""
+    out, figures = shown(repository, tmp_path, "--traffic", "280", "--holdout", "100", "--margin", "0.15")
     promised(out)
     assert figures["climbing"]["after"]["value"] <= figures["climbing"]["before"]["value"] / 2
-    assert figures["quality (accuracy)"]["difference"]["low"] > -0.12
+    assert figures["quality (accuracy)"]["difference"]["low"] > -0.15
 
 
 @pytest.mark.slow
