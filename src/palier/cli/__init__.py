@@ -37,6 +37,7 @@ from palier.cli import (
     students,
     traces,
     vault,
+    versions,
 )
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
 app.command()(learn.learn)
-app.command()(students.versions)
+app.command()(versions.versions)
 app.command()(students.promote)
 app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")

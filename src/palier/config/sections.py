@@ -140,8 +140,13 @@ class Lessons(Section, frozen=True, kw_only=True):
 
 
 class Learning(Section, frozen=True, kw_only=True):
-    """`[learning]`: when `palier learn --watch` begins another round, and what its rounds may take in all."""
+    """`[learning]`: how students come to answer, and what `palier learn --watch` waits for and may take."""
 
+    shadow: float = 0.2
+    """Share of requests that a version in shadow answers beside what is served, after it, and for nobody to read but
+    you; 0: none."""
+    shadow_at_once: int = 1
+    """Of those, how many at once; while the gateway is busy they wait, and are dropped."""
     least_new: int = 50
     """Lessons that were in no round before, from which on another begins."""
     every_s: float = 600.0
