@@ -110,3 +110,23 @@ class Shadowed(Data, frozen=True, kw_only=True):
     """What the live tier took; None where that was not asked."""
     energy: Quantity = UNKNOWN
     words: ShadowWords | None = None
+
+
+class Holdout(Data, frozen=True, kw_only=True):
+    """Cases that judge, and how the error is shared among the times that they may."""
+
+    digest: str
+    """Of the cases, to the letter."""
+    marks: tuple[str, ...]
+    """What each case is known again by, also where something of it was edited."""
+    alpha: float
+    uses: int
+
+
+class Spent(Data, frozen=True, kw_only=True):
+    """What a holdout has judged besides, itself or as it was before it was edited; and what holds of it since its first
+    use."""
+
+    others: int
+    alpha: float
+    uses: int

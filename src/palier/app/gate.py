@@ -25,9 +25,9 @@ from palier.evals.runs import running
 from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
 from palier.interfaces.versions import Versions
-from palier.training.promote import Evidence, Ruling, Terms, judge
+from palier.training.promote import Evidence, Ruling, Terms, judge, marks
 from palier.types import JSON
-from palier.versions import Version
+from palier.versions import Holdout, Version
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOST = 0.02
@@ -81,7 +81,10 @@ async def rule(
         raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and {id} of `{version.route}`")
     metric = scoring.measured(suite).metrics[0]
     both = await _both(declared, versions, folder, version)
-    used = await versions.judged(version.route, holdout, id)
+    terms = terms or Terms()
+    held = Holdout(digest=holdout, marks=marks(cases), alpha=terms.alpha, uses=terms.uses)
+    spent = await versions.judged(version.route, held, id)
+    terms, used = msgspec.structs.replace(terms, alpha=spent.alpha, uses=spent.uses), spent.others
     answers = await _answers(both, suite, cases, progress)
     last = tier_name(both.routes[CHAMPION], len(both.routes[CHAMPION].tiers) - 1)
     evidence = Evidence(certified=answers.certified, recited=tuple(recited), planted=planted)

@@ -248,7 +248,7 @@ class Palier(Remembering):
             door = await open_door(declared, folder, stack)
             lessons = SqliteLessons.open(folder.lessons)
             stack.push_async_callback(lessons.close)
-            resources = Resources(door.connector, encoder, workers, folder.path, declared.path)
+            resources = Resources(door.connector, encoder, workers, folder.path, declared.path, workers.strict)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
             make = maker_of(resources, stack)

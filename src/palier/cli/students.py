@@ -35,7 +35,7 @@ SuiteOrNone = Annotated[
     Path | None, typer.Option("--suite", help="The suite whose holdout judges; one in shadow has its ruling.")
 ]
 Margin = Annotated[float, typer.Option("--margin", help="How much worse counts as not worse.")]
-Uses = Annotated[int, typer.Option("--uses", min=1, help="Times that one holdout may judge: its error is shared.")]
+Uses = Annotated[int, typer.Option("--uses", min=1, help="Times that one holdout may judge; its first use settles it.")]
 Shadow = Annotated[bool, typer.Option("--shadow", help="Judge it only; what answers stays.")]
 Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who decides.")]
 Why = Annotated[str, typer.Option("--why", help="Why, in a few words.")]

@@ -303,6 +303,10 @@ class Guard(Section, frozen=True, kw_only=True):
     """How amounts of money must be: `1 234,56 €` (`fr`) or `€1,234.56` (`en`)."""
     citations: bool = False
     """Whether it must cite passages (`[1]`) that are there."""
+    # schema
+    repair: bool = True
+    """Whether what does not follow the schema is given back once to the tier that wrote it, before it climbs. One that
+    writes under a grammar (the embedded engine) is not asked twice."""
     # grounding
     mark: bool = False
     """Whether a sentence that the passages do not support is kept, with a mark that it is not in the sources."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
+from palier.guards.claims import copied
 from palier.guards.failing import failing
 from palier.guards.formats import Formats, wrong
 from palier.interfaces import Resources
@@ -69,11 +70,12 @@ class Form:
         if said.languages and (spoken := detect(text)) and spoken not in said.languages:
             yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
         if said.citations:
-            yield from _citations(text, len(context.evidence))
+            yield from _citations(text, context.evidence)
 
 
-def _citations(text: str, passages: int) -> Iterator[tuple[str, list[Span]]]:
-    cited = list(_CITATION.finditer(text))
+def _citations(text: str, evidence: Sequence[str]) -> Iterator[tuple[str, list[Span]]]:
+    passages, own = len(evidence), copied(text, evidence)
+    cited = [match for match in _CITATION.finditer(text) if int(match[1]) not in own]
     if not cited:
         yield "it cites no passage", []
     if lost := [match for match in cited if not 0 < int(match[1]) <= passages]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from palier.types import Data, GuardPlace, Message, Parameters
 
@@ -41,6 +41,8 @@ class Verdict(Data, frozen=True, kw_only=True):
     spans: tuple[Span, ...] = ()
     text: str = ""
     """Instead of the text, where it is mended."""
+    repair: str = ""
+    """Where it climbs: what to tell the tier that wrote it, so that it mends it itself, once. No word of the text."""
 
 
 class Guard(Protocol):
@@ -55,4 +57,13 @@ class Guard(Protocol):
 
     async def check(self, text: str, context: Context) -> Verdict:
         """The verdict on `text`. Raises where it cannot say: the route then goes by the guard's `on_error`."""
+        ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """What a guard may have besides: it cannot look at everything that may be asked for."""
+
+    async def accepts(self, parameters: Parameters) -> None:
+        """Raise `InvalidRequest`, before anybody is asked, where it could not look at what is asked for."""
         ...

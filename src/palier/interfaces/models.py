@@ -159,3 +159,5 @@ class Resources:
     """The data folder."""
     resolve: Callable[[str], Path]
     """A path of `palier.toml` made absolute."""
+    strict: Workers | None = None
+    """For what strangers wrote and may never end: a task has little time and memory there. None: `workers`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.types import JSON
-from palier.versions import Happened, Shadowed, Standing, State, Version
+from palier.versions import Happened, Holdout, Shadowed, Spent, Standing, State, Version
 
 
 class Versions(Protocol):
@@ -34,11 +34,13 @@ class Versions(Protocol):
         """Which of its versions count now."""
         ...
 
-    async def judged(self, route: str, holdout: str, version: str) -> int:
-        """Count that the holdout (a digest of its cases) judges this version, and give how many others it judged.
+    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
+        """Count that the holdout judges this version, and give what it was used for besides.
 
-        To be called before it is looked at: a run that is killed has used it all the same. The same version counts
-        once.
+        To be called before it is looked at: a run that is killed has used it all the same. The same version counts once
+        by the same cases. A holdout of whose cases half or more are known from another is that one, edited: what either
+        judged counts for both, and its error stays shared as it was at the first use. Where it joins several, the
+        smallest share holds for all.
         """
         ...
 

@@ -38,6 +38,7 @@ from palier.pipeline.guarding import NONE, Posts, Stopped
 from palier.pipeline.journey import Journey
 from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
+from palier.pipeline.mending import again
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
 from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
@@ -119,22 +120,25 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
             admission = await _admit(journey, parts, landing)
             if admission is None:
                 continue
-            asked = Asked(journey, landing, admission, parts.links, parts.guards)
-            with asked:
-                async with aclosing(landing.model.stream(asked.sent)) as events:
-                    async for came in events:
-                        for event in asked.take(came):
-                            yield _released(journey, event)
-                        if asked.watched:
-                            for event in await asked.cleared():
+            mending = False
+            while admission is not None:
+                asked = Asked(journey, landing, admission, parts.links, parts.guards, mending=mending)
+                with asked:
+                    async with aclosing(landing.model.stream(asked.sent)) as events:
+                        async for came in events:
+                            for event in asked.take(came):
                                 yield _released(journey, event)
-                        if asked.hopeless:
-                            break
-                for event in (*asked.rest(), *(await asked.cleared(end=True))):
+                            if asked.watched:
+                                for event in await asked.cleared():
+                                    yield _released(journey, event)
+                            if asked.enough:
+                                break
+                    for event in (*asked.rest(), *(await asked.cleared(end=True))):
+                        yield _released(journey, event)
+                held = await asked.settle(parts) if asked.answered else None
+                for event in replay(held) if held else ():
                     yield _released(journey, event)
-            held = await asked.settle(parts) if asked.answered else None
-            for event in replay(held) if held else ():
-                yield _released(journey, event)
+                admission, mending = await _again(asked, journey, parts, landing, admission), True
             if journey.result or journey.refused or (asked.failed and not parts.climb_on_failure):
                 break
         if journey.result is None:
@@ -173,6 +177,7 @@ def _pay(journey: Journey, parts: Parts) -> None:
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
+    await guarding.accepted(journey.request, parts.guards)
     if may_carry(journey.request, parts):
         await carried(journey, parts)
     if parts.guards.input:
@@ -271,6 +276,17 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
         return None
     journey.redact(landing, admission)
     return admission
+
+
+async def _again(
+    asked: Asked, journey: Journey, parts: Parts, landing: Landing, admission: Admission
+) -> Admission | None:
+    """What the tier is asked to mend its draft by; None where it has not to, or may not."""
+    if not asked.wanted:
+        return None
+    return await again(
+        journey, parts, landing, admission, asked.wanted, asked.wrote, lambda: _look_again(journey, parts)
+    )
 
 
 async def _may_be_served(principal: Principal, parts: Parts, version: Version) -> bool:

@@ -13,7 +13,7 @@ from palier.errors import InvalidRequest, NotFound
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import JSON
-from palier.versions import Happened, Standing, State, Version
+from palier.versions import Happened, Holdout, Spent, Standing, State, Version
 
 VERSIONS = Schema(name="versions", application_id=0x706C7665, synchronous=2)
 _READERS, _QUEUE = 1, 1_000
@@ -84,14 +84,17 @@ class SqliteVersions:
         """Which count now; see `interfaces.Versions`."""
         return await self._database.read(lambda connection: _standing(connection, route)[0])
 
-    async def judged(self, route: str, holdout: str, version: str) -> int:
+    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
         """Count a use; see `interfaces.Versions`."""
 
-        def run(connection: apsw.Connection) -> int:
+        def run(connection: apsw.Connection) -> Spent:
             _known(connection, version)
-            connection.execute(statements("versions")["judge"], (route, holdout, version, time.time()))
-            others: int = connection.execute(statements("versions")["used"], (route, holdout, version)).get
-            return others
+            family = _family(connection, route, holdout)
+            connection.execute(statements("versions")["judge"], (route, holdout.digest, version, time.time()))
+            asked = {"route": route, "family": family, "holdout": holdout.digest, "version": version}
+            others: int = connection.execute(statements("versions")["used"], asked).get
+            alpha, uses = connection.execute(statements("versions")["shared"], (route, family)).get
+            return Spent(others=others, alpha=alpha, uses=uses)
 
         return await self._database.write(run)
 
@@ -174,6 +177,32 @@ def _known(connection: apsw.Connection, id: str) -> Version:
 
 def _decoded(words: bytes) -> Version:
     return msgspec.json.decode(words, type=Version)
+
+
+def _family(connection: apsw.Connection, route: str, holdout: Holdout) -> str:
+    """Of which family a holdout is; one that was not seen joins those that it has half of its cases from."""
+    sql, marks = statements("versions"), sorted(set(holdout.marks))
+    row = connection.execute(sql["family"], (route, holdout.digest)).fetchone()
+    family = str(row[0]) if row is not None else _joined(connection, route, holdout, marks)
+    connection.executemany(sql["hold_case"], [(route, mark, holdout.digest) for mark in marks])
+    return family
+
+
+def _joined(connection: apsw.Connection, route: str, holdout: Holdout, marks: Sequence[str]) -> str:
+    """Keep a holdout that was not seen, and give its family."""
+    sql = statements("versions")
+    found = connection.execute(sql["alike"], {"route": route, "marks": msgspec.json.encode(marks).decode()})
+    alike = list(dict.fromkeys(family for family, shared in found if 2 * shared >= len(marks)))
+    family: str
+    family, *others = alike or [holdout.digest]
+    for other in others:
+        connection.execute(sql["join"], {"route": route, "into": family, "family": other})
+    values = {"alpha": holdout.alpha, "uses": holdout.uses}
+    if alike:  # what it would have itself does not count
+        alpha, uses = connection.execute(sql["shared"], (route, family)).get
+        values = {"alpha": alpha, "uses": uses}
+    connection.execute(sql["hold"], {"route": route, "holdout": holdout.digest, "family": family, **values})
+    return family
 
 
 def _state(connection: apsw.Connection, id: str) -> State | None:

@@ -6,12 +6,16 @@ calibration was certified again, and no planted sentence is recited. Each is a t
 all together is that of one (an intersection-union test: Berger, 1982).
 
 A holdout that is looked at again and again is learnt. The error is therefore spent: each use of one holdout is judged
-at `alpha / uses`, and after `uses` of them new cases are needed. The champion is the best ever, not the last one:
+at `alpha / uses`, and after `uses` of them new cases are needed. How it is shared is settled by the first use: equal
+shares leave the last ruling as strong as the first and come to an end that can be told, which a series such as
+6 alpha / (pi k)^2 does not; and settled once, no later call can take a larger share. A holdout of which a half is known
+from another (`marks`) is that one, edited, and goes on with its uses. The champion is the best ever, not the last one:
 losses within the margin cannot add up.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
@@ -26,6 +30,7 @@ from palier.evals.estimates import measures
 from palier.evals.estimates.comparing import Pair, difference, paired, scored
 from palier.evals.figures import Estimate
 from palier.interfaces.measuring import Metric
+from palier.text import tokens
 from palier.types import Data
 
 Outcomes = Mapping[str, Outcome]
@@ -98,6 +103,21 @@ class Evidence(Data, frozen=True, kw_only=True):
     recited: tuple[str, ...] = ()
     """Names of the planted lessons whose secrets it says."""
     planted: int = 0
+
+
+def marks(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What each case is known again by: the words that are asked, whatever its id, its answers, case and marks.
+
+    Who answered them has seen them; a question in other words is another.
+    """
+    return tuple(_mark(case) for case in cases)
+
+
+def _mark(case: Case) -> str:
+    asked = " ".join((case.input, *(message.content for message in case.messages))).strip()
+    asked = asked or " ".join(case.evidence) or case.id
+    words = " ".join(tokens(asked)) or asked
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def judge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.heads import FILLERS, TOPICS, embed, taught
 from tests.unit.app.test_students import ENCODER, ROUTE, kept, settings
@@ -54,11 +55,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def ruled(folder: Path, version: Version, of: Suite | None = None) -> gate.Ruling:
+async def ruled(folder: Path, version: Version, of: Suite | None = None, terms: Terms = TERMS) -> gate.Ruling:
     versions = SqliteVersions.open(folder / "data" / "state.db")
     try:
         return await gate.rule(
-            settings(folder), versions, folder / "data" / "students", version.id, of or suite(), terms=TERMS, who="ann"
+            settings(folder), versions, folder / "data" / "students", version.id, of or suite(), terms=terms, who="ann"
         )
     finally:
         await versions.close()
@@ -92,6 +93,20 @@ async def test_a_holdout_that_judged_often_enough_judges_no_more(folder: Path) -
     assert [r.passed for r in rulings] == [True, True, False]
     assert [check.name for check in rulings[2].failed] == ["holdout"]
     assert "new cases are needed" in rulings[2].failed[0].reason
+
+
+async def test_an_edited_holdout_goes_on_with_its_uses_and_its_share(folder: Path) -> None:
+    content = taught(("ngrams",)).content
+    first = await ruled(folder, await kept(folder, content, ruled=False))
+    assert (first.use, first.terms.uses) == (1, 2)
+    plain = suite()
+    edited = (*plain.cases[:-1], msgspec.structs.replace(plain.cases[-1], input="another question", id="new"))
+    again = msgspec.structs.replace(plain, cases=edited)
+    rulings = []
+    for uses in (100, 1):
+        version = await kept(folder, content, ruled=False)
+        rulings.append(await ruled(folder, version, again, terms=Terms(margin=0.05, uses=uses)))
+    assert [(ruling.use, ruling.terms.uses, ruling.passed) for ruling in rulings] == [(2, 2, True), (3, 2, False)]
 
 
 async def test_what_cannot_be_judged_is_said(folder: Path) -> None:
