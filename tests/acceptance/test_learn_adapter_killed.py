@@ -28,6 +28,8 @@ TOML = """
 data = "data"
 [workers]
 parse_timeout_s = 600.0
+[redaction]
+names = "off"
 [models.small]
 kind = "engine"
 weights = "tiny.gguf"

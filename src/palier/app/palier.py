@@ -24,7 +24,7 @@ from palier.app.probing import Probed, probe
 from palier.app.remembering import Remembering
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
-from palier.app.students import Students, Taught, hold, made_of
+from palier.app.students import Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
 from palier.app.wiring import (
     Shared,
@@ -314,6 +314,9 @@ class Palier(Remembering):
 
         async def ready(version: Version) -> Cast | None:
             folder = self.folder.students
+            await hold(
+                self.models, await asyncio.to_thread(with_beside, self.settings, version, folder, self._declared)
+            )
             return await cast(self._declared, version, folder, self.models, self._make, self._shared)
 
         await self.shadow.look(route, self._versions, ready)

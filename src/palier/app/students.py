@@ -59,7 +59,7 @@ async def taught(declared: Settings, versions: Versions, folder: Path) -> Taught
             log.warning("route `%s` is served by its own: %s", route, error.message)
     beside += [await _waiting(versions, route) for route in declared.routes]
     for version in filter(None, beside):
-        settings = await asyncio.to_thread(_beside, settings, version, folder, declared)
+        settings = await asyncio.to_thread(with_beside, settings, version, folder, declared)
     return Taught(settings, live, problems)
 
 
@@ -135,8 +135,8 @@ def _with(settings: Settings, version: Version, folder: Path, *, route: str = ""
     return found
 
 
-def _beside(settings: Settings, version: Version, folder: Path, declared: Settings) -> Settings:
-    """With the models of a version that is not live: what it stands on is loaded, and serves nothing."""
+def with_beside(settings: Settings, version: Version, folder: Path, declared: Settings) -> Settings:
+    """With the models of a version that is not live: where there is room they are loaded, and serve nothing."""
     try:
         check(version, folder, declared)
         models = _with(settings, version, folder, route="beside").models

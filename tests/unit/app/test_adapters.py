@@ -123,6 +123,19 @@ async def test_one_that_waits_is_loaded_before_it_is_promoted(tmp_path: Path, ba
         assert await told(p) != own
 
 
+async def test_one_that_passes_meanwhile_is_loaded_beside_and_answers_in_shadow(tmp_path: Path, base: str) -> None:
+    async with Palier.open(settings(tmp_path)) as p:
+        own = await told(p)
+        waiting = await kept(tmp_path, base, 7)
+        await p.returning.look()
+        assert waiting.id in engine(p).adapters
+        assert ROUTE in p.shadow.casts
+        assert await told(p) == own
+        child = engine(p).pid
+        await p.students.promote(waiting.id)
+        assert (engine(p).pid, await told(p) != own) == (child, True)
+
+
 async def test_a_rollback_before_anything_is_loaded_starts_nothing(tmp_path: Path, base: str) -> None:
     """As of the command line, where no gateway runs."""
     one, two = [await kept(tmp_path, base, seed) for seed in (7, 8)]
