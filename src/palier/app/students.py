@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from palier.interfaces import Adaptable, Model
 from palier.interfaces.versions import Versions
 from palier.models import adapters, weights
 from palier.models.weights import hash_once
-from palier.versions import Happened, Standing, Version
+from palier.versions import MONITOR, Happened, Standing, Version
 
 log = logging.getLogger("palier.students")
 
@@ -63,11 +64,9 @@ async def taught(declared: Settings, versions: Versions, folder: Path) -> Taught
 
 
 async def _waiting(versions: Versions, route: str) -> Version | None:
-    """The newest adapter that passed the gate and does not answer yet: an engine takes seconds to load another."""
-    for version in await versions.list(route, limit=adapters.MOST):
-        if version.student == "lora" and await versions.state(version.id) == "shadow":
-            return version
-    return None
+    """The adapter that answers in shadow, if one does: an engine takes seconds to load another."""
+    version = await versions.get(await versions.shadowing(route))
+    return version if version is not None and version.student == "lora" else None
 
 
 def made_of(
@@ -89,6 +88,12 @@ def made_of(
 
 def check(version: Version, folder: Path, declared: Settings) -> None:
     """Raise `ConfigurationError` where a file of the version is not what it was, or it is for other weights."""
+    check_files(version, folder)
+    _check_base(version, declared)
+
+
+def check_files(version: Version, folder: Path) -> None:
+    """Raise `ConfigurationError` where a file of the version is not what it was."""
     for name, digest in version.files.items():
         path = folder / version.id / name
         if not path.is_file():
@@ -99,7 +104,6 @@ def check(version: Version, folder: Path, declared: Settings) -> None:
             raise ConfigurationError(
                 f"version {version.id}: {path} was changed", hint="palier rollback, or teach again"
             )
-    _check_base(version, declared)
 
 
 def _check_base(version: Version, settings: Settings) -> None:
@@ -195,6 +199,15 @@ class Students:
         """Routes whose version is not served, and why."""
         return dict(self._now.problems)
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(self._declared.routes)
+
+    @property
+    def live(self) -> Mapping[str, Version]:
+        """What answers now, by route; where none is, the route's own does."""
+        return self._now.live
+
     async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
         """See `interfaces.Versions`."""
         return await self._versions.list(route, limit)
@@ -240,6 +253,40 @@ class Students:
             standing = await self._versions.roll_back(route, who=who, why=why)
             await self._serve(route)
             return standing
+
+    async def take_back(self, version: Version, *, why: str) -> Standing | None:
+        """What answered before answers again, because this one does not hold: it needs a new ruling.
+
+        None, and nothing is changed, where it is not live any more.
+        """
+        async with self._alone:
+            if (await self._versions.standing(version.route)).live != version.id:
+                return None
+            standing = await self._versions.roll_back(version.route, who=MONITOR, why=why, returned=True)
+            log.error("route `%s`: %s is taken back: %s", version.route, version.id, why)
+            await self._serve(version.route)
+            return standing
+
+    async def settle(self, route: str) -> None:
+        """Serve what is live by the registry, where that is not what is served: a change was cut short.
+
+        What the registry does not know stays: the settings brought it.
+        """
+        async with self._alone:
+            live, served = (await self._versions.standing(route)).live, self._now.live.get(route)
+            if served is not None and served.id != live and await self._versions.get(served.id) is not None:
+                await self._serve(route)
+
+    async def words(self, route: str) -> str:
+        """Who answers, who answers beside, and what was last taken back by itself; empty where there is no version."""
+        standing, beside = await self._versions.standing(route), await self._versions.shadowing(route)
+        last = next((h for h in reversed(await self._versions.history(route)) if h.state == "returned"), None)
+        said = [f"{standing.live} answers"] if standing.live else []
+        said += [f"{beside} answers in shadow"] if beside else []
+        if last is not None:
+            day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(last.at))
+            said.append(f"{last.version} was taken back by itself on {day} UTC: {last.why}")
+        return "; ".join(said)
 
     async def close(self) -> None:
         """Load nothing more."""

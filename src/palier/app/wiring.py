@@ -34,6 +34,7 @@ from palier.jobs.pool import ProcessWorkers
 from palier.metrics import zones
 from palier.models import schemas
 from palier.pipeline.guarding import Post, Posts
+from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
@@ -70,6 +71,7 @@ class Shared:
     vault: Vault | None = None
     guards: Mapping[str, Guard] = field(default_factory=dict)
     reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
+    beside: Callable[[Journey], None] | None = None
 
 
 def maker_of(resources: Resources, stack: AsyncExitStack) -> Callable[[str, ModelSettings], Model]:
@@ -180,6 +182,7 @@ def parts_of(
         links=shared.links,
         guards=posts_of(settings, route, shared.guards),
         vault=shared.vault,
+        beside=shared.beside,
     )
 
 

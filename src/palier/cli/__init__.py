@@ -38,6 +38,7 @@ from palier.cli import (
     synthesise,
     traces,
     vault,
+    versions,
 )
 
 app = typer.Typer(
@@ -90,7 +91,7 @@ app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
 app.command()(learn.learn)
-app.command()(students.versions)
+app.command()(versions.versions)
 app.command()(students.promote)
 app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")

@@ -27,6 +27,7 @@ KINDS = {
     "requests": "without what names {whom}; their figures stay",
     "contents": "the words of those requests",
     "audits": "no longer judged, nor fitted on",
+    "shadows": "what students in shadow answered to them; the figures stay",
     "feedback": "without the name; the ratings stay",
     "judgements": "without the name; they stay",
     "payloads": "what left, as it was kept; the ledger's entries stay",

@@ -156,7 +156,7 @@ async def once(one: Round) -> int:
         if before.live == version.id:
             terminal.note(f"{version.id} answers already: there is nothing new to learn")
             return 0
-        if state == "retired":
+        if state in ("retired", "returned"):
             terminal.note(
                 f"{version.id} was taken back: new lessons make another; palier promote judges this one again"
             )

@@ -142,7 +142,7 @@ class Lessons(Section, frozen=True, kw_only=True):
 
 
 class Learning(Section, frozen=True, kw_only=True):
-    """`[learning]`: when `palier learn --watch` begins another round, and what its rounds may take in all."""
+    """`[learning]`: when `palier learn --watch` begins another round, what its rounds may take in all, and shadow."""
 
     least_new: int = 50
     """Lessons that were in no round before, from which on another begins."""
@@ -156,6 +156,11 @@ class Learning(Section, frozen=True, kw_only=True):
     """What `hours` and `kwh` are for: a day or a month, in UTC."""
     watts: float | None = None
     """What this machine takes while it teaches, where no meter may be read: energy is this times the time."""
+    shadow: float = 0.2
+    """Share of requests that a version in shadow answers beside what is served, after it, and for nobody to read but
+    you; 0: none."""
+    shadow_at_once: int = 1
+    """Of those, how many at once; while the gateway is busy they wait, and are dropped."""
 
 
 class Carbon(Section, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -157,8 +158,11 @@ class Ratings(Protocol):
         """What was said of one answer, oldest first, with the comments and corrections that are still kept."""
         ...
 
-    async def count(self, route: str = "") -> FeedbackCount:
-        """How many answers of `route` (all where empty) were rated, and how."""
+    async def count(self, route: str = "", *, since: float = 0.0, until: float = math.inf) -> FeedbackCount:
+        """How many answers of `route` (all where empty) were rated, and how: of those asked from `since` to `until`.
+
+        `until` itself is not among them.
+        """
         ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.types import JSON
-from palier.versions import Happened, Holdout, Spent, Standing, State, Version
+from palier.versions import Happened, Holdout, Shadowed, Spent, Standing, State, Version
 
 
 class Versions(Protocol):
@@ -55,10 +55,37 @@ class Versions(Protocol):
     async def promote(self, id: str, *, best: bool, who: str = "", why: str = "") -> Standing:
         """It answers from now on; `best`: challengers are held against it. What was live is retired, and previous.
 
-        Raises `NotFound`, and `InvalidRequest` for one that the gate refused or did not see.
+        Raises `NotFound`, and `InvalidRequest` for one that the gate refused or did not see, or that was `returned`.
         """
         ...
 
-    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
-        """What was live before answers again. Raises `InvalidRequest` where nothing was promoted."""
+    async def roll_back(self, route: str, *, who: str = "", why: str = "", returned: bool = False) -> Standing:
+        """What was live before answers again, but never one that was `returned` meanwhile: then what was before that.
+
+        `returned`: what is live did not keep what it promised. Raises `InvalidRequest` where nothing was promoted.
+        """
+        ...
+
+    async def shadowing(self, route: str) -> str:
+        """The version that answers beside: of those in shadow, the one that passed last; empty where there is none."""
+        ...
+
+
+class Shadows(Protocol):
+    """What versions in shadow said."""
+
+    async def keep(self, shadowed: Shadowed) -> bool:
+        """Keep it with its words. False, and nothing is kept, where its request is not there or was forgotten.
+
+        Of each version the newest are kept, as many as the store says.
+        """
+        ...
+
+    async def list(
+        self, version: str, *, before: float | None = None, before_id: str = "", limit: int = 200, words: bool = False
+    ) -> Sequence[Shadowed]:
+        """Newest first, of one time by request downwards, with words where they are asked for and still kept.
+
+        The last of a page gives `before` (`created`) and `before_id` (`trace`) for the next.
+        """
         ...

@@ -44,7 +44,7 @@ from palier.privacy.fingerprints import Fingerprints
 from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
 from palier.versions import Version
 
-__all__ = ["Landing", "Parts", "answer", "stream"]
+__all__ = ["NOT_FOR_ALL", "Journey", "Landing", "Parts", "answer", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class Parts:
     """What looks at questions, evidence, drafts and answers."""
     sticky: bool = False
     """Whether a conversation keeps the label of the evidence it saw."""
+    beside: Callable[[Journey], None] | None = None
+    """Hears of each request after it was recorded; it neither waits nor raises."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -232,6 +234,8 @@ async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
             await parts.sample.keep(journey, place)
         else:
             await parts.traces.record(journey.trace())
+    if parts.beside is not None:
+        parts.beside(journey)
 
 
 def _before(request: Request) -> str:
@@ -259,7 +263,7 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
         journey.skip(landing, obstacle)
         return None
     if landing.taught and not await _may_be_served(request.principal, parts, landing.taught):
-        journey.pass_over(landing, in_vain(landing, "it was taught on what not everybody may read", ""))
+        journey.pass_over(landing, in_vain(landing, NOT_FOR_ALL, ""))
         return None
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
@@ -348,6 +352,8 @@ def _raise_if_hopeless(journey: Journey) -> None:
         raise journey.failures[-1]
 
 
+NOT_FOR_ALL = "it was taught on what not everybody may read"
+"""Why a student is not asked by somebody."""
 _REFUSAL = {"fr": "Je ne peux pas répondre à cette demande.", "en": "I cannot answer this request."}
 _ABSTENTION = {
     "fr": "Je ne sais pas répondre à cette question avec les documents dont je dispose.",

@@ -30,6 +30,8 @@ PAGE = 2_000
 """Traces looked at by one job."""
 WORDS = 16
 """Contents read at once: each may be as long as a request."""
+KINDS = ("requests", "contents", "audits", "shadows", "comments", "feedback", "judgements")
+"""What is counted of them."""
 SLICE = 200
 """Traces changed in one commit, so that others are recorded in between."""
 
@@ -93,7 +95,7 @@ class ErasableTraces:
 
     async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
         """See `interfaces.Erasable`."""
-        counts = dict.fromkeys(("requests", "contents", "audits", "comments", "feedback", "judgements"), 0)
+        counts = dict.fromkeys(KINDS, 0)
         for start in range(0, len(erasure.requests), SLICE):
             some = erasure.requests[start : start + SLICE]
             emptied = await self._change(partial(_empty, erasure, some), dry_run)
@@ -260,9 +262,12 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
     hours.change(connection, named_yet, emptied)
     changed = {
         name: _changed(connection, sql[name], (named,))
-        for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns")
+        for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns", "shadows")
     }
-    return {"requests": len(named_yet), **{kind: changed[kind] for kind in ("contents", "comments", "audits")}}
+    return {
+        "requests": len(named_yet),
+        **{kind: changed[kind] for kind in ("contents", "comments", "audits", "shadows")},
+    }
 
 
 def _unsay(erasure: Erasure, kind: str, limit: int, connection: apsw.Connection) -> int:

@@ -28,6 +28,7 @@ _EXPIRING = (
     ("traces", "expire_marks"),
     ("traces", "expire_turns"),
     ("traces", "surplus_marks"),
+    ("shadows", "expire"),
 )
 """Files and names of the statements that forget."""
 MANY = 64
@@ -112,7 +113,8 @@ class SqliteTraces:
     async def expire(self, now: float) -> int:
         """Delete words whose retention is over, and give their space back; how many there were.
 
-        Those of traces, audits and feedback, and marks of old answers: nothing of them stays in the file or its log.
+        Those of traces, audits, feedback and shadows, and marks of old answers: nothing of them stays in the file or
+        its log.
         """
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):

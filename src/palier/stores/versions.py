@@ -117,9 +117,8 @@ class SqliteVersions:
         def run(connection: apsw.Connection) -> Standing:
             version = _known(connection, id)
             if (state := _state(connection, id)) not in _PASSED:
-                raise InvalidRequest(
-                    f"version {id} is {state}, and did not pass the gate", hint="palier promote judges it"
-                )
+                why_not = "did not keep what it promised" if state == "returned" else "did not pass the gate"
+                raise InvalidRequest(f"version {id} is {state}: it {why_not}", hint="palier promote --suite judges it")
             before, position = _standing(connection, version.route)
             if before.live != id:
                 now_best = id if best else before.best
@@ -130,7 +129,7 @@ class SqliteVersions:
 
         return await self._database.write(run)
 
-    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
+    async def roll_back(self, route: str, *, who: str = "", why: str = "", returned: bool = False) -> Standing:
         """What was live before answers again; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> Standing:
@@ -139,12 +138,29 @@ class SqliteVersions:
                 raise InvalidRequest(
                     f"nothing is promoted on route `{route}`", hint="palier versions shows what there is"
                 )
-            connection.execute(statements("versions")["take_back"], (route, position))
-            now, _ = _standing(connection, route)
-            _turn(connection, before.live, now.live, who, why)
+            gone: State = "returned" if returned else "retired"
+            at = time.time()
+            _happen(connection, _known(connection, before.live), gone, who, why, at=at)
+            now = before
+            while now.live and (now is before or _state(connection, now.live) == "returned"):
+                connection.execute(statements("versions")["take_back"], (route, position))
+                now, position = _standing(connection, route)
+            if now.live:
+                _happen(connection, _known(connection, now.live), "live", who, why, at=at)
             return now
 
         return await self._database.write(run)
+
+    async def shadowing(self, route: str) -> str:
+        """Which answers beside; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> str:
+            live = _standing(connection, route)[0].live
+            asked = {"route": route, "live": live}  # one that was judged again while it answers is no shadow
+            found: str | None = connection.execute(statements("versions")["shadowing"], asked).get
+            return found or ""
+
+        return await self._database.read(run)
 
 
 def _get(connection: apsw.Connection, id: str) -> Version | None:
@@ -200,19 +216,30 @@ def _standing(connection: apsw.Connection, route: str) -> tuple[Standing, int]:
     if not rows:
         return Standing(), 0
     (position, live, best), *below = rows
+    if best and _state(connection, best) == "returned":  # no challenger is held against what did not hold
+        best = live
     return Standing(live=live, previous=below[0][1] if below else "", best=best or ""), position
 
 
 def _turn(connection: apsw.Connection, before: str, now: str, who: str, why: str) -> None:
+    """Both at one moment: a request is of one or of the other."""
     turns: tuple[tuple[str, State], ...] = ((before, "retired"), (now, "live"))
+    at = time.time()
     for version, state in turns:
         if version:
-            _happen(connection, _known(connection, version), state, who, why)
+            _happen(connection, _known(connection, version), state, who, why, at=at)
 
 
 def _happen(
-    connection: apsw.Connection, version: Version, state: State, who: str, why: str, ruling: JSON | None = None
+    connection: apsw.Connection,
+    version: Version,
+    state: State,
+    who: str,
+    why: str,
+    ruling: JSON | None = None,
+    *,
+    at: float = 0.0,
 ) -> None:
     words = msgspec.json.encode(ruling) if ruling is not None else None
-    values = (version.id, version.route, state, time.time(), who, why, words)
+    values = (version.id, version.route, state, at or time.time(), who, why, words)
     connection.execute(statements("versions")["happen"], values)

@@ -136,8 +136,45 @@ class VersionsSuite:
             (two.id, "retired", "monitor"),
             (one.id, "live", "monitor"),
         ]
+        turn = [h.at for h in await versions.history(route)][5:7]
+        assert turn[0] == turn[1], "one takes the place of the other at one moment"
         assert [h.ruling for h in await versions.history(route, two.id)][:2] == [None, {"passed": True}]
         assert (await versions.history(route, two.id))[-1].why == "the promise broke"
+
+    async def test_what_was_returned_answers_only_after_a_new_ruling(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        await versions.promote(one.id, best=True)
+        await versions.promote(two.id, best=True)
+        assert (await versions.roll_back(route, who="monitor", returned=True)).live == one.id
+        assert (await versions.state(two.id), await versions.state(one.id)) == ("returned", "live")
+        with pytest.raises(InvalidRequest):
+            await versions.promote(two.id, best=True)
+        await versions.shadow(two.id, {"passed": True})
+        assert (await versions.promote(two.id, best=True)).live == two.id
+
+    async def test_no_way_back_ends_at_what_was_returned(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        for version in (one, two, one):
+            await versions.promote(version.id, best=True)
+        assert await versions.roll_back(route, returned=True) == Standing(live=two.id, previous=one.id, best=two.id)
+        assert await versions.roll_back(route, returned=True) == Standing(), "the first is below, and was returned"
+        assert await versions.state(one.id) == "returned"
+
+    async def test_the_last_that_passed_answers_beside(self, versions: Versions) -> None:
+        route = new_route()
+        assert await versions.shadowing(route) == ""
+        await self._made(versions, route, passed=False)
+        assert await versions.shadowing(route) == ""
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        assert await versions.shadowing(route) == two.id
+        await versions.promote(two.id, best=True)
+        assert await versions.shadowing(route) == one.id
+        await versions.refuse(one.id, {"passed": False})
+        assert await versions.shadowing(route) == ""
+        await versions.shadow(two.id, {"passed": True})
+        assert await versions.shadowing(route) == "", "it answers, and was only judged again"
 
     async def _judged(self, versions: Versions, route: str, held: Holdout, version: Version) -> tuple[int, int]:
         """How many others it judged, and among how many its error is shared."""

@@ -13,6 +13,11 @@ INSERT INTO happened (version, route, state, at, who, why, ruling) VALUES (?, ?,
 -- :name state
 SELECT state FROM happened WHERE version = ? ORDER BY sequence DESC LIMIT 1
 
+-- :name shadowing
+SELECT version FROM happened WHERE route = :route AND state = 'shadow' AND version <> :live AND sequence = (
+    SELECT max(sequence) FROM happened AS later WHERE later.version = happened.version)
+ORDER BY sequence DESC LIMIT 1
+
 -- :name history
 SELECT version, state, at, who, why, ruling FROM happened
 WHERE route = :route AND (:version = '' OR version = :version) ORDER BY sequence
