@@ -235,7 +235,8 @@ async def open_bench(
             snapshot(home.access, folder.work / home.access.name)
             routes = {one.name: _frozen(settings, folder, one) for one in planned if one.route is not None}
             routes |= further or {}
-            async with Palier.open(_working(settings, folder, routes), home=settings.folder, live=live) as palier:
+            async with Palier.open(_working(settings, folder, routes), home=settings.folder) as palier:
+                palier.wear(live or {})
                 corpus = await _read(palier, routes.values(), principal)
                 yield Bench(palier, settings, folder, planned, corpus, principal)
         finally:

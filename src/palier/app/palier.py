@@ -201,17 +201,12 @@ class Palier(Remembering):
     @classmethod
     @asynccontextmanager
     async def open(
-        cls,
-        source: str | Path | Settings = "palier.toml",
-        *,
-        home: Path | None = None,
-        live: Mapping[str, Version] | None = None,
+        cls, source: str | Path | Settings = "palier.toml", *, home: Path | None = None
     ) -> AsyncIterator[Palier]:
         """Open the data folder, the stores, the workers and the models that `source` (a file or settings) names.
 
-        `home` is another data folder, whose ledger and keys are used: see `DataFolder`; `live` are versions that the
-        settings have in them already, by route. Raises `ConfigurationError` naming the setting, and `DataFolderBusy`
-        naming who holds the folder.
+        `home` is another data folder, whose ledger and keys are used: see `DataFolder`. Raises `ConfigurationError`
+        naming the setting, and `DataFolderBusy` naming who holds the folder.
         """
         declared = closed(source if isinstance(source, Settings) else load(source))
         async with AsyncExitStack() as stack:
@@ -220,7 +215,6 @@ class Palier(Remembering):
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
             now = await sound(declared, versions, folder.students)
-            now = replace(now, live={**now.live, **(live or {})})
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -349,6 +343,13 @@ class Palier(Remembering):
         self._parts[name] = self._wire(name)
         self.routes[name] = [landing.name for landing in self._parts[name].landings]
         self.policies.rule(name, self._ruled(name))
+
+    def wear(self, live: Mapping[str, Version]) -> None:
+        """The settings have these versions in them, by route: who may not be served by one is not, from now on."""
+        self._live = {**self._live, **live}
+        for name in live:
+            self._parts[name] = self._wire(name)
+            self.policies.rule(name, self._ruled(name))
 
     async def _hold(self, settings: Settings) -> None:
         await hold(self.models, settings)
