@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,6 +45,7 @@ MAX_AT_ONCE = 1_000
 MAX_REASON = 500
 ALONE = "say otherwise what is not taught any more"
 OVER_SYNTHETIC = "are over the share of synthetic lessons"
+OUTDONE = "are outdone: a surer one asks the same"
 _FILES = 100
 """Of a suite, that are looked at; and documents that are read at once."""
 
@@ -294,16 +295,27 @@ class Desk:
         for one in lessons:
             if one.id not in vectors:  # by another encoder
                 vectors[one.id] = (await stock.vectors([one]))[0]
+        lessons, outdone = await self._surest(lessons, vectors)
         rows = [vectors[one.id] for one in lessons]
         matrix = np.stack(rows) if rows else np.empty((0, stock.encoder.dimension), np.float32)
         leader = await stock.workers.run(families, [question(one) for one in lessons], matrix)
         left_out = Counter({why: len(names) for why, names in withdrawn.items()})
-        left_out.update({OVER_SHARE: len(accepted) - len(within), ALONE: alone, OVER_SYNTHETIC: over})
+        left_out.update({OVER_SHARE: len(accepted) - len(within), ALONE: alone, OVER_SYNTHETIC: over, OUTDONE: outdone})
         return TrainingSet(
             split=split(lessons, leader, rules.validation),
             carried=carried(lessons),
             left_out=dict(+left_out),
         )
+
+    async def _surest(self, lessons: list[Lesson], vectors: Mapping[str, Vectors]) -> tuple[list[Lesson], int]:
+        """Those of which no surer one asks the same: it may have come later, and say something else."""
+        if not lessons:
+            return lessons, 0
+        asked = [Asked(one.asked, rank(one.kind)) for one in lessons]
+        rows = np.stack([vectors[one.id] for one in lessons])
+        outdone = await screening.twins(asked, rows, [], [], self._stock.workers)
+        kept = [one for one, is_outdone in zip(lessons, outdone, strict=True) if not is_outdone]
+        return kept, sum(outdone)
 
     async def passages(self, names: Sequence[tuple[str, str]]) -> list[Evidence]:
         """What lessons may be made of in documents (collection, id): not what only some readers, or named users, read,
