@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
 import typer
@@ -20,14 +20,13 @@ from palier.types import JSON, Data, Message
 
 if TYPE_CHECKING:
     from palier.interfaces.guarding import Context, Guard
-    from palier.training.scope import Point, Report
 
 app = typer.Typer(help="Guards: check texts, measure a guard on labelled ones, fit one.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (--model is its file; injection has none).")
 ]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope.")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope or grounding.")]
 Model = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="The file it was fitted to, instead of the settings'.", show_default=False),
@@ -35,7 +34,14 @@ Model = Annotated[
 Place = Annotated[str, typer.Option("--place", help="Where it stands: input, evidence, draft or output.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 Outside = Annotated[str, typer.Option("--outside", help="The label of examples that are out of scope.")]
-Refused = Annotated[float, typer.Option("--refused", help="The share of its own questions that may be refused.")]
+Refused = Annotated[
+    float | None,
+    typer.Option(
+        "--refused",
+        help="The share of its own questions, or of supported sentences, that may be refused.",
+        show_default="scope 0.02, grounding 0.125",
+    ),
+]
 
 PLACES = ("input", "evidence", "draft", "output")
 
@@ -136,43 +142,30 @@ def fit(
     examples: ExamplesFile,
     output: Output,
     outside: Outside = "",
-    refused: Refused = 0.02,
+    refused: Refused = None,
     licence: Licence = "",
     source: Origin = "",
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a guard to examples. A scope learns what is asked of the assistant, by the labels of its examples."""
+    """Fit a guard to examples.
+
+    A scope learns what is asked of the assistant, by the labels of its examples. Grounding learns which sentences your
+    people call supported: lines as of `report`, whose `expected` is `pass` where the evidence supports the text.
+    """
 
     def main() -> None:
-        if kind != "scope":
-            raise InvalidRequest(f"`{kind[:40]}` is not fitted to examples", hint="scope is", param="kind")
-        files.check_folders(output)
-        from palier.cli.distill import embed
-        from palier.heads.file import MAX_LABEL
-        from palier.retrieval import sentence_model
-        from palier.training import examples as reading
-        from palier.training import scope
+        from palier.cli import guard_fits
 
-        with files.lines(examples) as given:
-            found = reading.read(given, longest_label=MAX_LABEL, skip_bad=skip_bad)
-        with terminal.err().status("reading the examples") as status:
-            fitted = scope.fit(
-                found,
-                embed,
-                sentence_model.name(),
-                outside=outside,
-                refused=refused,
-                licence=licence,
-                source=source,
-                done=lambda words: status.update(terminal.one_line(words, 100)),
-            )
-        files.write(output, fitted.content)
+        if kind not in guard_fits.KINDS:
+            hint = f"{' and '.join(guard_fits.KINDS)} are"
+            raise InvalidRequest(f"`{kind[:40]}` is not fitted to examples", hint=hint, param="kind")
+        files.check_folders(output)
+        asked = guard_fits.Asked(examples, output, outside, refused, licence, source, skip_bad)
+        report = guard_fits.KINDS[kind](asked, as_json=as_json)
         if as_json:
-            terminal.json_line(fitted.report)
-        else:
-            _show(fitted.report, output)
-        for note in fitted.report.notes:
+            terminal.json_line(report)
+        for note in report.notes:
             terminal.note(note)
 
     terminal.run(main, wrong_input=2)
@@ -264,29 +257,3 @@ def measured(
 
 def _share(above: int, below: int) -> float | None:
     return round(above / below, 5) if below else None
-
-
-def _show(report: Report, output: Path) -> None:
-    out = terminal.out()
-    size = f"{report.size / 1e6:.2f} MB, {report.seconds:.0f} s"
-    out.print(
-        terminal.styled((str(output), "bold"), f": {report.labels} labels from {report.n} examples; {size}"),
-        soft_wrap=True,
-    )
-    auroc = f"; inside against outside AUROC {report.auroc:.3f}" if report.auroc is not None else ""
-    words = f"of examples that it was not taught {_of(report.accuracy)} are given the right label{auroc}"
-    out.print(terminal.styled(words), soft_wrap=True)
-    out.print()
-    terminal.columns(
-        ("kept of its own", "kept and right", "refused of the others", ""), [_row(p, report) for p in report.curve]
-    )
-
-
-def _row(point: Point, report: Report) -> tuple[str, str, str, str]:
-    others = _of(point.refused_outside) if point.refused_outside else "not known"
-    mark = "default" if abs(point.kept - (1 - report.refused)) < 1e-9 else ""
-    return f"{point.kept:.1%}", _of(point.right), others, mark
-
-
-def _of(found: Any) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from palier.guards.claims import CITATION, claims
+from palier.guards.manner import asked, closely
 from palier.guards.supporting import MAX_PASSAGES, Passage, foreign, passage, sentence, signals
 from palier.text import sentences, tokens
-from palier.text.stopwords import BOTH
-from palier.text.support import STEM
 
 Signals = dict[str, float]
 MAX_SENTENCES = 400
 _WINDOWS = 12
 """Sentences of a passage in another language whose embeddings are compared: about 3 ms each, the first time."""
-_QUESTION = 4_000
 
 
 class Compared(NamedTuple):
@@ -35,6 +33,8 @@ class Compared(NamedTuple):
     """By the passages that it cites, where these are two or more, and in its language."""
     foreign: tuple[int, ...] = ()
     """Which passages (from 0 on) are in another language: their signals want the nearness of sentence embeddings."""
+    taught: Signals | None = None
+    """What examples teach by (`manner.closely`), of the passages in its language; None without those, or unasked."""
 
 
 class Beside(NamedTuple):
@@ -66,18 +66,23 @@ def cites(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(number) for mark in marks for number in tokens(mark) if number.isdigit()))
 
 
-def compare(text: str, question: str, evidence: Sequence[str]) -> Beside:
-    """Each sentence of `text` that claims something, beside all passages together and each alone."""
+def compare(text: str, question: str, evidence: Sequence[str], taught: bool = False) -> Beside:
+    """Each sentence of `text` that claims something, beside all passages together and each alone.
+
+    `taught`: also for weights that examples taught.
+    """
     found = spans(text)
     passages = [passage(one) for one in evidence[:MAX_PASSAGES]]
-    asked = frozenset(word[:STEM] for word in tokens(question[:_QUESTION]) if word not in BOTH)
-    looked = tuple(_compared(text, start, end, asked, passages) for start, end in found[:MAX_SENTENCES])
+    stems = asked(question)
+    looked = tuple(_compared(text, start, end, stems, passages, taught) for start, end in found[:MAX_SENTENCES])
     others = sorted({at for one in looked for at in one.foreign})
     windows = {at: tuple(w.text for w in passages[at].windows if w.single)[:_WINDOWS] for at in others}
     return Beside(looked, windows, len(found) > MAX_SENTENCES)
 
 
-def _compared(text: str, start: int, end: int, asked: frozenset[str], passages: Sequence[Passage]) -> Compared:
+def _compared(
+    text: str, start: int, end: int, question: frozenset[str], passages: Sequence[Passage], taught: bool
+) -> Compared:
     said = text[start:end]
     numbers = cites(said)
     if not claims(said):
@@ -93,8 +98,9 @@ def _compared(text: str, start: int, end: int, asked: frozenset[str], passages: 
         claims=True,
         text=bare,
         cites=numbers,
-        together=signals(one, asked, own) if len(own) > 1 else None,
-        alone=tuple(signals(one, asked, [other]) for other in passages),
-        cited=signals(one, asked, named) if len(named) > 1 else None,
+        together=signals(one, question, own) if len(own) > 1 else None,
+        alone=tuple(signals(one, question, [other]) for other in passages),
+        cited=signals(one, question, named) if len(named) > 1 else None,
         foreign=others,
+        taught=closely(one, question, own) if taught and own else None,
     )

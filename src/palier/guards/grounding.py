@@ -2,7 +2,8 @@
 
 A sentence is laid beside the passages, all together and each alone (`compared`, in a worker), and the signals of what
 they share (`supporting`) are summed by fitted weights (`weighing`). The score is 1 - support. Sentences that claim
-nothing (`claims`) pass without one. Measured by benchmarks/grounding.py.
+nothing (`claims`) pass without one. Where examples of a company's own were fitted to (`taught`), these give the
+score, and the weights of the package still say which passage is nearest. Measured by benchmarks/grounding.py.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from palier.guards.claims import CITATION
 from palier.guards.compared import MAX_SENTENCES, Beside, Compared, Signals, compare
 from palier.guards.failing import failing
 from palier.guards.supporting import MAX_PASSAGES
+from palier.guards.taught import general
 from palier.interfaces import Encoder, Resources, Vectors, Workers
 from palier.interfaces.guarding import Context, Span, Verdict
 from palier.text import detect
@@ -39,6 +41,7 @@ _CAUSES = {
     "negation": "the passages say the contrary",
     "person": "it speaks of itself",
     "nearness": "the passages speak of something else",
+    "taught": "it is like what its examples call unsupported",
 }
 _WORDS = "the passages do not have its words"
 
@@ -52,7 +55,13 @@ def build(name: str, settings: Settings, resources: Resources) -> Grounding:
         raise ConfigurationError(
             f"guard `{name}`: what is marked is kept, and cannot {settings.action}", hint='action = "mend", or none'
         )
-    return Grounding(name, settings, weights, resources.encoder, resources.workers)
+    encoder, taught = resources.encoder, weights.taught
+    if taught is not None and (taught.encoder, len(taught.embedding)) != (encoder.name, encoder.dimension):
+        raise ConfigurationError(
+            f"guard `{name}` was fitted with the encoder {taught.encoder}, and here is {encoder.name}",
+            hint="fit it again with this one: palier guard fit grounding",
+        )
+    return Grounding(name, settings, weights, encoder, resources.workers)
 
 
 class Judged(NamedTuple):
@@ -77,7 +86,7 @@ class Grounding:
         self, name: str, settings: Settings, weights: weighing.Weights, encoder: Encoder, workers: Workers
     ) -> None:
         self.name = name
-        self.threshold = settings.threshold if settings.threshold is not None else weights.threshold
+        self.threshold = settings.threshold if settings.threshold is not None else weights.limit
         self._settings = settings
         self._weights = weights
         self._encoder = encoder
@@ -90,7 +99,7 @@ class Grounding:
             return failing(self._settings, context, f"it has more than {MOST} characters", score=1.0)
         if _is_data(text):
             return Verdict(reason="it is no prose")
-        beside = await self._workers.run(compare, text, context.question, context.evidence)
+        beside = await self._beside(text, context.question, context.evidence)
         if beside.more:
             return failing(self._settings, context, f"it has more than {MAX_SENTENCES} sentences", score=1.0)
         if not any(one.claims for one in beside.sentences) and not any(one.cites for one in beside.sentences):
@@ -105,27 +114,34 @@ class Grounding:
 
     async def judge(self, text: str, question: str, evidence: Sequence[str]) -> list[Judged]:
         """The sentences that claim something, each with its support."""
-        beside = await self._workers.run(compare, text, question, tuple(evidence))
+        beside = await self._beside(text, question, tuple(evidence))
         return [one for one in await self._judged(beside) if one.beside.claims]
 
-    async def _judged(self, beside: Beside) -> list[Judged]:
-        near = await self._near(beside)
-        return [self._weighed(one, near.get(place, {})) for place, one in enumerate(beside.sentences)]
+    async def _beside(self, text: str, question: str, evidence: tuple[str, ...]) -> Beside:
+        return await self._workers.run(compare, text, question, evidence, self._weights.taught is not None)
 
-    async def _near(self, beside: Beside) -> dict[int, dict[int, float]]:
-        """Of each sentence, for each passage in another language: the cosine with its nearest window."""
-        asking = [place for place, one in enumerate(beside.sentences) if one.foreign]
-        if not asking:
+    async def _judged(self, beside: Beside) -> list[Judged]:
+        said = await self._said(beside)
+        near = await self._near(beside, said)
+        return [self._weighed(one, near.get(at, {}), said.get(at)) for at, one in enumerate(beside.sentences)]
+
+    async def _said(self, beside: Beside) -> dict[int, NDArray[np.float32]]:
+        """The vectors of the sentences that want one."""
+        places = [at for at, one in enumerate(beside.sentences) if one.foreign or one.taught is not None]
+        if not places:
             return {}
-        said = await self._encoder.encode([beside.sentences[place].text for place in asking])
+        vectors = await self._encoder.encode([beside.sentences[at].text for at in places])
+        return dict(zip(places, vectors, strict=True))
+
+    async def _near(self, beside: Beside, said: dict[int, NDArray[np.float32]]) -> dict[int, dict[int, float]]:
+        """Of each sentence, for each passage in another language: the cosine with its nearest window."""
         windows = {at: await self._embedded(texts) for at, texts in beside.windows.items() if texts}
         return {
             place: {
-                at: float(np.clip((windows[at] @ vector).max(), 0.0, 1.0))
-                for at in beside.sentences[place].foreign
-                if at in windows
+                at: float(np.clip((windows[at] @ said[place]).max(), 0.0, 1.0)) for at in one.foreign if at in windows
             }
-            for place, vector in zip(asking, said, strict=True)
+            for place, one in enumerate(beside.sentences)
+            if one.foreign
         }
 
     async def _embedded(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
@@ -136,7 +152,7 @@ class Grounding:
                 self._vectors.popitem(last=False)
         return known
 
-    def _weighed(self, one: Compared, near: dict[int, float]) -> Judged:
+    def _weighed(self, one: Compared, near: dict[int, float], vector: NDArray[np.float32] | None) -> Judged:
         if not one.claims:
             return Judged(one, 1.0, None, "", None, 1.0)
         same, foreign = self._weights.same, self._weights.foreign
@@ -155,16 +171,21 @@ class Grounding:
         nearest = alone[best] if best is not None else 0.0
         together = [same.support(one.together)] if one.together is not None else []
         apart = [alone[at] for at in range(len(alone)) if at in one.foreign or one.together is None]
+        support = max((*together, *apart), default=0.0)
         cause = ""
         if best is not None:
             by = foreign if best in one.foreign else same
             cause = by.cause(_with(one.alone[best], near.get(best) if best in one.foreign else None))
+        if self._weights.taught is not None and one.taught is not None and vector is not None:
+            cause = cause if 1 - support > self._weights.threshold else "taught"
+            own = self._weights.taught.support(one.taught | general([same.support(one.taught)]), vector)
+            support = max((own, *(alone[at] for at in one.foreign)))
         cited = [alone[n - 1] for n in one.cites if 0 < n <= len(alone)]
         if one.cited is not None:
             cited.append(same.support(one.cited))
         return Judged(
             one,
-            max((*together, *apart), default=0.0),
+            support,
             best + 1 if best is not None else None,
             cause,
             max(cited, default=None),
@@ -213,7 +234,8 @@ class Grounding:
             gone = next(n for n in numbers if n not in there)
             note = f"it cites [{gone}], and there are {passages} passages"
         right: Sequence[int] = there
-        enough = 1 - self.threshold
+        # By the weights of the package: what examples taught is of all passages together.
+        enough = 1 - (self._weights.threshold if self._weights.taught is not None else self.threshold)
         best, cited = one.best, one.cited
         if best is not None and cited is not None and best not in there:
             clearly = cited < enough <= one.nearest and one.nearest - cited >= _CLEARLY
