@@ -200,13 +200,13 @@ def _task(rows: Sequence[Row], laid: Sequence[Laid], embed: Callable[[Sequence[s
     done("embedding them")
     signals = np.array([[one.signals[name] for name in READ] for one in laid])
     vectors = np.asarray(embed([one.text for one in laid]), np.float64)
-    return _Task(signals, vectors, right, group, _parts(group))
+    return _Task(signals, vectors, right, group, parts(group))
 
 
-def _parts(group: Integers) -> Integers:
-    """The part of each example: the largest groups first, each where there is least."""
+def parts(group: Integers, count: int = PARTS) -> Integers:
+    """The part of each example, of `count` at most: the largest groups first, each where there is least."""
     sizes = np.bincount(group)
-    held = np.zeros(min(PARTS, len(sizes)), np.intp)
+    held = np.zeros(min(count, len(sizes)), np.intp)
     of = np.zeros(len(sizes), np.intp)
     for one in np.argsort(-sizes, kind="stable"):
         of[one] = held.argmin()

@@ -159,7 +159,7 @@ def test_a_large_group_is_told() -> None:
 @given(arrays.arrays(np.int64, st.integers(5, 60), elements=st.integers(0, 8)))
 def test_a_group_is_never_parted(drawn: Any) -> None:
     group = np.unique(drawn, return_inverse=True)[1]
-    part = grounding._parts(group)
+    part = grounding.parts(group)
     for one in set(group.tolist()):
         assert len(set(part[group == one].tolist())) == 1
     assert set(part.tolist()) == set(range(min(10, group.max() + 1))), "no part is empty"
