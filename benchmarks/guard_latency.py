@@ -2,9 +2,11 @@
 
     python -m benchmarks.guard_latency
 
-The whole process and the one that embeds are held to one core. Texts are stretches of the sample company's documents;
-each guard looks as in a route, through the encoder of the gateway, which remembers nothing of the text. Grounding looks
-at each sentence against five passages, as it does on its way to a client.
+The whole process and the one that embeds are held to one core. Texts are stretches of the sample company's documents,
+in French and English; each guard looks as in a route, through the encoder of the gateway, which remembers nothing of
+the text. Grounding looks at each sentence, as it does on its way to a client, against the five passages of the company
+that are nearest to the text's beginning, in whatever language, and hold nothing of the text itself. A policy that has
+examples beside words embeds every sentence, and is shown apart.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import random
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,25 +34,48 @@ from palier.interfaces.guarding import Context
 from palier.jobs.pool import ProcessWorkers
 from palier.pipeline.guarding import Sentences
 from palier.retrieval import sentence_model
+from palier.retrieval.chunking import split
 from palier.retrieval.encoder import SentenceEncoder
 from palier.training import scope
 from palier.training.examples import Example, gathered
 
 TOKENS, TEXTS, SEED = 500, 120, 3
-PASSAGE_CHARACTERS = 700
-RULES = """
+PASSAGES, BEGINNING, SHARED = 5, 300, 120
+"""Passages; characters of the text that they are looked up by; characters in common from which on one is the text's."""
+WORDS = """
 [[rules]]
 name = "promises"
 words = ["nous vous garantissons", "we guarantee"]
+patterns = ["(?i)\\b(?:satisfait ou rembours[ée]|money back)\\b"]
+"""
+EXAMPLES = f"""{WORDS}
 examples = ["Vous serez remboursé sans condition.", "You will get your money back whatever happens."]
 """
+APART = ("policy with examples", "grounding")
 FLOORS_MS = {"rules, scope and injection, p50": 15.0, "with grounding, p50": 150.0, "with grounding, p99": 400.0}
 
 
-def words() -> str:
-    """All that the sample company has written."""
+def documents() -> list[str]:
+    """What the sample company has written."""
     folder = ROOT / "examples" / "armorique" / "documents"
-    return "\n".join(path.read_text("utf-8") for path in sorted(folder.rglob("*.md")))
+    return [path.read_text("utf-8") for path in sorted(folder.rglob("*.md"))]
+
+
+class Passages:
+    """The passages of the company, and those that are near a text."""
+
+    def __init__(self, written: Sequence[str]) -> None:
+        self._texts = [passage.text for text in written for passage in split("", text)]
+        self._vectors = sentence_model.embed(self._texts)
+
+    def near(self, text: str) -> tuple[str, ...]:
+        order = np.argsort(-(self._vectors @ sentence_model.embed([text[:BEGINNING]])[0]), kind="stable")
+        others = (self._texts[n] for n in order if not _shares(self._texts[n], text))
+        return tuple(islice(others, PASSAGES))
+
+
+def _shares(passage: str, text: str) -> bool:
+    return any(passage[at : at + SHARED] in text for at in range(0, max(len(passage) - SHARED, 1), 40))
 
 
 async def texts(encoder: SentenceEncoder, source: str) -> list[str]:
@@ -88,35 +114,37 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
 
 async def measured(folder: Path) -> dict[str, Any]:
     fitted(folder / "scope.head")
-    (folder / "rules.toml").write_text(RULES)
+    (folder / "words.toml").write_text(WORDS)
+    (folder / "examples.toml").write_text(EXAMPLES)
     workers = ProcessWorkers(1)
     try:
         encoder = SentenceEncoder(workers, workers.batch)
         resources = Resources(cast(Any, None), encoder, workers, folder, lambda name: folder / name)
         declared = {
             "form": Settings(kind="form", most=100_000, amounts="fr", dates="fr"),
-            "policy": Settings(kind="policy", file="rules.toml"),
+            "policy": Settings(kind="policy", file="words.toml"),
+            "policy with examples": Settings(kind="policy", file="examples.toml"),
             "toxicity": Settings(kind="toxicity"),
             "scope": Settings(kind="scope", file="scope.head"),
             "injection": Settings(kind="injection"),
             "grounding": Settings(kind="grounding"),
         }
         guards = {n: cast(Guard, registry.find("guards", s.kind)(n, s, resources)) for n, s in declared.items()}
-        source = words()
+        written = documents()
+        passages = Passages(written)
         found: dict[str, list[float]] = {name: [] for name in (*guards, "rules, scope and injection", "with grounding")}
         sentence_ms: list[float] = []
-        chance = random.Random(SEED)
-        quick = [guard for name, guard in guards.items() if name != "grounding"]
-        for text in await texts(encoder, source):
-            places = [chance.randrange(len(source) - PASSAGE_CHARACTERS) for _ in range(5)]
-            passages = tuple(source[place : place + PASSAGE_CHARACTERS] for place in places)
-            context = Context(place="draft", evidence=passages, question="Combien coûte la fibre ?", language="fr")
+        quick = [guard for name, guard in guards.items() if name not in APART]
+        for text in await texts(encoder, "\n".join(written)):
+            near = passages.near(text)
+            context = Context(place="draft", evidence=near, question="Combien coûte la fibre ?", language="fr")
             for name, guard in guards.items():
                 if name != "grounding":
                     encoder.forget()
                     found[name].append(await looked([guard], text, context))
             encoder.forget()
             together = await looked(quick, text, context)
+            encoder.forget()
             whole, each = await grounded(guards["grounding"], text, context)
             sentence_ms += each
             found["grounding"].append(whole)

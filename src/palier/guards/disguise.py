@@ -14,7 +14,7 @@ import html
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ _ENTITIES = re.compile(r"(?:&#x?[0-9A-Fa-f]{1,6};){4,}")
 _LINE = re.compile(r"[^\s][^\n]*[^\s]")
 _TAGGED = re.compile(r"<!--|-->|</?[A-Za-z][^<>]{0,300}>")
 _DIGITS = str.maketrans("013457@$", "oieastas")
+_DIGIT = re.compile(r"[\d@$]")
 _MIXED = re.compile(r"[^\W_][\w@$]{2,39}")
 
 
@@ -70,7 +71,9 @@ def readings(text: str) -> list[Reading]:
     text = text[:MAX_CHARACTERS]
     plain, places = cleaned(text)
     found: list[Reading] = []
-    for reading in (*_sentences(_without_tags(plain)), *_hidden(plain)):
+    shown = _without_tags(plain)
+    seen = list(_sentences(shown))
+    for reading in (*seen, *_hidden(plain, seen if shown == plain else list(_sentences(plain)))):
         if len(found) == MAX_READINGS:
             break
         found.append(Reading(_calm(reading.text), places[reading.start], places[reading.end - 1] + 1))
@@ -131,15 +134,15 @@ def _is_prose(line: str) -> bool:
     return len(line.split()) >= 4 and letters >= 0.85 * len(line)
 
 
-def _hidden(text: str) -> Iterator[Reading]:
-    """What is written in a way that a filter may not read, with the span of that writing."""
+def _hidden(text: str, said: Sequence[Reading]) -> Iterator[Reading]:
+    """What is written in a way that a filter may not read, with the span of that writing; `said`, its sentences."""
     for match in _APART.finditer(text):
         if joined := _joined(match.group()):
             yield Reading(joined, match.start(), match.end())
     for start, end, decoded in _decoded(text, _DEPTH):
         for sentence in _sentences(decoded[:_RUN]):
             yield Reading(sentence.text, start, end)
-    for sentence in _sentences(text):
+    for sentence in said:
         for twisted in _twisted(sentence.text):
             yield Reading(twisted, sentence.start, sentence.end)
 
@@ -190,10 +193,12 @@ def _plausible(said: str) -> bool:
 
 def _twisted(sentence: str) -> Iterator[str]:
     """Digits read as letters; and where no common word is in it, backwards and by rot13, if then there are some."""
-    if sum(map(_is_mixed, _MIXED.findall(sentence))) >= 2:
+    if _DIGIT.search(sentence) and sum(map(_is_mixed, _MIXED.findall(sentence))) >= 2:
         yield _MIXED.sub(
             lambda match: match.group().translate(_DIGITS) if _is_mixed(match.group()) else match.group(), sentence
         )
+    if any(word in BOTH for word in sentence.lower().split()):  # as in nearly all; words proper take longer
+        return
     words = tokens(sentence)
     if len(words) < 4 or any(word in BOTH for word in words):
         return
@@ -244,6 +249,8 @@ def _known() -> frozenset[str]:
 
 def _calm(sentence: str) -> str:
     """Small letters where it shouts: a model of language reads capitals as other words."""
-    capitals = sum(character.isupper() for character in sentence)
-    letters = sum(character.isalpha() for character in sentence)
+    if sentence[1:].islower():  # as nearly all are
+        return sentence
+    capitals = sum(map(str.isupper, sentence))
+    letters = sum(map(str.isalpha, sentence))
     return sentence.lower() if letters >= 8 and capitals > 0.6 * letters else sentence

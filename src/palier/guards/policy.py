@@ -19,6 +19,7 @@ import tomllib
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -143,9 +144,10 @@ class Policy:
         broken: list[tuple[_Ready, Span]] = []
         highest = 0.0
         for place, (sentence, (start, end)) in enumerate(zip(said, spans, strict=True)):
+            read = _read(sentence)
             for ready in self._rules:
                 similarity, counter = near.get(ready.rule.name, {}).get(place, (0.0, -1.0))
-                written = _written(ready, sentence)
+                written = _written(ready, read)
                 highest = max(highest, 1.0 if written else similarity)
                 if written or (similarity >= ready.rule.threshold and similarity > counter):
                     reason = ready.rule.reason or ready.rule.name
@@ -183,19 +185,32 @@ class Policy:
 _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
 
 
-def _written(ready: _Ready, sentence: str) -> bool:
-    """Whether it holds one of the rule's words or patterns, also in other spaces, signs of no width, accents."""
+class _Read(NamedTuple):
+    """A sentence as rules read it."""
+
+    words: str
+    """Its words, folded, each between spaces."""
+    readings: tuple[str, ...]
+    """As it stands; in other spaces, without signs of no width nor emphasis; and that without accents."""
+
+
+def _read(sentence: str) -> _Read:
     plain = _plain(sentence)
-    padded = f" {' '.join(tokens(plain))} "
-    if any(f" {phrase} " in padded for phrase in ready.phrases):
+    return _Read(f" {' '.join(tokens(plain))} ", tuple(dict.fromkeys((sentence, plain, fold(plain)))))
+
+
+def _written(ready: _Ready, read: _Read) -> bool:
+    """Whether it holds one of the rule's words or patterns, in any of its readings."""
+    if any(f" {phrase} " in read.words for phrase in ready.phrases):
         return True
-    readings = dict.fromkeys((sentence, plain, fold(plain)))
-    return any(pattern.search(reading) for pattern in ready.patterns for reading in readings)
+    return any(pattern.search(reading) for pattern in ready.patterns for reading in read.readings)
 
 
 def _plain(text: str) -> str:
     """As it is read: compatibility forms made one (NFKC), without what has no width or marks emphasis, one space."""
-    seen = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    seen = unicodedata.normalize("NFKC", text)
+    if not seen.isascii():
+        seen = "".join(c for c in seen if c.isascii() or unicodedata.category(c) != "Cf")
     return " ".join(_EMPHASIS.sub("", seen).split())
 
 

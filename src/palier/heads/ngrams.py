@@ -8,8 +8,9 @@ average (feature hashing: Weinberger et al., 2009). No vocabulary is kept: what 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def count(texts: Sequence[str], settings: Ngrams) -> Counted:
     """The n-grams of each text: 1 + log of how often one is there, its sign by the hash, added up in its bucket."""
     buckets, values, starts = [], [], [0]
     for text in texts:
-        codes = np.fromiter(_codes(text, settings), np.uint32)
+        codes = _codes(text, settings)
         known, often = np.unique(codes, return_counts=True)
         # CRC-32 is linear in what it reads: a multiplication (Knuth's) spreads what differs in a few bits.
         mixed = known * np.uint32(2654435761)
@@ -109,14 +110,25 @@ def rarity(counted: Counted) -> NDArray[np.float32]:
     return (1 + np.log((1 + len(counted)) / (1 + texts))).astype(np.float32)
 
 
-def _codes(text: str, settings: Ngrams) -> Iterator[int]:
+def _codes(text: str, settings: Ngrams) -> NDArray[np.uint32]:
     """One number for each n-gram; words and stretches of the same letters have different ones."""
     words = tokens(text[:MAX_CHARACTERS])
-    for size in range(1, settings.words + 1):
-        for at in range(len(words) - size + 1):
-            yield zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
-    for word in words:
-        whole = f" {word[:_WORD_CHARACTERS]} ".encode("utf-32-le", "replace")
-        for size in range(settings.shortest * 4, settings.longest * 4 + 1, 4):
-            for at in range(0, len(whole) - size + 1, 4):
-                yield zlib.crc32(whole[at : at + size], size)
+    together = (
+        zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
+        for size in range(1, settings.words + 1)
+        for at in range(len(words) - size + 1)
+    )
+    within = [_stretches(word[:_WORD_CHARACTERS], settings.shortest, settings.longest) for word in words]
+    return np.concatenate([np.fromiter(together, np.uint32), *within])
+
+
+@lru_cache(maxsize=16384)
+def _stretches(word: str, shortest: int, longest: int) -> NDArray[np.uint32]:
+    """Of a word: texts are made of words that were read before."""
+    whole = f" {word} ".encode("utf-32-le", "replace")
+    found = (
+        zlib.crc32(whole[at : at + size], size)
+        for size in range(shortest * 4, longest * 4 + 1, 4)
+        for at in range(0, len(whole) - size + 1, 4)
+    )
+    return np.fromiter(found, np.uint32)

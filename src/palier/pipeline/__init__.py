@@ -40,7 +40,7 @@ from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
-from palier.types import Completed, Event, Hit, Label, Principal, Request, Result
+from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
 from palier.versions import Version
 
 __all__ = ["Landing", "Parts", "answer", "stream"]
@@ -122,22 +122,22 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
                 async with aclosing(landing.model.stream(asked.sent)) as events:
                     async for came in events:
                         for event in asked.take(came):
-                            yield event
+                            yield _released(journey, event)
                         if asked.watched:
                             for event in await asked.cleared():
-                                yield event
+                                yield _released(journey, event)
                         if asked.hopeless:
                             break
                 for event in (*asked.rest(), *(await asked.cleared(end=True))):
-                    yield event
+                    yield _released(journey, event)
             held = await asked.settle(parts) if asked.answered else None
             for event in replay(held) if held else ():
-                yield event
+                yield _released(journey, event)
             if journey.result or journey.refused or (asked.failed and not parts.climb_on_failure):
                 break
         if journey.result is None:
             for event in replay(_unanswered(journey, parts).draft):
-                yield event
+                yield _released(journey, event)
     except (GeneratorExit, asyncio.CancelledError):
         journey.error = "abandoned"
         raise
@@ -149,6 +149,13 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         await _record(journey, parts, place)
     assert journey.result is not None
     yield Completed(result=journey.result)
+
+
+def _released(journey: Journey, event: Event) -> Event:
+    """`event`, on its way out: when the first words went is kept."""
+    if "first_ms" not in journey.timings and isinstance(event, Delta | ToolDelta):
+        journey.timings["first_ms"] = journey.elapsed_ms
+    return event
 
 
 def _pay(journey: Journey, parts: Parts) -> None:
