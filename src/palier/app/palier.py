@@ -31,6 +31,7 @@ from palier.app.wiring import (
     maker_of,
     parts_of,
     reads_of,
+    scorer_of,
     workers_of,
 )
 from palier.audits import Feedback
@@ -251,7 +252,7 @@ class Palier(Knowing):
                 models=models,
                 door=door,
                 fingerprints=fingerprints,
-                guards=guards_of(settings, resources),
+                guards=guards_of(settings, replace(resources, scorer=scorer_of(models))),
                 lessons=lessons,
                 versions=versions,
                 declared=declared,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -14,12 +16,15 @@ from palier.cli import files, jsonl, terminal
 from palier.cli.distill import ExamplesFile, Licence, Lines, Origin, SkipBad
 from palier.cli.session import CONFIG, Config, Json
 from palier.config import Guard as Settings
+from palier.config import Model as ModelSettings
+from palier.config import Settings as AllSettings
 from palier.config import load
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.types import JSON, Data, Message
 
 if TYPE_CHECKING:
-    from palier.interfaces.guarding import Context, Guard
+    from palier.interfaces import Resources
+    from palier.interfaces.guarding import Context, Guard, Scorer
 
 app = typer.Typer(help="Guards: check texts, measure a guard on labelled ones, fit one.", no_args_is_help=True)
 
@@ -88,16 +93,16 @@ def check(
     """
 
     async def main() -> int:
-        guard = _guard(name, model, config)
+        async with _opened(name, model, config) as guard:
 
-        async def line(item: JSON) -> JSON:
-            text, context, _ = _read(item, place)
-            verdict = await guard.check(text, context)
-            said: JSON = {"verdict": verdict.action, "score": verdict.score, "reason": verdict.reason}
-            said["spans"] = msgspec.to_builtins(verdict.spans)
-            return {**said, "text": verdict.text} if verdict.action == "mend" else said
+            async def line(item: JSON) -> JSON:
+                text, context, _ = _read(item, place)
+                verdict = await guard.check(text, context)
+                said: JSON = {"verdict": verdict.action, "score": verdict.score, "reason": verdict.reason}
+                said["spans"] = msgspec.to_builtins(verdict.spans)
+                return {**said, "text": verdict.text} if verdict.action == "mend" else said
 
-        return await jsonl.each_line(source, line)
+            return await jsonl.each_line(source, line)
 
     terminal.run(main)
 
@@ -109,26 +114,8 @@ def report(
     """Measure a guard on labelled texts: lines as of `check`, with `expected` (pass, mend, climb or refuse)."""
 
     async def main() -> None:
-        guard = _guard(name, model, config)
-        rows: list[tuple[bool, bool, float | None]] = []
-        took: list[float] = []
-        failed = 0
-        async for number, item in jsonl.objects(source):
-            try:
-                text, context, expected = _read(item, place)
-            except InvalidRequest as error:
-                raise InvalidRequest(f"line {number}: {error.message}", param=error.param) from None
-            if not expected:
-                raise InvalidRequest(f"line {number}: `expected` is missing", hint="pass, mend, climb or refuse")
-            started = time.perf_counter()
-            try:
-                verdict = await guard.check(text, context)
-            except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
-                failed += 1
-                rows.append((expected != "pass", True, None))
-                continue
-            took.append((time.perf_counter() - started) * 1000)
-            rows.append((expected != "pass", verdict.action != "pass", verdict.score))
+        async with _opened(name, model, config) as guard:
+            rows, took, failed = await _checked(guard, source, place)
         if not rows:
             raise InvalidRequest("there is no labelled text")
         terminal.json_line(measured(name, rows, took, failed))
@@ -171,12 +158,54 @@ def fit(
     terminal.run(main, wrong_input=2)
 
 
-def _guard(name: str, model: Path | None, config: Path) -> Guard:
-    """The guard of the settings, or of a kind with a file of its own."""
+async def _checked(
+    guard: Guard, source: Path | None, place: str
+) -> tuple[list[tuple[bool, bool, float | None]], list[float], int]:
+    """Of each labelled text whether it was to be found, was, and its score; milliseconds; how many failed."""
+    rows: list[tuple[bool, bool, float | None]] = []
+    took: list[float] = []
+    failed = 0
+    async for number, item in jsonl.objects(source):
+        try:
+            text, context, expected = _read(item, place)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"line {number}: {error.message}", param=error.param) from None
+        if not expected:
+            raise InvalidRequest(f"line {number}: `expected` is missing", hint="pass, mend, climb or refuse")
+        started = time.perf_counter()
+        try:
+            verdict = await guard.check(text, context)
+        except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
+            failed += 1
+            rows.append((expected != "pass", True, None))
+            continue
+        took.append((time.perf_counter() - started) * 1000)
+        rows.append((expected != "pass", verdict.action != "pass", verdict.score))
+    return rows, took, failed
+
+
+@asynccontextmanager
+async def _opened(name: str, model: Path | None, config: Path) -> AsyncIterator[Guard]:
+    """The guard of the settings, or of a kind with a file of its own; with the engine that it asks, where it does."""
     from palier import registry
     from palier.cli.distill import Here
     from palier.interfaces import Connector, Resources
     from palier.retrieval.encoder import SentenceEncoder
+
+    settings, declared, resolve = _declared(name, model, config)
+    # A guard opens no connection: it is handed none.
+    resources = Resources(cast(Connector, None), SentenceEncoder(Here()), Here(), Path(), resolve)
+    async with AsyncExitStack() as stack:
+        if settings is not None and declared.model:
+            resources = replace(resources, scorer=await _scorer(settings.models[declared.model], resources, stack))
+        yield cast("Guard", registry.find("guards", declared.kind)(name, declared, resources))
+
+
+def _declared(
+    name: str, model: Path | None, config: Path
+) -> tuple[AllSettings | None, Settings, Callable[[str], Path]]:
+    """The settings where there are some, those of the guard, and what its file is found by."""
+    from palier import registry
 
     resolve: Callable[[str], Path]
     is_kind = name in registry.kinds("guards")
@@ -190,9 +219,20 @@ def _guard(name: str, model: Path | None, config: Path) -> Guard:
         raise ConfigurationError(f"there is no guard `{name}`", hint=f"one of {known}")
     if model is not None:
         declared = msgspec.structs.replace(declared, file=str(model.absolute()))
-    # A guard opens no connection: it is handed none.
-    resources = Resources(cast(Connector, None), SentenceEncoder(Here()), Here(), Path(), resolve)
-    return cast("Guard", registry.find("guards", declared.kind)(name, declared, resources))
+    return settings, declared, resolve
+
+
+async def _scorer(declared: ModelSettings, resources: Resources, stack: AsyncExitStack) -> Callable[[str], Scorer]:
+    """What a guard asks its model by, which the stack ends."""
+    from palier import registry
+    from palier.app.wiring import scorer_of
+    from palier.privacy.connector import HttpConnector
+
+    connector = HttpConnector()
+    stack.push_async_callback(connector.close)
+    made = registry.find("models", declared.kind)("small", declared, replace(resources, connector=connector))
+    stack.push_async_callback(made.close)
+    return lambda name: scorer_of({name: made})(name)
 
 
 def _here(name: str) -> Path:

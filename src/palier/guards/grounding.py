@@ -22,10 +22,11 @@ from palier.guards import weighing
 from palier.guards.claims import CITATION
 from palier.guards.compared import MAX_SENTENCES, Beside, Compared, Signals, compare
 from palier.guards.failing import failing
+from palier.guards.likely import lift
 from palier.guards.supporting import MAX_PASSAGES
 from palier.guards.taught import general
 from palier.interfaces import Encoder, Resources, Vectors, Workers
-from palier.interfaces.guarding import Context, Span, Verdict
+from palier.interfaces.guarding import Context, Scorer, Span, Verdict
 from palier.text import detect
 
 MOST = 200_000
@@ -61,7 +62,20 @@ def build(name: str, settings: Settings, resources: Resources) -> Grounding:
             f"guard `{name}` was fitted with the encoder {taught.encoder}, and here is {encoder.name}",
             hint="fit it again with this one: palier guard fit grounding",
         )
-    return Grounding(name, settings, weights, encoder, resources.workers)
+    return Grounding(name, settings, weights, encoder, resources.workers, _scorer(name, settings, weights, resources))
+
+
+def _scorer(name: str, settings: Settings, weights: weighing.Weights, resources: Resources) -> Scorer | None:
+    if not settings.model:
+        return None
+    if weights.taught is not None or weights.lift is None:
+        raise ConfigurationError(
+            f"guard `{name}` names a `model`, and its `file` was fitted without log-probabilities",
+            hint="leave one of them out: the weights of the package read them",
+        )
+    if resources.scorer is None:
+        raise ConfigurationError(f"guard `{name}` names a `model`, and none is at hand here")
+    return resources.scorer(settings.model)
 
 
 class Judged(NamedTuple):
@@ -83,7 +97,13 @@ class Grounding:
     sentences = True
 
     def __init__(
-        self, name: str, settings: Settings, weights: weighing.Weights, encoder: Encoder, workers: Workers
+        self,
+        name: str,
+        settings: Settings,
+        weights: weighing.Weights,
+        encoder: Encoder,
+        workers: Workers,
+        scorer: Scorer | None = None,
     ) -> None:
         self.name = name
         self.threshold = settings.threshold if settings.threshold is not None else weights.limit
@@ -91,6 +111,7 @@ class Grounding:
         self._weights = weights
         self._encoder = encoder
         self._workers = workers
+        self._scorer = scorer
         self._vectors: OrderedDict[tuple[str, ...], Vectors] = OrderedDict()
 
     async def check(self, text: str, context: Context) -> Verdict:
@@ -110,12 +131,16 @@ class Grounding:
                 hint="grounding is for routes with knowledge; `on_error` says what happens without",
                 param="evidence",
             )
-        return self._verdict(text, context, await self._judged(beside))
+        judged = await self._judged(beside)
+        return self._verdict(
+            text, context, [await self._moved(one, context.question, context.evidence) for one in judged]
+        )
 
     async def judge(self, text: str, question: str, evidence: Sequence[str]) -> list[Judged]:
         """The sentences that claim something, each with its support."""
         beside = await self._beside(text, question, tuple(evidence))
-        return [one for one in await self._judged(beside) if one.beside.claims]
+        judged = [one for one in await self._judged(beside) if one.beside.claims]
+        return [await self._moved(one, question, evidence) for one in judged]
 
     async def _beside(self, text: str, question: str, evidence: tuple[str, ...]) -> Beside:
         return await self._workers.run(compare, text, question, evidence, self._weights.taught is not None)
@@ -124,6 +149,13 @@ class Grounding:
         said = await self._said(beside)
         near = await self._near(beside, said)
         return [self._weighed(one, near.get(at, {}), said.get(at)) for at, one in enumerate(beside.sentences)]
+
+    async def _moved(self, one: Judged, question: str, evidence: Sequence[str]) -> Judged:
+        """Its support as a small model's log-probabilities move it, where one is asked; by its nearest passage."""
+        if self._scorer is None or self._weights.lift is None or not one.beside.claims or one.best is None:
+            return one
+        found = await lift(self._scorer, one.beside.text, question, evidence[one.best - 1])
+        return one._replace(support=self._weights.lift.moved(one.support, found))
 
     async def _said(self, beside: Beside) -> dict[int, NDArray[np.float32]]:
         """The vectors of the sentences that want one."""

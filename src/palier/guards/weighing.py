@@ -57,6 +57,27 @@ class Sum(Data, frozen=True, kw_only=True):
         return max(lost, key=lambda name: lost[name], default="")
 
 
+class Lift(Data, frozen=True, kw_only=True):
+    """How far a small model's log-probabilities move a support: its log-odds, by `weight` a nat over `centre`."""
+
+    weight: float
+    centre: float
+    """The lift (`likely.lift`) that changes nothing."""
+    least: float = -2.0
+    most: float = 4.0
+    """What is further is taken for this."""
+
+    def __post_init__(self) -> None:
+        if not (self.weight >= 0 and self.least <= self.centre <= self.most and math.isfinite(self.weight)):
+            raise ValueError("the weight of log-probabilities is none it may have")
+
+    def moved(self, support: float, lift: float) -> float:
+        """The support that is left of `support` where the lift is this: more lift is never less."""
+        held = min(max(support, 1e-9), 1 - 1e-9)
+        linear = math.log(held / (1 - held)) + self.weight * (min(max(lift, self.least), self.most) - self.centre)
+        return 1 / (1 + math.exp(-linear))
+
+
 class Weights(Data, frozen=True, kw_only=True):
     """What a `grounding` guard was fitted to."""
 
@@ -68,6 +89,8 @@ class Weights(Data, frozen=True, kw_only=True):
     fitted_on: str = ""
     licence: str = ""
     by: str = ""
+    lift: Lift | None = None
+    """For a guard that names a model."""
     taught: Taught | None = None
     """By whose examples, where it was fitted to some."""
     sha256: str = ""

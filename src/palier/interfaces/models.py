@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from palier.cards import ModelCard
+from palier.interfaces.guarding import Scorer
 from palier.types import Clearance, Event, Prompt
 
 T = TypeVar("T")
@@ -155,3 +156,5 @@ class Resources:
     """The data folder."""
     resolve: Callable[[str], Path]
     """A path of `palier.toml` made absolute."""
+    scorer: Callable[[str], Scorer] | None = None
+    """Of an embedded model, by its name, for guards. Raises `ConfigurationError` for another."""

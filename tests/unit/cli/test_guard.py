@@ -88,6 +88,22 @@ def test_grounding_learns_from_the_lines_that_report_reads() -> None:
     assert "--outside is of a scope" in err
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ('model = "small"', "names the model `small`"),
+        ('model = "plain"\n[models.plain]\nkind = "fake"', "`plain` is no embedded model"),
+        ('model = "small"\nfile = "ours.json"\n[models.small]\nkind = "engine"\nweights = "w.gguf"', "fitted without"),
+    ],
+)
+def test_a_model_that_a_guard_cannot_ask_is_told(settings: str, why: str) -> None:
+    Path("said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labelled(20)))
+    ran("guard", "fit", "grounding", "--examples", "said.jsonl", "-o", "ours.json")
+    Path("palier.toml").write_text(f'[guards.told]\nkind = "grounding"\n{settings}\n')
+    _, err = ran("guard", "check", "told", lines=labelled(1), status=2)
+    assert why in err
+
+
 def test_a_guard_of_the_settings_is_measured() -> None:
     Path("palier.toml").write_text(
         """
