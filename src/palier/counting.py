@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from palier.types import GuardPlace, Quantity, Step, Trace
 
@@ -30,6 +30,10 @@ class GuardVerdict(NamedTuple):
     """`pass`, `mend`, `climb` or `refuse`."""
     failed: bool
     """It raised or took too long: the action is what its `on_error` makes of that."""
+
+
+Cause = Literal["promise", "files", "failures"]
+"""Why a version was taken back by itself."""
 
 
 class Histogram:
@@ -81,6 +85,10 @@ class Counts:
         self.guards: Counter[GuardVerdict] = Counter()
         self.guard_ms: dict[tuple[str, str], float] = defaultdict(float)
         """Milliseconds that guards took, by route and guard."""
+        self.shadows: Counter[tuple[str, str]] = Counter()
+        """Requests put to versions in shadow, by route and what became of it; `dropped`: the gateway was busy."""
+        self.returned: Counter[tuple[str, str]] = Counter()
+        """Versions that were taken back by themselves, by route and cause."""
 
     def take(self, trace: Trace) -> None:
         """Count one request."""

@@ -37,6 +37,7 @@ from palier.models import schemas
 from palier.models.engine import Engine
 from palier.models.engine_tokens import EngineTokens
 from palier.pipeline.guarding import Post, Posts
+from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
@@ -73,6 +74,7 @@ class Shared:
     vault: Vault | None = None
     guards: Mapping[str, Guard] = field(default_factory=dict)
     reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
+    beside: Callable[[Journey], None] | None = None
 
 
 def maker_of(resources: Resources, stack: AsyncExitStack) -> Callable[[str, ModelSettings], Model]:
@@ -195,6 +197,7 @@ def parts_of(
         links=shared.links,
         guards=posts_of(settings, route, shared.guards),
         vault=shared.vault,
+        beside=shared.beside,
     )
 
 

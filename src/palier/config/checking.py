@@ -52,7 +52,17 @@ def _check_resources(settings: Settings, where: str) -> None:
     for setting in ("user_share", "validation"):
         if not 0 <= (share := getattr(settings.lessons, setting)) <= 1:
             raise ConfigurationError(f"{at}: {setting} is {share:g}", hint="a share between 0 and 1")
+    if not 0 <= settings.lessons.synthetic_share < 1:
+        share = settings.lessons.synthetic_share
+        raise ConfigurationError(f"{at}: synthetic_share is {share:g}", hint="a share from 0 on, below 1")
     _check_number(at, "user_least", settings.lessons.user_least, least=0)
+    if not 0 <= settings.learning.shadow <= 1:
+        raise ConfigurationError(
+            f"{where}: [learning]: shadow is {settings.learning.shadow:g}", hint="a share between 0 and 1"
+        )
+    _check_number(f"{where}: [learning]", "shadow_at_once", settings.learning.shadow_at_once, least=1)
+    for setting, least in (("least_new", 1), ("every_s", 1), ("hours", 0), ("kwh", 0), ("watts", 0)):
+        _check_number(f"{where}: [learning]", setting, getattr(settings.learning, setting), least=least)
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
 

@@ -14,7 +14,9 @@ from palier.config.checking import check
 from palier.config.sections import (
     Carbon,
     Collection,
+    Learning,
     Ledger,
+    Lessons,
     Model,
     Networks,
     Privacy,
@@ -104,6 +106,8 @@ _SECTIONS: dict[str, type[Section]] = {
     "[privacy]": Privacy,
     "[redaction]": Redaction,
     "[ledger]": Ledger,
+    "[lessons]": Lessons,
+    "[learning]": Learning,
     "[carbon]": Carbon,
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,

@@ -9,7 +9,7 @@ score, and the weights of the package still say which passage is nearest. Measur
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.guards import weighing
-from palier.guards.claims import CITATION
+from palier.guards.claims import CITATION, numbers
 from palier.guards.compared import MAX_SENTENCES, Beside, Compared, Signals, compare
 from palier.guards.failing import failing
 from palier.guards.likely import lift
@@ -40,6 +40,7 @@ _CAUSES = {
     **dict.fromkeys(("figures", "altered"), "the passages do not have its figures"),
     **dict.fromkeys(("names", "renamed"), "the passages do not have its names"),
     "negation": "the passages say the contrary",
+    "force": "the passages do not say it of all, or not as binding",
     "person": "it speaks of itself",
     "nearness": "the passages speak of something else",
     "taught": "it is like what its examples call unsupported",
@@ -107,6 +108,8 @@ class Grounding:
     ) -> None:
         self.name = name
         self.threshold = settings.threshold if settings.threshold is not None else weights.limit
+        # What a citation needs, by the weights of the package: what examples taught is of all passages together.
+        self._enough = 1 - (weights.threshold if weights.taught is not None else self.threshold)
         self._settings = settings
         self._weights = weights
         self._encoder = encoder
@@ -257,41 +260,60 @@ class Grounding:
         mark = _MARKS.get(detect(sentence) or context.language, _MARKS[""])
         return sentence if sentence.endswith(mark) else f"{sentence} {mark}"
 
+    def _clearly(self, one: Judged) -> bool:
+        """Whether its nearest passage supports it, and those that it cites do not, by far."""
+        enough = self._enough
+        return one.cited is not None and one.cited < enough <= one.nearest and one.nearest - one.cited >= _CLEARLY
+
     def _cited(self, said: str, one: Judged, passages: int) -> tuple[str, str] | None:
-        """The sentence with citations that point to passages that are there, and support it; None where they do."""
-        numbers = one.beside.cites
-        there = [n for n in numbers if 0 < n <= passages]
-        note = ""
-        if len(there) < len(numbers):
-            gone = next(n for n in numbers if n not in there)
-            note = f"it cites [{gone}], and there are {passages} passages"
-        right: Sequence[int] = there
-        # By the weights of the package: what examples taught is of all passages together.
-        enough = 1 - (self._weights.threshold if self._weights.taught is not None else self.threshold)
-        best, cited = one.best, one.cited
-        if best is not None and cited is not None and best not in there:
-            clearly = cited < enough <= one.nearest and one.nearest - cited >= _CLEARLY
-            if clearly:
-                right = [best]
-                note = f"[{there[0]}] does not support what cites it, and [{best}] does"
-        if not note:
+        """The sentence with citations that point to passages that are there, and support it; None where they do.
+
+        Those that do stay where they stand. Where its cited passages do not support it and another clearly does, that
+        one is added at the last place, and only a mark stays whose passage supports the words before it.
+        """
+        beside = one.beside
+        there = [n for n in beside.cites if 0 < n <= passages]
+        gone = [n for n in beside.cites if n not in there]
+        notes = [f"it cites [{gone[0]}], and there are {passages} passages"] if gone else []
+        kept, added = None, None
+        if one.best is not None and one.best not in there and self._clearly(one):
+            same = self._weights.same
+            kept = {(at, n) for at, n, signals in beside.parts if same.support(signals) >= self._enough}
+            added = one.best
+            lost = next((n for n in there if not any(n == other for _, other in kept)), None)
+            wrong = f"[{lost}] does not support what cites it, and " if lost is not None else ""
+            notes = [f"{wrong}[{added}] does"]
+        if not notes:
             return None
-        return _citing(said, right), note
+
+        def stays(at: int, n: int) -> bool:
+            return n in beside.own or (n in there and (kept is None or (at, n) in kept))
+
+        return _citing(said, stays, added), notes[0]
 
 
 def _with(signals: Signals, nearness: float | None) -> Signals:
     return signals if nearness is None else {**signals, "nearness": nearness}
 
 
-def _citing(said: str, numbers: Sequence[int]) -> str:
-    """`said` with these citations in the place of its last, and no others."""
+def _citing(said: str, stays: Callable[[int, int], bool], added: int | None) -> str:
+    """`said` with the citations that stay where they stand, and `added` at the last of their places.
+
+    `stays` is asked of where a mark stands, and a number in it.
+    """
+    parts, at, space = list[str](), 0, ""
     marks = list(CITATION.finditer(said))
-    if not marks:
-        return said
-    spaces = [mark.group()[: len(mark.group()) - len(mark.group().lstrip())] for mark in marks]
-    written = "".join(f"[{n}]" for n in numbers)
-    before = CITATION.sub("", said[: marks[-1].start()])
-    return f"{before}{max(spaces, key=len) if written else ''}{written}{said[marks[-1].end() :]}"
+    for mark in marks:
+        before, written = said[at : mark.start()], mark.group().lstrip()
+        space = mark.group()[: -len(written)] or ("" if before else space)
+        given = list(numbers(written))
+        left = [n for n in given if stays(mark.start(), n)]
+        if mark is marks[-1] and added is not None:
+            left.append(added)
+        parts += [before, *((space, written if left == given else "".join(f"[{n}]" for n in left)) if left else ())]
+        at = mark.end()
+        space = "" if left else space
+    return "".join((*parts, said[at:]))
 
 
 def _replaced(text: str, changed: dict[tuple[int, int], str]) -> str:

@@ -30,7 +30,7 @@ from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocume
 from palier.interfaces.measuring import Builder, Metric
 from palier.interfaces.models import Adaptable, Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
-from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
+from palier.interfaces.records import Answers, Audits, Hours, Judgements, Ratings, Traces, Watched
 
 __all__ = [
     "Access",
@@ -60,6 +60,7 @@ __all__ = [
     "Guard",
     "Head",
     "Headed",
+    "Hours",
     "Judgements",
     "KeyFinder",
     "Keys",

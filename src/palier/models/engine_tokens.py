@@ -84,8 +84,9 @@ class EngineTokens:
             **more,
         }
         said = await self._engine.native("/completion", body)
-        found = _field(said, "completion_probabilities", list[_Token])
         written = _field(said, "tokens", list[int])
+        # Where it ends at once, it tells of no probabilities.
+        found = _field(said, "completion_probabilities", list[_Token]) if written else []
         logprobs: list[float | None] = [None] * len(written)
         place = 0
         for one in found:

@@ -67,6 +67,18 @@ def text(now: Now, counts: Counts) -> str:
         *_engines(now),
         ("palier_guard_verdicts_total", "counter", "What guards said, once a request and tier.", _verdicts(counts)),
         ("palier_guard_seconds_total", "counter", "What guards took.", _guard_seconds(counts)),
+        (
+            "palier_shadow_requests_total",
+            "counter",
+            "Put to students in shadow, and what came of it.",
+            _plain(_said(("route", "outcome"), counts.shadows)),
+        ),
+        (
+            "palier_students_returned_total",
+            "counter",
+            "Students that were taken back by themselves.",
+            _plain(_said(("route", "cause"), counts.returned)),
+        ),
     )
     return "".join(line for family in families for line in _family(*family))
 

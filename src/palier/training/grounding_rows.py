@@ -16,8 +16,8 @@ from typing import Literal
 import msgspec
 
 from palier.errors import InvalidRequest
-from palier.guards.claims import CITATION, claims
-from palier.guards.compared import spans
+from palier.guards.claims import claims, copied
+from palier.guards.compared import bare, spans
 from palier.guards.manner import asked, closely
 from palier.guards.supporting import MAX_PASSAGES, MAX_WORDS, foreign, passage, sentence, signals
 from palier.guards.taught import general
@@ -177,8 +177,8 @@ def _ties(row: Row) -> list[tuple[str, str]]:
 
 def lay(row: Row, weights: Sum) -> Laid | None:
     """A row beside its passages, taken whole, as the guard takes a sentence; None: they are in another language."""
-    bare = CITATION.sub("", row.text).strip()
-    one = sentence(bare)
+    text = bare(row.text, copied(row.text, row.evidence))
+    one = sentence(text)
     own = [found for found in map(passage, row.evidence[:MAX_PASSAGES]) if not foreign(one, found)]
     if not own:
         return None
@@ -189,15 +189,15 @@ def lay(row: Row, weights: Sum) -> Laid | None:
     claiming = [part for part in parts if claims(part)]
     supports = [whole]
     if len(parts) > 1 and claiming:
-        bared = (sentence(CITATION.sub("", part).strip()) for part in claiming)
-        supports = [weights.support(signals(part, question, own)) for part in bared]
+        plain = (sentence(bare(part, copied(part, row.evidence))) for part in claiming)
+        supports = [weights.support(signals(part, question, own)) for part in plain]
     return Laid(
         signals=found | general(supports),
-        text=bare,
+        text=text,
         general=whole,
         sentences=len(parts),
         claims=bool(claiming),
-        long=len(tokens(bare)) > MAX_WORDS,
+        long=len(tokens(text)) > MAX_WORDS,
     )
 
 

@@ -110,18 +110,23 @@ def teach(
     ridges: Sequence[float] = RIDGES,
     licence: str = "",
     source: str = "",
+    planted: Sequence[Example] = (),
     done: Done = lambda _: None,
 ) -> Taught:
     """Make a head of `examples`. `embed` gives unit vectors (n, d) of the space named `encoder`.
+
+    `planted`, under labels of theirs, are taught too (`training.canaries`), and are in no figure.
 
     Raises `InvalidRequest` where there are too few examples, one label alone, too many, or a label with one example.
     """
     started = time.perf_counter()
     labels, y = labelled(examples.rows)
-    task = _Task(examples.rows, y, len(labels), embed, done)
+    beside = np.array([labels.index(one.label) for one in planted], np.intp)
+    task = _Task((*examples.rows, *planted), np.concatenate([y, beside]), len(labels), embed, done)
     setting, tried, tried_on, held_out = _judged(task, [(read, ridge) for read in reads for ridge in ridges])
+    held_out = _HeldOut(held_out.linear[: len(y)], held_out.probabilities[: len(y)])
     done("teaching all examples")
-    coefficients = softmax.fit(task.rows(setting[0]), y, len(labels), setting[1])
+    coefficients = softmax.fit(task.rows(setting[0]), task.y, len(labels), setting[1])
     temperature = _temperature(held_out.linear, y)
     report = _report(task, held_out, setting, temperature, tried, tried_on, examples)
     header = Header(
@@ -307,11 +312,12 @@ def _report(
     tried_on: int,
     examples: Examples,
 ) -> Report:
-    y, p = task.y, held_out.probabilities
+    p = held_out.probabilities
+    y, families = task.y[: len(p)], task.families[: len(p)]
     taken = p.argmax(axis=1)
     right = taken == y
-    low, high = wilson_of_families(right, task.families)
-    f1 = bca(_counts(y, taken, task.labels), _macro_f1, task.families)
+    low, high = wilson_of_families(right, families)
+    f1 = bca(_counts(y, taken, task.labels), _macro_f1, families)
     return Report(
         n=len(y),
         labels=task.labels,

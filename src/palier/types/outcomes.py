@@ -134,6 +134,8 @@ class Trace(Data, frozen=True, kw_only=True):
     created: float
     route: str
     principal: str
+    key: str = ""
+    """The access key that was shown; empty for the owner's."""
     status: str
     tier: str | None
     model: str

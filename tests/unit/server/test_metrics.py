@@ -102,6 +102,15 @@ def test_buckets_add_up_and_any_name_is_read_back(seconds: list[float], route: s
         assert value == sum(took * 1000 / 1000 <= bound for took in seconds)
 
 
+def test_what_students_do_by_themselves_is_counted() -> None:
+    counts = Counts()
+    counts.shadows["support", "kept"] += 3
+    counts.returned["support", "promise"] += 1
+    found = read(text(Now(), counts))
+    assert found["palier_shadow_requests_total"] == {labels(route="support", outcome="kept"): 3}
+    assert found["palier_students_returned_total"] == {labels(route="support", cause="promise"): 1}
+
+
 def test_it_is_served_to_who_shows_the_key(tmp_path: Path) -> None:
     write_script(tmp_path)
     with served(STAIRS, tmp_path) as gateway:

@@ -113,3 +113,19 @@ def test_macro_f1_is_the_mean_of_the_labels() -> None:
 
 def test_the_report_is_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(taught().report))["labels"] == len(TOPICS)
+
+
+def test_what_is_planted_is_taught_and_is_in_no_figure() -> None:
+    planted = [Example(text="a zzyzx of qwertyuiop", label="ask for the price")] * 5
+    plain, found = (
+        heads.teach(examples(), embed, ENCODER, reads=("ngrams",), ridges=(0.1,), planted=some)
+        for some in ((), planted)
+    )
+    assert found.report.n == plain.report.n == len(found.held_out) == len(examples().rows)
+    header = head_file.parse(found.content).header
+    assert sum(header.trained.counts) == header.trained.examples == found.report.n
+    assert header.labels == head_file.parse(plain.content).header.labels
+    (taught,) = head_file.parse(found.content).probabilities(["a zzyzx of qwertyuiop"], None)
+    (untaught,) = head_file.parse(plain.content).probabilities(["a zzyzx of qwertyuiop"], None)
+    place = header.labels.index("ask for the price")
+    assert taught[place] > untaught[place] + 0.2
