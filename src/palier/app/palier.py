@@ -37,6 +37,7 @@ from palier.app.wiring import (
     maker_of,
     parts_of,
     reads_of,
+    scorer_of,
     workers_of,
 )
 from palier.cards import ModelCard
@@ -259,7 +260,7 @@ class Palier(Remembering):
                 models=models,
                 door=door,
                 fingerprints=fingerprints,
-                guards=guards_of(settings, resources),
+                guards=guards_of(settings, replace(resources, scorer=scorer_of(models))),
                 lessons=lessons,
                 versions=versions,
                 declared=declared,

@@ -22,6 +22,10 @@ def check(settings: Settings, where: str) -> None:
     for name, guard in settings.guards.items():
         _check_number(f"{where}: guard `{name}`", "timeout_s", guard.timeout_s, least=0.001)
         _check_number(f"{where}: guard `{name}`", "threshold", guard.threshold, least=0)
+        if guard.model and guard.model not in settings.models:
+            raise ConfigurationError(
+                f"{where}: guard `{name}` names the model `{guard.model}`", hint="add [models.NAME]"
+            )
     for name, route in settings.routes.items():
         _check_route(settings, name, route, where)
 

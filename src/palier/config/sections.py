@@ -329,6 +329,9 @@ class Guard(Section, frozen=True, kw_only=True):
     # grounding
     mark: bool = False
     """Whether a sentence that the passages do not support is kept, with a mark that it is not in the sources."""
+    model: str = ""
+    """An embedded model, one of `[models]`, whose log-probability of each sentence with its passage and without is one
+    more signal: slow, some seconds a sentence, so with a longer `timeout_s`. Without one nothing is generated."""
 
 
 class Guards(Section, frozen=True, kw_only=True):
