@@ -231,7 +231,8 @@ class _Task:
 def _buckets(examples: int, labels: int) -> int:
     """A power of two within the limits: ten an example, and no more than fit in a file of about 300 KB."""
     wanted = min(10 * examples, 2**17 // labels)
-    return min(max(2 ** (wanted.bit_length() - 1), BUCKETS), MOST_BUCKETS)
+    fitting: int = 2 ** (wanted.bit_length() - 1)
+    return min(max(fitting, BUCKETS), MOST_BUCKETS)
 
 
 def _judged(task: _Task, settings: Sequence[Setting]) -> tuple[Setting, tuple[Tried, ...], int, _HeldOut]:
