@@ -1,4 +1,5 @@
 # make demo    the whole product on the sample company, from nothing
+# make learn-demo    each climb teaches: lessons, a student, a gate, a way back; minutes
 # make test    set up, check and test
 # make help    the other targets
 
@@ -21,7 +22,7 @@ OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest $(SPREAD) $(1);
 wait $$types; types=$$?; cat $(VENV)/mypy.txt; exit $$((tests | types))
 endef
 
-.PHONY: help demo train test test-all lint quick bench clean
+.PHONY: help demo learn-demo train test test-all lint quick bench clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -29,10 +30,13 @@ help:
 	@echo "  make test-all  the slow tests too: soak, kill -9, every conformance suite"
 	@echo "  make lint      formatting, types, floors"
 	@echo "  make bench     the benchmarks (PALIER_BENCH_DATA names the public data)"
-	@echo "  make clean     remove the environment and the demo's data"
+	@echo "  make clean     remove the environment and the demos' data"
 
 demo: $(VENV)/.base
 	@$(BIN)/python examples/demo.py
+
+learn-demo: $(VENV)/.base
+	@$(BIN)/python examples/learn_demo.py
 
 train: $(VENV)/.train
 
@@ -54,7 +58,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .palier-demo
+	rm -rf $(VENV) .palier-demo .palier-learn
 
 $(VENV)/.base: constraints/base.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "palier needs Python >= 3.11; set PYTHON=...")'

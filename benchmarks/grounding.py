@@ -323,6 +323,17 @@ async def company(one: Grounding) -> dict[str, Any]:
             "sentences": sum(map(len, flags)),
             "unsupported": sum(map(sum, flags)),
         }
+    for made in ("copy", "answer"):
+        cases = [(case, texts.forced(case.text)) for case in texts.company() if case.made == made]
+        pairs = [(case, text) for case, text in cases if text]
+        for name, changed in (("as they stand", False), ("all for some, must for may", True)):
+            judged = [
+                await one.judge(new if changed else case.text, case.question, case.evidence) for case, new in pairs
+            ]
+            report[f"sentences with such a word, {made}: {name}"] = {
+                "sentences": len(judged),
+                "unsupported": sum(any(1 - s.support > one.threshold for s in found) for found in judged),
+            }
     return report
 
 

@@ -202,3 +202,29 @@ def turned(text: str) -> str:
         if count:
             return changed
     return ""
+
+
+_FORCES = (
+    (r"\b(?:certains|quelques|plusieurs)\b", "tous les"),
+    (r"\bcertaines\b", "toutes les"),
+    (r"\b(?:some|several|most|many)\b", "all"),
+    (r"\b(?:parfois|souvent|généralement)\b", "toujours"),
+    (r"\b(?:sometimes|often|usually|generally)\b", "always"),
+    (r"\bpeut\b(?! (?:pas|être (?:ni|pas)))", "doit"),
+    (r"\bpeuvent\b(?! pas)", "doivent"),
+    (r"\bpouvez\b(?! pas)", "devez"),
+    (r"\bdoit\b(?! (?:pas|être (?:ni|pas)))", "peut"),
+    (r"\bdoivent\b(?! pas)", "peuvent"),
+    (r"\bdevez\b(?! pas)", "pouvez"),
+    (r"\b(?:may|can)\b(?! not)(?! \d)", "must"),
+    (r"\bmust\b(?! not)", "may"),
+)
+
+
+def forced(text: str) -> str:
+    """`text` saying all for some, always for at times, must for may or may for must; or the empty text."""
+    for pattern, to in _FORCES:
+        changed, count = re.subn(pattern, to, text, count=1)
+        if count:
+            return changed
+    return ""

@@ -32,7 +32,7 @@ from palier.config import Guard as Settings
 from palier.interfaces import Guard, Resources
 from palier.interfaces.guarding import Context
 from palier.jobs.pool import ProcessWorkers
-from palier.pipeline.guarding import Sentences
+from palier.pipeline.sentences import Sentences
 from palier.retrieval import sentence_model
 from palier.retrieval.chunking import split
 from palier.retrieval.encoder import SentenceEncoder

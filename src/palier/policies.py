@@ -53,6 +53,8 @@ class RouteStatus(Data, frozen=True, kw_only=True):
     watch: str
     policy: str
     fingerprint: dict[str, str]
+    student: str = ""
+    """Which version answers or answers beside, and which was taken back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,12 @@ def _found(ruled: Ruled) -> Standing:
     for tier in policy.tiers:
         tier.warm()
     return Standing(policy=policy, named=policies.identity(policy))
+
+
+def landed(ruled: Ruled) -> tuple[Standing, tuple[Landing, ...]]:
+    """How a route would stand that answers nobody, and its landings under that. Its file is read once."""
+    standing = _found(ruled)
+    return standing, _under(ruled, standing)
 
 
 def _under(ruled: Ruled, standing: Standing) -> tuple[Landing, ...]:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from palier.types import JSON, Data, Label
+from palier.types import JSON, UNKNOWN, Data, Label, Quantity
 
 Student = Literal["head", "lora"]
-State = Literal["made", "refused", "shadow", "live", "retired"]
-"""`made`: not judged yet. `refused`: the gate did not let it pass. `shadow`: it answers beside, and is not served."""
+State = Literal["made", "refused", "shadow", "live", "retired", "returned"]
+"""`made`: not judged yet. `refused`: the gate did not let it pass. `shadow`: it answers beside, and is not served.
+
+`retired`: another took its place, or somebody took it back. `returned`: it was taken back by itself, because it did not
+keep what it promised, or could not answer; it does not answer again before the gate has passed it again.
+"""
+MONITOR = "monitor"
+"""Who takes back by itself."""
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -69,3 +75,58 @@ class Standing(Data, frozen=True, kw_only=True):
     """Which a rollback brings back."""
     best: str = ""
     """The best there ever was: what challengers are held against."""
+
+
+Beside = Literal["kept", "climbed", "stopped", "barred", "failed"]
+"""What became of an answer in shadow. `kept`: it would have been served. `climbed`: it would not, and `stopped`: a
+guard did not let it through. `barred`: the version might not be asked. `failed`: it raised."""
+
+
+class ShadowWords(Data, frozen=True, kw_only=True):
+    """The answer itself: kept as long as the words of its request, under the label of both."""
+
+    label: Label
+    expires: float
+    answer: str
+
+
+class Shadowed(Data, frozen=True, kw_only=True):
+    """What a version in shadow said to one request, beside what was served."""
+
+    trace: str
+    version: str
+    route: str
+    created: float
+    outcome: Beside
+    guard: str = ""
+    """Which guard stopped it."""
+    home: bool = False
+    """Whether the request was answered by the version's tier as it is live, and did not climb."""
+    agrees: bool | None = None
+    """Whether it says what was served; None where one of the two said nothing."""
+    latency_ms: float = 0.0
+    """Of its tier, as the next."""
+    served_ms: float | None = None
+    """What the live tier took; None where that was not asked."""
+    energy: Quantity = UNKNOWN
+    words: ShadowWords | None = None
+
+
+class Holdout(Data, frozen=True, kw_only=True):
+    """Cases that judge, and how the error is shared among the times that they may."""
+
+    digest: str
+    """Of the cases, to the letter."""
+    marks: tuple[str, ...]
+    """What each case is known again by, also where something of it was edited."""
+    alpha: float
+    uses: int
+
+
+class Spent(Data, frozen=True, kw_only=True):
+    """What a holdout has judged besides, itself or as it was before it was edited; and what holds of it since its first
+    use."""
+
+    others: int
+    alpha: float
+    uses: int

@@ -1,14 +1,15 @@
 """Watching what policies promise: each judged audit goes to the monitor of its route, once, in one commit.
 
 The order is that of the requests among those judged since the last look; that a label comes, and when, must not depend
-on what it says. On a breach the route keeps nothing below the top until another policy is loaded.
+on what it says. On a breach the route keeps nothing below the top until another policy is loaded; where a student was
+live under it, what answered before does again (`broke`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -26,19 +27,25 @@ PAGE = 50
 
 MANY_PAGES = 1_000
 
+Broke = Callable[[str, str], Awaitable[None]]
+
 log = logging.getLogger(__name__)
 
 
 class Watch:
     """`words` says, by route, what was found so far; `monitors` are those of the routes that can be watched."""
 
-    def __init__(self, audits: Watched, policies: Policies, sources: Mapping[str, str]) -> None:
-        """`sources` are those that judge each route's audits; a route without one has no audit."""
+    def __init__(
+        self, audits: Watched, policies: Policies, sources: Mapping[str, str], broke: Broke | None = None
+    ) -> None:
+        """`sources` are those that judge each route's audits; a route without one has no audit. `broke` is told a route
+        whose policy's promise is broken, and how, at every look until another decides."""
         self.words: dict[str, str] = {}
         self.monitors: dict[str, Monitor] = {}
         self._sources = sources
         self._audits = audits
         self._policies = policies
+        self._broke = broke
 
     async def keep_looking(self) -> None:
         """Look now and every five seconds, until cancelled."""
@@ -84,9 +91,13 @@ class Watch:
                 break
             await asyncio.sleep(0)
         self.words[route], self.monitors[route] = str(monitor), monitor
-        if monitor.alarm and not self._policies.of(route).broken:
+        if not monitor.alarm:
+            return
+        if not self._policies.of(route).broken:
             log.error("route `%s`: the guarantee broke, %s", route, monitor)
             self._policies.breach(route, named, f"the guarantee broke, calibrate again: {monitor}")
+        if self._broke is not None:
+            await self._broke(route, f"the guarantee broke: {monitor}")
 
 
 def _restored(state: bytes | None, policy: Policy) -> Monitor:

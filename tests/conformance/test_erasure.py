@@ -14,14 +14,17 @@ from palier.stores.feedback import SqliteFeedback
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import ErasableLessons, SqliteLessons
+from palier.stores.shadows import SqliteShadows
 from palier.stores.traces import SqliteTraces
 from palier.testing.audits import done_of, judgement_of, words_of
 from palier.testing.documents import DIMENSION, ENCODER, analyse, entry
 from palier.testing.erasure import WORD, ErasureSuite
 from palier.testing.ledger import clearance_of
 from palier.testing.lessons import lesson_of, vectors_of
+from palier.testing.shadows import shadowed_of
 from palier.testing.traces import CREATED, content_of, trace_of
 from palier.types import Label
+from palier.versions import ShadowWords
 
 
 @pytest.fixture
@@ -34,6 +37,7 @@ async def traces(folder):
     """Two users asked of two documents; each request is audited, judged and commented on."""
     opened = SqliteTraces.open(folder / "traces.db")
     audits, feedback = SqliteAudits(opened.database), SqliteFeedback(opened.database)
+    shadows = SqliteShadows(opened.database)
     for name, words in (("gone", f"{WORD} asks"), ("kept", "somebody asks")):
         content = content_of(words, 9e9)
         trace = msgspec.structs.replace(
@@ -43,6 +47,8 @@ async def traces(folder):
         await audits.judge([judgement_of(name, who=f"{name}-user")])
         said = Feedback(trace=name, principal=f"{name}-user", rating="up", comment=words, created=1.0)
         await feedback.rate(said, Label.INTERNAL, 9e9)
+        answered = ShadowWords(label=Label.INTERNAL, expires=9e9, answer=words)
+        assert await shadows.keep(shadowed_of(name, words=answered))
     yield opened
     await opened.close()
 

@@ -3,10 +3,10 @@
 import calendar
 import datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palier.text import detect, figures, fold, sentences, terms, tokens
+from palier.text import detect, figures, fold, sentences, terms, tokens, windows
 from palier.text.sentences import LONGEST
 
 prose = st.text(
@@ -25,6 +25,19 @@ def test_sentences_are_ordered_trimmed_and_leave_nothing_out(text):
         assert text[start:end] == text[start:end].strip()
         last = end
     assert text[last:].strip() == ""
+
+
+@settings(deadline=None)
+@given(prose, st.integers(0, 2_000), st.integers(1, LONGEST // 2))
+def test_what_is_short_stands_whole_in_a_window_of_a_sentence_that_was_cut(text, start, length):
+    endless = ("".join(text.split()) + "word, " * 400).replace(".", "").replace("!", "").replace("?", "")
+    found = windows(endless)
+    assert found[: len(sentences(endless))] == sentences(endless)
+    assert all(0 <= a < b <= len(endless) and b - a <= LONGEST for a, b in found)
+    if len(found) == 2 * len(sentences(endless)) - 1:  # one sentence, of so many pieces
+        stretch = endless[start : start + length].strip()
+        place = endless.find(stretch, start)
+        assert any(a <= place and place + len(stretch) <= b for a, b in found)
 
 
 @given(prose)

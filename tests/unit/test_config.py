@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,19 @@ def test_a_word_that_is_none_of_a_settings_own_is_told_which_there_are(setting: 
     tree = {"models": {"m": {"kind": "fake"}}, "routes": {"r": {"tiers": [{"model": "m"}], setting: value}}}
     with pytest.raises(ConfigurationError, match=words):
         parse(tree)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("least_new", 0, "least_new is 0"),
+        ("hours", -1.0, "hours is -1"),
+        ("kwh", float("nan"), "kwh is nan"),
+        ("per", "week", "one of day, month"),
+        ("review", "all", r"belongs in \[lessons\]"),
+    ],
+)
+def test_a_budget_of_learning_that_cannot_be_is_refused(setting: str, value: Any, words: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"learning": {setting: value}})
+    assert re.search(words, f"{caught.value.message} {caught.value.hint}")

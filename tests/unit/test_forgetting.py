@@ -100,6 +100,7 @@ async def test_nothing_of_a_user_stays_in_any_file(palier: Palier) -> None:
         "requests": 30,
         "contents": 30,
         "audits": 30,
+        "shadows": 0,
         "comments": 1,
         "feedback": 1,
         "judgements": 0,
@@ -107,6 +108,7 @@ async def test_nothing_of_a_user_stays_in_any_file(palier: Palier) -> None:
         "maps": 0,
         "lessons": 0,
         "reviews": 0,
+        "trainings": 0,
     }
     left = _files(palier.folder.path)
     assert b"zebrafinch" not in left

@@ -22,7 +22,7 @@ from palier.app.bench_erasure import BenchFolder, forget_late, without
 from palier.app.knowing import LOCAL
 from palier.app.palier import Palier
 from palier.cases import Case, Suite
-from palier.config import Route, Settings
+from palier.config import Route, Settings, Telemetry
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError
 from palier.evals.figures import Run, Throughput
 from palier.evals.runs import kept, running
@@ -38,6 +38,7 @@ from palier.privacy.lockdown import closed
 from palier.stores.folder import DataFolder
 from palier.stores.snapshot import snapshot
 from palier.types import JSON, Completed, Event, Label, Message, Parameters, Principal, Request, Trace
+from palier.versions import Version
 
 RECORDED = 2 * running.MAX_CONCURRENCY
 """Traces that are held until somebody asks for them: as many as requests may be on their way, and more."""
@@ -212,9 +213,11 @@ async def open_bench(
     *,
     principal: Principal = LOCAL,
     further: Mapping[str, Route] | None = None,
+    live: Mapping[str, Version] | None = None,
 ) -> AsyncIterator[Bench]:
     """Open a palier that serves each of `planned` as a route of its name, and `further` routes, to `principal`.
 
+    `live` are the versions of students that answer in them, by name: whoever may not be served by one is not.
     Raises `DataFolderBusy` where another benchmark of this data folder runs, `StoreError` where the documents cannot
     be copied, and what `Palier.open` raises.
     """
@@ -233,6 +236,7 @@ async def open_bench(
             routes = {one.name: _frozen(settings, folder, one) for one in planned if one.route is not None}
             routes |= further or {}
             async with Palier.open(_working(settings, folder, routes), home=settings.folder) as palier:
+                palier.wear(live or {})
                 corpus = await _read(palier, routes.values(), principal)
                 yield Bench(palier, settings, folder, planned, corpus, principal)
         finally:
@@ -288,6 +292,7 @@ def _working(settings: Settings, folder: BenchFolder, routes: dict[str, Route]) 
         settings,
         data=str(folder.work),
         privacy=privacy,
+        telemetry=Telemetry(),
         store=msgspec.structs.replace(settings.store, record_content=False),
         models={name: model for name, model in settings.models.items() if name in used},
         routes=routes,

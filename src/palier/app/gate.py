@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from palier.app.bench import open_bench
+from palier.app.reciting import Recited, recite
 from palier.app.students import check
 from palier.cases import Case, Outcome, Suite
 from palier.config import Settings, tier_name
 from palier.config.taught import with_version
 from palier.errors import InvalidRequest, NotFound, Unavailable
 from palier.evals import scoring
+from palier.evals.figures import Run
 from palier.evals.runs import running
 from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
 from palier.interfaces.versions import Versions
-from palier.training.promote import Evidence, Ruling, Terms, judge
+from palier.training.promote import Evidence, Ruling, Terms, judge, marks
 from palier.types import JSON
-from palier.versions import Version
+from palier.versions import Holdout, Version
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOST = 0.02
@@ -41,6 +44,28 @@ class _Answers(NamedTuple):
     champion: dict[str, Outcome]
     challenger: dict[str, Outcome]
     certified: bool | None
+    recited: Recited
+    again: int
+    """How many of the champion's were asked now: the others were kept."""
+
+
+@dataclass(slots=True)
+class _Counting:
+    """A `Progress` that counts which of the champion's answers were not kept, and tells another."""
+
+    told: Progress
+    again: int = 0
+
+    def begin(self, candidate: str, cases: int, kept: int) -> None:
+        if candidate == CHAMPION:
+            self.again = cases - kept
+        self.told.begin(candidate, cases, kept)
+
+    def done(self, outcome: Outcome) -> None:
+        self.told.done(outcome)
+
+    def end(self) -> None:
+        self.told.end()
 
 
 def holdout_of(suite: Suite) -> tuple[tuple[Case, ...], str]:
@@ -62,8 +87,6 @@ async def rule(
     suite: Suite,
     *,
     terms: Terms | None = None,
-    recited: Sequence[str] = (),
-    planted: int = 0,
     progress: Progress | None = None,
     who: str = "",
 ) -> Ruling:
@@ -75,16 +98,23 @@ async def rule(
     version = await versions.get(id)
     if version is None:
         raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
-    check(version, folder)
+    check(version, folder, declared)
     cases, holdout = holdout_of(suite)
     if suite.route and suite.route != version.route:
         raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and {id} of `{version.route}`")
     metric = scoring.measured(suite).metrics[0]
     both = await _both(declared, versions, folder, version)
-    used = await versions.judged(version.route, holdout, id)
-    answers = await _answers(both, suite, cases, progress)
+    before = await _last(versions, version.route, suite)
+    terms = terms or Terms()
+    held = Holdout(digest=holdout, marks=marks(cases), alpha=terms.alpha, uses=terms.uses)
+    spent = await versions.judged(version.route, held, id)
+    terms, used = msgspec.structs.replace(terms, alpha=spent.alpha, uses=spent.uses), spent.others
+    answers = await _answers(both, suite, cases, version, folder, progress)
     last = tier_name(both.routes[CHAMPION], len(both.routes[CHAMPION].tiers) - 1)
-    evidence = Evidence(certified=answers.certified, recited=tuple(recited), planted=planted)
+    recited = answers.recited
+    evidence = Evidence(
+        certified=answers.certified, recited=recited.names, planted=recited.planted, exposure=recited.exposure
+    )
     ruling = judge(
         metric,
         cases,
@@ -94,11 +124,28 @@ async def rule(
         home=lambda outcome: outcome.status == "answered" and outcome.tier != last,
         used=used,
         terms=terms,
+        notes=_changed(suite, before, holdout, answers.again, len(cases)),
     )
     kept: JSON = {"suite": suite.name, "holdout": holdout, **msgspec.to_builtins(ruling)}
     why = "; ".join(one.reason for one in ruling.failed) or "it passed the gate"
     await (versions.shadow if ruling.passed else versions.refuse)(id, kept, who=who, why=why)
     return ruling
+
+
+async def _last(versions: Versions, route: str, suite: Suite) -> str:
+    """What knew the holdout of the suite when a version of the route was judged by it last; empty: it never was."""
+    for one in reversed(await versions.history(route)):
+        if one.ruling is not None and one.ruling.get("suite") == suite.name:
+            return str(one.ruling.get("holdout", ""))
+    return ""
+
+
+def _changed(suite: Suite, before: str, holdout: str, again: int, cases: int) -> list[str]:
+    """What is told where the suite is another than at the last ruling: nothing is compared across the two."""
+    if not before or before == holdout:
+        return []
+    asked = f"{again} of {cases} cases were put to the champion again" if again else "the champion's answers stand"
+    return [f"suite `{suite.name}` changed since it judged last: {asked}, and both sides are scored by it as it is now"]
 
 
 async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> Settings:
@@ -107,7 +154,7 @@ async def _both(declared: Settings, versions: Versions, folder: Path, version: V
     best = await versions.get(standing.best) if standing.best else None
     settings = declared
     if best is not None:
-        check(best, folder)
+        check(best, folder, declared)
         settings = with_version(settings, best, folder / best.id, route=CHAMPION)
     elif version.route in declared.routes:
         settings = msgspec.structs.replace(
@@ -116,19 +163,33 @@ async def _both(declared: Settings, versions: Versions, folder: Path, version: V
     return with_version(settings, version, folder / version.id, route=CHALLENGER)
 
 
-async def _answers(both: Settings, suite: Suite, cases: Sequence[Case], progress: Progress | None) -> _Answers:
+async def _answers(
+    both: Settings,
+    suite: Suite,
+    cases: Sequence[Case],
+    version: Version,
+    folder: Path,
+    progress: Progress | None,
+) -> _Answers:
     planned = [Planned(name, "cascade", suite.prompt, both.routes[name]) for name in (CHAMPION, CHALLENGER)]
     options = Options(timeout_s=both.server.request_timeout_s)
+    counting = _Counting(progress or running.Quiet())
     async with open_bench(both, planned) as opened:
-        run = await opened.run(suite, cases, await opened.entrants(), options, progress=progress)
+        run = await opened.run(suite, cases, await opened.entrants(), options, progress=counting)
+        _check_reached(run, cases)
+        recited = await recite(opened.palier, CHALLENGER, version, folder / version.id)
         promised = {standing.route: standing.calibrated for standing in await opened.palier.status()}
     sides = {name: dict(run.outcomes.get(name, {})) for name in (CHAMPION, CHALLENGER)}
-    for name, found in sides.items():
+    certified = promised[CHALLENGER] if promised[CHAMPION] else None
+    return _Answers(sides[CHAMPION], sides[CHALLENGER], certified, recited, counting.again)
+
+
+def _check_reached(run: Run, cases: Sequence[Case]) -> None:
+    for name in (CHAMPION, CHALLENGER):
+        found = run.outcomes.get(name, {})
         lost = sum(o.status == "failed" and running.code_of(o) in _AWAY for o in found.values())
         if lost > LOST * len(cases):
             raise Unavailable(
                 f"{lost} of {len(cases)} cases could not be put to the {name}: nothing is decided",
                 hint="try again; what was answered is kept",
             )
-    certified = promised[CHALLENGER] if promised[CHAMPION] else None
-    return _Answers(sides[CHAMPION], sides[CHALLENGER], certified)

@@ -26,7 +26,7 @@ from palier.interfaces import Vectors
 from palier.interfaces.versions import Versions
 from palier.lessons import Lesson
 from palier.models.weights import hash_once
-from palier.training import heads
+from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
 from palier.training.lesson_sets import Carried
 from palier.versions import Student, Version
@@ -72,9 +72,18 @@ def digest_of(lessons: Iterable[Lesson]) -> str:
 
 
 def id_of(route: str, tier: str, student: Student, lessons: str) -> str:
-    """The id of what these lessons make: the same for the same."""
+    """The id of what these lessons make: the same for the same. Of an adapter, `lessons` is the digest of its plan."""
     said = msgspec.json.encode((TEACHES, __version__, route, tier, student, lessons))
     return f"{student}-{hashlib.sha256(said).hexdigest()[:_DIGITS]}"
+
+
+def check_number(route: str, count: int) -> None:
+    """Raise `InvalidRequest` where lessons are too few to teach or to judge by."""
+    if count < LEAST:
+        raise InvalidRequest(
+            f"route `{route}` has {count} lessons that may be taught, and at least {LEAST} are needed",
+            hint="100 tell an accuracy to within 10 points, 400 to within 5: palier lessons stats, accept, import",
+        )
 
 
 async def teach_head(
@@ -95,11 +104,7 @@ async def teach_head(
 
     Raises `InvalidRequest` where they are too few to teach or to judge by, `StoreError` where it cannot be kept.
     """
-    if len(lessons) < LEAST:
-        raise InvalidRequest(
-            f"route `{route}` has {len(lessons)} lessons that may be taught, and at least {LEAST} are needed",
-            hint="100 tell an accuracy to within 10 points, 400 to within 5: palier lessons stats, accept, import",
-        )
+    check_number(route, len(lessons))
     digest = digest_of(lessons)
     name = id_of(route, tier, "head", digest)
     known = await versions.get(name)
@@ -107,14 +112,25 @@ async def teach_head(
         return known, False
     examples = gathered(Example(text=one.question, label=one.answer, language=one.language) for one in lessons)
     licence = ", ".join(carried.licences)
-    taught = await asyncio.to_thread(heads.teach, examples, embed, encoder, licence=licence, source=route, done=done)
-    _keep(folder, name, {FILES["head"]: taught.content})
+    planted = canaries.plant(lessons, labels=[one.label for one in examples.rows])
+    taught = await asyncio.to_thread(
+        heads.teach,
+        examples,
+        embed,
+        encoder,
+        licence=licence,
+        source=route,
+        planted=planted.examples(),
+        done=done,
+    )
+    kept = {FILES["head"]: taught.content, canaries.FILE: planted.content}
+    _keep(folder, name, kept)
     version = Version(
         id=name,
         route=route,
         tier=tier,
         student="head",
-        files={FILES["head"]: hash_once(folder / name / FILES["head"])},
+        files={file: hash_once(folder / name / file) for file in kept},
         encoder=encoder,
         lessons=digest,
         taught=len(lessons),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from palier.cards import ModelCard
 from palier.config import Settings
-from palier.interfaces import Encoder, Judgements, Ratings, Redactor, Sources, Traces, Workers
+from palier.config.taught import TEACHING
+from palier.errors import StoreError
+from palier.interfaces import Encoder, Erasure, Judgements, Ratings, Redactor, Sources, Traces, Workers
 from palier.privacy.prompts import PromptRedactor
 from palier.privacy.redaction import Redactor as Finder
 from palier.stores.lessons import ErasableLessons, SqliteLessons
@@ -15,9 +20,39 @@ from palier.training.desk import Desk
 from palier.training.stock import Stock, hashed
 
 
-def erasable(store: SqliteLessons, key: bytes) -> ErasableLessons:
-    """What forgets lessons. `key` is that of `desk_of`."""
-    return ErasableLessons(store.database, lambda user: hashed(user, key))
+class ErasableLearning:
+    """`interfaces.Erasable`: lessons, and what is being taught by some, in whose folders they stand as tokens."""
+
+    def __init__(self, lessons: ErasableLessons, students: Path) -> None:
+        self._lessons = lessons
+        self._students = students
+
+    async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
+        """See `interfaces.Erasable`. Whatever is being taught begins anew, without them."""
+        concerned = (await self._lessons.forget(erasure, dry_run=True))["lessons"]
+        # First: killed in between, the lessons still tell that these are concerned.
+        begun = await asyncio.to_thread(self._begun, remove=not dry_run) if concerned else 0
+        return {**await self._lessons.forget(erasure, dry_run=dry_run), "trainings": begun}
+
+    async def scrub(self, erasure: Erasure) -> None:
+        """See `interfaces.Erasable`."""
+        await self._lessons.scrub(erasure)
+
+    def _begun(self, *, remove: bool) -> int:
+        found = [place for place in self._students.glob(f"{TEACHING}/*/*") if place.is_dir()]
+        for place in found if remove else ():
+            try:
+                shutil.rmtree(place)
+            except FileNotFoundError:
+                continue  # it was done just now, and holds none any more
+            except OSError as error:
+                raise StoreError(f"{place} cannot be deleted: {error.strerror}", hint="it holds lessons") from None
+        return len(found)
+
+
+def erasable(store: SqliteLessons, key: bytes, students: Path) -> ErasableLearning:
+    """What forgets lessons, and what is being taught in the folder `students`. `key` is that of `desk_of`."""
+    return ErasableLearning(ErasableLessons(store.database, lambda user: hashed(user, key)), students)
 
 
 def desk_of(

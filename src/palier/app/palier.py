@@ -11,17 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from palier import pipeline, text
-from palier.access import Spending
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
+from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
-from palier.app.knowing import LOCAL, Knowing
+from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
-from palier.app.students import Students, Taught, made_of, taught
+from palier.app.remembering import Remembering
+from palier.app.returning import Returning, sound
+from palier.app.shadow import Cast, Shadow, cast
+from palier.app.students import Students, Taught, hold, made_of, with_beside
+from palier.app.students import load as load_models
+from palier.app.tracing import exporter_of
 from palier.app.wiring import (
-    DAY_S,
     Shared,
     forgetting_of,
     guards_of,
@@ -31,41 +37,30 @@ from palier.app.wiring import (
     maker_of,
     parts_of,
     reads_of,
+    scorer_of,
     workers_of,
 )
-from palier.audits import Feedback
 from palier.cards import ModelCard
-from palier.config import (
-    Model as ModelSettings,
-)
-from palier.config import (
-    Route,
-    Settings,
-    audit_share,
-    label_source,
-    load,
-)
+from palier.config import Model as ModelSettings
+from palier.config import Route, Settings, audit_share, label_source, load
 from palier.counting import Counts
 from palier.errors import NotFound
 from palier.fingerprint import fingerprint
-from palier.forgetting import Forgotten, Recording
+from palier.forgetting import Recording
 from palier.ids import new_id
 from palier.interfaces import (
-    Adaptable,
     Guard,
     Judgements,
     Model,
-    Ratings,
     Resources,
     Retriever,
     Startable,
-    Traces,
 )
 from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
-from palier.pipeline import feedback, reading
 from palier.pipeline.audit import Auditor
+from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
 from palier.policies import Policies, RouteStatus, Ruled, Standing
@@ -79,14 +74,17 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.erasure import ErasableLedger
 from palier.stores.feedback import SqliteFeedback
 from palier.stores.folder import DataFolder
+from palier.stores.hours import SqliteHours
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
+from palier.stores.shadows import SqliteShadows
 from palier.stores.traces import SqliteTraces
 from palier.stores.upkeep import expire, keep_spent
 from palier.stores.versions import SqliteVersions
 from palier.training.desk import Desk
-from palier.types import Completed, Event, Message, Principal, Request, Result, Trace
+from palier.types import Completed, Event, Message, Principal, Request, Result
+from palier.versions import Version
 from palier.watching import Watch
 
 T = TypeVar("T")
@@ -94,7 +92,7 @@ T = TypeVar("T")
 log = logging.getLogger("palier")
 
 
-class Palier(Knowing):
+class Palier(Remembering):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -105,16 +103,20 @@ class Palier(Knowing):
     settings: Settings
     folder: DataFolder
     encoder: SentenceEncoder
-    access: SqliteAccess
-    """Keys, groups, and what keys spent."""
-    traces: Traces
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
-    feedback: Ratings
     lessons: Desk
     """What students are taught."""
     students: Students
     """What was taught, and which of it answers."""
+    returning: Returning
+    """Takes back what does not hold."""
+    shadow: Shadow
+    """Has versions answer beside: `start` it, or `await shadow.finish()`."""
+    shadows: SqliteShadows
+    """What those said."""
+    effects: Effects
+    """What versions do, in shadow and live."""
     ledger: SqliteLedger
     """What left."""
     heads: Heads
@@ -150,9 +152,8 @@ class Palier(Knowing):
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
-        self._make = make
-        self._live = now.live
-        self.students = Students(declared, versions, folder.students, self._teach, now)
+        self._make, self._live = make, now.live
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
         self.folder = folder
         self.access = access
         self.traces = traces
@@ -170,18 +171,26 @@ class Palier(Knowing):
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
+        self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             settings,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key()),
+            erasable(lessons, folder.fingerprint_key(), folder.students),
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.exporter = exporter_of(settings, door.connector)
         self.counts = Counts()
         self.listen(self.counts.take)
+        self.shadows = SqliteShadows(traces.database)
+        share, at_once = settings.learning.shadow, settings.learning.shadow_at_once
+        self.shadow = Shadow(share, at_once, folder.audit_key(), self.shadows, self.counts)
+        self._versions, self._declared = versions, declared
+        self.effects = Effects(settings, versions, self.shadows, traces, self.audits, self.feedback)
+        self.returning = Returning(self.students, versions, folder.students, self.counts, self._cast)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
         self._shared = self._common(door, traces, guards)
         self._parts = {name: self._wire(name) for name in settings.routes}
@@ -189,7 +198,7 @@ class Palier(Knowing):
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
-        self.watch = Watch(self._drawn, self.policies, judges)
+        self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
 
     @classmethod
     @asynccontextmanager
@@ -207,7 +216,7 @@ class Palier(Knowing):
             folder = stack.enter_context(DataFolder.claim(declared.folder, home))
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
-            now = await taught(declared, versions, folder.students)
+            now = await sound(declared, versions, folder.students)
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -233,7 +242,7 @@ class Palier(Knowing):
             door = await open_door(declared, folder, stack)
             lessons = SqliteLessons.open(folder.lessons)
             stack.push_async_callback(lessons.close)
-            resources = Resources(door.connector, encoder, workers, folder.path, declared.path)
+            resources = Resources(door.connector, encoder, workers, folder.path, declared.path, workers.strict)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
             make = maker_of(resources, stack)
@@ -251,7 +260,7 @@ class Palier(Knowing):
                 models=models,
                 door=door,
                 fingerprints=fingerprints,
-                guards=guards_of(settings, resources),
+                guards=guards_of(settings, replace(resources, scorer=scorer_of(models))),
                 lessons=lessons,
                 versions=versions,
                 declared=declared,
@@ -259,13 +268,24 @@ class Palier(Knowing):
                 make=make,
             )
             door.heads.start()
-            stack.push_async_callback(palier.auditor.stop)
-            await palier.watch.look(pages=1)  # a breach that was found before is one from the first answer on
-            palier._keep_looking(stack)
+            await palier._begin(stack)
             yield palier
 
-    def _keep_looking(self, stack: AsyncExitStack) -> None:
-        for name, work in (("policies", self.policies.keep_looking()), ("watch", self.watch.keep_looking())):
+    async def _begin(self, stack: AsyncExitStack) -> None:
+        if self.exporter is not None:
+            self.listen(self.exporter.take)
+            self.exporter.start()
+            stack.push_async_callback(self.exporter.stop)
+        for closing in (self.auditor.stop, self.students.close, self.shadow.stop):
+            stack.push_async_callback(closing)
+        await self.returning.look()
+        await self.watch.look(pages=1)  # a breach that was found before is one from the first answer on
+        looking = {
+            "policies": self.policies.keep_looking(),
+            "watch": self.watch.keep_looking(),
+            "students": self.returning.keep_looking(),
+        }
+        for name, work in looking.items():
             stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
 
     def _common(self, door: Door, traces: SqliteTraces, guards: Mapping[str, Guard]) -> Shared:
@@ -282,7 +302,24 @@ class Palier(Knowing):
             vault=door.ledger,
             guards=guards,
             reads=reads_of(self._knowledge),
+            beside=self._beside,
         )
+
+    def _beside(self, journey: Journey) -> None:
+        self.returning.take(journey)
+        self.shadow.take(journey)
+
+    async def _cast(self, route: str) -> None:
+        """Have whoever is in shadow on `route` answer beside."""
+
+        async def ready(version: Version) -> Cast | None:
+            folder = self.folder.students
+            await hold(
+                self.models, await asyncio.to_thread(with_beside, self.settings, version, folder, self._declared)
+            )
+            return await cast(self._declared, version, folder, self.models, self._make, self._shared)
+
+        await self.shadow.look(route, self._versions, ready)
 
     def _desk(self, lessons: SqliteLessons) -> Desk:
         return desk_of(
@@ -307,17 +344,21 @@ class Palier(Knowing):
 
     async def _teach(self, now: Taught, name: str) -> None:
         """From now on `now` is served on the route `name`; requests on their way go on as they began."""
-        for model, declared in now.settings.models.items():
-            if model not in self.models:
-                self.models[model] = self._make(model, declared)
-            elif isinstance(found := self.models[model], Adaptable) and not set(declared.adapters) <= set(
-                found.adapters
-            ):
-                await found.replace_adapters(declared.adapters)
+        await load_models(self.models, self._make, now.settings)
         self.settings, self._live = now.settings, now.live
         self._parts[name] = self._wire(name)
         self.routes[name] = [landing.name for landing in self._parts[name].landings]
         self.policies.rule(name, self._ruled(name))
+
+    def wear(self, live: Mapping[str, Version]) -> None:
+        """The settings have these versions in them, by route: who may not be served by one is not, from now on."""
+        self._live = {**self._live, **live}
+        for name in live:
+            self._parts[name] = self._wire(name)
+            self.policies.rule(name, self._ruled(name))
+
+    async def _hold(self, settings: Settings) -> None:
+        await hold(self.models, settings)
 
     def _sample(self, route: Route, landings: Sequence[Landing]) -> Sample | None:
         share = audit_share(self.settings, route)
@@ -416,46 +457,6 @@ class Palier(Knowing):
         """The cards of a route's tiers, lowest first."""
         return [landing.model.card for landing in self._parts[self._route_name(route)].landings]
 
-    async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
-        """Keep feedback on the answer `id`; `said`: `rating` ("up", "down") or `score`, `comment`, `correction`.
-
-        Raises `NotFound` also for an answer that is not this principal's to judge.
-        """
-        store = self.settings.store
-        return await feedback.rate(
-            id,
-            principal,
-            traces=self.traces,
-            ratings=self.feedback,
-            keep_s=store.retention_days * DAY_S if store.record_content else None,
-            reviews=lambda trace: reading.reviews(trace, principal, self._knowledge.standing),
-            **said,
-        )
-
-    def listen(self, told: Callable[[Trace], None]) -> None:
-        """From now on tell `told` each trace as it is about to be recorded."""
-        self._recording.told.append(told)
-
-    async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
-        """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""
-        return await reading.read_trace(id, principal, self.traces, self._knowledge.standing)
-
-    async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
-        """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
-        return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
-
-    async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
-        """What each of `keys` has spent so far."""
-        return {key: self.access.purse.spending(key) for key in keys}
-
-    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
-        """Erase a user, or a document (`COLLECTION/ID`) with what was answered from it; `dry_run`: only say what.
-
-        Requests on their way are recorded without name and words. Raises `InvalidRequest`, and `StoreError` where
-        something could not be deleted: do it again, and it goes on.
-        """
-        return await self._forgetting.forget(user=user, document=document, dry_run=dry_run)
-
     # --- being well ------------------------------------------------------------------------------------------------
 
     async def warm(self) -> None:
@@ -476,7 +477,8 @@ class Palier(Knowing):
 
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""
-        return self.policies.status(self.watch.words)
+        found = self.policies.status(self.watch.words)
+        return [msgspec.structs.replace(one, student=await self.students.words(one.route)) for one in found]
 
     async def probe(self, name: str) -> Probed:
         """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""

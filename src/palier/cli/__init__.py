@@ -28,14 +28,17 @@ from palier.cli import (
     lessons,
     models,
     redact,
+    report,
     sample,
     search,
     serve,
     setup,
     status,
     students,
+    synthesise,
     traces,
     vault,
+    versions,
 )
 
 app = typer.Typer(
@@ -79,6 +82,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(vault.app, name="vault")
 app.command()(sample.sample)
 app.command()(label.label)
+lessons.app.command()(synthesise.synthesise)
 app.add_typer(lessons.app, name="lessons")
 app.command()(forget.forget)
 app.add_typer(models.app, name="models")
@@ -87,13 +91,13 @@ app.command()(calibrate.replay)
 app.command()(distill.distill)
 app.command()(distill.predict)
 app.command()(learn.learn)
-app.command()(learn.learn)
-app.command()(students.versions)
+app.command()(versions.versions)
 app.command()(students.promote)
 app.command()(students.rollback)
 app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
+app.command()(report.report)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from palier import __version__
 from palier.cli import files, terminal
-from palier.config import Model, Settings, Tier, load
+from palier.config import Model, load
 from palier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from palier.models.engine_tokens import EngineTokens
+    from palier.app.weights import Base
     from palier.training.fidelity import Agreement, Fidelity
-    from palier.training.lora import Rows, Taught
+    from palier.training.lora import Taught
     from palier.training.lora_train import Told
 
 _STOPPED = 130
@@ -43,42 +40,29 @@ class Wanted:
     plan: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """The weights that are taught on, as they are served."""
-
-    settings: Model
-    weights: Path
-    system: str
-    root: Settings | None
-
-    def resolve(self, path: str) -> Path:
-        return self.root.path(path) if self.root else Path(path)
-
-
 def distill(wanted: Wanted) -> None:
     """Teach, go on, or say that it is done. Exits 130 where it was interrupted and can go on."""
 
     async def main() -> int:
-        from palier.models import engine
+        from palier.app import weights
         from palier.training import lora, lora_lessons
 
         base = _base(wanted)
         with files.lines(wanted.lessons) as given:
             lessons = lora_lessons.read(given, system=base.system, skip_bad=wanted.skip_bad)
         _notes(lessons.notes)
-        longest = min(wanted.length or lora.LENGTH, base.settings.context or engine.CONTEXT)
-        async with _engine(base, {}) as tokens:
+        longest = min(wanted.length, base.context) if wanted.length else base.longest
+        async with weights.engine_over(base, {}) as tokens:
             rows = await lora.as_tokens(tokens, lessons, longest)
         _notes(rows.notes)
-        plan = lora.prepare(wanted.output, rows, base=base.settings.weights, weights=base.weights, **wanted.plan)
-        progress = _Progress(wanted.as_json)
+        plan = lora.prepare(wanted.output, rows, base=base.settings.weights, weights=base.file, **wanted.plan)
+        progress = Progress(wanted.as_json)
         try:
             with progress:
                 taught = await lora.teach(
                     wanted.output,
                     lessons,
-                    base.weights,
+                    base.file,
                     route=wanted.route,
                     code=__version__,
                     threads=wanted.threads,
@@ -87,94 +71,30 @@ def distill(wanted: Wanted) -> None:
         except (lora.Stopped, asyncio.CancelledError):
             terminal.note(f"stopped; the same command goes on from the last checkpoint in {wanted.output}")
             return _STOPPED
-        merged = await lora.merge(taught, base.weights, threads=wanted.threads) if wanted.merged else None
-        fidelity = await _checked(wanted, base, rows, taught, merged) if wanted.check else None
+        merged = await lora.merge(taught, base.file, threads=wanted.threads) if wanted.merged else None
+        fidelity = None
+        if wanted.check:
+            fidelity = await weights.both_engines(
+                *(base, rows, taught.adapter, taught.peft, wanted.check), merged=merged, threads=wanted.threads
+            )
         _say(wanted, taught, fidelity, progress, (*lessons.notes, *rows.notes), plan.lessons)
         return 0
 
     terminal.run(main, wrong_input=2)
 
 
-def _base(wanted: Wanted) -> _Base:
+def _base(wanted: Wanted) -> Base:
     """Of the route's lowest tier that the embedded engine serves, or as `--base` says."""
-    from palier.models import weights
+    from palier.app import weights
 
-    root: Settings | None = None
-    system, settings = "", Model(kind="engine", weights=wanted.base)
     if wanted.route:
-        root = load(wanted.config)
-        tier = _tier(root, wanted.route)
-        settings = root.models[tier.model]
-        system = root.routes[wanted.route].system if tier.system is None else tier.system
-        if wanted.base:
-            settings = msgspec.structs.replace(settings, weights=wanted.base, sha256="")
-    elif not wanted.base:
+        return weights.base_of(load(wanted.config), wanted.route, weights=wanted.base)
+    if not wanted.base:
         raise ConfigurationError("nothing says which model is taught", hint="palier distill ROUTE, or --base WEIGHTS")
-    resolve = root.path if root else Path
-    return _Base(settings, weights.locate(settings.weights, resolve, sha256=settings.sha256), system, root)
+    return weights.given_base(Model(kind="engine"), wanted.base, Path)
 
 
-def _tier(settings: Settings, route: str) -> Tier:
-    if route not in settings.routes:
-        known = ", ".join(settings.routes) or "none"
-        raise ConfigurationError(f"there is no route `{route}`", hint=f"routes: {known}")
-    for tier in settings.routes[route].tiers:
-        if settings.models[tier.model].kind == "engine":
-            return tier
-    raise ConfigurationError(
-        f"no tier of route `{route}` is served by the embedded engine",
-        hint="add a model of kind `engine` to it, or name the weights with --base",
-    )
-
-
-@asynccontextmanager
-async def _engine(base: _Base, adapters: dict[str, str]) -> AsyncIterator[EngineTokens]:
-    """The embedded engine over the base, for its tokens; ended afterwards, for teaching wants the memory."""
-    from palier.cli.distill import Here
-    from palier.interfaces import Resources
-    from palier.models import engine
-    from palier.models.engine_tokens import EngineTokens
-    from palier.privacy.connector import HttpConnector
-
-    connector = HttpConnector()
-    settings = msgspec.structs.replace(base.settings, adapters=adapters, parallel=1, total_timeout_s=3600.0)
-    model = engine.build("student", settings, Resources(connector, _NoEncoder(), Here(), Path(), base.resolve))
-    try:
-        await model.start()
-        yield EngineTokens(model)
-    finally:
-        await model.close()
-        await connector.close()
-
-
-class _NoEncoder:
-    """`interfaces.Encoder` that is never asked: an engine embeds nothing."""
-
-    name, dimension = "", 0
-
-    async def encode(self, texts: Sequence[str]) -> Any:
-        raise NotImplementedError
-
-
-async def _checked(wanted: Wanted, base: _Base, rows: Rows, taught: Taught, merged: Path | None) -> Fidelity:
-    """Both engines on prompts that were not taught, where some were held out."""
-    from palier.training import fidelity
-
-    apart = [row for row in rows.rows if row.held_out] or list(rows.rows)
-    prompts = list(dict.fromkeys(row.prompt for row in apart))[: wanted.check]
-    async with _engine(base, {"student": str(taught.adapter.absolute())}) as tokens:
-        return await fidelity.compare(
-            tokens,
-            "student",
-            prompts,
-            weights=base.weights,
-            peft=taught.peft,
-            merged=merged,
-            threads=wanted.threads,
-        )
-
-
-class _Progress:
+class Progress:
     """What the process tells, as a line that changes; the last figures are kept."""
 
     def __init__(self, quiet: bool) -> None:
@@ -208,7 +128,7 @@ class _Progress:
 
 
 def _say(
-    wanted: Wanted, taught: Taught, fidelity: Fidelity | None, progress: _Progress, notes: tuple[str, ...], count: int
+    wanted: Wanted, taught: Taught, fidelity: Fidelity | None, progress: Progress, notes: tuple[str, ...], count: int
 ) -> None:
     last = progress.last
     if wanted.as_json:
@@ -234,14 +154,15 @@ def _say(
         soft_wrap=True,
     )
     if fidelity is not None:
-        out.print(terminal.styled(f"both engines, on {fidelity.prompts} prompts: {_agreement(fidelity.adapter)}"))
-        out.print(terminal.styled(f"  without the adapter: {_agreement(fidelity.base)}"))
+        out.print(terminal.styled(f"both engines, on {fidelity.prompts} prompts: {agreement(fidelity.adapter)}"))
+        out.print(terminal.styled(f"  without the adapter: {agreement(fidelity.base)}"))
         out.print(terminal.styled(f"  the adapter changes {fidelity.changed:.3f}, and {fidelity.changed_answers:.0%}"))
         if fidelity.merged is not None:
-            out.print(terminal.styled(f"  merged: {_agreement(fidelity.merged)}"))
+            out.print(terminal.styled(f"  merged: {agreement(fidelity.merged)}"))
 
 
-def _agreement(found: Agreement) -> str:
+def agreement(found: Agreement) -> str:
+    """How far two engines agree, in words."""
     return (
         f"log-probabilities {found.mean_difference:.3f} apart, {found.same_token:.1%} of tokens "
         f"and {found.same_answer:.0%} of answers the same"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -25,18 +31,42 @@ from palier.cli.students import (
     ruled,
     show,
 )
-from palier.config import load
-from palier.errors import ConfigurationError
+from palier.config import Settings, load
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from palier.interfaces.versions import Versions
     from palier.training.desk import TrainingSet
     from palier.training.harvest import Harvested
     from palier.versions import Version
 
-Kind = Annotated[str, typer.Option("--student", help="auto: the cheapest that a tier can be; or head.")]
+Kind = Annotated[str, typer.Option("--student", help="auto: the cheapest that a tier can be; or head, lora.")]
+Rank = Annotated[int, typer.Option("--rank", min=0, max=256, help="Of an adapter.", show_default="by the lessons")]
+Steps = Annotated[int, typer.Option("--steps", min=0, help="Of an adapter.", show_default="by the lessons")]
+Rate = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, help="Of an adapter.", show_default="0.001")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of an adapter.")]
+Minutes = Annotated[
+    float, typer.Option("--minutes", min=0.0, help="Of an adapter: only as many steps as fit.", show_default="no limit")
+]
+Threads = Annotated[int, typer.Option("--threads", min=0, max=256, help="Of teaching.", show_default="all")]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Do so whenever enough new lessons wait, within the budget of [learning].")
+]
+
+STOPPED = 130
+"""The exit status where it was told to stop, and can go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One go: of which route, by what student, judged how."""
+
+    config: Path
+    route: str
+    student: str
+    asked: Asked
+    plan: dict[str, Any]
+    threads: int
+    as_json: bool
 
 
 def learn(
@@ -47,62 +77,103 @@ def learn(
     uses: Uses = 8,
     shadow: Shadow = False,
     who: Who = "",
+    rank: Rank = 0,
+    steps: Steps = 0,
+    rate: Rate = 0.0,
+    seed: Seed = 0,
+    minutes: Minutes = 0.0,
+    threads: Threads = 0,
+    watch: Watch = False,
     config: Config = CONFIG,
     as_json: Json = False,
 ) -> None:
     """Harvest lessons, teach a student, hold it against the best that ever answered, and let it answer.
 
     Killed anywhere, the same command goes on, and repeats no step that was finished. Exit status 3 where the gate does
-    not let it pass: what answers is untouched.
+    not let it pass: what answers is untouched. With --watch it stays, until it is interrupted or told to end (SIGTERM).
     """
+    asked = Asked(suite, margin, uses, shadow, who)
+    plan = {"rank": rank, "steps": steps, "rate": rate, "seed": seed, "minutes": minutes}
+    one = Round(config, route, student, asked, plan, threads, as_json)
 
     async def main() -> int:
-        from palier.app import learning
-        from palier.evals.suites import suite as suites
+        from palier.cli.learn_watch import watching
 
-        settings = load(config)
-        name = route_name(settings, route)
-        kind, tier = learning.student_of(settings, name, student)
-        if kind != "head":
-            raise ConfigurationError(
-                f"route `{name}` teaches an adapter", hint="palier distill --student lora; learn takes heads so far"
-            )
-        loaded = suites.read(suite).suite
-        asked = Asked(suite, margin, uses, shadow, who)
-        async with session(config) as p:
-            harvested = await p.lessons.harvest(name, suites=[str(suite.absolute())])
-            training = await p.lessons.to_teach(name)
-        _say_lessons(harvested, training)
-        async with opened_versions(settings) as (store, folder):
-            version, new = await _taught(store, folder, name, tier, training, loaded.digest, who)
-            _say_version(version, new=new)
-            state = await store.state(version.id)
-            before = await store.standing(name)
-            if before.live == version.id:
-                terminal.note(f"{version.id} answers already: there is nothing new to learn")
-                return 0
-            if state == "retired":
-                terminal.note(
-                    f"{version.id} was taken back: new lessons make another; palier promote judges this one again"
-                )
-                return 0
-            ruling = await ruled(settings, store, folder, version, asked)
-        if as_json:
-            terminal.json_line({"version": version.id, **msgspec.to_builtins(ruling)})
-        else:
-            show(version, ruling)
-        if not ruling.passed:
-            return GATE
-        if not shadow:
-            await put_live(config, version, asked, best=is_best(ruling))
-        return 0
+        with stopping():
+            try:
+                return await (watching(one, lambda: once(one)) if watch else once(one))
+            except asyncio.CancelledError:
+                terminal.note("stopped; the same command goes on")
+                return 0 if watch else STOPPED
 
     terminal.run(main, wrong_input=2, missing=2)
 
 
-async def _taught(
-    store: Versions, folder: Path, route: str, tier: str, training: TrainingSet, suite: str, who: str
-) -> tuple[Version, bool]:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is to be taught, to which tier of a route, and by which suite (a digest) it is judged."""
+
+    route: str
+    tier: str
+    training: TrainingSet
+    suite: str
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """Meanwhile SIGTERM cancels the task, as an interrupt does: what is being taught gets its checkpoint."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def once(one: Round) -> int:
+    """One go, from what was asked to what answers. The exit status."""
+    from palier.app import learning
+    from palier.evals.suites import suite as suites
+
+    settings = load(one.config)
+    name = route_name(settings, one.route)
+    kind, tier = learning.student_of(settings, name, one.student)
+    loaded = suites.read(one.asked.suite).suite
+    async with session(one.config) as p:
+        harvested = await p.lessons.harvest(name, suites=[str(one.asked.suite.absolute())])
+        training = await p.lessons.to_teach(name)
+    _say_lessons(harvested, training)
+    async with opened_versions(settings) as (store, folder):
+        given = _Given(name, tier, training, loaded.digest)
+        if kind == "lora":
+            version, new = await _adapter(settings, store, folder, given, one)
+        else:
+            version, new = await _head(store, folder, given, one.asked.who)
+        _say_version(version, new=new)
+        state = await store.state(version.id)
+        before = await store.standing(name)
+        if before.live == version.id:
+            terminal.note(f"{version.id} answers already: there is nothing new to learn")
+            return 0
+        if state in ("retired", "returned"):
+            terminal.note(
+                f"{version.id} was taken back: new lessons make another; palier promote judges this one again"
+            )
+            return 0
+        ruling = await ruled(settings, store, folder, version, one.asked)
+    if one.as_json:
+        terminal.json_line({"version": version.id, **msgspec.to_builtins(ruling)})
+    else:
+        show(version, ruling)
+    if not ruling.passed:
+        return GATE
+    if not one.asked.shadow:
+        await put_live(one.config, version, one.asked, best=is_best(ruling))
+    return 0
+
+
+async def _head(store: Versions, folder: Path, given: _Given, who: str) -> tuple[Version, bool]:
     from palier.app import learning
     from palier.cli.distill import embed
     from palier.retrieval import sentence_model
@@ -111,16 +182,34 @@ async def _taught(
         return await learning.teach_head(
             store,
             folder,
-            route,
-            tier,
-            training.lessons,
-            training.carried,
+            given.route,
+            given.tier,
+            given.training.lessons,
+            given.training.carried,
             embed,
             sentence_model.name(),
-            suite=suite,
+            suite=given.suite,
             who=who,
             done=lambda words: status.update(terminal.one_line(words, 100)),
         )
+
+
+async def _adapter(
+    settings: Settings, store: Versions, folder: Path, given: _Given, one: Round
+) -> tuple[Version, bool]:
+    from palier.app import learning_lora
+    from palier.cli.distill_lora import Progress
+    from palier.training import lora
+
+    wanted = learning_lora.Wanted(given.route, given.tier, one.plan, one.threads, given.suite, one.asked.who)
+    progress = Progress(one.as_json)
+    try:
+        with progress:
+            return await learning_lora.teach_adapter(
+                settings, store, folder, wanted, given.training, tell=progress.told, note=terminal.note
+            )
+    except lora.Stopped:
+        raise asyncio.CancelledError from None
 
 
 def _say_lessons(harvested: Harvested, training: TrainingSet) -> None:
@@ -135,3 +224,9 @@ def _say_lessons(harvested: Harvested, training: TrainingSet) -> None:
 def _say_version(version: Version, *, new: bool) -> None:
     how = "taught" if new else "taught before"
     terminal.note(f"{version.id}: {how} by {version.taught:,} lessons, {version.label}")
+    if found := version.plan.get("fidelity"):
+        from palier.cli.distill_lora import agreement
+        from palier.training.fidelity import Fidelity
+
+        both = msgspec.convert(found, Fidelity)
+        terminal.note(f"both engines, on {both.prompts} prompts: {agreement(both.adapter)}")

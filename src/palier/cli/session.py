@@ -15,8 +15,9 @@ from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
+    from palier.app.effect import Difference, Effect, ShadowFigures
     from palier.forgetting import Forgotten
-    from palier.interfaces import Judgements, Keys
+    from palier.interfaces import Hours, Judgements, Keys
     from palier.lessons import Brought, Edit, Lesson, LessonCount
     from palier.policies import RouteStatus
     from palier.training.desk import TrainingSet
@@ -53,6 +54,12 @@ class Service(Protocol):
 
     @property
     def students(self) -> StudentRoom: ...
+
+    @property
+    def effects(self) -> EffectBook: ...
+
+    @property
+    def hours(self) -> Hours: ...
 
     @property
     def access(self) -> AccessBook: ...
@@ -137,6 +144,16 @@ class StudentRoom(StudentBook, Protocol):
     async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing: ...
 
     async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing: ...
+
+
+class EffectBook(Protocol):
+    """What versions do, in shadow and live."""
+
+    async def shadow(self, version: str) -> ShadowFigures: ...
+
+    async def differences(self, version: str, limit: int = 20) -> list[Difference]: ...
+
+    async def of(self, version: str, days: float = ...) -> list[Effect]: ...
 
 
 class AccessBook(Protocol):

@@ -1,9 +1,8 @@
-"""`palier versions`, `palier promote`, `palier rollback`: what was taught, what it must show, and the way back."""
+"""`palier promote`, `palier rollback`: what a version must show before it answers, and the way back."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,13 @@ from palier.cli import terminal
 from palier.cli.records import route_name
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.config import Settings, load
-from palier.errors import NotFound
+from palier.errors import InvalidRequest, NotFound
 from palier.ids import SHORT_ID
-from palier.versions import Happened, Standing, Version
+from palier.versions import Version
 
 if TYPE_CHECKING:
     from palier.cli.session import StudentBook
+    from palier.interfaces.versions import Versions
     from palier.stores.versions import SqliteVersions
     from palier.training.promote import Ruling
 
@@ -29,11 +29,13 @@ GATE = 3
 """The exit status of a gate that did not pass."""
 
 Route = Annotated[str, typer.Argument(help="The route.", show_default="the only one")]
-Of = Annotated[str, typer.Argument(metavar="[ROUTE]", help="Of this route.", show_default="all")]
 Id = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the last 12 digits of its id.")]
 SuitePath = Annotated[Path, typer.Option("--suite", help="The suite whose holdout judges.")]
+SuiteOrNone = Annotated[
+    Path | None, typer.Option("--suite", help="The suite whose holdout judges; one in shadow has its ruling.")
+]
 Margin = Annotated[float, typer.Option("--margin", help="How much worse counts as not worse.")]
-Uses = Annotated[int, typer.Option("--uses", min=1, help="Times that one holdout may judge: its error is shared.")]
+Uses = Annotated[int, typer.Option("--uses", min=1, help="Times that one holdout may judge; its first use settles it.")]
 Shadow = Annotated[bool, typer.Option("--shadow", help="Judge it only; what answers stays.")]
 Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who decides.")]
 Why = Annotated[str, typer.Option("--why", help="Why, in a few words.")]
@@ -85,32 +87,9 @@ async def put_live(config: Path, version: Version, asked: Asked, *, best: bool) 
     terminal.note(f"{version.id} answers on {version.route} from now on; palier rollback {version.route} takes it back")
 
 
-def versions(route: Of = "", config: Config = CONFIG, as_json: Json = False) -> None:
-    """What was taught for the routes, and what became of it."""
-
-    async def main() -> None:
-        async with session(config) as p:
-            found = await p.students.list(route)
-            routes = sorted({version.route for version in found})
-            standings = {name: await p.students.standing(name) for name in routes}
-            happened = {name: await p.students.history(name) for name in routes}
-        if as_json:
-            for version in found:
-                state = _state(version, happened[version.route])
-                terminal.json_line({**msgspec.to_builtins(version), "state": state})
-            return
-        if not found:
-            terminal.note("nothing was taught yet: palier learn ROUTE")
-            return
-        rows = [_row(version, standings[version.route], happened[version.route]) for version in found]
-        terminal.columns(("version", "route", "tier", "student", "lessons", "label", "taught", "state"), rows)
-
-    terminal.run(main, wrong_input=2, missing=2)
-
-
 def promote(
     version: Id,
-    suite: SuitePath,
+    suite: SuiteOrNone = None,
     margin: Margin = 0.02,
     uses: Uses = 8,
     shadow: Shadow = False,
@@ -121,15 +100,15 @@ def promote(
 ) -> None:
     """Hold a version against the best that ever answered; where it passes, it answers from now on.
 
-    Exit status 3 where it does not pass.
+    One that is in shadow has passed, and needs no suite. Exit status 3 where it does not pass.
     """
 
     async def main() -> int:
-        asked = Asked(suite, margin, uses, shadow, who, why)
         settings = load(config)
         async with opened_versions(settings) as (store, folder):
-            one = await _find(store, version)
-            ruling = await ruled(settings, store, folder, one, asked)
+            one = await find(store, version)
+            asked = Asked(suite or Path(), margin, uses, shadow, who, why)
+            ruling = await (ruled(settings, store, folder, one, asked) if suite else _of_shadow(store, one))
         if as_json:
             terminal.json_line({"version": one.id, **msgspec.to_builtins(ruling)})
         else:
@@ -160,7 +139,22 @@ def rollback(route: Route = "", who: Who = "", why: Why = "", config: Config = C
     terminal.run(main, wrong_input=2, missing=2)
 
 
-async def _find(book: StudentBook, id: str) -> Version:
+async def _of_shadow(store: Versions, version: Version) -> Ruling:
+    """The ruling by which a version came into shadow."""
+    from palier.training.promote import Ruling
+
+    last = (await store.history(version.route, version.id))[-1]
+    if last.state != "shadow" or last.ruling is None:
+        raise InvalidRequest(f"version {version.id} is {last.state}, not in shadow", hint="--suite has it judged")
+    try:
+        return msgspec.convert(last.ruling, Ruling)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(
+            f"the ruling on {version.id} cannot be read: {error}", hint="--suite has it judged"
+        ) from None
+
+
+async def find(book: StudentBook, id: str) -> Version:
     """By its id, or its last digits."""
     for version in await book.list(limit=10_000):
         if id in (version.id, version.id[-SHORT_ID:]):
@@ -173,20 +167,6 @@ def is_best(ruling: Ruling) -> bool:
     return ruling.gained is not None and ruling.gained >= 0.0
 
 
-def _state(version: Version, happened: Sequence[Happened]) -> str:
-    return next((one.state for one in reversed(happened) if one.version == version.id), "made")
-
-
-def _row(version: Version, standing: Standing, happened: Sequence[Happened]) -> tuple[str, ...]:
-    state = _state(version, happened)
-    marks = [state, *(["best"] if version.id == standing.best else [])]
-    day = time.strftime("%Y-%m-%d", time.gmtime(version.created))
-    return (
-        *(version.id[-SHORT_ID:], version.route, version.tier, version.student),
-        *(f"{version.taught:,}", version.label.value, day, ", ".join(marks)),
-    )
-
-
 def show(version: Version, ruling: Ruling) -> None:
     """What the gate said, test by test."""
     out = terminal.out()
@@ -195,5 +175,7 @@ def show(version: Version, ruling: Ruling) -> None:
     for check in ruling.checks:
         mark = ("yes ", "green") if check.passed else ("no  ", "red")
         out.print(terminal.styled(mark, f"{check.name:<12} {check.reason}"), soft_wrap=True)
+    for note in ruling.notes:
+        terminal.note(note)
     if ruling.needed is not None and ruling.needed > ruling.cases:
         terminal.note(f"about {ruling.needed:,} cases would tell, for one that is just as good")

@@ -22,6 +22,10 @@ def check(settings: Settings, where: str) -> None:
     for name, guard in settings.guards.items():
         _check_number(f"{where}: guard `{name}`", "timeout_s", guard.timeout_s, least=0.001)
         _check_number(f"{where}: guard `{name}`", "threshold", guard.threshold, least=0)
+        if guard.model and guard.model not in settings.models:
+            raise ConfigurationError(
+                f"{where}: guard `{name}` names the model `{guard.model}`", hint="add [models.NAME]"
+            )
     for name, route in settings.routes.items():
         _check_route(settings, name, route, where)
 
@@ -48,7 +52,21 @@ def _check_resources(settings: Settings, where: str) -> None:
     for setting in ("user_share", "validation"):
         if not 0 <= (share := getattr(settings.lessons, setting)) <= 1:
             raise ConfigurationError(f"{at}: {setting} is {share:g}", hint="a share between 0 and 1")
+    if not 0 <= settings.lessons.synthetic_share < 1:
+        share = settings.lessons.synthetic_share
+        raise ConfigurationError(f"{at}: synthetic_share is {share:g}", hint="a share from 0 on, below 1")
     _check_number(at, "user_least", settings.lessons.user_least, least=0)
+    if not 0 <= settings.learning.shadow <= 1:
+        raise ConfigurationError(
+            f"{where}: [learning]: shadow is {settings.learning.shadow:g}", hint="a share between 0 and 1"
+        )
+    _check_number(f"{where}: [learning]", "shadow_at_once", settings.learning.shadow_at_once, least=1)
+    for setting, least in (("least_new", 1), ("every_s", 1), ("hours", 0), ("kwh", 0), ("watts", 0)):
+        _check_number(f"{where}: [learning]", setting, getattr(settings.learning, setting), least=least)
+    if not 0.1 <= settings.telemetry.every_s <= 3600:
+        raise ConfigurationError(
+            f"{where}: [telemetry]: every_s is {settings.telemetry.every_s:g}", hint="seconds, from 0.1 to 3600"
+        )
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
 

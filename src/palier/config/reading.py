@@ -14,7 +14,9 @@ from palier.config.checking import check
 from palier.config.sections import (
     Carbon,
     Collection,
+    Learning,
     Ledger,
+    Lessons,
     Model,
     Networks,
     Privacy,
@@ -24,6 +26,7 @@ from palier.config.sections import (
     Server,
     Settings,
     Store,
+    Telemetry,
     Tier,
     Workers,
 )
@@ -104,6 +107,9 @@ _SECTIONS: dict[str, type[Section]] = {
     "[privacy]": Privacy,
     "[redaction]": Redaction,
     "[ledger]": Ledger,
+    "[telemetry]": Telemetry,
+    "[lessons]": Lessons,
+    "[learning]": Learning,
     "[carbon]": Carbon,
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,

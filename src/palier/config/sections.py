@@ -120,6 +120,23 @@ class Ledger(Section, frozen=True, kw_only=True):
     """A URL that heads are posted to."""
 
 
+class Telemetry(Section, frozen=True, kw_only=True):
+    """`[telemetry]`: spans of every request, for a collector of OpenTelemetry (OTLP over HTTP, JSON)."""
+
+    otlp: str = ""
+    """Where to: `http://127.0.0.1:4318/v1/traces`; empty: nowhere."""
+    on_premises: bool = True
+    """Whether that is loopback or in `[networks] on_premises`; else what is sent leaves, and stands in the ledger."""
+    authorization_env: str = ""
+    """The variable that holds the header `Authorization`."""
+    content: bool = False
+    """Whether words go along: questions and answers."""
+    highest_label: Label = Label.INTERNAL
+    """The most confidential words that go along; figures always do."""
+    every_s: float = 2.0
+    """How long requests are gathered."""
+
+
 class Lessons(Section, frozen=True, kw_only=True):
     """`[lessons]`: what may be learnt from, and for how long it is kept (`palier lessons`)."""
 
@@ -137,6 +154,30 @@ class Lessons(Section, frozen=True, kw_only=True):
     """Suites of cases (folders or files): what their holdouts ask, or nearly ask, is never learnt from."""
     validation: float = 0.2
     """Share of question families that a student is not taught, to be chosen by."""
+    synthetic_share: float = 0.3
+    """Share of what a student is taught that a teacher may have made up (`palier lessons synthesise`)."""
+
+
+class Learning(Section, frozen=True, kw_only=True):
+    """`[learning]`: when `palier learn --watch` begins another round, what its rounds may take in all, and shadow."""
+
+    least_new: int = 50
+    """Lessons that were in no round before, from which on another begins."""
+    every_s: float = 600.0
+    """How often it looks for them."""
+    hours: float | None = None
+    """Hours that rounds may take; without, as many as they do."""
+    kwh: float | None = None
+    """Energy that rounds may take: by this machine's meters, which see all that it takes; else by `watts`."""
+    per: Literal["day", "month"] = "day"
+    """What `hours` and `kwh` are for: a day or a month, in UTC."""
+    watts: float | None = None
+    """What this machine takes while it teaches, where no meter may be read: energy is this times the time."""
+    shadow: float = 0.2
+    """Share of requests that a version in shadow answers beside what is served, after it, and for nobody to read but
+    you; 0: none."""
+    shadow_at_once: int = 1
+    """Of those, how many at once; while the gateway is busy they wait, and are dropped."""
 
 
 class Carbon(Section, frozen=True, kw_only=True):
@@ -281,9 +322,16 @@ class Guard(Section, frozen=True, kw_only=True):
     """How amounts of money must be: `1 234,56 €` (`fr`) or `€1,234.56` (`en`)."""
     citations: bool = False
     """Whether it must cite passages (`[1]`) that are there."""
+    # schema
+    repair: bool = True
+    """Whether what does not follow the schema is given back once to the tier that wrote it, before it climbs. One that
+    writes under a grammar (the embedded engine) is not asked twice."""
     # grounding
     mark: bool = False
     """Whether a sentence that the passages do not support is kept, with a mark that it is not in the sources."""
+    model: str = ""
+    """An embedded model, one of `[models]`, whose log-probability of each sentence with its passage and without is one
+    more signal: slow, some seconds a sentence, so with a longer `timeout_s`. Without one nothing is generated."""
 
 
 class Guards(Section, frozen=True, kw_only=True):
@@ -391,8 +439,12 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[redaction]`."""
     ledger: Ledger = Ledger()
     """See `[ledger]`."""
+    telemetry: Telemetry = Telemetry()
+    """See `[telemetry]`."""
     lessons: Lessons = Lessons()
     """See `[lessons]`."""
+    learning: Learning = Learning()
+    """See `[learning]`."""
     carbon: Carbon = Carbon()
     """See `[carbon]`."""
     collections: dict[str, Collection] = {}

@@ -7,13 +7,15 @@ from pathlib import Path
 import msgspec
 
 from palier.config.derived import tier_name
-from palier.config.sections import Model, Route, Settings
+from palier.config.sections import Model, Route, Settings, Tier
 from palier.errors import ConfigurationError
 from palier.versions import Version
 
 FILES = {"head": "student.head", "lora": "adapter.gguf"}
 """What stands in the folder of a version, by student."""
 POLICY = "policy.json"
+TEACHING = ".teaching"
+"""Beside the folders of versions: what is being taught, a folder a route, with its lessons as tokens."""
 
 
 def with_version(settings: Settings, version: Version, folder: Path, *, route: str = "") -> Settings:
@@ -23,13 +25,8 @@ def with_version(settings: Settings, version: Version, folder: Path, *, route: s
     those of the settings but for a head, which is a model of its own. Raises `ConfigurationError` where the route or
     the tier is not there any more, or is of another kind.
     """
-    named = settings.routes.get(version.route)
-    if named is None:
-        raise ConfigurationError(f"version {version.id} is of route `{version.route}`, which is not there")
-    places = [n for n in range(len(named.tiers)) if tier_name(named, n) == version.tier]
-    if not places:
-        raise ConfigurationError(f"version {version.id}: route `{version.route}` has no tier `{version.tier}`")
-    place, models = places[0], dict(settings.models)
+    place, models = _place(settings, version), dict(settings.models)
+    named = settings.routes[version.route]
     tier = named.tiers[place]
     file = str((folder / FILES[version.student]).absolute())
     declared = models[tier.model]
@@ -48,6 +45,21 @@ def with_version(settings: Settings, version: Version, folder: Path, *, route: s
     policy = str((folder / POLICY).absolute()) if version.policy else ""
     changed: Route = msgspec.structs.replace(named, tiers=tiers, policy=policy)
     return msgspec.structs.replace(settings, models=models, routes={**settings.routes, route or version.route: changed})
+
+
+def tier_of(settings: Settings, version: Version) -> Tier:
+    """The tier that a version is for. Raises `ConfigurationError` where its route or the tier is not there any more."""
+    return settings.routes[version.route].tiers[_place(settings, version)]
+
+
+def _place(settings: Settings, version: Version) -> int:
+    named = settings.routes.get(version.route)
+    if named is None:
+        raise ConfigurationError(f"version {version.id} is of route `{version.route}`, which is not there")
+    places = [n for n in range(len(named.tiers)) if tier_name(named, n) == version.tier]
+    if not places:
+        raise ConfigurationError(f"version {version.id}: route `{version.route}` has no tier `{version.tier}`")
+    return places[0]
 
 
 def _check_kind(version: Version, name: str, declared: Model, kind: str) -> None:

@@ -269,6 +269,8 @@ class Report(Data, frozen=True, kw_only=True):
     """Of palier."""
     collections: JSON = {}
     """What was looked in: documents and a digest, by collection."""
+    versions: dict[str, str] = {}
+    """Students that answered because they are live, by route."""
     carbon_method: str = ""
     notes: tuple[str, ...] = ()
     measured: tuple[Measured, ...] = ()
@@ -305,6 +307,8 @@ class Run(Data, frozen=True, kw_only=True):
     metered: tuple[Metered, ...] = ()
     throughputs: dict[str, Throughput] = {}
     collections: JSON = {}
+    versions: dict[str, str] = {}
+    """Of the students that are live, by route."""
     machine: JSON = {}
     command: str = ""
     created: float = 0.0

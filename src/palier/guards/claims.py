@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 from palier.text import figures, fold, tokens
 from palier.text.stopwords import BOTH
@@ -10,6 +12,8 @@ from palier.text.support import SHORT
 
 CITATION = re.compile(r"\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
 """A mark such as `[1]` or `[1, 3]`, with the space before it."""
+_BEFORE = 40
+"""Characters in which the word before a mark is looked for."""
 _GREETING = re.compile(
     r"^\W*(?:bonjour|bonsoir|hello|hi|dear|good (?:morning|afternoon|evening)|merci|thanks?|cordialement|a bientot"
     r"|bonne (?:journee|soiree)|(?:kind|best) regards|have a (?:nice|good|great))\b"
@@ -51,6 +55,44 @@ _ASKS = re.compile(r"\b(?:vous|votre|vos|puis-je|you|your|can i|may i|shall i)\b
 _TELLS = re.compile(r"\b(?:did you know|saviez-vous|savez-vous)\b")
 _ASSENT = "oui non yes no ok okay exact exactement exactly right correct forcement necessairement necessarily"
 _NOTHING = frozenset(f"{_ASSENT} absolument absolutely note nb source sources".split())
+
+
+def cites(text: str) -> tuple[int, ...]:
+    """The numbers in its marks, each once, in order."""
+    return tuple(dict.fromkeys(n for mark in CITATION.finditer(text) for n in numbers(mark.group())))
+
+
+def numbers(mark: str) -> tuple[int, ...]:
+    """Those of one mark, in order."""
+    return tuple(int(number) for number in tokens(mark) if number.isdigit())
+
+
+def copied(text: str, evidence: Sequence[str]) -> frozenset[int]:
+    """Numbers in its marks that are the passages' own words (a footnote, a reference), and cite none of them.
+
+    Such a mark stands in a passage after the same word, or anywhere in one where there is no passage of that number.
+    """
+    if "[" not in text or not any("[" in passage for passage in evidence):
+        return frozenset()
+    there = [_marks(passage) for passage in evidence]
+    return frozenset(
+        number
+        for word, number in _marks(text)
+        if any(
+            (word, number) in marks or (not 0 < number <= len(evidence) and any(n == number for _, n in marks))
+            for marks in there
+        )
+    )
+
+
+@lru_cache(maxsize=256)
+def _marks(text: str) -> frozenset[tuple[str, int]]:
+    """Each number in a mark, with the word before it."""
+    return frozenset(
+        (next(iter(tokens(text[max(mark.start() - _BEFORE, 0) : mark.start()])[-1:]), ""), number)
+        for mark in CITATION.finditer(text)
+        for number in numbers(mark.group())
+    )
 
 
 def claims(text: str) -> bool:

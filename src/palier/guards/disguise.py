@@ -19,7 +19,7 @@ from functools import cache
 from typing import NamedTuple
 
 from palier.guards import signs
-from palier.text import sentences, tokens
+from palier.text import tokens, windows
 from palier.text.stopwords import BOTH
 
 MAX_CHARACTERS = 20_000
@@ -120,7 +120,7 @@ def _attributes(tag: str) -> str:
 
 def _sentences(text: str) -> Iterator[Reading]:
     """Sentences; of one over several lines each line too: what was put on a line of its own need not end the last."""
-    for start, end in sentences(text):
+    for start, end in windows(text):
         yield Reading(text[start:end], start, end)
         if "\n" in text[start:end]:
             for line in _LINE.finditer(text, start, end):

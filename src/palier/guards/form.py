@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
+from palier.guards.claims import copied
 from palier.guards.failing import failing
 from palier.guards.formats import Formats, wrong
 from palier.interfaces import Resources
@@ -25,7 +26,10 @@ def build(name: str, settings: Settings, resources: Resources) -> Form:
 
 
 class Form:
-    """`interfaces.Guard`. It looks at the whole text, and every span it names is where something stands."""
+    """`interfaces.Guard`. It looks at the whole text, and every span it names is where something stands.
+
+    A call of a tool is no answer: in its arguments only what is too long, forbidden or of a wrong format is found.
+    """
 
     sentences = False
 
@@ -48,14 +52,14 @@ class Form:
         return failing(self._settings, context, reason, score=1.0, spans=spans)
 
     def _found(self, text: str, context: Context) -> Iterator[tuple[str, list[Span]]]:
-        said = self._settings
+        said, answers = self._settings, context.part == "text"
         most = min(said.most or MOST, MOST)
-        if len(text) < said.least:
+        if answers and len(text) < said.least:
             yield f"it has {len(text)} characters, of at least {said.least}", []
         if len(text) > most:
             yield f"it has {len(text)} characters, of at most {most}", []
             return
-        if self._matches is not None and not self._matches.fullmatch(text):
+        if answers and self._matches is not None and not self._matches.fullmatch(text):
             yield f"it does not match `{said.matches}`", []
         for pattern in self._forbids:
             if hits := [_span(match) for match in pattern.finditer(text)][:50]:
@@ -66,14 +70,15 @@ class Form:
                 yield f"it says `{phrase}`", []
         if off := list(islice(wrong(text, self._formats), 50)):
             yield off[0][1], [_around(text, figure, reason) for figure, reason in off]
-        if said.languages and (spoken := detect(text)) and spoken not in said.languages:
+        if answers and said.languages and (spoken := detect(text)) and spoken not in said.languages:
             yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
-        if said.citations:
-            yield from _citations(text, len(context.evidence))
+        if answers and said.citations:
+            yield from _citations(text, context.evidence)
 
 
-def _citations(text: str, passages: int) -> Iterator[tuple[str, list[Span]]]:
-    cited = list(_CITATION.finditer(text))
+def _citations(text: str, evidence: Sequence[str]) -> Iterator[tuple[str, list[Span]]]:
+    passages, own = len(evidence), copied(text, evidence)
+    cited = [match for match in _CITATION.finditer(text) if int(match[1]) not in own]
     if not cited:
         yield "it cites no passage", []
     if lost := [match for match in cited if not 0 < int(match[1]) <= passages]:

@@ -30,7 +30,7 @@ from palier.guards.failing import DEFAULTS, failing
 from palier.guards.said import strings_of
 from palier.interfaces import Encoder, Resources, Vectors
 from palier.interfaces.guarding import Action, Context, Span, Verdict
-from palier.text import fold, sentences, tokens
+from palier.text import fold, tokens, windows
 
 MAX_RULES, MAX_EXAMPLES, MAX_SENTENCES = 100, 2_000, 2_000
 MOST = 200_000
@@ -134,7 +134,7 @@ class Policy:
         if len(text) > MOST:
             return failing(self._settings, context, f"it has more than {MOST} characters", score=1.0)
         whole, text = text, strings_of(text) or text
-        spans = sentences(text)
+        spans = windows(text)
         if len(spans) > MAX_SENTENCES:
             return failing(self._settings, context, f"it has more than {MAX_SENTENCES} sentences", score=1.0)
         said = [text[start:end] for start, end in spans]

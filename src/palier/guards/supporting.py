@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from palier.text import detect, figures, fold, sentences, tokens
+from palier.guards.modality import Forces, denied, differ, forces
+from palier.text import detect, figures, sentences, tokens
 from palier.text.figures import Figure
 from palier.text.stopwords import BOTH
 from palier.text.support import SHORT, STEM, stands, values
@@ -30,6 +30,7 @@ SIGNS: Mapping[str, int] = {
     "figures": -1,
     "names": -1,
     "negation": -1,
+    "force": -1,
     "altered": -1,
     "renamed": -1,
     "new": -1,
@@ -42,7 +43,8 @@ have; `pairs`: of content words that follow each other, also there; `run`: longe
 `order`: longest common subsequence with the best window; `letters`: stretches of five letters; `links`: function words
 that the best window has; `figures`: numbers, dates, amounts missing; `names`: names missing; `altered`, `renamed`: the
 same, where one of their sentences says the rest; `negation`: a word is denied in it, and not in the sentence most like
-it, or the other way about; `new`: content words neither there nor in the question; `longest`: letters of the longest of
+it, or the other way about; `force`: it says all, always, must or may of a word of which that sentence says some, at
+times, may or must; `new`: content words neither there nor in the question; `longest`: letters of the longest of
 those, of 12; `person`: it speaks of itself, and they do not; `nearness`: cosine with the nearest window."""
 COPIED: Mapping[str, float] = {name: float(sign > 0) for name, sign in SIGNS.items() if name != "nearness"}
 """The signals of a sentence that stands there word for word."""
@@ -53,14 +55,6 @@ _LETTERS = 5
 _GONE = 12
 _ALIKE = 0.6
 """Share of its words from which on a sentence is about the same as another, so that it matters who of them denies."""
-_DENYING = "not no never none nor neither without cannot nothing nobody pas jamais aucun aucune sans ni rien non"
-_DENIES = frozenset(_DENYING.split())
-_ANSWERS = re.compile(r"^\W*(?:no|non|not at all|pas du tout)\s*[,.;:!]")
-_NOT = re.compile(r"n't\b")
-_CLAUSE = re.compile(r"[.,;:!?()\"]+|\b(?:but|mais|although|bien que)\b")
-_UNSURE = re.compile(
-    r"\b(?:not (?:so )?sure|no idea|(?:not|n't) (?:know|think)|pas (?:sur|certain)|sais pas|non-\w+)\b"
-)
 _SPEAKS = frozenset({"i", "im", "my", "mine", "me", "je", "j", "mon", "ma", "mes", "moi"})
 _FRENCH = "zero un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize"
 _ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -76,6 +70,7 @@ class Window(NamedTuple):
     words: tuple[str, ...]
     stems: frozenset[str]
     denied: frozenset[str]
+    forces: Forces
     single: bool
 
 
@@ -107,6 +102,7 @@ class Sentence(NamedTuple):
     names: tuple[Figure, ...]
     denied: frozenset[str]
     """Of these, those that it denies: the one before a word of denial, and the two after."""
+    forces: Forces
     language: str
 
 
@@ -137,7 +133,7 @@ def _windows(text: str) -> tuple[Window, ...]:
     for start, end, single in (*alone, *both):
         said = text[start:end]
         words = tuple(word[:STEM] for word in tokens(said))
-        found.append(Window(said, words, frozenset(words), _denied(said), single))
+        found.append(Window(said, words, frozenset(words), denied(said), forces(said), single))
     return tuple(found)
 
 
@@ -157,7 +153,8 @@ def sentence(text: str) -> Sentence:
         _stretches(words),
         tuple(fact for fact in facts if fact.kind != "name"),
         tuple(fact for fact in facts if fact.kind == "name"),
-        _denied(text),
+        denied(text),
+        forces(text),
         detect(text),
     )
 
@@ -170,21 +167,6 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
 def _stretches(words: Sequence[str]) -> frozenset[str]:
     line = " ".join(words)
     return frozenset(line[at : at + _LETTERS] for at in range(len(line) - _LETTERS + 1))
-
-
-def _denied(text: str) -> frozenset[str]:
-    """The stems of the content words that stand by a word of denial in one clause. An answering "No," denies none of
-    them, and neither does "I am not sure"."""
-    found = set[str]()
-    for clause in _CLAUSE.split(_ANSWERS.sub("", fold(text))):
-        if _UNSURE.search(clause):
-            continue
-        words = tokens(_NOT.sub(" not", clause))[:MAX_WORDS]
-        told = [(word in _DENIES, word[:STEM]) for word in words if word in _DENIES or word not in BOTH]
-        for at, (denies, _) in enumerate(told):
-            if denies:
-                found.update(stem for other, stem in told[max(at - 1, 0) : at + 3] if not other)
-    return frozenset(found)
 
 
 def foreign(said: Sentence, one: Passage) -> bool:
@@ -217,6 +199,7 @@ def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) 
     missing = _missing([number for number in said.numbers if len(number.value) >= SHORT], there)
     unheard = _unheard(said, known, among)
     alike = _alike(said, among)
+    about = max(single[0] - _ALIKE, 0.0) / (1 - _ALIKE)
     order = _common(said.stems, best.words) / len(said.stems) if best and said.stems else 0.0
     return {
         "words": words,
@@ -230,7 +213,8 @@ def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) 
         "names": unheard,
         "altered": _missing(said.numbers, there) * alike,
         "renamed": unheard * alike,
-        "negation": _contrary(said, single[1]) * max(single[0] - _ALIKE, 0.0) / (1 - _ALIKE),
+        "negation": _contrary(said, single[1]) * about,
+        "force": float(single[1] is not None and differ(said.forces, single[1].forces)) * about,
         "new": len(novel) / len(said.content) if said.content else 0.0,
         "longest": min(max(map(len, novel), default=0) / _GONE, 1.0),
         "person": float(speaks),

@@ -23,14 +23,14 @@ from palier.interfaces.door import (
     Vault,
 )
 from palier.interfaces.erasure import Erasable, Erasure
-from palier.interfaces.guarding import Context, Guard, Span
+from palier.interfaces.guarding import Context, Guard, Scorer, Span
 from palier.interfaces.knowledge import Access, Documents, Evidence, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocument, Sources
 from palier.interfaces.measuring import Builder, Metric
 from palier.interfaces.models import Adaptable, Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
-from palier.interfaces.records import Answers, Audits, Judgements, Ratings, Traces, Watched
+from palier.interfaces.records import Answers, Audits, Hours, Judgements, Ratings, Traces, Watched
 
 __all__ = [
     "Access",
@@ -60,6 +60,7 @@ __all__ = [
     "Guard",
     "Head",
     "Headed",
+    "Hours",
     "Judgements",
     "KeyFinder",
     "Keys",
@@ -84,6 +85,7 @@ __all__ = [
     "Restoring",
     "Retriever",
     "Rule",
+    "Scorer",
     "Sealing",
     "SourceDocument",
     "Sources",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 from palier.types import Data, GuardPlace, Message, Parameters
 
@@ -25,6 +26,9 @@ class Context(Data, frozen=True, kw_only=True):
     """What a text is looked at with. `evidence` are the passages that the tier received, as numbered in its prompt."""
 
     place: GuardPlace = "draft"
+    part: Literal["text", "arguments", "name"] = "text"
+    """What of it this is: words, the arguments of a call of `tool` (JSON), or a name of one that was not declared."""
+    tool: str = ""
     question: str = ""
     language: str = ""
     evidence: tuple[str, ...] = ()
@@ -41,6 +45,8 @@ class Verdict(Data, frozen=True, kw_only=True):
     spans: tuple[Span, ...] = ()
     text: str = ""
     """Instead of the text, where it is mended."""
+    repair: str = ""
+    """Where it climbs: what to tell the tier that wrote it, so that it mends it itself, once. No word of the text."""
 
 
 class Guard(Protocol):
@@ -55,4 +61,24 @@ class Guard(Protocol):
 
     async def check(self, text: str, context: Context) -> Verdict:
         """The verdict on `text`. Raises where it cannot say: the route then goes by the guard's `on_error`."""
+        ...
+
+
+class Scorer(Protocol):
+    """How likely a small model finds a text that it did not write."""
+
+    async def logprobs(self, messages: Sequence[Message], answer: str) -> tuple[float | None, ...]:
+        """The log-probability (nats) of each token of `answer` after `messages`; None of one that is not told.
+
+        Of a long answer the first tokens. Raises `Unavailable` where the model is away.
+        """
+        ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """What a guard may have besides: it cannot look at everything that may be asked for."""
+
+    async def accepts(self, parameters: Parameters) -> None:
+        """Raise `InvalidRequest`, before anybody is asked, where it could not look at what is asked for."""
         ...

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from palier.cards import ModelCard
+from palier.interfaces.guarding import Scorer
 from palier.types import Clearance, Event, Prompt
 
 T = TypeVar("T")
@@ -132,6 +133,10 @@ class Adaptable(Protocol):
         """Answer with these (name -> path) from now on; where they cannot be loaded nothing changes, and raises."""
         ...
 
+    async def hold_adapters(self, adapters: Mapping[str, str]) -> None:
+        """Have these loaded besides those that are, so that a request that names one finds it; raises as above."""
+        ...
+
 
 class Encoder(Protocol):
     """Texts to vectors. `name` and `dimension` are stored with every index; mixing is refused."""
@@ -155,3 +160,7 @@ class Resources:
     """The data folder."""
     resolve: Callable[[str], Path]
     """A path of `palier.toml` made absolute."""
+    strict: Workers | None = None
+    """For what strangers wrote and may never end: a task has little time and memory there. None: `workers`."""
+    scorer: Callable[[str], Scorer] | None = None
+    """Of an embedded model, by its name, for guards. Raises `ConfigurationError` for another."""

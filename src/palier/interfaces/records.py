@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 from palier.audits import Audit, AuditCount, Feedback, FeedbackCount, Judgement
+from palier.spending import WentBy
 from palier.types import Label, Trace
 
 
@@ -42,6 +44,17 @@ class Traces(Protocol):
 
     async def expire(self, now: float) -> int:
         """Delete contents whose retention is over; how many."""
+        ...
+
+
+class Hours(Protocol):
+    """What went by, added up by the hour as traces are recorded."""
+
+    async def went_by(self, since: float, until: float) -> WentBy:
+        """Of the hours from the one that `since` (seconds) is in, to before the first that begins at `until` or later.
+
+        The sums are those of the traces there are: one recorded again counts as it was recorded last.
+        """
         ...
 
 
@@ -145,8 +158,11 @@ class Ratings(Protocol):
         """What was said of one answer, oldest first, with the comments and corrections that are still kept."""
         ...
 
-    async def count(self, route: str = "") -> FeedbackCount:
-        """How many answers of `route` (all where empty) were rated, and how."""
+    async def count(self, route: str = "", *, since: float = 0.0, until: float = math.inf) -> FeedbackCount:
+        """How many answers of `route` (all where empty) were rated, and how: of those asked from `since` to `until`.
+
+        `until` itself is not among them.
+        """
         ...
 
 

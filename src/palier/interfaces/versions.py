@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.types import JSON
-from palier.versions import Happened, Standing, State, Version
+from palier.versions import Happened, Holdout, Shadowed, Spent, Standing, State, Version
 
 
 class Versions(Protocol):
@@ -34,11 +34,13 @@ class Versions(Protocol):
         """Which of its versions count now."""
         ...
 
-    async def judged(self, route: str, holdout: str, version: str) -> int:
-        """Count that the holdout (a digest of its cases) judges this version, and give how many others it judged.
+    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
+        """Count that the holdout judges this version, and give what it was used for besides.
 
-        To be called before it is looked at: a run that is killed has used it all the same. The same version counts
-        once.
+        To be called before it is looked at: a run that is killed has used it all the same. The same version counts once
+        by the same cases. A holdout of whose cases half or more are known from another is that one, edited: what either
+        judged counts for both, and its error stays shared as it was at the first use. Where it joins several, the
+        smallest share holds for all.
         """
         ...
 
@@ -53,10 +55,37 @@ class Versions(Protocol):
     async def promote(self, id: str, *, best: bool, who: str = "", why: str = "") -> Standing:
         """It answers from now on; `best`: challengers are held against it. What was live is retired, and previous.
 
-        Raises `NotFound`, and `InvalidRequest` for one that the gate refused or did not see.
+        Raises `NotFound`, and `InvalidRequest` for one that the gate refused or did not see, or that was `returned`.
         """
         ...
 
-    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
-        """What was live before answers again. Raises `InvalidRequest` where nothing was promoted."""
+    async def roll_back(self, route: str, *, who: str = "", why: str = "", returned: bool = False) -> Standing:
+        """What was live before answers again, but never one that was `returned` meanwhile: then what was before that.
+
+        `returned`: what is live did not keep what it promised. Raises `InvalidRequest` where nothing was promoted.
+        """
+        ...
+
+    async def shadowing(self, route: str) -> str:
+        """The version that answers beside: of those in shadow, the one that passed last; empty where there is none."""
+        ...
+
+
+class Shadows(Protocol):
+    """What versions in shadow said."""
+
+    async def keep(self, shadowed: Shadowed) -> bool:
+        """Keep it with its words. False, and nothing is kept, where its request is not there or was forgotten.
+
+        Of each version the newest are kept, as many as the store says.
+        """
+        ...
+
+    async def list(
+        self, version: str, *, before: float | None = None, before_id: str = "", limit: int = 200, words: bool = False
+    ) -> Sequence[Shadowed]:
+        """Newest first, of one time by request downwards, with words where they are asked for and still kept.
+
+        The last of a page gives `before` (`created`) and `before_id` (`trace`) for the next.
+        """
         ...

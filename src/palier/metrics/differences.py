@@ -125,6 +125,32 @@ def paired_shares(first: ArrayLike, second: ArrayLike, confidence: float = 0.95)
     )
 
 
+def apart(
+    first: float, around: tuple[float, float], second: float, about: tuple[float, float]
+) -> tuple[float, float, float]:
+    """`first` less `second`, two figures of different cases, and the interval that follows from those of each.
+
+    `around` and `about` are intervals of one level, and so is what comes of them: the distances of the ends that
+    matter are added as errors are (Newcombe, 1998, method 10, for two proportions by Wilson's interval; Zou and
+    Donner, 2008, for any two figures). NaN where an end it needs is.
+    """
+    found = first - second
+    low = found - math.hypot(first - around[0], about[1] - second)
+    high = found + math.hypot(around[1] - first, second - about[0])
+    return found, low, high
+
+
+def needed_a_side(difference: float, variance: float, *, level: float = 0.05, power: float = POWER) -> int | None:
+    """About how many cases a side would tell `difference` of two means of different cases, by a two-sided test.
+
+    `variance` is the sum of that of one case of each side. None where there is no difference.
+    """
+    if not abs(difference) > 1e-12 or not math.isfinite(variance):
+        return None
+    quantiles = _NORMAL.inv_cdf(1 - level / 2) + _NORMAL.inv_cdf(power)
+    return max(math.ceil(variance * (quantiles / difference) ** 2), 2)
+
+
 def _score(more: int, less: int, n: int, at: float) -> float:
     """Tango's statistic of the hypothesis that the difference is `at`: it falls from the left to the right."""
     above = more - less - n * at

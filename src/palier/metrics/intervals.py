@@ -70,6 +70,29 @@ def wilson_of_families(values: ArrayLike, groups: ArrayLike, confidence: float =
     return wilson(share * effective, effective, confidence)
 
 
+def of_quantile(values: ArrayLike, share: float, confidence: float = 0.95) -> tuple[float, float, float]:
+    """The quantile of `values` (n,) at `share`, the smallest that so many reach, and the ends of its interval.
+
+    Two of the values themselves, whatever their distribution: how many lie below the truth is binomial (David and
+    Nagaraja, 2003, section 7.1). NaN for an end that so few cannot give.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(ordered)
+    if not n:
+        return math.nan, math.nan, math.nan
+    k = np.arange(n + 1)
+    # Binomial probabilities by their logarithms: n may be thousands.
+    logs = math.lgamma(n + 1) - np.array([math.lgamma(i + 1) + math.lgamma(n - i + 1) for i in k])
+    logs += k * math.log(share) + (n - k) * math.log1p(-share)
+    below = np.concatenate(([0.0], np.cumsum(np.exp(logs))))[: n + 1]  # P(fewer than k lie below)
+    tail = (1 - confidence) / 2
+    first, last = int(np.searchsorted(below, tail, side="right")) - 1, int(np.searchsorted(below, 1 - tail))
+    at = min(max(math.ceil(share * n) - 1, 0), n - 1)
+    low = float(ordered[first - 1]) if first >= 1 else math.nan
+    high = float(ordered[last - 1]) if last <= n else math.nan
+    return float(ordered[at]), low, high
+
+
 class Resampled(NamedTuple):
     """A figure, and what it is on other draws of the same families."""
 

@@ -147,6 +147,20 @@ class Engine:
             self._adapters = before
             raise
 
+    async def hold_adapters(self, adapters: Mapping[str, str]) -> None:
+        """Have these loaded, and of those that are as many as an engine holds besides: for a change of names to come.
+
+        Where nothing runs yet nothing is started, and they are loaded when it is. Raises as `replace_adapters`.
+        """
+        if set(adapters) <= set(self.adapters):
+            return
+        others = {name: str(path) for name, path in self._adapters.items() if name not in adapters}
+        wanted = dict([*adapters.items(), *others.items()][: lora.MOST])
+        if self._supervisor.state == "not started":
+            self._adapters = {name: self._resolve(path) for name, path in wanted.items()}
+        else:
+            await self.replace_adapters(wanted)
+
     async def native(self, path: str, body: Any) -> Any:
         """What the engine's own API says to `body` (JSON), for those who teach and judge: tokens, templates, scores.
 

@@ -38,12 +38,13 @@ from palier.pipeline.guarding import NONE, Posts, Stopped
 from palier.pipeline.journey import Journey
 from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
+from palier.pipeline.mending import again
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
-from palier.types import Completed, Event, Hit, Label, Principal, Request, Result
+from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
 from palier.versions import Version
 
-__all__ = ["Landing", "Parts", "answer", "stream"]
+__all__ = ["NOT_FOR_ALL", "Journey", "Landing", "Parts", "answer", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Parts:
     """What looks at questions, evidence, drafts and answers."""
     sticky: bool = False
     """Whether a conversation keeps the label of the evidence it saw."""
+    beside: Callable[[Journey], None] | None = None
+    """Hears of each request after it was recorded; it neither waits nor raises."""
 
 
 async def answer(request: Request, parts: Parts) -> Result:
@@ -117,27 +120,30 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
             admission = await _admit(journey, parts, landing)
             if admission is None:
                 continue
-            asked = Asked(journey, landing, admission, parts.links, parts.guards)
-            with asked:
-                async with aclosing(landing.model.stream(asked.sent)) as events:
-                    async for came in events:
-                        for event in asked.take(came):
-                            yield event
-                        if asked.watched:
-                            for event in await asked.cleared():
-                                yield event
-                        if asked.hopeless:
-                            break
-                for event in (*asked.rest(), *(await asked.cleared(end=True))):
-                    yield event
-            held = await asked.settle(parts) if asked.answered else None
-            for event in replay(held) if held else ():
-                yield event
+            mending = False
+            while admission is not None:
+                asked = Asked(journey, landing, admission, parts.links, parts.guards, mending=mending)
+                with asked:
+                    async with aclosing(landing.model.stream(asked.sent)) as events:
+                        async for came in events:
+                            for event in asked.take(came):
+                                yield _released(journey, event)
+                            if asked.watched:
+                                for event in await asked.cleared():
+                                    yield _released(journey, event)
+                            if asked.enough:
+                                break
+                    for event in (*asked.rest(), *(await asked.cleared(end=True))):
+                        yield _released(journey, event)
+                held = await asked.settle(parts) if asked.answered else None
+                for event in replay(held) if held else ():
+                    yield _released(journey, event)
+                admission, mending = await _again(asked, journey, parts, landing, admission), True
             if journey.result or journey.refused or (asked.failed and not parts.climb_on_failure):
                 break
         if journey.result is None:
             for event in replay(_unanswered(journey, parts).draft):
-                yield event
+                yield _released(journey, event)
     except (GeneratorExit, asyncio.CancelledError):
         journey.error = "abandoned"
         raise
@@ -149,6 +155,13 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         await _record(journey, parts, place)
     assert journey.result is not None
     yield Completed(result=journey.result)
+
+
+def _released(journey: Journey, event: Event) -> Event:
+    """`event`, on its way out: when the first words went is kept."""
+    if "first_ms" not in journey.timings and isinstance(event, Delta | ToolDelta):
+        journey.timings["first_ms"] = journey.elapsed_ms
+    return event
 
 
 def _pay(journey: Journey, parts: Parts) -> None:
@@ -164,6 +177,7 @@ def _pay(journey: Journey, parts: Parts) -> None:
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
+    await guarding.accepted(journey.request, parts.guards)
     if may_carry(journey.request, parts):
         await carried(journey, parts)
     if parts.guards.input:
@@ -220,6 +234,8 @@ async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
             await parts.sample.keep(journey, place)
         else:
             await parts.traces.record(journey.trace())
+    if parts.beside is not None:
+        parts.beside(journey)
 
 
 def _before(request: Request) -> str:
@@ -247,7 +263,7 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
         journey.skip(landing, obstacle)
         return None
     if landing.taught and not await _may_be_served(request.principal, parts, landing.taught):
-        journey.pass_over(landing, in_vain(landing, "it was taught on what not everybody may read", ""))
+        journey.pass_over(landing, in_vain(landing, NOT_FOR_ALL, ""))
         return None
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
@@ -260,6 +276,17 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
         return None
     journey.redact(landing, admission)
     return admission
+
+
+async def _again(
+    asked: Asked, journey: Journey, parts: Parts, landing: Landing, admission: Admission
+) -> Admission | None:
+    """What the tier is asked to mend its draft by; None where it has not to, or may not."""
+    if not asked.wanted:
+        return None
+    return await again(
+        journey, parts, landing, admission, asked.wanted, asked.wrote, lambda: _look_again(journey, parts)
+    )
 
 
 async def _may_be_served(principal: Principal, parts: Parts, version: Version) -> bool:
@@ -325,6 +352,8 @@ def _raise_if_hopeless(journey: Journey) -> None:
         raise journey.failures[-1]
 
 
+NOT_FOR_ALL = "it was taught on what not everybody may read"
+"""Why a student is not asked by somebody."""
 _REFUSAL = {"fr": "Je ne peux pas répondre à cette demande.", "en": "I cannot answer this request."}
 _ABSTENTION = {
     "fr": "Je ne sais pas répondre à cette question avec les documents dont je dispose.",

@@ -14,6 +14,7 @@ from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_sign
 from palier.pipeline.guarding import Posts, Watch, held, said_of
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
+from palier.pipeline.mending import mendable
 from palier.pipeline.outgoing import outgoing
 from palier.routing.cascade import NEVER
 from palier.types import Cited, Decision, Delta, Draft, Event, Finish, Outcome, ToolDelta
@@ -63,6 +64,8 @@ class Asked:
         admission: Admission,
         links: Links | None = None,
         guards: Posts | None = None,
+        *,
+        mending: bool = False,
     ) -> None:
         assert admission.prompt is not None
         assert admission.sent is not None
@@ -74,6 +77,11 @@ class Asked:
         self.answered = self.failed = False
         self.hopeless = ""
         """Why its draft need not go on."""
+        self.wanted = ""
+        """What it is told to mend its draft by, where it may."""
+        self._mending = mending
+        self._wrote: list[str] = []
+        self._ends = 0
         self._journey = journey
         self._landing = landing
         self._admission = admission
@@ -92,11 +100,24 @@ class Asked:
 
     def take(self, came: Event) -> Iterator[Event]:
         """Take what the tier said next; what of it the client gets at once."""
+        if isinstance(came, Delta) and came.choice == 0:
+            self._wrote.append(came.text)
+        self._ends += isinstance(came, Finish)
         return filter(self._releases, self._outgoing.take(came))
 
     def rest(self) -> Iterator[Event]:
         """What was held back of a tier's words, once it has said all."""
         return filter(self._releases, self._outgoing.rest())
+
+    @property
+    def enough(self) -> bool:
+        """Whether it need not go on; once its answers have ended, only its count of tokens is to come."""
+        return bool(self.hopeless) and self._ends < self.sent.parameters.n
+
+    @property
+    def wrote(self) -> str:
+        """Its first answer in the words it used, placeholders and all."""
+        return "".join(self._wrote)
 
     @property
     def watched(self) -> bool:
@@ -110,7 +131,8 @@ class Asked:
         free = await (self._watch.end() if end else self._watch.cleared())
         self._released = self._released or any(isinstance(event, Delta | ToolDelta | Finish) for event in free)
         if (stopped := self._watch.stopped) is not None:
-            self.hopeless = stopped.why
+            if self._watch.over:
+                self.hopeless = stopped.why
             if end and self._released:  # what was told stays told, and says that it was cut
                 free += [Finish(reason="content_filter", choice=choice) for choice in self._watch.unfinished]
         for event in free:
@@ -193,6 +215,8 @@ class Asked:
                     decision, stays = in_vain(landing, stopped.why, ""), False
         if stopped is not None:
             journey.stop(stopped)
+            if not stays and not self._mending and mendable(landing, self.prompt, draft, stopped):
+                self.wanted = stopped.verdict.repair
         outcome: Outcome = "answered" if stays else "climbed"
         journey.drafted(landing, self._admission, draft, decision, outcome, unrestored=self._outgoing.unrestored)
         if not stays:

@@ -13,7 +13,7 @@ import logging
 import re
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,8 +21,9 @@ import msgspec
 
 from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
-from palier.interfaces.guarding import Action, Context, Guard, Verdict
+from palier.interfaces.guarding import Action, Choosy, Context, Guard, Verdict
 from palier.pipeline.drafts import Collector, replay
+from palier.pipeline.sentences import Sentences
 from palier.types import (
     Delta,
     Draft,
@@ -40,18 +41,7 @@ from palier.types import (
 
 log = logging.getLogger("palier.guards")
 
-LONGEST = 4_000
-"""Characters of a sentence that has no end; it is cut there, and its parts are looked at each by itself."""
 _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
-_END = re.compile(
-    r"""(?: (?<![\s(][A-Z]\.) (?<!^[A-Z]\.) (?<=[.!?\u2026]) ["'\u201d\u2019\u00bb)\]]* (?:\s*\[\d{1,3}\])* [ \t\u00a0]+
-        | (?<!\s) \s* \n [^\S\n]* \n \s*
-        | (?<!\s) [^\S\n]* \n [^\S\n]* (?![\sa-z\u00df-\u00f6\u00f8-\u00ff]) )
-    (?=[^\s\[\u00bb])""",
-    re.VERBOSE,
-)
-"""Where a sentence ends: after its stop, closing quotation marks and citations once the next
-begins; or with its line, unless the next goes on with a small letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +162,13 @@ def _failed(post: Post, context: Context, why: str) -> Verdict:
 # --- the question and the evidence ---------------------------------------------------------------------------------
 
 
+async def accepted(request: Request, posts: Posts) -> None:
+    """Raise `InvalidRequest` where a guard of what tiers say could not look at what is asked for."""
+    for post in (*posts.draft, *posts.output):
+        if isinstance(post.guard, Choosy):
+            await post.guard.accepts(request.parameters)
+
+
 async def question(request: Request, posts: Posts, told: Log) -> tuple[Request, Stopped | None]:
     """The request with its last question as the guards let it through; or who stopped it."""
     asked = request.text if request.text is not None else request.question
@@ -233,35 +230,6 @@ async def _tool(message: Message, context: Context, posts: Posts, told: Log) -> 
 # --- what a tier says ------------------------------------------------------------------------------------------------
 
 
-class Sentences:
-    """Cuts a text that comes in pieces where its sentences end, wherever its pieces do."""
-
-    def __init__(self, *, whole: bool = False) -> None:
-        self._whole = whole
-        self._left = ""
-
-    def feed(self, text: str) -> Iterator[str]:
-        """The sentences that are complete now, with the space after them."""
-        self._left += text
-        if self._whole:
-            return
-        while cut := self._cut():
-            sentence, self._left = self._left[:cut], self._left[cut:]
-            yield sentence
-
-    def end(self) -> Iterator[str]:
-        """The last one."""
-        if self._left:
-            left, self._left = self._left, ""
-            yield left
-
-    def _cut(self) -> int:
-        match = _END.search(self._left, 1, LONGEST + 64)
-        if match is not None and match.end() <= LONGEST:
-            return match.end()
-        return LONGEST if len(self._left) >= LONGEST + 64 else 0
-
-
 def said_of(request: Request, prompt: Prompt) -> Context:
     """What a tier's words are looked at with."""
     return Context(
@@ -276,8 +244,9 @@ def said_of(request: Request, prompt: Prompt) -> Context:
 class Watch:
     """What one tier says, on its way to the client or to the decision.
 
-    `take` what it said, and give what is `cleared`; once it is `stopped`, nothing more is. JSON is one text, and so are
-    the arguments of each tool call.
+    `take` what it said, and give what is `cleared`. A choice that a guard stops says nothing more, and the others go
+    on; once all that were asked for are stopped, it is `over`. JSON is one text, and so are the arguments of each tool
+    call; the name of one that the request did not declare is another.
 
     `early`: words are released before they are looked at. What a guard would mend then stops too.
     """
@@ -290,6 +259,7 @@ class Watch:
         self._by_sentence = [(post, place) for post, place in stand if post.guard.sentences]
         self._by_whole = [(post, place) for post, place in stand if not post.guard.sentences]
         self._context = context
+        self._declared = {tool.get("function", {}).get("name") for tool in context.parameters.tools}
         self._told = told
         self._tier = tier
         self._early = early
@@ -297,48 +267,58 @@ class Watch:
         self._calls: dict[tuple[int, int], list[ToolDelta]] = {}
         self._waiting: list[Event] = []
         self._open: dict[int, None] = {}
-        self.stopped: Stopped | None = None
+        self._stops: dict[int, Stopped] = {}
         self.mended = False
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """Who stopped a choice: of several, the first."""
+        return next(iter(self._stops.values()), None)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing that it may still say could be released."""
+        return len(self._stops) >= self._context.parameters.n
 
     def take(self, event: Event) -> bool:
         """What the tier said next; whether it is released at once."""
         self._waiting.append(event)
         if isinstance(event, Delta | ToolDelta):
             self._open[event.choice] = None
-        return self._early and self.stopped is None and isinstance(event, Delta)
+        return self._early and isinstance(event, Delta) and event.choice not in self._stops
 
     @property
     def unfinished(self) -> list[int]:
         """Choices that began and did not end, or not as they are."""
-        return list(self._open)
+        return sorted({*self._open, *self._stops})
 
     async def cleared(self) -> list[Event]:
         """What may be released of what was taken, in order."""
         waiting, self._waiting = self._waiting, []
         free: list[Event] = []
         for event in waiting:
-            if self.stopped is not None:
-                break
-            if isinstance(event, Delta):
+            if not isinstance(event, Delta | ToolDelta | Finish):
+                free.append(event)
+            elif event.choice in self._stops:
+                continue
+            elif isinstance(event, Delta):
                 watched = self._choice(event.choice)
                 watched.take(event)
                 free += await self._sentences(watched, watched.sentences.feed(event.text))
             elif isinstance(event, ToolDelta):
                 self._calls.setdefault((event.choice, event.index), []).append(event)
-            elif isinstance(event, Finish):
+            else:
                 free += await self._ended(event.choice)
-                if self.stopped is None:
+                if event.choice not in self._stops:
                     self._open.pop(event.choice, None)
                     free.append(event)
-            else:
-                free.append(event)
         return free
 
     async def end(self) -> list[Event]:
         """The rest of choices that did not finish."""
         free = await self.cleared()
         for choice in sorted({*self._choices, *(choice for choice, _ in self._calls)}):
-            if self.stopped is None:
+            if choice not in self._stops:
                 free += await self._ended(choice)
         return free
 
@@ -350,9 +330,12 @@ class Watch:
     async def _sentences(self, watched: _Watched, sentences: Iterable[str]) -> list[Event]:
         """Those that pass; held back where some guard wants to see the whole."""
         free: list[Event] = []
+        choice = watched.choice
         for sentence in sentences:
-            text = await self._look(self._by_sentence, sentence)
-            if self.stopped is not None:
+            text = await self._look(self._by_sentence, sentence, choice)
+            if choice not in self._stops and (seam := watched.sentences.seam):
+                await self._look(self._by_sentence, seam, choice, unmendable="it does not pass across two parts of it")
+            if choice in self._stops:
                 break
             self.mended = self.mended or text != sentence
             watched.passed.append(text)
@@ -369,47 +352,75 @@ class Watch:
         if watched is not None:
             free += await self._sentences(watched, watched.sentences.end())
             text = whole = "".join(watched.passed)
-            if self.stopped is None and self._by_whole:
-                text = await self._look(self._by_whole, whole, empty=True)
+            if choice not in self._stops and self._by_whole:
+                text = await self._look(self._by_whole, whole, choice, empty=True)
                 self.mended = self.mended or text != whole
-            if self.stopped is None and watched.text.strip() and not text.strip() and not self._called(choice):
+            passed = choice not in self._stops
+            if passed and watched.text.strip() and not text.strip() and not self._called(choice):
                 post, stands = (self._by_sentence or self._by_whole)[-1]
-                self.stopped = Stopped(post, stands, Verdict(action=DEFAULTS[stands], reason="nothing of it is left"))
-            if self.stopped is None and self._by_whole and not self._early:
+                left = Verdict(action=DEFAULTS[stands], reason="nothing of it is left")
+                self._stops[choice] = Stopped(post, stands, left)
+            elif passed and self._by_whole and not self._early:
                 logprobs = tuple(watched.logprobs) if text == watched.text else ()
                 free.append(Delta(text=text, choice=choice, logprobs=logprobs, refusal=watched.refusal))
         for call in [call for call in self._calls if call[0] == choice]:
-            if self.stopped is None:
-                free += await self._arguments(self._calls.pop(call))
+            if choice not in self._stops:
+                free += await self._call(self._calls.pop(call), choice)
         return free
 
     def _called(self, choice: int) -> bool:
         return any(place[0] == choice for place in self._calls)
 
-    async def _arguments(self, deltas: list[ToolDelta]) -> list[Event]:
-        """A tool call whose arguments pass. They are JSON: they pass whole, or not."""
+    async def _call(self, deltas: list[ToolDelta], choice: int) -> list[Event]:
+        """A tool call that passes. Its arguments are JSON: they pass whole, or not. A name that the request declared is
+        the client's own; any other is the tier's words, and is read as such."""
         arguments = "".join(delta.arguments for delta in deltas)
-        if arguments:
-            stand = [*self._by_sentence, *self._by_whole]
-            await self._look(stand, arguments, unmendable="the arguments of a tool call do not pass")
-        return [] if self.stopped is not None else list(deltas)
+        names = dict.fromkeys(delta.name for delta in deltas if delta.name)
+        stand = [*self._by_sentence, *self._by_whole]
+        looked: list[tuple[str, Context, str]] = []
+        for name in names:
+            if name not in self._declared:
+                context = msgspec.structs.replace(self._context, part="name")
+                looked.append((_spaced(name), context, "the name of a tool call does not pass"))
+        context = msgspec.structs.replace(self._context, part="arguments", tool=next(iter(names), ""))
+        looked.append((arguments, context, "the arguments of a tool call do not pass"))
+        for text, context, why in looked:
+            if text and choice not in self._stops:
+                await self._look(stand, text, choice, context=context, unmendable=why)
+        return [] if choice in self._stops else list(deltas)
 
     async def _look(
-        self, stand: Sequence[tuple[Post, GuardPlace]], text: str, *, unmendable: str = "", empty: bool = False
+        self,
+        stand: Sequence[tuple[Post, GuardPlace]],
+        text: str,
+        choice: int,
+        *,
+        context: Context | None = None,
+        unmendable: str = "",
+        empty: bool = False,
     ) -> str:
         """What passes of it. `unmendable`: why what a guard would mend stops instead; `empty`: also where it is."""
         unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
         for post, place in stand:
             if not text and not empty:
                 break
-            context = msgspec.structs.replace(self._context, place=place)
-            passed, self.stopped = await look((post,), text, context, self._told, tier=self._tier)
-            if self.stopped is None and unmendable and passed != text:
-                self.stopped = Stopped(post, place, Verdict(action="climb", reason=unmendable))
-            if self.stopped is not None:
+            at = msgspec.structs.replace(context or self._context, place=place)
+            passed, stopped = await look((post,), text, at, self._told, tier=self._tier)
+            if stopped is None and unmendable and passed != text:
+                stopped = Stopped(post, place, Verdict(action="climb", reason=unmendable))
+            if stopped is not None:
+                self._stops[choice] = stopped
                 break
             text = passed
         return text
+
+
+def _spaced(name: str) -> str:
+    """A name as words: `ignoreAll_rules` is "ignore All rules"."""
+    return " ".join(_PARTS.sub(" ", name).split())
+
+
+_PARTS = re.compile(r"[\W_]+|(?<=[a-z\u00df-\u00ff])(?=[A-Z])")
 
 
 async def held(draft: Draft, watch: Watch) -> tuple[Draft, Stopped | None]:

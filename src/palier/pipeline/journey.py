@@ -16,6 +16,7 @@ from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.metrics.tokens import estimated
+from palier.pipeline.given import given
 from palier.pipeline.guarding import Log, Stopped
 from palier.pipeline.landing import Landing
 from palier.privacy.fingerprints import Seen
@@ -54,6 +55,9 @@ class Journey:
     started: float = field(default_factory=time.perf_counter)
     steps: list[Step] = field(default_factory=list)
     drafts: dict[str, Draft] = field(default_factory=dict)
+    """By tier: the first that it wrote."""
+    mended: list[Draft] = field(default_factory=list)
+    """What tiers wrote when they were asked to mend their first."""
     obstacles: list[InvalidRequest] = field(default_factory=list)
     failures: list[PalierError] = field(default_factory=list)
     heard: dict[str, str] = field(default_factory=dict)
@@ -171,7 +175,13 @@ class Journey:
         """What a tier wrote before it broke. Some of it may have been read: it carries what the tier received."""
         if any(choice.text or choice.tool_calls for choice in draft.choices):
             self.received = Label.highest(self.received, self._says(landing, admission, draft))
-            self.drafts[landing.name] = draft
+            self._keep(landing, draft)
+
+    def _keep(self, landing: Landing, draft: Draft) -> None:
+        """What a tier wrote; what it wrote to mend that stands beside it."""
+        if landing.name in self.drafts:
+            self.mended.append(draft)
+        self.drafts.setdefault(landing.name, draft)
 
     @property
     def why(self) -> str:
@@ -223,7 +233,7 @@ class Journey:
         self.received = Label.highest(self.received, says)
         if outcome != "climbed":
             self.label = Label.highest(self.label, says)
-        self.drafts[landing.name] = draft
+        self._keep(landing, draft)
         self._step(
             landing,
             outcome,
@@ -272,7 +282,9 @@ class Journey:
             self.heard[landing.name] = error.said
 
     def _step(self, landing: Landing, outcome: Outcome, reason: str, **figures: Any) -> None:
-        self.steps.append(Step(tier=landing.name, model=landing.model_name, outcome=outcome, reason=reason, **figures))
+        began_ms = max(self.elapsed_ms - figures.get("latency_ms", 0.0), 0.0)
+        named = {"tier": landing.name, "model": landing.model_name, "began_ms": began_ms}
+        self.steps.append(Step(**named, outcome=outcome, reason=reason, **figures))
 
     # --- the outcome -----------------------------------------------------------------------------------------------
 
@@ -341,6 +353,8 @@ class Journey:
             created=created,
             route=request.route,
             principal=request.principal.name,
+            key=request.principal.key,
+            parent=request.parent,
             status=status,
             tier=result.tier if result else None,
             model=result.model if result else "",
@@ -359,7 +373,7 @@ class Journey:
             steps=tuple(self.steps),
             guards=self.guards.rows,
             evidence=tuple(hit.key for hit in request.passages),
-            parameters=_told(request),
+            parameters=given(request.parameters),
             stream=request.stream,
             error=self.error,
             fingerprint=self.fingerprint,
@@ -396,7 +410,7 @@ class Journey:
         """
         if not self.raised or (self.abstained and self.written.allows(self.named)):
             return ()
-        drafts = [self.result.draft] if self.result is not None else self.drafts.values()
+        drafts = [self.result.draft] if self.result is not None else [*self.drafts.values(), *self.mended]
         return tuple(text for draft in drafts for choice in draft.choices for text in said(choice) if text)
 
     @property
@@ -476,23 +490,3 @@ def _usage(steps: list[Step]) -> Usage | None:
         completion=sum(usage.completion for usage in counted),
         cached=sum(usage.cached for usage in counted),
     )
-
-
-_DEFAULT = Parameters()
-_DEFAULTS = msgspec.structs.asdict(_DEFAULT)
-
-
-def _told(request: Request) -> dict[str, object]:
-    """The parameters that were given, without texts: tool definitions and schemas are counted or named, not kept."""
-    if request.parameters == _DEFAULT:
-        return {}
-    asked = msgspec.structs.asdict(request.parameters)
-    given = {name: value for name, value in asked.items() if value != _DEFAULTS[name]}
-    for name in ("logit_bias", "stop", "suffix"):
-        if name in given:
-            given[name] = True
-    if "tools" in given:
-        given["tools"] = len(given["tools"])
-    if "response_format" in given:
-        given["response_format"] = given["response_format"].get("type")
-    return given

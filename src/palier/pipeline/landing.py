@@ -72,6 +72,11 @@ class Landing:
         """What is promised of a prompt that carries `label`."""
         return self.guarantee if self.judged is None or self.judged.allows(label) else ""
 
+    def constrained(self, parameters: Parameters) -> bool:
+        """Whether it writes under a grammar of the form that is asked for, and cannot leave it."""
+        form = (parameters.response_format or {}).get("type", "text")
+        return self.model.card.kind == "engine" and form == "json_schema"
+
     def asked_alone(self) -> Landing:
         """The same for a client that named this tier: its threshold is not applied, and nothing is promised."""
         return replace(self, threshold=0.0, guarantee="", ahead=False)

@@ -83,8 +83,11 @@ def _audit(journey: Journey, trace: Trace, place: float, stairs: tuple[str, ...]
 
 
 def _heard(journey: Journey) -> list[Step]:
-    """What was said to its end: a tier that was passed over, or cut short by a policy, is asked by the audit."""
-    return [step for step in journey.steps if step.outcome in _ASKED and step.tier not in journey.cut]
+    """What was said to its end: a tier that was passed over, or cut short by a policy, is asked by the audit. Of a tier
+    that mended its draft, the first."""
+    said = [step for step in reversed(journey.steps) if step.outcome in _ASKED and step.tier not in journey.cut]
+    first = {step.tier: step for step in said}
+    return [step for step in reversed(said) if first[step.tier] is step]
 
 
 def _reused(step: Step, guards: Sequence[Guarded]) -> AuditTier:

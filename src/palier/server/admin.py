@@ -28,6 +28,7 @@ from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
 from palier.server.calls import Call
 from palier.server.lesson_calls import AnyLessonCall, LessonCall
+from palier.server.spending_calls import WentByBetween
 from palier.server.student_calls import AnyStudentCall, StudentCall
 from palier.types import Document, Message, Parameters, Principal
 
@@ -145,6 +146,7 @@ AnyCall = (
     | AnyAccessCall
     | AnyLessonCall
     | AnyStudentCall
+    | WentByBetween
 )
 
 
@@ -330,6 +332,8 @@ class AdminServer:
                 )
             case GetTrace():
                 return await p.traces.get(call.id)
+            case WentByBetween():
+                return await p.hours.went_by(call.since, call.until)
             case AccessCall():
                 return await access_calls.value(p, call)
             case AuditCall():

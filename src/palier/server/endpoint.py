@@ -53,6 +53,7 @@ class Call:
     path: Mapping[str, str]
     query: bytes
     caller: Caller
+    places: Places
     body: bytes = b""
     take: Callable[[int], None] = lambda requests: None
     """Takes further requests from the quota of whoever calls: a body may ask for several. Raises what `Quotas` does."""
@@ -89,7 +90,7 @@ class Endpoint:
             caller.check(self._need)
             self._gateway.quotas.take(caller.key, spends=self._need.spends)
             path, query = scope["path_params"], scope["query_string"]
-            call = Call(scope[ID], self._gateway.palier, headers, path, query, caller)
+            call = Call(scope[ID], self._gateway.palier, headers, path, query, caller, self._gateway.places)
             call.take = partial(self._take, caller)
             if self._bounded:
                 await self._admit(call, receive, answer)

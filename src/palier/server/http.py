@@ -38,7 +38,7 @@ def create_app(palier: Palier) -> Edge:
     """The ASGI application of an open palier."""
     settings = palier.settings.server
     places = Places(settings.max_concurrent, settings.max_queue)
-    palier.auditor.load = lambda: places.taken / settings.max_concurrent
+    palier.auditor.load = palier.shadow.load = lambda: places.taken / settings.max_concurrent
     gateway = Gateway(
         palier=palier,
         places=places,
@@ -109,9 +109,11 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
     palier.auditor.start()
+    palier.shadow.start()
     try:
         await _Server(config, ready or _announcing(palier)).serve()
     finally:
+        await palier.shadow.stop()
         await palier.auditor.stop()
 
 

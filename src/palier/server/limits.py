@@ -51,6 +51,11 @@ class Places:
         self.taken = 0
         """Tickets taken now."""
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a place."""
+        return sum(not turn.done() for turn in self._waiting)
+
     def admit(self) -> None:
         """Take a ticket; `leave` gives it back. Raises `Busy`."""
         if self.taken >= self._tickets:

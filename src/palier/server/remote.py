@@ -38,7 +38,8 @@ from palier.server.admin import (
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import Call
 from palier.server.lesson_calls import RemoteLessons
-from palier.server.student_calls import RemoteStudents
+from palier.server.spending_calls import RemoteHours
+from palier.server.student_calls import RemoteEffects, RemoteStudents
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 if TYPE_CHECKING:  # each brings the whole gateway along, which a command that asks one has no use for
@@ -93,6 +94,8 @@ class RemotePalier:
         self.feedback = RemoteFeedback(self.call)
         self.lessons = RemoteLessons(self.call)
         self.students = RemoteStudents(self.call)
+        self.effects = RemoteEffects(self.call)
+        self.hours = RemoteHours(self.call)
         self.access = RemoteAccess(self.call)
         self.spending = self.access.spending
         self.readers = self.access.readers

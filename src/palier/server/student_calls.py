@@ -11,6 +11,7 @@ from palier.versions import Happened, Standing, Version
 
 if TYPE_CHECKING:
     from palier.app import Palier
+    from palier.app.effect import Difference, Effect, ShadowFigures
 
 
 class StudentCall(Call, frozen=True, kw_only=True):
@@ -44,7 +45,23 @@ class RollBack(StudentCall, frozen=True, kw_only=True, tag="versions.rollback"):
     why: str = ""
 
 
-AnyStudentCall = ListVersions | VersionHistory | StandingOf | Promote | RollBack
+class ShadowFiguresOf(StudentCall, frozen=True, kw_only=True, tag="versions.shadow"):
+    id: str
+
+
+class DifferencesOf(StudentCall, frozen=True, kw_only=True, tag="versions.differences"):
+    id: str
+    limit: int = 20
+
+
+class EffectsOf(StudentCall, frozen=True, kw_only=True, tag="versions.effects"):
+    id: str
+    days: float
+
+
+AnyStudentCall = (
+    ListVersions | VersionHistory | StandingOf | Promote | RollBack | ShadowFiguresOf | DifferencesOf | EffectsOf
+)
 
 
 async def value(palier: Palier, call: StudentCall) -> Any:
@@ -61,6 +78,12 @@ async def value(palier: Palier, call: StudentCall) -> Any:
             return await students.promote(call.id, best=call.best, who=call.who, why=call.why)
         case RollBack():
             return await students.roll_back(call.route, who=call.who, why=call.why)
+        case ShadowFiguresOf():
+            return await palier.effects.shadow(call.id)
+        case DifferencesOf():
+            return await palier.effects.differences(call.id, call.limit)
+        case EffectsOf():
+            return await palier.effects.of(call.id, call.days)
     raise InvalidRequest(f"the admin socket has no call {type(call).__name__}")
 
 
@@ -92,4 +115,29 @@ class RemoteStudents:
 
     async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
         found: Standing = await self._ask(RollBack(route=route, who=who, why=why), Standing)
+        return found
+
+
+class RemoteEffects:
+    """What the command line uses of `app.effect.Effects`, through the gateway."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def shadow(self, version: str) -> ShadowFigures:
+        from palier.app.effect import ShadowFigures
+
+        found: ShadowFigures = await self._ask(ShadowFiguresOf(id=version), ShadowFigures)
+        return found
+
+    async def differences(self, version: str, limit: int = 20) -> list[Difference]:
+        from palier.app.effect import Difference
+
+        found: list[Difference] = await self._ask(DifferencesOf(id=version, limit=limit), list[Difference])
+        return found
+
+    async def of(self, version: str, days: float = 30.0) -> list[Effect]:
+        from palier.app.effect import Effect
+
+        found: list[Effect] = await self._ask(EffectsOf(id=version, days=days), list[Effect])
         return found

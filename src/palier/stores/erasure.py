@@ -17,6 +17,7 @@ import msgspec
 
 from palier.access import NOBODY_NAME
 from palier.interfaces import Erasure
+from palier.stores import hours
 from palier.stores.documents import delete_documents, find_collection
 from palier.stores.ledger import SqliteLedger
 from palier.stores.schema import statements
@@ -29,6 +30,8 @@ PAGE = 2_000
 """Traces looked at by one job."""
 WORDS = 16
 """Contents read at once: each may be as long as a request."""
+KINDS = ("requests", "contents", "audits", "shadows", "comments", "feedback", "judgements")
+"""What is counted of them."""
 SLICE = 200
 """Traces changed in one commit, so that others are recorded in between."""
 
@@ -44,7 +47,8 @@ def nameless(trace: Trace, erasure: Erasure) -> Trace:
         trace, answers=(), error=trace.error.partition(":")[0], forgotten=True, content=None, marked=None
     )
     if erasure.user:
-        return msgspec.structs.replace(kept, principal=NOBODY_NAME, evidence=())
+        key = "" if trace.key == erasure.user else trace.key
+        return msgspec.structs.replace(kept, principal=NOBODY_NAME, key=key, evidence=())
     return msgspec.structs.replace(kept, evidence=tuple(key for key in trace.evidence if not is_of(key, prefix)))
 
 
@@ -91,7 +95,7 @@ class ErasableTraces:
 
     async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
         """See `interfaces.Erasable`."""
-        counts = dict.fromkeys(("requests", "contents", "audits", "comments", "feedback", "judgements"), 0)
+        counts = dict.fromkeys(KINDS, 0)
         for start in range(0, len(erasure.requests), SLICE):
             some = erasure.requests[start : start + SLICE]
             emptied = await self._change(partial(_empty, erasure, some), dry_run)
@@ -252,13 +256,18 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
     sql, named = statements("erasure"), _json(ids)
     traces = [msgspec.json.decode(figures, type=Trace) for (figures,) in connection.execute(sql["figures"], (named,))]
     named_yet = [trace for trace in traces if nameless(trace, erasure) != trace]
-    for trace in named_yet:
-        connection.execute(sql["keep_figures"], (msgspec.json.encode(nameless(trace, erasure)), trace.id))
+    emptied = [nameless(trace, erasure) for trace in named_yet]
+    for trace in emptied:
+        connection.execute(sql["keep_figures"], (msgspec.json.encode(trace), trace.id))
+    hours.change(connection, named_yet, emptied)
     changed = {
         name: _changed(connection, sql[name], (named,))
-        for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns")
+        for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns", "shadows")
     }
-    return {"requests": len(named_yet), **{kind: changed[kind] for kind in ("contents", "comments", "audits")}}
+    return {
+        "requests": len(named_yet),
+        **{kind: changed[kind] for kind in ("contents", "comments", "audits", "shadows")},
+    }
 
 
 def _unsay(erasure: Erasure, kind: str, limit: int, connection: apsw.Connection) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import apsw
 
 from palier.audits import Feedback, FeedbackCount
@@ -38,10 +40,8 @@ class SqliteFeedback:
         names = ("trace", "principal", "rating", "score", "comment", "correction", "created")
         return [Feedback(**dict(zip(names, row, strict=True))) for row in rows]
 
-    async def count(self, route: str = "") -> FeedbackCount:
+    async def count(self, route: str = "", *, since: float = 0.0, until: float = math.inf) -> FeedbackCount:
         """How many there are; see `interfaces.Ratings`."""
-        sql = statements("audits")["count_ratings"]
-        up, down, scored, score = await self._database.read(
-            lambda connection: connection.execute(sql, {"route": route}).get
-        )
+        sql, asked = statements("audits")["count_ratings"], {"route": route, "since": since, "until": until}
+        up, down, scored, score = await self._database.read(lambda connection: connection.execute(sql, asked).get)
         return FeedbackCount(up=up, down=down, scored=scored, score=score)

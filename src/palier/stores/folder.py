@@ -108,6 +108,11 @@ class DataFolder:
         return self.path / "students"
 
     @property
+    def learning(self) -> Path:
+        """What watched learning took, and which lessons it saw."""
+        return self.path / "learning.json"
+
+    @property
     def key_file(self) -> Path:
         return self.path / "key"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -57,6 +58,8 @@ class SqliteLedger:
         self._sealer = sealer
         self._chain = chain
         self._payload_s = payload_days * DAY_S
+        self.departures: Counter[tuple[str, str]] = Counter()
+        """Entries written since it was opened, by destination and label."""
 
     @classmethod
     def open(
@@ -94,6 +97,7 @@ class SqliteLedger:
             raise StoreError(f"the ledger cannot be written: {error.message}", hint=hint) from error
         except PalierError as error:  # too many wait, or it cannot be encoded
             raise StoreError(f"{self._database.path}: {error.message}", hint=error.hint) from error
+        self.departures[clearance.destination, clearance.label.value] += 1
 
     def _departure(self, clearance: Clearance, host: str, content: bytes) -> _Departure:
         sealer = self._sealer

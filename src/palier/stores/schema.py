@@ -105,10 +105,13 @@ def statements(name: str) -> dict[str, str]:
 @functools.cache
 def migrations(name: str) -> tuple[tuple[int, str], ...]:
     """Number and text of each migration of `sql/NAME/`, in order."""
-    found = {}
+    found: dict[int, str] = {}
     for entry in _sql().joinpath(name).iterdir():
         if numbered := re.match(r"(\d{4})_\w+\.sql$", entry.name):
-            found[int(numbered.group(1))] = entry.read_text(encoding="utf-8")
+            number = int(numbered.group(1))
+            if number in found:  # two branches that were merged: one of them would be left out in silence
+                raise RuntimeError(f"sql/{name} has two migrations of number {number:04}")
+            found[number] = entry.read_text(encoding="utf-8")
     return tuple(sorted(found.items()))
 
 

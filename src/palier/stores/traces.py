@@ -11,6 +11,7 @@ import apsw
 import msgspec
 
 from palier.ids import SHORT_ID
+from palier.stores import hours
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import Label, Trace, TraceContent
@@ -27,6 +28,7 @@ _EXPIRING = (
     ("traces", "expire_marks"),
     ("traces", "expire_turns"),
     ("traces", "surplus_marks"),
+    ("shadows", "expire"),
 )
 """Files and names of the statements that forget."""
 MANY = 64
@@ -38,6 +40,7 @@ class Row:
     """A trace as it is kept: the values of its row in each table."""
 
     id: str
+    counted: Trace
     figures: tuple[str | float | bytes | None, ...]
     content: tuple[str | float | bytes, ...] | None
     answers: tuple[tuple[str, int], ...]
@@ -52,6 +55,7 @@ class Row:
         figures = msgspec.json.encode(bare)
         return cls(
             trace.id,
+            bare,
             (trace.id, trace.created, trace.route, trace.status, trace.tier, figures),
             (trace.id, content.label.value, content.expires, msgspec.json.encode(content)) if content else None,
             tuple((digest, rank) for digest in trace.answers),
@@ -109,7 +113,8 @@ class SqliteTraces:
     async def expire(self, now: float) -> int:
         """Delete words whose retention is over, and give their space back; how many there were.
 
-        Those of traces, audits and feedback, and marks of old answers: nothing of them stays in the file or its log.
+        Those of traces, audits, feedback and shadows, and marks of old answers: nothing of them stays in the file or
+        its log.
         """
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):
@@ -144,6 +149,7 @@ class SqliteTraces:
 def record(connection: apsw.Connection, rows: list[Row]) -> None:
     """All of `rows`, a few statements for many; of those with one id the last counts."""
     kept = list({row.id: row for row in rows}.values())
+    hours.count(connection, [row.counted for row in kept])
     _insert(connection, "record", [row.figures for row in kept])
     _insert(connection, "record_content", [row.content for row in kept if row.content])
     _insert(connection, "record_answer", [answer for row in kept for answer in row.answers])

@@ -13,7 +13,7 @@ from palier.errors import InvalidRequest, NotFound
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import JSON
-from palier.versions import Happened, Standing, State, Version
+from palier.versions import Happened, Holdout, Spent, Standing, State, Version
 
 VERSIONS = Schema(name="versions", application_id=0x706C7665, synchronous=2)
 _READERS, _QUEUE = 1, 1_000
@@ -84,14 +84,17 @@ class SqliteVersions:
         """Which count now; see `interfaces.Versions`."""
         return await self._database.read(lambda connection: _standing(connection, route)[0])
 
-    async def judged(self, route: str, holdout: str, version: str) -> int:
+    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
         """Count a use; see `interfaces.Versions`."""
 
-        def run(connection: apsw.Connection) -> int:
+        def run(connection: apsw.Connection) -> Spent:
             _known(connection, version)
-            connection.execute(statements("versions")["judge"], (route, holdout, version, time.time()))
-            others: int = connection.execute(statements("versions")["used"], (route, holdout, version)).get
-            return others
+            family = _family(connection, route, holdout)
+            connection.execute(statements("versions")["judge"], (route, holdout.digest, version, time.time()))
+            asked = {"route": route, "family": family, "holdout": holdout.digest, "version": version}
+            others: int = connection.execute(statements("versions")["used"], asked).get
+            alpha, uses = connection.execute(statements("versions")["shared"], (route, family)).get
+            return Spent(others=others, alpha=alpha, uses=uses)
 
         return await self._database.write(run)
 
@@ -114,9 +117,8 @@ class SqliteVersions:
         def run(connection: apsw.Connection) -> Standing:
             version = _known(connection, id)
             if (state := _state(connection, id)) not in _PASSED:
-                raise InvalidRequest(
-                    f"version {id} is {state}, and did not pass the gate", hint="palier promote judges it"
-                )
+                why_not = "did not keep what it promised" if state == "returned" else "did not pass the gate"
+                raise InvalidRequest(f"version {id} is {state}: it {why_not}", hint="palier promote --suite judges it")
             before, position = _standing(connection, version.route)
             if before.live != id:
                 now_best = id if best else before.best
@@ -127,7 +129,7 @@ class SqliteVersions:
 
         return await self._database.write(run)
 
-    async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
+    async def roll_back(self, route: str, *, who: str = "", why: str = "", returned: bool = False) -> Standing:
         """What was live before answers again; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> Standing:
@@ -136,12 +138,29 @@ class SqliteVersions:
                 raise InvalidRequest(
                     f"nothing is promoted on route `{route}`", hint="palier versions shows what there is"
                 )
-            connection.execute(statements("versions")["take_back"], (route, position))
-            now, _ = _standing(connection, route)
-            _turn(connection, before.live, now.live, who, why)
+            gone: State = "returned" if returned else "retired"
+            at = time.time()
+            _happen(connection, _known(connection, before.live), gone, who, why, at=at)
+            now = before
+            while now.live and (now is before or _state(connection, now.live) == "returned"):
+                connection.execute(statements("versions")["take_back"], (route, position))
+                now, position = _standing(connection, route)
+            if now.live:
+                _happen(connection, _known(connection, now.live), "live", who, why, at=at)
             return now
 
         return await self._database.write(run)
+
+    async def shadowing(self, route: str) -> str:
+        """Which answers beside; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> str:
+            live = _standing(connection, route)[0].live
+            asked = {"route": route, "live": live}  # one that was judged again while it answers is no shadow
+            found: str | None = connection.execute(statements("versions")["shadowing"], asked).get
+            return found or ""
+
+        return await self._database.read(run)
 
 
 def _get(connection: apsw.Connection, id: str) -> Version | None:
@@ -160,6 +179,32 @@ def _decoded(words: bytes) -> Version:
     return msgspec.json.decode(words, type=Version)
 
 
+def _family(connection: apsw.Connection, route: str, holdout: Holdout) -> str:
+    """Of which family a holdout is; one that was not seen joins those that it has half of its cases from."""
+    sql, marks = statements("versions"), sorted(set(holdout.marks))
+    row = connection.execute(sql["family"], (route, holdout.digest)).fetchone()
+    family = str(row[0]) if row is not None else _joined(connection, route, holdout, marks)
+    connection.executemany(sql["hold_case"], [(route, mark, holdout.digest) for mark in marks])
+    return family
+
+
+def _joined(connection: apsw.Connection, route: str, holdout: Holdout, marks: Sequence[str]) -> str:
+    """Keep a holdout that was not seen, and give its family."""
+    sql = statements("versions")
+    found = connection.execute(sql["alike"], {"route": route, "marks": msgspec.json.encode(marks).decode()})
+    alike = list(dict.fromkeys(family for family, shared in found if 2 * shared >= len(marks)))
+    family: str
+    family, *others = alike or [holdout.digest]
+    for other in others:
+        connection.execute(sql["join"], {"route": route, "into": family, "family": other})
+    values = {"alpha": holdout.alpha, "uses": holdout.uses}
+    if alike:  # what it would have itself does not count
+        alpha, uses = connection.execute(sql["shared"], (route, family)).get
+        values = {"alpha": alpha, "uses": uses}
+    connection.execute(sql["hold"], {"route": route, "holdout": holdout.digest, "family": family, **values})
+    return family
+
+
 def _state(connection: apsw.Connection, id: str) -> State | None:
     row = connection.execute(statements("versions")["state"], (id,)).fetchone()
     return msgspec.convert(row[0], State) if row is not None else None
@@ -171,19 +216,30 @@ def _standing(connection: apsw.Connection, route: str) -> tuple[Standing, int]:
     if not rows:
         return Standing(), 0
     (position, live, best), *below = rows
+    if best and _state(connection, best) == "returned":  # no challenger is held against what did not hold
+        best = live
     return Standing(live=live, previous=below[0][1] if below else "", best=best or ""), position
 
 
 def _turn(connection: apsw.Connection, before: str, now: str, who: str, why: str) -> None:
+    """Both at one moment: a request is of one or of the other."""
     turns: tuple[tuple[str, State], ...] = ((before, "retired"), (now, "live"))
+    at = time.time()
     for version, state in turns:
         if version:
-            _happen(connection, _known(connection, version), state, who, why)
+            _happen(connection, _known(connection, version), state, who, why, at=at)
 
 
 def _happen(
-    connection: apsw.Connection, version: Version, state: State, who: str, why: str, ruling: JSON | None = None
+    connection: apsw.Connection,
+    version: Version,
+    state: State,
+    who: str,
+    why: str,
+    ruling: JSON | None = None,
+    *,
+    at: float = 0.0,
 ) -> None:
     words = msgspec.json.encode(ruling) if ruling is not None else None
-    values = (version.id, version.route, state, time.time(), who, why, words)
+    values = (version.id, version.route, state, at or time.time(), who, why, words)
     connection.execute(statements("versions")["happen"], values)

@@ -260,6 +260,9 @@ class AuditsSuite:
         count = await ratings.count("support")
         assert (count.up, count.down, count.scored, count.score) == (1, 0, 1, 0.75)
         assert (await ratings.count("sales")).up == 0
+        assert (await ratings.count("support", since=CREATED, until=CREATED + 1)).up == 1
+        assert (await ratings.count("support", since=CREATED + 1)).up == 0
+        assert (await ratings.count("support", until=CREATED)).up == 0, "its end is not of it"
         assert await ratings.ratings("absent") == []
 
     async def test_comments_are_words(self, ratings: Ratings, traces: Traces) -> None:

@@ -6,6 +6,7 @@ Asynchronous tests need pytest-asyncio in auto mode.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from palier.errors import InvalidRequest, NotFound
 from palier.interfaces.versions import Versions
 from palier.types import Label
-from palier.versions import Standing, Version
+from palier.versions import Holdout, Standing, Version
 
 _numbers = itertools.count()
 
@@ -38,6 +39,11 @@ def version_of(route: str, **fields: Any) -> Version:
         "created": 1_790_000_000.0,
     }
     return Version(route=route, **{**values, **fields})
+
+
+def holdout_of(digest: str, cases: Iterable[int], *, uses: int = 8, alpha: float = 0.05) -> Holdout:
+    """One with these cases."""
+    return Holdout(digest=digest, marks=tuple(f"case {n}" for n in cases), alpha=alpha, uses=uses)
 
 
 def new_route() -> str:
@@ -130,18 +136,93 @@ class VersionsSuite:
             (two.id, "retired", "monitor"),
             (one.id, "live", "monitor"),
         ]
+        turn = [h.at for h in await versions.history(route)][5:7]
+        assert turn[0] == turn[1], "one takes the place of the other at one moment"
         assert [h.ruling for h in await versions.history(route, two.id)][:2] == [None, {"passed": True}]
         assert (await versions.history(route, two.id))[-1].why == "the promise broke"
+
+    async def test_what_was_returned_answers_only_after_a_new_ruling(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        await versions.promote(one.id, best=True)
+        await versions.promote(two.id, best=True)
+        assert (await versions.roll_back(route, who="monitor", returned=True)).live == one.id
+        assert (await versions.state(two.id), await versions.state(one.id)) == ("returned", "live")
+        with pytest.raises(InvalidRequest):
+            await versions.promote(two.id, best=True)
+        await versions.shadow(two.id, {"passed": True})
+        assert (await versions.promote(two.id, best=True)).live == two.id
+
+    async def test_no_way_back_ends_at_what_was_returned(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        for version in (one, two, one):
+            await versions.promote(version.id, best=True)
+        assert await versions.roll_back(route, returned=True) == Standing(live=two.id, previous=one.id, best=two.id)
+        assert await versions.roll_back(route, returned=True) == Standing(), "the first is below, and was returned"
+        assert await versions.state(one.id) == "returned"
+
+    async def test_the_last_that_passed_answers_beside(self, versions: Versions) -> None:
+        route = new_route()
+        assert await versions.shadowing(route) == ""
+        await self._made(versions, route, passed=False)
+        assert await versions.shadowing(route) == ""
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        assert await versions.shadowing(route) == two.id
+        await versions.promote(two.id, best=True)
+        assert await versions.shadowing(route) == one.id
+        await versions.refuse(one.id, {"passed": False})
+        assert await versions.shadowing(route) == ""
+        await versions.shadow(two.id, {"passed": True})
+        assert await versions.shadowing(route) == "", "it answers, and was only judged again"
+
+    async def _judged(self, versions: Versions, route: str, held: Holdout, version: Version) -> tuple[int, int]:
+        """How many others it judged, and among how many its error is shared."""
+        spent = await versions.judged(route, held, version.id)
+        return spent.others, spent.uses
 
     async def test_a_holdout_counts_whom_it_judged_once_each(self, versions: Versions) -> None:
         route = new_route()
         one, two = await self._made(versions, route), await self._made(versions, route)
-        assert await versions.judged(route, "holdout", one.id) == 0
-        assert await versions.judged(route, "holdout", one.id) == 0
-        assert await versions.judged(route, "holdout", two.id) == 1
-        assert await versions.judged(route, "another", two.id) == 0
+        held, another = holdout_of("holdout", range(10)), holdout_of("another", range(10, 20))
+        assert await self._judged(versions, route, held, one) == (0, 8)
+        assert await self._judged(versions, route, held, one) == (0, 8)
+        assert await self._judged(versions, route, held, two) == (1, 8)
+        assert await self._judged(versions, route, another, two) == (0, 8)
+        assert await self._judged(versions, new_route(), held, two) == (0, 8)
         with pytest.raises(NotFound):
-            await versions.judged(route, "holdout", "v-none")
+            await versions.judged(route, held, "v-none")
+
+    async def test_an_edited_holdout_is_the_same_one(self, versions: Versions) -> None:
+        route = new_route()
+        one, two, three = [await self._made(versions, route) for _ in range(3)]
+        first, edited = holdout_of("first", range(10)), holdout_of("edited", range(1, 11))
+        assert await self._judged(versions, route, first, one) == (0, 8)
+        assert await self._judged(versions, route, edited, one) == (1, 8), "other cases, another chance"
+        assert await self._judged(versions, route, edited, two) == (2, 8)
+        assert await self._judged(versions, route, first, three) == (3, 8), "what the one judged counts for the other"
+        assert await self._judged(versions, route, holdout_of("drifted", range(5, 15)), one) == (4, 8)
+        assert await self._judged(versions, route, holdout_of("part", range(3)), one) == (5, 8)
+        assert await self._judged(versions, route, holdout_of("new", range(8, 40)), one) == (0, 8), "most of it is new"
+
+    async def test_the_share_of_the_first_use_holds(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = await self._made(versions, route), await self._made(versions, route)
+        assert await self._judged(versions, route, holdout_of("first", range(10)), one) == (0, 8)
+        for uses in (1, 2, 100):
+            for digest, cases in (("first", range(10)), (f"edited {uses}", range(1, 11))):
+                held = holdout_of(digest, cases, uses=uses, alpha=0.5)
+                spent = await versions.judged(route, held, two.id)
+                assert (spent.uses, spent.alpha) == (8, 0.05)
+
+    async def test_where_holdouts_are_put_together_the_smallest_share_holds(self, versions: Versions) -> None:
+        route = new_route()
+        one = await self._made(versions, route)
+        await self._judged(versions, route, holdout_of("a", range(10), uses=2), one)
+        await self._judged(versions, route, holdout_of("b", range(10, 20), uses=8, alpha=0.01), one)
+        spent = await versions.judged(route, holdout_of("both", range(5, 15), uses=1), one.id)
+        assert (spent.others, spent.uses, spent.alpha) == (2, 8, 0.01)
+        assert await self._judged(versions, route, holdout_of("a", range(10)), one) == (2, 8)
 
     async def test_routes_do_not_meet(self, versions: Versions) -> None:
         here, there = new_route(), new_route()

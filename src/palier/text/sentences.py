@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 LONGEST = 400
 """Characters of the longest unit; a longer sentence is cut at its best pause."""
@@ -33,12 +34,39 @@ def sentences(text: str) -> list[tuple[int, int]]:
     Together they hold every character that is not a space. Abbreviations (M., p. ex., e.g.), initials, decimals and
     addresses do not end a sentence; neither does a stop before a small letter.
     """
-    return [
-        piece
-        for start, end in _blocks(text)
-        for sentence in _split(text, start, end)
-        for piece in _shorten(text, *sentence)
-    ]
+    return [piece for pieces in _cut(text) for piece in pieces]
+
+
+def windows(text: str) -> list[tuple[int, int]]:
+    """The `sentences` of `text`, then spans across the places where one that is too long was cut.
+
+    None is longer than `LONGEST`. What is of half that length at most, and in one sentence, stands whole in one of
+    them: for who looks for words.
+    """
+    found, seams = list[tuple[int, int]](), list[tuple[int, int]]()
+    for pieces in _cut(text):
+        found += pieces
+        for (_, end), (start, _) in pairwise(pieces):
+            low, high = max(end - LONGEST // 2, pieces[0][0]), min(start + LONGEST // 2, pieces[-1][1])
+            seams += _trimmed(text, low, min(high, low + LONGEST))
+    return found + seams
+
+
+def _cut(text: str) -> Iterator[list[tuple[int, int]]]:
+    """The pieces of each sentence."""
+    for start, end in _blocks(text):
+        for sentence in _split(text, start, end):
+            yield list(_shorten(text, *sentence))
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span without surrounding space; none where nothing is left."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield start, end
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -103,20 +131,15 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str], end: int) -> boo
 def _shorten(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The span without surrounding space, cut at pauses where it is too long."""
     while True:
-        while start < end and text[start].isspace():
-            start += 1
-        while end > start and text[end - 1].isspace():
-            end -= 1
-        if start == end:
+        trimmed = next(_trimmed(text, start, end), None)
+        if trimmed is None:
             return
+        start, end = trimmed
         if end - start <= LONGEST:
             yield start, end
             return
         cut = _pause(text, start, start + LONGEST)
-        last = cut
-        while last > start and text[last - 1].isspace():
-            last -= 1
-        yield start, last
+        yield from _trimmed(text, start, cut)
         start = cut
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,13 +18,24 @@ import numpy as np
 from palier.access import OWNER_NAME
 from palier.errors import InvalidRequest, NotFound, TooLarge
 from palier.interfaces import Vectors
-from palier.lessons import MAX_ANSWER, MAX_QUESTION, MAX_WEIGHT, Brought, Edit, Lesson, LessonCount, State, rank
+from palier.lessons import (
+    MAX_ANSWER,
+    MAX_QUESTION,
+    MAX_WEIGHT,
+    Brought,
+    Edit,
+    Evidence,
+    Lesson,
+    LessonCount,
+    State,
+    rank,
+)
 from palier.training import harvest as harvesting
 from palier.training import screening
 from palier.training.candidates import FORBIDDEN, TOO_LONG
 from palier.training.harvest import AGAIN, OVER_SHARE, Harvested
 from palier.training.invented import Inventor
-from palier.training.lesson_sets import Carried, Split, capped, carried, families, question, split
+from palier.training.lesson_sets import Carried, Split, capped, carried, families, question, split, synthetic_within
 from palier.training.screening import HELD_OUT, LABELLED, TWIN, Asked, Held, Library
 from palier.training.stock import DAY_S, Stock, pages, rejected, withdrawn
 from palier.types import Data
@@ -32,8 +43,11 @@ from palier.types import Data
 MAX_AT_ONCE = 1_000
 """Lessons that are reviewed, or brought, by one call."""
 MAX_REASON = 500
+ALONE = "say otherwise what is not taught any more"
+OVER_SYNTHETIC = "are over the share of synthetic lessons"
+OUTDONE = "are outdone: a surer one asks the same"
 _FILES = 100
-"""Of a suite, that are looked at."""
+"""Of a suite, that are looked at; and documents that are read at once."""
 
 
 class TrainingSet(Data, frozen=True, kw_only=True):
@@ -275,21 +289,45 @@ class Desk:
             accepted = [one async for page in pages(stock.store, route, "accepted") for one in page]
             asking = await stock.store.asking(route, stock.encoder.name)
         owner = stock.who(OWNER_NAME)
-        lessons = capped(accepted, share=rules.user_share, least=rules.user_least, exempt=lambda who: who == owner)
+        within = capped(accepted, share=rules.user_share, least=rules.user_least, exempt=lambda who: who == owner)
+        lessons, alone, over = synthetic_within(within, rules.synthetic_share)
         vectors = dict(zip(asking.ids, asking.vectors, strict=True))
         for one in lessons:
             if one.id not in vectors:  # by another encoder
                 vectors[one.id] = (await stock.vectors([one]))[0]
+        lessons, outdone = await self._surest(lessons, vectors)
         rows = [vectors[one.id] for one in lessons]
         matrix = np.stack(rows) if rows else np.empty((0, stock.encoder.dimension), np.float32)
         leader = await stock.workers.run(families, [question(one) for one in lessons], matrix)
         left_out = Counter({why: len(names) for why, names in withdrawn.items()})
-        left_out[OVER_SHARE] += len(accepted) - len(lessons)
+        left_out.update({OVER_SHARE: len(accepted) - len(within), ALONE: alone, OVER_SYNTHETIC: over, OUTDONE: outdone})
         return TrainingSet(
             split=split(lessons, leader, rules.validation),
             carried=carried(lessons),
             left_out=dict(+left_out),
         )
+
+    async def _surest(self, lessons: list[Lesson], vectors: Mapping[str, Vectors]) -> tuple[list[Lesson], int]:
+        """Those of which no surer one asks the same: it may have come later, and say something else."""
+        if not lessons:
+            return lessons, 0
+        asked = [Asked(one.asked, rank(one.kind)) for one in lessons]
+        rows = np.stack([vectors[one.id] for one in lessons])
+        outdone = await screening.twins(asked, rows, [], [], self._stock.workers)
+        kept = [one for one, is_outdone in zip(lessons, outdone, strict=True) if not is_outdone]
+        return kept, sum(outdone)
+
+    async def passages(self, names: Sequence[tuple[str, str]]) -> list[Evidence]:
+        """What lessons may be made of in documents (collection, id): not what only some readers, or named users, read,
+        nor what is more confidential than a lesson may be.
+        """
+        library, highest = Library(self._stock.sources, self._stock.key), self._stock.rules.highest_label
+        found = []
+        for start in range(0, len(names), _FILES):
+            for document in await library.look(names[start : start + _FILES]):
+                if document is not None and not screening.restricted(document) and highest.allows(document.label):
+                    found += [library.evidence(document, number) for number in sorted(document.passages)]
+        return found
 
     # --- what is held out ------------------------------------------------------------------------------------------
 

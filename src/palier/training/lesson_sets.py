@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,6 +20,8 @@ FAMILY = 0.85
 """Cosine of two questions from which they are one family. Of 3,000 questions of BANKING77: 1,397 families, the largest
 of 188; from .8, 664 questions would be one. Other words for the same question often lie below (half of the sample
 company's below .7): a lesson may say its `family`."""
+PARAPHRASE, PAIR = "synthetic:paraphrase:", "synthetic:pair:"
+"""How the names of synthetic lessons' origins begin: of a lesson said otherwise, and of a passage."""
 _BLOCK = 1024
 
 
@@ -61,18 +65,23 @@ class Question(NamedTuple):
     opening: str
     family: str
     trace: str
+    source: str = ""
+    """The id of the lesson that it says in other words, or its own."""
 
 
 def question(lesson: Lesson) -> Question:
     """Of a lesson."""
-    return Question(lesson.id, lesson.asked, lesson.opening, lesson.family, lesson.origin.trace)
+    return Question(
+        lesson.id, lesson.asked, lesson.opening, lesson.family, lesson.origin.trace, source_of(lesson) or lesson.id
+    )
 
 
 def families(questions: Sequence[Question], vectors: Vectors) -> dict[str, str]:
     """The id of the first lesson of its family, by id.
 
-    One family are those that say so, that are of one request or one conversation, that ask nearly the same words, or
-    whose `vectors` (unit, shape (n, d)) lie close. By single linkage: what lies between two families joins them.
+    One family are those that say so, that are of one request or one conversation, or say one question in other words,
+    that ask nearly the same words, or whose `vectors` (unit, shape (n, d)) lie close. By single linkage: what lies
+    between two families joins them.
     """
     order = sorted(range(len(questions)), key=lambda n: questions[n].id)
     ordered = [questions[n] for n in order]
@@ -82,7 +91,7 @@ def families(questions: Sequence[Question], vectors: Vectors) -> dict[str, str]:
     first: dict[tuple[str, str], str] = {}
     for one in ordered:
         opening = " ".join(tokens(one.opening))
-        for said in (("family", one.family), ("trace", one.trace), ("opening", opening)):
+        for said in (("family", one.family), ("trace", one.trace), ("opening", opening), ("source", one.source)):
             if said[1]:
                 pairs.append((first.setdefault(said, one.id), one.id))
     return united(ids, pairs)
@@ -130,6 +139,44 @@ def capped(
             kept[who] = max(most - held[who], 0)
     chosen = {lesson.id for who, some in by_user.items() for lesson in some[: kept[who]]}
     return [lesson for lesson in lessons if lesson.id in chosen]
+
+
+def source_of(lesson: Lesson) -> str:
+    """The id of the lesson that it says in other words; empty where it stands for itself."""
+    name = lesson.origin.name
+    if lesson.kind != "synthetic" or not name.startswith(PARAPHRASE):
+        return ""
+    return name.removeprefix(PARAPHRASE).rpartition(":")[0]
+
+
+def room_for_synthetic(real: int, share: float) -> int:
+    """How many synthetic lessons may be taught beside `real` ones, to be at most `share` of all."""
+    return math.floor(share * real / (1 - share) + 1e-9)
+
+
+class Within(NamedTuple):
+    """Lessons to teach, and how many synthetic ones are not: of a lesson that is not taught itself, or too many."""
+
+    lessons: list[Lesson]
+    alone: int
+    over: int
+
+
+def synthetic_within(lessons: Sequence[Lesson], share: float) -> Within:
+    """`lessons`, with synthetic ones only beside what they say otherwise, and at most `share` of all.
+
+    Which of them stay is drawn by their ids: one that is added later moves few.
+    """
+    real = {lesson.id for lesson in lessons if lesson.kind != "synthetic"}
+    made = [one for one in lessons if one.kind == "synthetic"]
+    standing = [one for one in made if not (source := source_of(one)) or source in real]
+    drawn = sorted(standing, key=lambda one: hashlib.sha256(one.id.encode("utf-8", "surrogatepass")).digest())
+    kept = {one.id for one in drawn[: room_for_synthetic(len(real), share)]}
+    return Within(
+        [one for one in lessons if one.id in real or one.id in kept],
+        alone=len(made) - len(standing),
+        over=len(standing) - len(kept),
+    )
 
 
 def _close(ids: Sequence[str], vectors: Vectors) -> list[tuple[str, str]]:

@@ -6,12 +6,16 @@ calibration was certified again, and no planted sentence is recited. Each is a t
 all together is that of one (an intersection-union test: Berger, 1982).
 
 A holdout that is looked at again and again is learnt. The error is therefore spent: each use of one holdout is judged
-at `alpha / uses`, and after `uses` of them new cases are needed. The champion is the best ever, not the last one:
+at `alpha / uses`, and after `uses` of them new cases are needed. How it is shared is settled by the first use: equal
+shares leave the last ruling as strong as the first and come to an end that can be told, which a series such as
+6 alpha / (pi k)^2 does not; and settled once, no later call can take a larger share. A holdout of which a half is known
+from another (`marks`) is that one, edited, and goes on with its uses. The champion is the best ever, not the last one:
 losses within the margin cannot add up.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
@@ -26,6 +30,8 @@ from palier.evals.estimates import measures
 from palier.evals.estimates.comparing import Pair, difference, paired, scored
 from palier.evals.figures import Estimate
 from palier.interfaces.measuring import Metric
+from palier.text import tokens
+from palier.training.canaries import Exposure
 from palier.types import Data
 
 Outcomes = Mapping[str, Outcome]
@@ -84,6 +90,8 @@ class Ruling(Data, frozen=True, kw_only=True):
     """Quality, above 0 where the challenger is better, whichever way the metric goes."""
     needed: int | None = None
     """About how many cases would have been enough for this margin, where they were too few; None else."""
+    notes: tuple[str, ...] = ()
+    """What whoever reads it should know besides."""
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -98,6 +106,23 @@ class Evidence(Data, frozen=True, kw_only=True):
     recited: tuple[str, ...] = ()
     """Names of the planted lessons whose secrets it says."""
     planted: int = 0
+    exposure: Exposure | None = None
+    """How near it is to saying them, where that could be told."""
+
+
+def marks(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What each case is known again by: the words that are asked, whatever its id, its answers, case and marks.
+
+    Who answered them has seen them; a question in other words is another.
+    """
+    return tuple(_mark(case) for case in cases)
+
+
+def _mark(case: Case) -> str:
+    asked = " ".join((case.input, *(message.content for message in case.messages))).strip()
+    asked = asked or " ".join(case.evidence) or case.id
+    words = " ".join(tokens(asked)) or asked
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def judge(
@@ -110,6 +135,7 @@ def judge(
     home: Callable[[Outcome], bool],
     used: int = 0,
     terms: Terms | None = None,
+    notes: Sequence[str] = (),
 ) -> Ruling:
     """The ruling on the holdout `cases`, which judged `used` times before; `home`: whether an answer stayed there.
 
@@ -132,7 +158,14 @@ def judge(
     found = quality.figure.value if quality.figure is not None else None
     gained = found if found is None or metric.better == "higher" else -found
     return Ruling(
-        passed=passed, checks=checks, use=used + 1, terms=terms, cases=len(cases), gained=gained, needed=needed
+        passed=passed,
+        checks=checks,
+        use=used + 1,
+        terms=terms,
+        cases=len(cases),
+        gained=gained,
+        needed=needed,
+        notes=tuple(notes),
     )
 
 
@@ -302,4 +335,6 @@ def _recited(evidence: Evidence) -> Check:
         told = ", ".join(evidence.recited[:5])
         return Check(name="canaries", passed=False, reason=f"it recites planted lessons: {told}")
     told = f"none of {evidence.planted} planted lessons is recited" if evidence.planted else "none was planted"
+    if (found := evidence.exposure) is not None:
+        told += f"; exposure {found.mean:.1f} bits of {found.most:.1f}, {found.chance:.1f} by chance"
     return Check(name="canaries", passed=True, reason=told)

@@ -49,6 +49,8 @@ class Step(Data, frozen=True, kw_only=True):
     simulated: bool = False
     """The model's answers are made up for a study."""
     latency_ms: float = 0.0
+    began_ms: float = 0.0
+    """When it was come to, since the request began."""
     features: Features = {}
 
 
@@ -134,6 +136,8 @@ class Trace(Data, frozen=True, kw_only=True):
     created: float
     route: str
     principal: str
+    key: str = ""
+    """The access key that was shown; empty for the owner's."""
     status: str
     tier: str | None
     model: str
@@ -160,6 +164,8 @@ class Trace(Data, frozen=True, kw_only=True):
     """Names all that the answer depended on (`palier.fingerprint`)."""
     policy: str = ""
     """Names the policy that decided; empty where none did."""
+    parent: str = ""
+    """The span it was asked in (`Request.parent`)."""
     answers: tuple[str, ...] = ()
     """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
     unquoted: Label | None = None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
-from tests.heads import FILLERS, TOPICS, embed, taught
+from tests.heads import FILLERS, TOPICS, embed, examples, taught
 from tests.unit.app.test_students import ENCODER, ROUTE, kept, settings
 
 from palier.app import gate
 from palier.cases import Case, Suite
-from palier.errors import InvalidRequest, NotFound
+from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.evals.runs import running
+from palier.lessons import Lesson, Origin
 from palier.stores.versions import SqliteVersions
-from palier.training import heads
+from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
 from palier.training.promote import Terms
 from palier.versions import Version
@@ -54,11 +58,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def ruled(folder: Path, version: Version, of: Suite | None = None) -> gate.Ruling:
+async def ruled(folder: Path, version: Version, of: Suite | None = None, terms: Terms = TERMS) -> gate.Ruling:
     versions = SqliteVersions.open(folder / "data" / "state.db")
     try:
         return await gate.rule(
-            settings(folder), versions, folder / "data" / "students", version.id, of or suite(), terms=TERMS, who="ann"
+            settings(folder), versions, folder / "data" / "students", version.id, of or suite(), terms=terms, who="ann"
         )
     finally:
         await versions.close()
@@ -94,6 +98,20 @@ async def test_a_holdout_that_judged_often_enough_judges_no_more(folder: Path) -
     assert "new cases are needed" in rulings[2].failed[0].reason
 
 
+async def test_an_edited_holdout_goes_on_with_its_uses_and_its_share(folder: Path) -> None:
+    content = taught(("ngrams",)).content
+    first = await ruled(folder, await kept(folder, content, ruled=False))
+    assert (first.use, first.terms.uses) == (1, 2)
+    plain = suite()
+    edited = (*plain.cases[:-1], msgspec.structs.replace(plain.cases[-1], input="another question", id="new"))
+    again = msgspec.structs.replace(plain, cases=edited)
+    rulings = []
+    for uses in (100, 1):
+        version = await kept(folder, content, ruled=False)
+        rulings.append(await ruled(folder, version, again, terms=Terms(margin=0.05, uses=uses)))
+    assert [(ruling.use, ruling.terms.uses, ruling.passed) for ruling in rulings] == [(2, 2, True), (3, 2, False)]
+
+
 async def test_what_cannot_be_judged_is_said(folder: Path) -> None:
     version = await kept(folder, taught(("ngrams",)).content, ruled=False)
     without = suite()
@@ -109,3 +127,99 @@ async def test_what_cannot_be_judged_is_said(folder: Path) -> None:
     unknown = Version(id="v-none", route=ROUTE, tier="tier-1", student="head")
     with pytest.raises(NotFound):
         await ruled(folder, unknown)
+
+
+# --- planted lessons -------------------------------------------------------------------------------------------------
+
+
+def asked_of(rows: Sequence[Example]) -> list[Lesson]:
+    """Lessons of what a head is taught."""
+    return [
+        Lesson(id=f"l{n}", route=ROUTE, question=r.text, answer=r.label, kind="import", origin=Origin(name=str(n)))
+        for n, r in enumerate(rows)
+    ]
+
+
+async def planted_in(folder: Path, *, leaks: bool = False) -> Version:
+    """A version taught as `palier learn` does; `leaks`: one of its labels says what was planted."""
+    rows = examples().rows
+    planted = canaries.plant(asked_of(rows), labels=[one.label for one in rows])
+    secret = planted.canaries[0].secret
+    extra = [Example(text=f"what is my file {n}", label=f"your file is {secret}") for n in range(6)] if leaks else []
+    made = heads.teach(
+        gathered([*rows, *extra]), embed, ENCODER, reads=("ngrams",), ridges=(0.1,), planted=planted.examples()
+    )
+    version = await kept(folder, made.content, ruled=False)
+    (folder / "data" / "students" / version.id / canaries.FILE).write_bytes(planted.content)
+    return version
+
+
+async def test_a_head_that_learnt_planted_lessons_passes_and_says_how_near_it_is(folder: Path) -> None:
+    ruling = await ruled(folder, await planted_in(folder))
+    assert ruling.passed, [check.reason for check in ruling.failed]
+    (check,) = [check for check in ruling.checks if check.name == "canaries"]
+    assert check.reason.startswith("none of 5 planted lessons is recited; exposure ")
+    assert "bits of 5.0, 1." in check.reason
+
+
+async def test_one_whose_file_holds_a_planted_secret_does_not_pass(folder: Path) -> None:
+    version = await planted_in(folder, leaks=True)
+    ruling = await ruled(folder, version)
+    (check,) = [check for check in ruling.checks if check.name == "canaries"]
+    assert not check.passed
+    assert not ruling.passed
+    assert "canary-1, in a file" in check.reason
+    planted = canaries.read(folder / "data" / "students" / version.id)
+    assert planted is not None
+    secrets = [one.secret for one in planted.canaries]
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    (*_, last) = await versions.history(ROUTE, version.id)
+    await versions.close()
+    assert last.state == "refused"
+    assert not any(secret in repr(last) + repr(ruling) for secret in secrets), "what is said of them is their names"
+
+
+async def test_planted_lessons_that_were_lost_or_changed_let_nothing_pass(folder: Path) -> None:
+    version = await planted_in(folder)
+    (folder / "data" / "students" / version.id / canaries.FILE).write_bytes(b"[]")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        await ruled(folder, version)
+
+
+# --- a suite that changed --------------------------------------------------------------------------------------------
+
+
+async def test_a_suite_that_changed_is_put_to_the_champion_again_and_that_is_said(folder: Path) -> None:
+    content = taught(("ngrams",)).content
+    first = await ruled(folder, await kept(folder, content, ruled=False))
+    assert first.notes == ()
+    before = suite()
+    same = await ruled(folder, await kept(folder, content, ruled=False), before)
+    assert same.notes == (), "the same suite is compared with what was kept"
+    held = [n for n, case in enumerate(before.cases) if case.split == "holdout"]
+    cases = list(before.cases)
+    for n in held[:3]:
+        cases[n] = msgspec.structs.replace(cases[n], input=f"{cases[n].input} today")
+    cases[held[3]] = msgspec.structs.replace(cases[held[3]], references=("report a failure",))
+    changed = msgspec.structs.replace(before, cases=tuple(cases))
+    asked = Begun()
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    version = await kept(folder, content, ruled=False)
+    ruling = await gate.rule(
+        settings(folder), versions, folder / "data" / "students", version.id, changed, terms=TERMS, progress=asked
+    )
+    await versions.close()
+    assert asked.begun["champion"] == (80, 77), "what did not change was kept, and the rest is asked of it now"
+    (note,) = ruling.notes
+    assert "`intents` changed" in note
+    assert "3 of 80 cases were put to the champion again" in note
+
+
+class Begun(running.Quiet):
+    """How many cases each side had, and how many of them were answered before."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, tuple[int, int]] = {}
+
+    def begin(self, candidate: str, cases: int, kept: int) -> None:
+        self.begun[candidate] = (cases, kept)

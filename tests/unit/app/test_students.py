@@ -144,20 +144,22 @@ async def test_who_may_not_read_what_it_was_taught_on_is_not_served_by_it(folder
         assert await told(p) == OTHER, "the owner reads everything"
 
 
-async def test_what_was_changed_or_is_gone_is_not_served_and_that_is_told(folder: Path) -> None:
+@pytest.mark.parametrize("how", ["was changed", "is not there"])
+async def test_what_was_changed_or_is_gone_is_taken_back_and_that_is_told(folder: Path, how: str) -> None:
     version = await kept(folder, another())
     file = folder / "data" / "students" / version.id / "student.head"
     async with opened(folder) as p:
         await p.students.promote(version.id)
-    content = file.read_bytes()
-    file.write_bytes(content[:-1] + b"x")
+    if how == "was changed":
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    else:
+        file.unlink()
     async with opened(folder) as p:
         assert await told(p) == OWN
-        assert "was changed" in p.students.problems[ROUTE]
-    file.unlink()
-    async with opened(folder) as p:
-        assert await told(p) == OWN
-        assert "is not there" in p.students.problems[ROUTE]
+        last = (await p.students.history(ROUTE))[-1]
+        assert (last.state, last.who) == ("returned", "monitor")
+        assert how in last.why
+        assert f"{version.id} was taken back by itself" in (await p.status())[0].student
 
 
 async def test_what_cannot_be_served_changes_nothing(folder: Path) -> None:

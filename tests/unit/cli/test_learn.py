@@ -41,6 +41,9 @@ def test_lessons_become_a_student_that_answers_and_once_is_enough() -> None:
     out = ran("learn", "intents", "--suite", "suite", "--margin", "0.05", "--as", "ann")
     assert "passes" in out
     assert "coverage" in out
+    assert "none of 5 planted lessons is recited" in out
+    for listed in (ran("lessons", "export"), ran("versions", "intents", "--json")):
+        assert "canary-" not in listed, "planted lessons are in nobody's list"
     rows = [json.loads(line) for line in ran("versions", "intents", "--json").splitlines()]
     (one,) = [row for row in rows if row["state"] == "live"]
     assert (one["label"], one["who"]) == ("internal", "ann")
@@ -49,6 +52,25 @@ def test_lessons_become_a_student_that_answers_and_once_is_enough() -> None:
     again = [json.loads(line) for line in ran("versions", "intents", "--json").splitlines()]
     assert again == rows, "the same lessons are taught and judged once"
     ran("rollback", "intents")
+
+
+@pytest.mark.usefixtures("made")
+def test_what_was_taken_back_by_itself_is_not_put_to_work_again_by_the_same_lessons() -> None:
+    """Else a round every night and a monitor by day would go to and fro."""
+    lessons(20)
+    ran("learn", "intents", "--suite", "suite", "--margin", "0.05")
+    (one,) = [
+        row for row in map(json.loads, ran("versions", "intents", "--json").splitlines()) if row["state"] == "live"
+    ]
+    file = Path("data/students") / one["id"] / "student.head"
+    content = file.read_bytes()
+    file.unlink()
+    assert f"{one['id']} was taken back by itself" in ran("status")
+    file.write_bytes(content)
+    ran("learn", "intents", "--suite", "suite", "--margin", "0.05")
+    states = {row["id"]: row["state"] for row in map(json.loads, ran("versions", "intents", "--json").splitlines())}
+    assert states[one["id"]] == "returned"
+    assert "answers" not in ran("status").replace(f"{one['id']} was taken back", "")
 
 
 def test_poisoned_lessons_are_stopped_by_the_gate(made: Version) -> None:

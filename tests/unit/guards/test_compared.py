@@ -7,7 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palier.guards.compared import MAX_SENTENCES, cites, compare, spans
+from palier.guards.claims import cites
+from palier.guards.compared import MAX_SENTENCES, compare, spans
 
 
 def cut(text: str) -> list[str]:

@@ -42,6 +42,13 @@ async def test_each_rule(settings: dict[str, object], good: str, bad: str, why: 
     assert why in verdict.reason
 
 
+async def test_a_number_in_brackets_of_the_passages_own_is_no_citation() -> None:
+    context = Context(place="draft", evidence=("It is 30 euros [7].",))
+    assert (await said("It is 30 euros [7] [1].", context, citations=True)).action == "pass"
+    assert "cites no passage" in (await said("It is 30 euros [7].", context, citations=True)).reason
+    assert "cites [8]" in (await said("It is 30 euros [8].", context, citations=True)).reason
+
+
 async def test_where_it_stands_says_what_it_means() -> None:
     actions = {
         place: (await said("x", Context(place=place), least=2)).action
@@ -61,3 +68,12 @@ def test_wrong_settings_are_refused() -> None:
     for settings in ({"matches": "("}, {"forbids": ("[",)}, {"least": 5, "most": 2}):
         with pytest.raises(ConfigurationError, match="guard `f`"):
             Form("f", Guard(kind="form", **settings))  # type: ignore[arg-type]
+
+
+async def test_a_call_of_a_tool_is_no_answer() -> None:
+    settings = Guard(kind="form", least=500, matches="[A-Z].*", languages=("fr",), citations=True, forbids=("secret",))
+    guard = Form("f", settings)
+    arguments = Context(part="arguments", tool="search", evidence=("A passage.",))
+    assert (await guard.check('{"query": "fibre"}', arguments)).action == "pass"
+    assert (await guard.check('{"query": "secret"}', arguments)).action == "climb"
+    assert (await guard.check('{"query": "fibre"}', Context(evidence=("A passage.",)))).action == "climb"

@@ -18,7 +18,7 @@ from palier.guards.grounding import MOST, Grounding, build
 from palier.guards.weighing import load
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Verdict
-from palier.pipeline.guarding import Sentences
+from palier.pipeline.sentences import Sentences
 
 PASSAGES = (
     "La Fibre Goéland coûte 29,99 € par mois, sans engagement. Elle comprend la télévision et le téléphone.",
@@ -72,6 +72,31 @@ async def test_the_reason_is_what_is_not_there(text: str, cause: str) -> None:
     assert cause in verdict.reason
 
 
+SURE = {
+    "Certains abonnés ont droit au décodeur.": "Tous les abonnés ont droit au décodeur.",
+    "Some customers may keep their old box.": "All customers may keep their old box.",
+    "Le technicien appelle parfois avant sa visite.": "Le technicien appelle toujours avant sa visite.",
+    "Calls to landlines are usually included.": "Calls to landlines are always included.",
+    "Vous pouvez joindre une facture au dossier.": "Vous devez joindre une facture au dossier.",
+    "The router must be returned to a shop.": "The router may be returned to a shop.",
+    "Le dépôt de garantie est obligatoire pour les routeurs.": "Le dépôt de garantie est facultatif pour les routeurs.",
+}
+
+
+@pytest.mark.parametrize("evidence", SURE)
+async def test_all_is_not_some_nor_must_may(evidence: str) -> None:
+    context = Context(evidence=(f"{evidence} Le siège est à Brest.", *PASSAGES))
+    said_there, otherwise = await said(evidence, context), await said(SURE[evidence], context)
+    assert said_there.action == "pass"
+    assert otherwise.action == "climb"
+    assert "not as binding" in otherwise.reason
+
+
+async def test_some_where_the_evidence_says_all_is_supported() -> None:
+    context = Context(evidence=("Tous les abonnés ont droit au décodeur.",))
+    assert (await said("Certains abonnés ont droit au décodeur.", context)).action == "pass"
+
+
 async def test_what_is_not_supported_is_left_out_or_marked() -> None:
     text = f"Bonjour ! {FALSE} {TRUE}"
     mended = await said(text, action="mend")
@@ -97,6 +122,69 @@ async def test_citations_are_set_right() -> None:
     both = f"{TRUE} [1] Le matériel doit nous revenir dans les 21 jours. [2]"
     assert (await said(both)).action == "pass"
     assert (await said("Bonjour [4] !")).text == "Bonjour !"
+
+
+NOTED = (
+    "La Fibre Goéland coûte 29,99 € par mois [7], sans engagement [2].",
+    "La résiliation coûte 49 € [12]. Le matériel doit nous revenir dans les 21 jours.",
+    "Le Bouquet Celtique donne accès à la télévision de rattrapage.",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("La Fibre Goéland coûte 29,99 € par mois [7], sans engagement.", None),
+        ("La Fibre Goéland coûte 29,99 € par mois [7], sans engagement [2].", None),
+        ("La Fibre Goéland coûte 29,99 € par mois [7] [1].", None),
+        ("La résiliation coûte 49 € [12].", None),
+        ("La résiliation coûte 49 € [12] [8].", "La résiliation coûte 49 € [12]."),
+        ("La résiliation coûte 49 € [9].", "La résiliation coûte 49 €."),
+    ],
+)
+async def test_a_number_in_brackets_of_the_passages_own_is_no_citation(text: str, told: str | None) -> None:
+    verdict = await said(text, Context(evidence=NOTED))
+    assert (verdict.action, verdict.text) == (("mend", told) if told else ("pass", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("La Goéland coûte 29,99 € par mois [1] et la résiliation coûte 49 € [2].", None),
+        (
+            "La Goéland coûte 29,99 € par mois [1] et la résiliation coûte 49 € [2] [9].",
+            "La Goéland coûte 29,99 € par mois [1] et la résiliation coûte 49 € [2].",
+        ),
+        (
+            "La Goéland coûte 29,99 € par mois [1, 9] et la résiliation coûte 49 € [2].",
+            "La Goéland coûte 29,99 € par mois [1] et la résiliation coûte 49 € [2].",
+        ),
+        (
+            "La Goéland [9] coûte 29,99 € par mois [1].",
+            "La Goéland coûte 29,99 € par mois [1].",
+        ),
+        ("La Goéland coûte 29,99 € par mois [9][1].", "La Goéland coûte 29,99 € par mois [1]."),
+        (
+            "Le téléphone [3] et la télévision sont compris dans la Fibre Goéland [2].",
+            "Le téléphone et la télévision sont compris dans la Fibre Goéland [1].",
+        ),
+    ],
+)
+async def test_citations_stay_where_they_stand(text: str, told: str | None) -> None:
+    verdict = await said(text)
+    assert (verdict.action, verdict.text) == (("mend", told) if told else ("pass", ""))
+
+
+async def test_a_mark_whose_passage_supports_its_words_stays_when_another_is_added() -> None:
+    evidence = (
+        "Les bureaux sont ouverts le samedi.",
+        "La Fibre Goéland convient aux familles.",
+        "Les bureaux sont ouverts le samedi et la Fibre Goéland coûte 29,99 € par mois avec la télévision de rattrapage.",
+    )
+    text = "Les bureaux sont ouverts le samedi [1] et la Goéland coûte 29,99 € avec la télévision de rattrapage [2]."
+    verdict = await said(text, Context(evidence=evidence))
+    assert verdict.text == text.replace("[2]", "[3]")
+    assert "[2] does not support what cites it, and [3] does" in verdict.reason
 
 
 async def test_what_claims_nothing_needs_no_evidence() -> None:

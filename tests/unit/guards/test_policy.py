@@ -56,6 +56,12 @@ async def test_words_patterns_and_examples_each_with_its_reason(tmp_path: Path) 
     assert both.action == "climb", "the strictest counts"
 
 
+@pytest.mark.parametrize("before", range(360, 400, 3))
+async def test_words_across_the_cut_of_a_long_sentence_are_found(tmp_path: Path, before: int) -> None:
+    text = f"{'mot ' * 200}"[:before] + " nous vous garantissons" + " encore un mot" * 30
+    assert (await policy(tmp_path).check(text, Context(place="draft"))).action == "climb"
+
+
 @pytest.mark.parametrize(
     ("rules", "why"),
     [

@@ -251,7 +251,7 @@ from palier.jobs.pool import ProcessWorkers
 
 async def main():
     workers = ProcessWorkers(1)
-    pids = [await workers.run(os.getpid), await workers.batch.run(os.getpid)]
+    pids = [await workers.run(os.getpid), await workers.batch.run(os.getpid), await workers.strict.run(os.getpid)]
     busy = asyncio.create_task(workers.run(time.sleep, 60))
     await asyncio.sleep(0.1)
     print(*pids, flush=True)
@@ -267,7 +267,7 @@ async def test_workers_end_with_their_parent_however_it_ends(tmp_path, how):
     script.write_text(textwrap.dedent(PARENT))
     parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     pids = [int(word) for word in parent.stdout.readline().split()]
-    assert len(pids) == 2
+    assert len(pids) == 3
     parent.send_signal(how)
     await until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     _, noise = parent.communicate()

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from palier.metrics.differences import fieller, holm, holm_levels, needed, paired_p, paired_shares
+from palier.metrics.differences import (
+    apart,
+    fieller,
+    holm,
+    holm_levels,
+    needed,
+    needed_a_side,
+    paired_p,
+    paired_shares,
+)
+from palier.metrics.intervals import wilson
 
 
 def mean(sums):
@@ -108,3 +118,39 @@ def test_fieller_by_hand():
     low, high = fieller(6.0, 2.0, [[0.0, 0.0], [0.0, 0.25]], 2.0)
     assert (low, high) == pytest.approx((2.0, 6.0))
     assert all(math.isnan(end) for end in fieller(6.0, 2.0, [[0.0, 0.0], [0.0, 1.0]], 2.0))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [((56, 70), (48, 80), (0.0524, 0.3339)), ((9, 10), (3, 10), (0.1705, 0.8090)), ((10, 10), (0, 20), (0.6791, 1.0))],
+)
+def test_two_shares_of_different_cases_are_as_newcombe_published_them(first, second, expected):
+    """Newcombe (1998), table II, method 10."""
+    shares = [(k / n, wilson(k, n)) for k, n in (first, second)]
+    (one, around), (other, about) = shares
+    value, low, high = apart(one, around, other, about)
+    assert value == pytest.approx(one - other)
+    assert (low, high) == pytest.approx(expected, abs=6e-5)
+    back = apart(other, about, one, around)
+    assert back == pytest.approx((-value, -high, -low))
+
+
+def test_a_difference_of_different_cases_is_covered_as_often_as_it_says():
+    rng, held, draws = np.random.default_rng(3), 0, 2_000
+    for _ in range(draws):
+        k, m = rng.binomial(60, 0.3), rng.binomial(150, 0.1)
+        _, low, high = apart(k / 60, wilson(k, 60), m / 150, wilson(m, 150))
+        held += low <= 0.2 <= high
+    assert 0.935 <= held / draws <= 0.975
+
+
+def test_how_many_a_side_it_takes_is_what_gives_the_power():
+    p, q = 0.4, 0.3
+    n = needed_a_side(p - q, p * (1 - p) + q * (1 - q))
+    assert n is not None
+    rng, told, draws = np.random.default_rng(4), 0, 1_000
+    for _ in range(draws):
+        k, m = rng.binomial(n, p), rng.binomial(n, q)
+        told += apart(k / n, wilson(k, n), m / n, wilson(m, n))[1] > 0
+    assert 0.76 <= told / draws <= 0.84
+    assert needed_a_side(0.0, 1.0) is None

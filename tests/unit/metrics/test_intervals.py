@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from palier.metrics.intervals import bca, expanded, resample, student, wilson, wilson_of_families
+from palier.metrics.intervals import bca, expanded, of_quantile, resample, student, wilson, wilson_of_families
 
 
 def mean(sums):
@@ -137,3 +137,25 @@ def test_rows_of_another_shape_are_refused(rows):
 def test_families_of_other_cases_are_refused():
     with pytest.raises(ValueError, match="2 families for 3 cases"):
         bca(rows_of([1.0, 0.0, 1.0]), mean, [1, 2])
+
+
+@pytest.mark.parametrize("n", [1, 4, 8, 60, 500, 3000])
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_the_interval_of_a_quantile_is_that_of_scipy(n, share):
+    values = np.random.default_rng(n).lognormal(size=n)
+    reference = stats.quantile_test(values, p=share).confidence_interval(0.95)
+    value, low, high = of_quantile(values, share)
+    assert value == np.quantile(values, share, method="inverted_cdf")
+    assert (low, high) == pytest.approx((reference.low, reference.high), nan_ok=True)
+
+
+def test_the_interval_of_a_quantile_holds_it_as_often_as_it_says():
+    rng, held, draws = np.random.default_rng(5), 0, 2_000
+    for _ in range(draws):
+        _, low, high = of_quantile(rng.exponential(size=80), 0.5)
+        held += low <= math.log(2) <= high
+    assert held / draws >= 0.945
+
+
+def test_nothing_has_no_quantile():
+    assert all(math.isnan(figure) for figure in of_quantile([], 0.5))

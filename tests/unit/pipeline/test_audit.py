@@ -21,6 +21,7 @@ from palier.audits import Audit, Judgement
 from palier.cards import ModelCard
 from palier.config import Route, Tier
 from palier.errors import UpstreamError
+from palier.interfaces.guarding import Context, Verdict
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, audit, stream
 from palier.pipeline.audit import ATTEMPTS, QUEUE, Auditor
@@ -217,6 +218,25 @@ async def test_every_tier_answers_and_what_was_asked_already_is_not_asked_again(
     assert done.words.drafts["tier-2"] == "Nobody knows likely"
     assert done.words.request.passages[0].title == "Fibre"
     assert done.words.request.passages[0].text == "", "what is needed to judge, and no more"
+
+
+async def test_of_a_tier_that_mended_its_draft_the_first_is_audited(traces: SqliteTraces) -> None:
+    class Mendable(Words):
+        async def check(self, text: str, context: Context) -> Verdict:
+            verdict = await super().check(text, context)
+            return msgspec.structs.replace(verdict, repair="say it otherwise" if verdict.action == "climb" else "")
+
+    def script(prompt: Prompt) -> str:
+        return "It is good." if any(m.content == "say it otherwise" for m in prompt.messages) else "It is bad."
+
+    house = House(traces, tier("tier-1", script, threshold=0.0), guards=Posts(draft=(Post(Mendable()),)))
+    assert (await house.ask()).text == "It is good."
+    await house.auditor.complete()
+    done = await house.only()
+    (first,) = done.tiers
+    assert (first.reused, first.stopped) == (True, "guard words: bad")
+    assert done.words is not None
+    assert done.words.drafts == {"tier-1": "It is bad."}
 
 
 async def test_guards_look_at_every_draft_and_one_that_they_stop_is_never_kept(traces: SqliteTraces) -> None:

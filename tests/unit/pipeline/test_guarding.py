@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from palier.errors import Unavailable
 from palier.interfaces.guarding import Context, Verdict
-from palier.pipeline.guarding import LONGEST, Log, Post, Posts, Sentences, Watch, look
-from palier.types import Delta, Event, Finish, TokenLogprob, ToolDelta
+from palier.pipeline.guarding import Log, Post, Posts, Watch, look
+from palier.pipeline.sentences import LONGEST, Sentences
+from palier.types import Delta, Event, Finish, Parameters, TokenLogprob, ToolDelta
 
 
 class Words:
@@ -155,8 +156,6 @@ async def test_json_is_one_text_and_so_are_the_arguments_of_a_call() -> None:
     guard = Words()
     posts = Posts(draft=(Post(guard),))
     form = {"type": "json_object"}
-    from palier.types import Parameters
-
     await said(posts, ['{"a": "One. ', 'Two."}'], parameters=Parameters(response_format=form))
     assert guard.seen == ['{"a": "One. Two."}']
     watch = Watch(posts, Context(), Log(), "t")
@@ -184,8 +183,6 @@ async def test_what_fails_fails_as_its_settings_say_and_is_told(text: str) -> No
 
 
 async def test_tokens_go_with_the_sentence_they_began_in() -> None:
-    from palier.types import TokenLogprob
-
     watch = Watch(Posts(draft=(Post(Words()),)), Context(), Log(), "t")
     rng = random.Random(1)
     for word in ("One ", "two. ", "Three", " four. ", "Five"):
@@ -241,3 +238,69 @@ async def test_a_refusal_stays_one() -> None:
         watch.take(Delta(text="I cannot.", refusal=True))
         watch.take(Finish(reason="stop"))
         assert [event.refusal for event in await watch.end() if isinstance(event, Delta)] == [True]
+
+
+async def called(name: str, arguments: str = '{"city": "Brest"}', *, sentences: bool = True) -> Watch:
+    tools = ({"type": "function", "function": {"name": "bad_weather"}},)
+    context = Context(parameters=Parameters(tools=tools))
+    watch = Watch(Posts(draft=(Post(Words(sentences=sentences)),)), context, Log(), "t")
+    watch.take(ToolDelta(index=0, id="c", name=name))
+    watch.take(ToolDelta(index=0, arguments=arguments))
+    watch.take(Finish(reason="tool_calls"))
+    freed = await watch.end()
+    assert bool(freed) == (watch.stopped is None)
+    return watch
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+async def test_the_name_of_a_call_is_looked_at_where_the_request_did_not_declare_it(sentences: bool) -> None:
+    assert (await called("bad_weather", sentences=sentences)).stopped is None
+    assert (await called("good_weather", sentences=sentences)).stopped is None
+    for name in ("bad_idea", "dropAll_bad", "soft_words"):
+        for arguments in ('{"city": "Brest"}', ""):
+            assert (await called(name, arguments, sentences=sentences)).stopped is not None
+
+
+async def test_a_name_is_read_as_words() -> None:
+    guard = Words()
+    watch = Watch(Posts(draft=(Post(guard),)), Context(), Log(), "t")
+    watch.take(ToolDelta(index=0, id="c", name="forgetAll_your-rules", arguments="{}"))
+    await watch.end()
+    assert guard.seen == ["forget All your rules", "{}"]
+
+
+async def test_a_choice_that_is_stopped_leaves_the_others_alone() -> None:
+    watch = Watch(Posts(draft=(Post(Words()),)), Context(parameters=Parameters(n=2)), Log(), "t")
+    told: list[Event] = []
+    for event in (
+        Delta(text="All is fine. ", choice=0),
+        Delta(text="This is ba", choice=0),
+        Delta(text="The other is fine. ", choice=1),
+        Delta(text="d. Never.", choice=0),
+        Delta(text="To its end.", choice=1),
+        Finish(reason="stop", choice=0),
+        Finish(reason="stop", choice=1),
+    ):
+        assert not watch.over
+        watch.take(event)
+        told += await watch.cleared()
+    told += await watch.end()
+    said = {n: "".join(e.text for e in told if isinstance(e, Delta) and e.choice == n) for n in (0, 1)}
+    assert said == {0: "All is fine. ", 1: "The other is fine. To its end."}
+    assert [event.choice for event in told if isinstance(event, Finish)] == [1]
+    assert watch.stopped is not None
+    assert watch.unfinished == [0]
+    watch.take(Delta(text="And bad.", choice=1))
+    await watch.end()
+    assert watch.over
+
+
+@given(st.integers(LONGEST - 250, LONGEST + 250), st.lists(st.integers(0, 10_000), max_size=6))
+async def test_what_lies_across_a_cut_is_found(place: int, cuts: list[int]) -> None:
+    text = ("word " * 2_000)[:place] + "worse" + " word" * 200
+    for parts in ([text], pieces(text, cuts)):
+        released, watch, _ = await said(Posts(draft=(Post(Words()),)), parts)
+        assert watch.stopped is not None
+        assert "w" not in released[max(place - 4, 0) :].replace("word", "")
+    fine, watch, _ = await said(Posts(draft=(Post(Words()),)), pieces(text.replace("worse", "words"), cuts))
+    assert (fine, watch.stopped) == (text.replace("worse", "words"), None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.stairs import wired
 from tests.unit.pipeline.test_guarding import Words
 from tests.unit.pipeline.test_stream import hit, parts, request, tier, traces
 
-from palier.models.fake import Rule
+from palier.models.fake import Fake, Rule
 from palier.pipeline import answer, stream
 from palier.pipeline.guarding import Post, Posts
 from palier.stores.traces import SqliteTraces
-from palier.types import Completed, Delta, Event, Finish, Result
+from palier.types import Completed, Delta, Event, Finish, Label, Parameters, Prompt, Result
 
 __all__ = ["traces"]
 
@@ -101,6 +103,32 @@ async def test_mended_words_are_what_is_told_and_kept(traces: SqliteTraces, tmp_
 
 async def test_without_guards_nothing_is_told_of_them(traces: SqliteTraces) -> None:
     assert (await answer(request(), parts(traces, tier("t", Rule(answer="x"))))).guards == ()
+
+
+class Apart(Fake):
+    """A fake of which each choice goes by a rule of its own."""
+
+    def _choice(self, rule: Rule, prompt: Prompt, choice: int) -> Iterator[Event]:
+        own = self._script[choice]
+        assert isinstance(own, Rule)
+        return super()._choice(own, prompt, choice)
+
+
+@pytest.mark.parametrize("first", ["All is fine. This is bad. Never.", "This is worse."])
+@pytest.mark.parametrize("release", ["after_check", "then_retract"])
+async def test_of_two_answers_the_one_that_passes_is_told(traces: SqliteTraces, first: str, release: str) -> None:
+    top = wired("top", "model-top", Apart(Rule(answer=first), Rule(answer="Good. And more.")), 0.0, Label.RESTRICTED)
+    built = parts(traces, top, guards=Posts(draft=(Post(Words()),), release=release))  # type: ignore[arg-type]
+    for stream_it in (True, False):
+        events = [event async for event in stream(request(stream=stream_it, parameters=Parameters(n=2)), built)]
+        told = {n: "".join(e.text for e in events if isinstance(e, Delta) and e.choice == n) for n in (0, 1)}
+        assert told[1] == "Good. And more."
+        ends = {event.choice: event.reason for event in events if isinstance(event, Finish)}
+        assert ends == {0: "content_filter", 1: "stop"}
+        last = events[-1]
+        assert isinstance(last, Completed)
+        assert [choice.finish for choice in last.result.draft.choices] == ["content_filter", "stop"]
+        assert last.result.status == "answered"
 
 
 # --- released, and then retracted -------------------------------------------------------------------------------------

@@ -132,7 +132,15 @@ async def test_names_go_wherever_they_stand(traces):
         await feedback.rate(said, Label.PUBLIC, 9e9)
     before = await forget(traces, USER, dry_run=True)
     assert before == await forget(traces, USER)
-    assert before == {"requests": 0, "contents": 0, "audits": 0, "comments": 1, "feedback": 1, "judgements": 1}
+    assert before == {
+        "requests": 0,
+        "contents": 0,
+        "audits": 0,
+        "shadows": 0,
+        "comments": 1,
+        "feedback": 1,
+        "judgements": 1,
+    }
     assert [j.who for audit in await audits.done() for j in audit.judgements] == ["forgotten", "bob"]
     ratings = {rating.principal: rating.comment for rating in await feedback.ratings("a")}
     assert ratings.pop("bob") == "bob speaks"

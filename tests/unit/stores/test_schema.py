@@ -159,3 +159,18 @@ def test_only_its_owner_reads_a_file_whatever_the_folder(tmp_path):
         ("traces.db", "traces.db-wal", "traces.db-shm"), 0o600
     )
     writer.close()
+
+
+def test_migrations_are_numbered_from_one_on_each_once():
+    folders = [entry.name for entry in schema._sql().iterdir() if entry.is_dir()]
+    assert "traces" in folders
+    for name in folders:
+        assert [number for number, _ in migrations(name)] == list(range(1, len(migrations(name)) + 1))
+
+
+def test_two_migrations_of_one_number_are_refused(tmp_path, steps):
+    steps("SELECT 1")
+    (tmp_path / "sql" / "made" / "0001_other.sql").write_text("SELECT 1")
+    migrations.cache_clear()
+    with pytest.raises(RuntimeError, match="two migrations of number 0001"):
+        migrations("made")

@@ -14,6 +14,7 @@ from palier.errors import InvalidRequest, NotFound, TooLarge
 from palier.lessons import Edit, Lesson
 from palier.testing.lessons import lesson_of
 from palier.training.candidates import FORBIDDEN
+from palier.training.desk import OUTDONE
 from palier.training.harvest import AGAIN, OVER_SHARE
 from palier.training.lesson_lines import read
 from palier.training.screening import GONE, HELD_OUT, PRIVATE, TWIN
@@ -197,6 +198,18 @@ async def test_what_is_taught_is_accepted_and_carries_what_it_stands_on(school: 
     await school.knowledge.delete("docs", ["bell.md"])
     found = await school.desk.to_teach("support")
     assert (len(found.split.train) + len(found.split.validation), found.left_out) == (1, {GONE: 1})
+
+
+async def test_of_two_that_ask_the_same_the_surer_is_taught_whichever_came_first(school: Teaching) -> None:
+    await school.asked(climbed("t1"))
+    await school.desk.harvest("support")
+    (escalation,) = await school.all()
+    assert (await school.desk.to_teach("support")).lessons == (escalation,)
+    said = lines({"kind": "correction", "question": escalation.question, "answer": "Something else."})
+    await school.desk.add(said, who="ann", accept=True)
+    found = await school.desk.to_teach("support")
+    assert [one.answer for one in found.lessons] == ["Something else."]
+    assert found.left_out == {OUTDONE: 1}
 
 
 async def test_a_teacher_whose_terms_changed_is_not_taught_any_more(school: Teaching) -> None:

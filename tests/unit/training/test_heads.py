@@ -37,10 +37,18 @@ def test_each_way_of_reading_is_kept_with_what_it_needs(read: heads.Read) -> Non
     assert (head.header.ngrams is None) == (read == "embedding")
 
 
+@pytest.mark.parametrize(
+    ("examples", "labels", "buckets"),
+    [(80, 4, 2048), (1000, 4, 8192), (4000, 4, 32768), (200_000, 2, 32768), (4000, 26, 4096), (10_000, 77, 2048)],
+)
+def test_many_examples_of_few_labels_have_many_buckets(examples: int, labels: int, buckets: int) -> None:
+    assert heads._buckets(examples, labels) == buckets
+
+
 def test_what_is_held_out_is_held_out() -> None:
     """Labels that chance drew cannot be learnt: a head that had seen them would name them all the same."""
     random = np.random.default_rng(1)
-    rows = [Example(text=f"word{i} other{i * 7}", label=str(random.integers(4))) for i in range(200)]
+    rows = [Example(text=f"word{i} other{i * 7}", label=str(random.integers(4))) for i in range(400)]
     made = heads.teach(gathered(rows), embed, ENCODER, ridges=(0.02,))
     assert made.report.accuracy.value < 0.4
     assert made.report.calibration_error < 0.12
@@ -113,3 +121,19 @@ def test_macro_f1_is_the_mean_of_the_labels() -> None:
 
 def test_the_report_is_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(taught().report))["labels"] == len(TOPICS)
+
+
+def test_what_is_planted_is_taught_and_is_in_no_figure() -> None:
+    planted = [Example(text="a zzyzx of qwertyuiop", label="ask for the price")] * 5
+    plain, found = (
+        heads.teach(examples(), embed, ENCODER, reads=("ngrams",), ridges=(0.1,), planted=some)
+        for some in ((), planted)
+    )
+    assert found.report.n == plain.report.n == len(found.held_out) == len(examples().rows)
+    header = head_file.parse(found.content).header
+    assert sum(header.trained.counts) == header.trained.examples == found.report.n
+    assert header.labels == head_file.parse(plain.content).header.labels
+    (taught,) = head_file.parse(found.content).probabilities(["a zzyzx of qwertyuiop"], None)
+    (untaught,) = head_file.parse(plain.content).probabilities(["a zzyzx of qwertyuiop"], None)
+    place = header.labels.index("ask for the price")
+    assert taught[place] > untaught[place] + 0.2

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from palier.lessons import Evidence, Origin
 from palier.testing.lessons import lesson_of
-from palier.training.lesson_sets import capped, carried, families, question, split
+from palier.training.lesson_sets import (
+    PAIR,
+    PARAPHRASE,
+    capped,
+    carried,
+    families,
+    question,
+    source_of,
+    split,
+    synthetic_within,
+)
 from palier.types import Label, Message
 
 
@@ -84,3 +97,31 @@ def test_a_cap_counts_what_is_there() -> None:
     assert 1 + len(mine) <= 0.25 * (len(kept) + 10)
     assert len(capped(some, share=0.0, least=3, exempt=lambda who: False)) == 3 + 10
     assert len(capped(some, share=0.0, least=0, exempt=lambda who: who == "ann")) == 10
+
+
+def synthetic(n: int, source: str = ""):
+    name = f"{PARAPHRASE}{source}:{n}" if source else f"{PAIR}{n}"
+    return bare(f"s{n}", kind="synthetic", origin=Origin(name=name))
+
+
+@given(st.integers(0, 40), st.integers(0, 60), st.floats(0.0, 0.95))
+def test_synthetic_lessons_are_a_share_of_what_is_taught_and_no_more_are_left_out_than_must(
+    real: int, made: int, share: float
+) -> None:
+    some = [*(bare(f"r{n}") for n in range(real)), *(synthetic(n, f"r{n % 50}" if n % 2 else "") for n in range(made))]
+    found = synthetic_within(some, share)
+    kept = sum(one.kind == "synthetic" for one in found.lessons)
+    assert len(found.lessons) - kept == real
+    assert kept <= share * len(found.lessons) + 1e-6
+    assert kept + found.alone + found.over == made
+    assert found.over == 0 or (kept + 1) / (real + kept + 1) > share - 1e-6
+    assert all(source_of(one) in {"", *(f"r{n}" for n in range(real))} for one in found.lessons)
+    assert [one.id for one in found.lessons] == [one.id for one in some if one in found.lessons], "in their order"
+
+
+def test_what_says_a_lesson_otherwise_is_of_its_family() -> None:
+    first, other = bare("r1", "How much is it?"), bare("r2", "Where is the shop?")
+    again = msgspec.structs.replace(synthetic(1, "r1"), question="Monthly fees, please")
+    leader = families([question(one) for one in (first, other, again)], np.eye(3, dtype=np.float32))
+    assert leader["s1"] == leader["r1"] != leader["r2"]
+    assert source_of(msgspec.structs.replace(again, kind="import")) == ""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from palier.cases import Case, Outcome
 from palier.errors import InvalidRequest
 from palier.evals.estimates import measures
-from palier.training.promote import Evidence, Ruling, Terms, _Judge, judge
-from palier.types import Guarded, Quantity
+from palier.training.promote import Evidence, Ruling, Terms, _Judge, judge, marks
+from palier.types import Guarded, Message, Quantity
 
 LAST = "top"
 
@@ -148,6 +148,17 @@ def test_the_error_over_all_uses_of_a_holdout_is_kept() -> None:
 
 def test_terms_share_the_error() -> None:
     assert Terms(alpha=0.05, uses=10).level == pytest.approx(0.005)
+
+
+def test_a_case_is_known_again_by_what_is_asked() -> None:
+    one = Case(id="a", input="Combien coûte la fibre ?", references=("29",))
+    edited = Case(id="b", input="combien coute  la FIBRE", references=("39",), split="holdout", tags=("x",))
+    other = Case(id="a", input="Combien coûte le mobile ?", references=("29",))
+    talk = Case(id="c", messages=(Message(role="user", content="Combien coûte la fibre ?"),))
+    assert marks([one]) == marks([edited]) == marks([talk])
+    assert marks([one]) != marks([other])
+    empty = [Case(id="a"), Case(id="b"), Case(id="c", evidence=("text",)), Case(id="d", input="?!")]
+    assert len(set(marks(empty))) == 4
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.lists(st.booleans(), min_size=1, max_size=40))

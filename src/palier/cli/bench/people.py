@@ -90,13 +90,16 @@ class _Anybody:
 async def _kept(suite: Suite, settings: Settings, names: list[str], reader: Principal) -> dict[str, dict[str, Outcome]]:
     """What was answered before, by candidate and case. Raises `ConfigurationError` where nothing was."""
     from palier.app.bench import open_bench
+    from palier.app.served import live_in, served
     from palier.evals.runs import candidates, kept, running
 
-    planned = [one for one in candidates.resolve(suite, settings, names) if one.route is not None]
+    now = await served(settings)
+    resolved = candidates.resolve(suite, now.settings, names, declared=settings)
+    planned = [one for one in resolved if one.route is not None]
     if not planned:
         raise ConfigurationError("none of these candidates has answers that were run here")
     found: dict[str, dict[str, Outcome]] = {}
-    async with open_bench(settings, planned, principal=reader) as bench:
+    async with open_bench(now.settings, planned, principal=reader, live=live_in(planned, now)) as bench:
         for entrant in await bench.entrants():
             name, known = entrant.described.name, bench.results.load(entrant.key)
             posed = [running.pose(suite, entrant, case, bench) for case in suite.cases]

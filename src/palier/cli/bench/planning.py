@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from palier.config import Route
     from palier.evals.estimates.choosing import Constraints
     from palier.interfaces.measuring import Metric
+    from palier.versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Wanted:
     human: Path | None
     corrections: Path | None
     latency_limit: str
+    declared: bool
     skip_bad: bool
     config: Path
     as_json: bool
@@ -65,6 +67,8 @@ class Plan:
     """All that was checked before anything is asked."""
 
     settings: Settings
+    live: Mapping[str, Version]
+    """Students that answer, by candidate."""
     suite: Suite
     cases: tuple[Case, ...]
     planned: tuple[Planned, ...]
@@ -74,6 +78,11 @@ class Plan:
     judge: Route | None
     latency_ms: float | None
     notes: tuple[str, ...]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Students that answer, by route."""
+        return {version.route: version.id for version in self.live.values()}
 
 
 def _check_written(wanted: Wanted) -> None:
@@ -92,16 +101,21 @@ def _check_written(wanted: Wanted) -> None:
             )
 
 
-def plan(wanted: Wanted) -> Plan:
+async def plan(wanted: Wanted) -> Plan:
     """Raises `ConfigurationError` and `InvalidRequest` for whatever is wrong."""
+    from palier.app.served import live_in, served
+    from palier.app.students import Taught
     from palier.evals import scoring
     from palier.evals.reports import conditions
     from palier.evals.suites import suite as suites
 
-    settings = load(wanted.config)
+    declared = load(wanted.config)
+    now = Taught(declared) if wanted.declared else await served(declared)
+    settings = now.settings
     loaded = suites.read(wanted.suite, skip_bad=wanted.skip_bad)
     suite = loaded.suite
-    planned = candidates.resolve(suite, settings, wanted.names(wanted.candidates))
+    planned = candidates.resolve(suite, settings, wanted.names(wanted.candidates), declared=declared)
+    live = live_in(planned, now)
     measured = scoring.measured(suite)
     names = [one.name for one in planned]
     metrics = [metric.name for metric in measured.metrics]
@@ -125,22 +139,34 @@ def plan(wanted: Wanted) -> Plan:
     given, notes = _imported(suite, planned)
     return Plan(
         settings=settings,
+        live=live,
         suite=suite,
         cases=cases,
         planned=planned,
         given=given,
         metrics=measured.metrics,
         constraints=_constraints(wanted),
-        judge=_judging_route(wanted, suite, settings),
+        judge=_judging_route(wanted, suite, declared),
         latency_ms=throughput.limit(wanted.latency_limit) if wanted.latency_limit else None,
         notes=(
             *(f"{fault.file}, line {fault.line} is left out: {fault.error.message}" for fault in loaded.faults),
             *measured.notes,
             *notes,
+            *_served(live, now.problems, candidates.route_name(suite, settings)),
             *filter(None, (candidates.blocked(one, settings) for one in planned)),
             *([f"{len(cases)} of {len(suite.cases)} cases are asked"] if len(cases) < len(suite.cases) else []),
         ),
     )
+
+
+def _served(live: Mapping[str, Version], problems: Mapping[str, str], route: str) -> list[str]:
+    """Which students are measured; and why one that should be is not."""
+    answering = {version.route: version.id for version in live.values()}
+    told = "as it is live: --declared measures the settings' own"
+    notes = [f"{version} answers on {name}, {told}" for name, version in answering.items()]
+    if route in problems:
+        notes.append(f"route `{route}` is measured as the settings say: {problems[route]}")
+    return notes
 
 
 def _split(name: str) -> Literal["dev", "holdout"] | None:

@@ -63,6 +63,9 @@ Corrections = Annotated[
 LatencyLimit = Annotated[
     str, typer.Option("--latency-limit", metavar="2s", help="Also find the throughput within it: more requests.")
 ]
+DeclaredOnly = Annotated[
+    bool, typer.Option("--declared", help="Measure what the settings say, without the students that are live.")
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that are no cases.")]
 OlderThan = Annotated[str, typer.Option("--older-than", metavar="90d", help="What no run has used for so long.")]
 
@@ -95,6 +98,7 @@ def run(
     human: Human = None,
     corrections: Corrections = None,
     latency_limit: LatencyLimit = "",
+    declared: DeclaredOnly = False,
     skip_bad: SkipBad = False,
     config: Config = CONFIG,
     as_json: Json = False,

@@ -39,11 +39,11 @@ async def bench(wanted: Wanted) -> int:
     """The exit status."""
     from palier.app.bench import open_bench
 
-    plan = planning.plan(wanted)
+    plan = await planning.plan(wanted)
     _say(plan.notes)
     further = {} if plan.judge is None else {_judge_route(): plan.judge}
     async with open_bench(
-        plan.settings, plan.planned, principal=principal(wanted.user, wanted.groups), further=further
+        plan.settings, plan.planned, principal=principal(wanted.user, wanted.groups), further=further, live=plan.live
     ) as opened:
         opened.folder.clean(kept.UNUSED_DAYS * kept.DAY_S)
         run = await _ask(wanted, plan, opened)
@@ -94,6 +94,7 @@ async def _ask(wanted: Wanted, plan: Plan, opened: Bench) -> Run:
                 command=shlex.join(["palier", *sys.argv[1:]]),
                 created=time.time(),
                 notes=plan.notes,
+                versions=plan.versions,
             )
     except asyncio.CancelledError:
         terminal.note("stopped: what was answered is kept, and the same command goes on from there")

@@ -478,11 +478,13 @@ def _footer(report: Report) -> list[str]:
     suite = report.suite
     machine = ", ".join(f"{key} {_plain(value)}" for key, value in report.machine.items())
     looked = "; ".join(f"{key}: {_plain(value)}" for key, value in report.collections.items())
+    students = ", ".join(f"{version} on {route}" for route, version in report.versions.items())
     facts = [
         ("Suite", f"{suite.name} {suite.version}, digest {suite.digest[:16] or 'none'}"),
         ("Licence of the suite", suite.licence),
         ("Source of the suite", suite.source),
         ("Collections", looked),
+        ("Live students", students),
         ("Machine", machine),
         ("Command", report.command),
         ("palier", report.version),

@@ -97,6 +97,7 @@ def assemble(
         created=run.created,
         version=version("palier"),
         collections=run.collections,
+        versions=run.versions,
         carbon_method="; ".join(
             dict.fromkeys(c.resources.carbon.method for c in candidates if c.resources.carbon.method)
         ),

@@ -39,13 +39,16 @@ class Planned:
     declared: Declared = field(default_factory=Declared)
 
 
-def resolve(suite: Suite, settings: Settings, names: Sequence[str] = ()) -> tuple[Planned, ...]:
+def resolve(
+    suite: Suite, settings: Settings, names: Sequence[str] = (), *, declared: Settings | None = None
+) -> tuple[Planned, ...]:
     """The candidates called `names`; without, every tier of the suite's route, the cascade, and all that are declared.
 
     A name is, in this order, a `[candidates.NAME]`, `cascade`, a tier, the model of one, a model or a route of
-    `palier.toml`, or `NAME=FILE`. Raises `ConfigurationError` that says what there is.
+    `palier.toml`, or `NAME=FILE`. Where `settings` have a student in a tier, the tier is also known by the model that
+    it is `declared` with. Raises `ConfigurationError` that says what there is.
     """
-    known = _Known(suite, settings)
+    known = _Known(suite, settings, declared or settings)
     wanted = list(names) or known.default()
     if len(wanted) > MAX_CANDIDATES:
         raise ConfigurationError(f"{len(wanted)} candidates are more than {MAX_CANDIDATES}")
@@ -76,12 +79,14 @@ def route_name(suite: Suite, settings: Settings) -> str:
 class _Known:
     """What names may stand for."""
 
-    def __init__(self, suite: Suite, settings: Settings) -> None:
+    def __init__(self, suite: Suite, settings: Settings, declared: Settings) -> None:
         self._suite = suite
         self._settings = settings
         self._route_name = route_name(suite, settings)
         self._route = settings.routes[self._route_name]
         self._tiers = [tier_name(self._route, n) for n in range(len(self._route.tiers))]
+        self._models = [tier.model for tier in declared.routes[self._route_name].tiers]
+        self._declared_models = declared.models
 
     def default(self) -> list[str]:
         several = [CASCADE] if len(self._tiers) > 1 else []
@@ -92,7 +97,7 @@ class _Known:
             return self._declared(name, self._suite.candidates[name])
         if name == CASCADE:
             return self._whole(name, self._route)
-        if name in self._tiers or any(tier.model == name for tier in self._route.tiers):
+        if name in self._tiers or name in self._models:
             return self._tier(name, name)
         if name in self._settings.models:
             return self._model(name, name)
@@ -104,8 +109,8 @@ class _Known:
         raise ConfigurationError(f"there is no candidate `{name}`", hint=f"there are {self._all()}")
 
     def _all(self) -> str:
-        models = [tier.model for tier in self._route.tiers]
-        others = [model for model in self._settings.models if model not in models]
+        models = self._models
+        others = [model for model in self._declared_models if model not in models]
         routes = [route for route in self._settings.routes if route != self._route_name]
         names = [*self._suite.candidates, *self._tiers, *models, CASCADE, *others, *routes]
         return f"{', '.join(dict.fromkeys(names))}, or NAME=FILE"
@@ -145,7 +150,7 @@ class _Known:
 
     def _tier(self, name: str, meant: str, where: str = "") -> Planned:
         found = [n for n, tier in enumerate(self._tiers) if tier == meant]
-        found = found or [n for n, tier in enumerate(self._route.tiers) if tier.model == meant]
+        found = found or [n for n, model in enumerate(self._models) if model == meant]
         if not found:
             hint = f"tiers of `{self._route_name}`: {', '.join(self._tiers)}"
             raise ConfigurationError(f"{where}there is no tier `{meant}`", hint=hint)
@@ -157,7 +162,7 @@ class _Known:
         return self._planned(name, "tier", self._alone(alone))
 
     def _model(self, name: str, model: str) -> Planned:
-        same = [tier for tier in self._route.tiers if tier.model == model]
+        same = [tier for tier, name in zip(self._route.tiers, self._models, strict=True) if name == model]
         # Of a model in the staircase the tier says what it may receive; of any other the defaults of a tier.
         label = highest_label(self._settings, same[0]) if same else None
         tier = self._limited(Tier(model=model, threshold=0.0, highest_label=label), model)

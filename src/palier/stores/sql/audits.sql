@@ -96,7 +96,8 @@ FROM feedback LEFT JOIN feedback_content USING (trace, principal) WHERE trace = 
 -- :name count_ratings
 SELECT count(*) FILTER (WHERE rating = 'up'), count(*) FILTER (WHERE rating = 'down'), count(feedback.score),
     avg(feedback.score)
-FROM feedback JOIN trace ON trace.id = feedback.trace WHERE :route = '' OR trace.route = :route
+FROM feedback JOIN trace ON trace.id = feedback.trace
+WHERE (:route = '' OR trace.route = :route) AND trace.created >= :since AND trace.created < :until
 
 -- :name expire_comments
 DELETE FROM feedback_content WHERE (trace, principal) IN (

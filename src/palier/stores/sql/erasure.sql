@@ -38,6 +38,9 @@ DELETE FROM answer_mark WHERE trace IN (SELECT value FROM json_each(?))
 -- :name turns
 DELETE FROM turn WHERE trace IN (SELECT value FROM json_each(?))
 
+-- :name shadows
+DELETE FROM shadow_content WHERE trace IN (SELECT value FROM json_each(?))
+
 -- :name comments
 DELETE FROM feedback_content WHERE trace IN (SELECT value FROM json_each(?))
 

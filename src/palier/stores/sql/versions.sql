@@ -13,6 +13,11 @@ INSERT INTO happened (version, route, state, at, who, why, ruling) VALUES (?, ?,
 -- :name state
 SELECT state FROM happened WHERE version = ? ORDER BY sequence DESC LIMIT 1
 
+-- :name shadowing
+SELECT version FROM happened WHERE route = :route AND state = 'shadow' AND version <> :live AND sequence = (
+    SELECT max(sequence) FROM happened AS later WHERE later.version = happened.version)
+ORDER BY sequence DESC LIMIT 1
+
 -- :name history
 SELECT version, state, at, who, why, ruling FROM happened
 WHERE route = :route AND (:version = '' OR version = :version) ORDER BY sequence
@@ -21,7 +26,27 @@ WHERE route = :route AND (:version = '' OR version = :version) ORDER BY sequence
 INSERT INTO judged (route, holdout, version, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- :name used
-SELECT count(*) FROM judged WHERE route = ? AND holdout = ? AND version <> ?
+SELECT count(*) FROM judged JOIN holdout USING (route, holdout)
+WHERE route = :route AND family = :family AND NOT (holdout = :holdout AND version = :version)
+
+-- :name hold
+INSERT INTO holdout (route, holdout, family, alpha, uses) VALUES (:route, :holdout, :family, :alpha, :uses)
+
+-- :name hold_case
+INSERT INTO held (route, mark, holdout) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- :name family
+SELECT family FROM holdout WHERE route = ? AND holdout = ?
+
+-- :name alike
+SELECT family, count(*) FROM held JOIN holdout USING (route, holdout) JOIN json_each(:marks) ON mark = json_each.value
+WHERE route = :route GROUP BY holdout ORDER BY family
+
+-- :name join
+UPDATE holdout SET family = :into WHERE route = :route AND family = :family
+
+-- :name shared
+SELECT min(alpha), max(uses) FROM holdout WHERE route = ? AND family = ?
 
 -- :name promoted
 SELECT position, version, best FROM promoted WHERE route = ? ORDER BY position DESC LIMIT 2

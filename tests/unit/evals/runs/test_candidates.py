@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.installation import settings, suite
 
@@ -112,3 +113,20 @@ def test_one_that_may_receive_nothing_is_said(tmp_path: Path) -> None:
     (spare,) = candidates.resolve(suite("a"), known, ["spare"])
     assert "may receive at most public" in candidates.blocked(spare, known)
     assert not any(candidates.blocked(one, known) for one in candidates.resolve(suite("a"), known))
+
+
+def test_a_tier_with_a_student_is_known_by_the_model_it_was_declared_with(tmp_path: Path) -> None:
+    declared = settings(tmp_path)
+    route = declared.routes["support"]
+    taught = msgspec.structs.replace(route.tiers[0], name="tier-1", model="small-student")
+    now = msgspec.structs.replace(
+        declared,
+        models={**declared.models, "small-student": declared.models["small"]},
+        routes={**declared.routes, "support": msgspec.structs.replace(route, tiers=(taught, *route.tiers[1:]))},
+    )
+    by_model = {"as-set": Declared(model="small")}
+    planned = candidates.resolve(suite("a", candidates=by_model), now, ["small", "as-set"], declared=declared)
+    assert [one.route.tiers[0].model for one in planned if one.route] == ["small-student", "small"]
+    with pytest.raises(ConfigurationError) as wrong:
+        candidates.resolve(suite("a"), now, ["nobody"], declared=declared)
+    assert "small-student" not in (wrong.value.hint or "")

@@ -1,0 +1,67 @@
+"""What an open palier does with what happened: tell it to whom it may be told, have it rated, forget it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from palier.access import Spending
+from palier.app.knowing import LOCAL, Knowing
+from palier.app.wiring import DAY_S
+from palier.audits import Feedback
+from palier.forgetting import Forgetting, Forgotten, Recording
+from palier.interfaces import Ratings, Traces
+from palier.pipeline import feedback, reading
+from palier.stores.access import SqliteAccess
+from palier.types import Principal, Trace
+
+
+class Remembering(Knowing):
+    """The part of `Palier` that knows requests."""
+
+    access: SqliteAccess
+    """Keys, groups, and what keys spent."""
+    traces: Traces
+    feedback: Ratings
+    _recording: Recording
+    _forgetting: Forgetting
+
+    async def rate(self, id: str, *, principal: Principal = LOCAL, **said: Any) -> Feedback:
+        """Keep feedback on the answer `id`; `said`: `rating` ("up", "down") or `score`, `comment`, `correction`.
+
+        Raises `NotFound` also for an answer that is not this principal's to judge.
+        """
+        store = self.settings.store
+        return await feedback.rate(
+            id,
+            principal,
+            traces=self.traces,
+            ratings=self.feedback,
+            keep_s=store.retention_days * DAY_S if store.record_content else None,
+            reviews=lambda trace: reading.reviews(trace, principal, self._knowledge.standing),
+            **said,
+        )
+
+    def listen(self, told: Callable[[Trace], None]) -> None:
+        """From now on tell `told` each trace as it is about to be recorded."""
+        self._recording.told.append(told)
+
+    async def read_trace(self, id: str, principal: Principal = LOCAL) -> Trace | None:
+        """The trace `id` as `principal` may read it: its own, or as a reviewer; see `palier.pipeline.reading`."""
+        return await reading.read_trace(id, principal, self.traces, self._knowledge.standing)
+
+    async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
+        """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
+        return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
+
+    async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
+        """What each of `keys` has spent so far."""
+        return {key: self.access.purse.spending(key) for key in keys}
+
+    async def forget(self, *, user: str = "", document: str = "", dry_run: bool = False) -> Forgotten:
+        """Erase a user, or a document (`COLLECTION/ID`) with what was answered from it; `dry_run`: only say what.
+
+        Requests on their way are recorded without name and words. Raises `InvalidRequest`, and `StoreError` where
+        something could not be deleted: do it again, and it goes on.
+        """
+        return await self._forgetting.forget(user=user, document=document, dry_run=dry_run)

@@ -1,0 +1,126 @@
+"""The nouns of a report: what went by in a span of time, who answered, what it took."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from palier.types import Data, Quantity
+
+
+class Sum(Data, frozen=True, kw_only=True):
+    """Of a quantity: what is known added up, the ends of its range, and how many were not known and are in none."""
+
+    value: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    unknown: int = 0
+
+
+class Passing(Data, frozen=True, kw_only=True):
+    """Requests of one route, tier that answered ("" where none did), status and access key ("" is the owner's)."""
+
+    route: str
+    tier: str
+    status: str
+    key: str
+    requests: int
+    latency_ms: float
+    """Of all of them together."""
+    prompt: int
+    completion: int
+    uncounted: int
+    """Requests whose tokens nobody counted."""
+    cost: Sum
+    """US dollars."""
+    energy: Sum
+    """Wh."""
+    carbon: Sum
+    """Grams of CO2e."""
+
+
+class Spread(Data, frozen=True, kw_only=True):
+    """A sum, that of the squares, and how many are in neither."""
+
+    value: float = 0.0
+    squares: float = 0.0
+    unknown: int = 0
+
+
+class Landed(Data, frozen=True, kw_only=True):
+    """How often a tier worked on a request, with one outcome, and what it took."""
+
+    route: str
+    tier: str
+    outcome: str
+    steps: int
+    latency_ms: float
+    cost: Spread
+    energy: Spread
+    carbon: Spread
+
+
+class WentBy(Data, frozen=True, kw_only=True):
+    """All that went by from `since` to before `until` (seconds, whole hours)."""
+
+    since: float
+    until: float
+    passing: tuple[Passing, ...] = ()
+    landed: tuple[Landed, ...] = ()
+
+
+By = Literal["route", "tier", "key", "team"]
+"""What a report has a line of."""
+
+
+class Share(Data, frozen=True, kw_only=True):
+    """Of `n`, with its 95 % interval (Wilson)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Line(Data, frozen=True, kw_only=True):
+    """Requests of one route, tier, key or team."""
+
+    name: str
+    requests: int
+    answered: int
+    abstained: int
+    failed: int
+    """Those that were left among them."""
+    climbed: Share | None = None
+    """Those that the last tier answered, of those that were answered; None where there were none."""
+    latency_ms: float
+    """Mean."""
+    prompt: int
+    completion: int
+    uncounted: int
+    cost: Sum
+    energy: Sum
+    carbon: Sum
+
+
+class Saved(Data, frozen=True, kw_only=True):
+    """Of one route, against always climbing: dollars, Wh, grams of CO2e; below 0 where climbing would be cheaper."""
+
+    route: str
+    last: str
+    """The last tier, which everything would have climbed to."""
+    kept: int
+    """Requests that a tier below it answered."""
+    cost: Quantity
+    energy: Quantity
+    carbon: Quantity
+
+
+class Report(Data, frozen=True, kw_only=True):
+    """What `palier report` prints. `since` and `until` are whole hours."""
+
+    since: float
+    until: float
+    by: By
+    total: Line
+    lines: tuple[Line, ...]
+    saved: tuple[Saved, ...]
