@@ -5,7 +5,7 @@ INSERT INTO version (id, route, created, words) VALUES (?, ?, ?, ?)
 SELECT words FROM version WHERE id = ?
 
 -- :name list
-SELECT words FROM version WHERE :route = '' OR route = :route ORDER BY id DESC LIMIT :limit
+SELECT words FROM version WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
 
 -- :name happen
 INSERT INTO happened (version, route, state, at, who, why, ruling) VALUES (?, ?, ?, ?, ?, ?, ?)
