@@ -63,6 +63,10 @@ def _check_resources(settings: Settings, where: str) -> None:
     _check_number(f"{where}: [learning]", "shadow_at_once", settings.learning.shadow_at_once, least=1)
     for setting, least in (("least_new", 1), ("every_s", 1), ("hours", 0), ("kwh", 0), ("watts", 0)):
         _check_number(f"{where}: [learning]", setting, getattr(settings.learning, setting), least=least)
+    if not 0.1 <= settings.telemetry.every_s <= 3600:
+        raise ConfigurationError(
+            f"{where}: [telemetry]: every_s is {settings.telemetry.every_s:g}", hint="seconds, from 0.1 to 3600"
+        )
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
 
