@@ -3,8 +3,9 @@
 Multinomial logistic regression (`softmax`) on what a text reads as: its sentence embedding, its hashed n-grams, or
 both, under one of a few penalties. Which is chosen by the log-loss of examples that were not taught, and where that
 does not tell, by how many are right (cross-validation in five parts; texts that read the same stay together). Linear
-scores are divided by a temperature fitted on such examples (Guo et al., 2017). All figures are of examples that were not
-taught, under settings and a temperature that others chose; how rare n-grams are is counted over all texts, without their labels.
+scores are divided by a temperature fitted on such examples (Guo et al., 2017). All figures are of examples that were
+not taught, under settings and a temperature that others chose; how rare n-grams are is counted over all texts, without
+their labels.
 """
 
 from __future__ import annotations
