@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks import grounding_texts as texts
 from benchmarks.grounding_texts import Case
 from benchmarks.results import data_folder
-from palier.guards import supporting
+from palier.guards import supporting, weighing
 from palier.guards.compared import compare
 from palier.guards.supporting import SIGNS, passage, sentence, signals
 from palier.guards.weighing import FORMAT, SHIPPED, Sum
@@ -220,6 +220,8 @@ def main() -> None:
             FOREIGN,
         ),
         "threshold": round(float(np.quantile(1 - held[true_sentences(own)], 1 - FALSE_ALARMS)), 3),
+        # Fitted by grounding_logprob, beside the support of these.
+        "lift": weighing.load().lift,
         "fitted_on": f"{len(public)} responses of FaithDial's audit (MIT); {len(own) + len(abroad)} sentences of our own",
         "licence": "Apache-2.0",
         "by": "python -m benchmarks.fit_grounding",

@@ -279,9 +279,9 @@ def fit(found: Table, among: NDArray[np.intp]) -> Fit:
     width = vectors.shape[1] - signs.dimension()
     axes = np.zeros((vectors.shape[1], AXES), np.float32)
     mean = vectors[:, :width].mean(axis=0)
-    _, _, directions = np.linalg.svd(vectors[:, :width] - mean, full_matrices=False)
-    along = (vectors[:, :width] - mean) @ directions[:AXES].T
-    axes[:width] = directions[:AXES].T * (np.sqrt(PRODUCTS) / along.std(axis=0))
+    centred = vectors[:, :width] - mean
+    directions = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :AXES]
+    axes[:width] = directions * (np.sqrt(PRODUCTS) / (centred @ directions).std(axis=0))
     axes[width] = -mean @ axes[:width]  # the constant among the signs
     columns = Rows(np.concatenate([vectors, products(vectors, axes)], axis=1), None)
     weights = softmax.fit(columns, y, len(LABELS[found.place]), RIDGE)

@@ -5,8 +5,8 @@
 Heads are taught as the shipped ones are (`fit_injection`), six times, each time without a sixth of the families of
 attacks, and of the other texts (pairs of languages together); a text is judged by the heads that were not taught it,
 with the limits of the other parts. All of it five times, with other parts: figures are means. Intervals draw families
-whole. AdvBench, Banking77, CLINC150, PIAF and the contexts
-of BIPIA are in no teaching: they are judged by the shipped heads, as is the time a text takes.
+whole. AdvBench, Banking77, CLINC150, PIAF, the contexts of BIPIA and the pairs of `data/injection_pairs.jsonl`
+are in no teaching: they are judged by the shipped heads, as is the time a text takes.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from palier.types import GuardPlace
 
 Judged = tuple[list[Row], NDArray[np.float64]]
 
+PAIRS = fitting.TEXTS.with_name("injection_pairs.jsonl")
+"""A harmful request and a harmless one that shares its words and its shape; none is taught."""
 RECALL, SAFE, MESSAGES, APART = 0.60, 0.05, 0.02, 0.15
 CONTEXTS = 10
 """Contexts that each attack of BIPIA is planted in, at the start, in the middle and at the end."""
@@ -321,7 +323,16 @@ async def shipped(folder: Path) -> dict[str, Any]:
         held = [(await one.check(text, Context(place=place))).action != "pass" for text in texts]
         return share(held, families or [str(n) for n in range(len(texts))])
 
+    pairs = fitting.lines(PAIRS)
+    families = [pair["family"] for pair in pairs]
     return {
+        "pairs": {
+            language: {
+                "harm": await of([pair[f"harm_{language}"] for pair in pairs], "input", families),
+                "refused_wrongly": await of([pair[f"plain_{language}"] for pair in pairs], "input", families),
+            }
+            for language in ("en", "fr")
+        },
         "advbench": await of([r.text for r in fitting.requests(folder) if r.source == "advbench"], "input"),
         "refused_wrongly_banking77": await of(_lines(folder / "banking77" / "train.jsonl.gz", "text", 3000), "input"),
         "refused_wrongly_clinc150": await of(_lines(folder / "clinc150" / "dev.jsonl.gz", "text", 3000), "input"),

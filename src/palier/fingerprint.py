@@ -61,7 +61,10 @@ def _guards(settings: Settings, route: Route) -> str:
             content = _of_file(settings.path(declared.file)) if declared.file else ""
             if declared.kind == "injection":
                 content = _packaged("palier.guards")
-            found.append(f"{place} {name} {short_digest(repr(declared).encode())} {content}".strip())
+            elif declared.kind == "grounding" and not declared.file:
+                content = short_digest(files("palier.guards").joinpath("grounding.json").read_bytes())
+            asked = repr(settings.models[declared.model]) if declared.model else ""
+            found.append(f"{place} {name} {short_digest(f'{declared!r}{asked}'.encode())} {content}".strip())
     return f"{GUARDS} {'; '.join(found)}" if found else "none"
 
 

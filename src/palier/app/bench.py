@@ -22,7 +22,7 @@ from palier.app.bench_erasure import BenchFolder, forget_late, without
 from palier.app.knowing import LOCAL
 from palier.app.palier import Palier
 from palier.cases import Case, Suite
-from palier.config import Route, Settings
+from palier.config import Route, Settings, Telemetry
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError
 from palier.evals.figures import Run, Throughput
 from palier.evals.runs import kept, running
@@ -294,6 +294,7 @@ def _working(settings: Settings, folder: BenchFolder, routes: dict[str, Route], 
         settings,
         data=str(folder.work),
         privacy=privacy,
+        telemetry=Telemetry(),
         store=msgspec.structs.replace(settings.store, record_content=words),
         models={name: model for name, model in settings.models.items() if name in used},
         routes=routes,

@@ -1,8 +1,8 @@
 """From requests to a student that answers: harvest, teach, judge, promote. Killed anywhere, the same call goes on.
 
 Nothing is remembered of how far it was. Each step is known by what it is of: what was harvested is not harvested twice;
-a version's id is made of the lessons it was taught, of its tier and of what teaches it, so that the same lessons are
-taught once; a ruling is kept with its version, and answers of both sides by what they depend on.
+a version's id is made of the lessons it was taught, of who may read them, of its tier and of what teaches it, so that
+the same lessons are taught once; a ruling is kept with its version, and answers of both sides by what they depend on.
 """
 
 from __future__ import annotations
@@ -71,9 +71,14 @@ def digest_of(lessons: Iterable[Lesson]) -> str:
     return found.hexdigest()
 
 
-def id_of(route: str, tier: str, student: Student, lessons: str) -> str:
-    """The id of what these lessons make: the same for the same. Of an adapter, `lessons` is the digest of its plan."""
-    said = msgspec.json.encode((TEACHES, __version__, route, tier, student, lessons))
+def id_of(route: str, tier: str, student: Student, lessons: str, carried: Carried) -> str:
+    """The id of what these lessons make: the same for the same, and for the same who may read what they stand on.
+
+    Of an adapter, `lessons` is the digest of its plan.
+    """
+    said = msgspec.json.encode(
+        (TEACHES, __version__, route, tier, student, lessons, carried.label, carried.collections)
+    )
     return f"{student}-{hashlib.sha256(said).hexdigest()[:_DIGITS]}"
 
 
@@ -106,7 +111,7 @@ async def teach_head(
     """
     check_number(route, len(lessons))
     digest = digest_of(lessons)
-    name = id_of(route, tier, "head", digest)
+    name = id_of(route, tier, "head", digest, carried)
     known = await versions.get(name)
     if known is not None:
         return known, False

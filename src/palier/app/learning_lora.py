@@ -91,7 +91,7 @@ async def teach_adapter(
     given = await _given(settings, wanted, training)
     for words in (*given.lessons.notes, *given.rows.notes):
         note(words)
-    name = id_of(wanted.route, wanted.tier, "lora", given.plan.digest)
+    name = id_of(wanted.route, wanted.tier, "lora", given.plan.digest, training.carried)
     if (known := await versions.get(name)) is not None:
         return known, False
     area = folder / TEACHING / wanted.route

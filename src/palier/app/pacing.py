@@ -148,8 +148,8 @@ class Pace:
         return datetime.fromtimestamp(self._clock(), UTC).date()
 
     def _keep(self, book: Book) -> None:
+        self._book = book  # also where it cannot be kept: what was taken is taken
         checkpoints.write(self._file, msgspec.json.encode(book))
-        self._book = book
 
 
 def check_known(gauge: Gauge, budget: Learning, words: str) -> None:

@@ -26,6 +26,7 @@ from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
 from palier.app.students import Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
+from palier.app.tracing import exporter_of
 from palier.app.wiring import (
     Shared,
     forgetting_of,
@@ -36,6 +37,7 @@ from palier.app.wiring import (
     maker_of,
     parts_of,
     reads_of,
+    scorer_of,
     workers_of,
 )
 from palier.cards import ModelCard
@@ -150,8 +152,7 @@ class Palier(Remembering):
     ) -> None:
         """Use `open`; this only holds what it is given."""
         self.settings = settings
-        self._make = make
-        self._live = now.live
+        self._make, self._live = make, now.live
         self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
         self.folder = folder
         self.access = access
@@ -181,6 +182,7 @@ class Palier(Remembering):
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        self.exporter = exporter_of(settings, door.connector)
         self.counts = Counts()
         self.listen(self.counts.take)
         self.shadows = SqliteShadows(traces.database)
@@ -258,7 +260,7 @@ class Palier(Remembering):
                 models=models,
                 door=door,
                 fingerprints=fingerprints,
-                guards=guards_of(settings, resources),
+                guards=guards_of(settings, replace(resources, scorer=scorer_of(models))),
                 lessons=lessons,
                 versions=versions,
                 declared=declared,
@@ -270,6 +272,10 @@ class Palier(Remembering):
             yield palier
 
     async def _begin(self, stack: AsyncExitStack) -> None:
+        if self.exporter is not None:
+            self.listen(self.exporter.take)
+            self.exporter.start()
+            stack.push_async_callback(self.exporter.stop)
         for closing in (self.auditor.stop, self.students.close, self.shadow.stop):
             stack.push_async_callback(closing)
         await self.returning.look()

@@ -148,9 +148,11 @@ class Shadow:
         """
         wanted = await versions.shadowing(route) if self._share else ""
         now = self.casts.get(route)
-        if wanted in (now.version.id if now else "", self._refused.get(route)):
+        if wanted == (now.version.id if now else ""):
             return
         self.casts.pop(route, None)
+        if wanted == self._refused.get(route):
+            return
         version = await versions.get(wanted) if wanted else None
         if version is None:
             return

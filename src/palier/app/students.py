@@ -244,6 +244,8 @@ class Students:
             except BaseException as error:
                 told = error.message if isinstance(error, PalierError) else type(error).__name__
                 await self._versions.roll_back(version.route, who=who, why=f"it cannot be served: {told}")
+                if version.route in self._now.problems:  # what answered before gave way already
+                    await self._serve(version.route)
                 raise
             return standing
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from palier import pipeline, registry, text
 from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
-from palier.errors import InvalidRequest
+from palier.errors import ConfigurationError, InvalidRequest
 from palier.fingerprint import fingerprint
 from palier.forgetting import Forgetting
 from palier.guards.schema import Schema
@@ -27,12 +27,15 @@ from palier.interfaces import (
     Purse,
     Resources,
     Retriever,
+    Scorer,
     Traces,
     Vault,
 )
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics import zones
 from palier.models import schemas
+from palier.models.engine import Engine
+from palier.models.engine_tokens import EngineTokens
 from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
@@ -91,6 +94,18 @@ def guards_of(settings: Settings, resources: Resources) -> dict[str, Guard]:
         name: registry.find("guards", declared.kind)(name, declared, resources)
         for name, declared in settings.guards.items()
     }
+
+
+def scorer_of(models: Mapping[str, Model]) -> Callable[[str], Scorer]:
+    """What tells guards how likely an embedded model finds a text. Raises `ConfigurationError` for another kind."""
+
+    def scorer(name: str) -> Scorer:
+        model = models.get(name)
+        if not isinstance(model, Engine):
+            raise ConfigurationError(f"`{name}` is no embedded model", hint='a guard\'s `model` has kind = "engine"')
+        return EngineTokens(model)
+
+    return scorer
 
 
 def posts_of(settings: Settings, route: Route, guards: Mapping[str, Guard]) -> Posts:

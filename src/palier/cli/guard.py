@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
 import typer
@@ -14,20 +16,22 @@ from palier.cli import files, jsonl, terminal
 from palier.cli.distill import ExamplesFile, Licence, Lines, Origin, SkipBad
 from palier.cli.session import CONFIG, Config, Json
 from palier.config import Guard as Settings
+from palier.config import Model as ModelSettings
+from palier.config import Settings as AllSettings
 from palier.config import load
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.types import JSON, Data, Message
 
 if TYPE_CHECKING:
-    from palier.interfaces.guarding import Context, Guard
-    from palier.training.scope import Point, Report
+    from palier.interfaces import Resources
+    from palier.interfaces.guarding import Context, Guard, Scorer
 
 app = typer.Typer(help="Guards: check texts, measure a guard on labelled ones, fit one.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="One of [guards], or a kind (--model is its file; injection has none).")
 ]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope.")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="What is fitted: scope or grounding.")]
 Model = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="The file it was fitted to, instead of the settings'.", show_default=False),
@@ -35,7 +39,14 @@ Model = Annotated[
 Place = Annotated[str, typer.Option("--place", help="Where it stands: input, evidence, draft or output.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 Outside = Annotated[str, typer.Option("--outside", help="The label of examples that are out of scope.")]
-Refused = Annotated[float, typer.Option("--refused", help="The share of its own questions that may be refused.")]
+Refused = Annotated[
+    float | None,
+    typer.Option(
+        "--refused",
+        help="The share of its own questions, or of supported sentences, that may be refused.",
+        show_default="scope 0.02, grounding 0.125",
+    ),
+]
 
 PLACES = ("input", "evidence", "draft", "output")
 
@@ -82,16 +93,16 @@ def check(
     """
 
     async def main() -> int:
-        guard = _guard(name, model, config)
+        async with _opened(name, model, config) as guard:
 
-        async def line(item: JSON) -> JSON:
-            text, context, _ = _read(item, place)
-            verdict = await guard.check(text, context)
-            said: JSON = {"verdict": verdict.action, "score": verdict.score, "reason": verdict.reason}
-            said["spans"] = msgspec.to_builtins(verdict.spans)
-            return {**said, "text": verdict.text} if verdict.action == "mend" else said
+            async def line(item: JSON) -> JSON:
+                text, context, _ = _read(item, place)
+                verdict = await guard.check(text, context)
+                said: JSON = {"verdict": verdict.action, "score": verdict.score, "reason": verdict.reason}
+                said["spans"] = msgspec.to_builtins(verdict.spans)
+                return {**said, "text": verdict.text} if verdict.action == "mend" else said
 
-        return await jsonl.each_line(source, line)
+            return await jsonl.each_line(source, line)
 
     terminal.run(main)
 
@@ -103,26 +114,8 @@ def report(
     """Measure a guard on labelled texts: lines as of `check`, with `expected` (pass, mend, climb or refuse)."""
 
     async def main() -> None:
-        guard = _guard(name, model, config)
-        rows: list[tuple[bool, bool, float | None]] = []
-        took: list[float] = []
-        failed = 0
-        async for number, item in jsonl.objects(source):
-            try:
-                text, context, expected = _read(item, place)
-            except InvalidRequest as error:
-                raise InvalidRequest(f"line {number}: {error.message}", param=error.param) from None
-            if not expected:
-                raise InvalidRequest(f"line {number}: `expected` is missing", hint="pass, mend, climb or refuse")
-            started = time.perf_counter()
-            try:
-                verdict = await guard.check(text, context)
-            except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
-                failed += 1
-                rows.append((expected != "pass", True, None))
-                continue
-            took.append((time.perf_counter() - started) * 1000)
-            rows.append((expected != "pass", verdict.action != "pass", verdict.score))
+        async with _opened(name, model, config) as guard:
+            rows, took, failed = await _checked(guard, source, place)
         if not rows:
             raise InvalidRequest("there is no labelled text")
         terminal.json_line(measured(name, rows, took, failed))
@@ -136,54 +129,83 @@ def fit(
     examples: ExamplesFile,
     output: Output,
     outside: Outside = "",
-    refused: Refused = 0.02,
+    refused: Refused = None,
     licence: Licence = "",
     source: Origin = "",
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a guard to examples. A scope learns what is asked of the assistant, by the labels of its examples."""
+    """Fit a guard to examples.
+
+    A scope learns what is asked of the assistant, by the labels of its examples. Grounding learns which sentences your
+    people call supported: lines as of `report`, whose `expected` is `pass` where the evidence supports the text.
+    """
 
     def main() -> None:
-        if kind != "scope":
-            raise InvalidRequest(f"`{kind[:40]}` is not fitted to examples", hint="scope is", param="kind")
-        files.check_folders(output)
-        from palier.cli.distill import embed
-        from palier.heads.file import MAX_LABEL
-        from palier.retrieval import sentence_model
-        from palier.training import examples as reading
-        from palier.training import scope
+        from palier.cli import guard_fits
 
-        with files.lines(examples) as given:
-            found = reading.read(given, longest_label=MAX_LABEL, skip_bad=skip_bad)
-        with terminal.err().status("reading the examples") as status:
-            fitted = scope.fit(
-                found,
-                embed,
-                sentence_model.name(),
-                outside=outside,
-                refused=refused,
-                licence=licence,
-                source=source,
-                done=lambda words: status.update(terminal.one_line(words, 100)),
-            )
-        files.write(output, fitted.content)
+        if kind not in guard_fits.KINDS:
+            hint = f"{' and '.join(guard_fits.KINDS)} are"
+            raise InvalidRequest(f"`{kind[:40]}` is not fitted to examples", hint=hint, param="kind")
+        files.check_folders(output)
+        asked = guard_fits.Asked(examples, output, outside, refused, licence, source, skip_bad)
+        report = guard_fits.KINDS[kind](asked, as_json=as_json)
         if as_json:
-            terminal.json_line(fitted.report)
-        else:
-            _show(fitted.report, output)
-        for note in fitted.report.notes:
+            terminal.json_line(report)
+        for note in report.notes:
             terminal.note(note)
 
     terminal.run(main, wrong_input=2)
 
 
-def _guard(name: str, model: Path | None, config: Path) -> Guard:
-    """The guard of the settings, or of a kind with a file of its own."""
+async def _checked(
+    guard: Guard, source: Path | None, place: str
+) -> tuple[list[tuple[bool, bool, float | None]], list[float], int]:
+    """Of each labelled text whether it was to be found, was, and its score; milliseconds; how many failed."""
+    rows: list[tuple[bool, bool, float | None]] = []
+    took: list[float] = []
+    failed = 0
+    async for number, item in jsonl.objects(source):
+        try:
+            text, context, expected = _read(item, place)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"line {number}: {error.message}", param=error.param) from None
+        if not expected:
+            raise InvalidRequest(f"line {number}: `expected` is missing", hint="pass, mend, climb or refuse")
+        started = time.perf_counter()
+        try:
+            verdict = await guard.check(text, context)
+        except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
+            failed += 1
+            rows.append((expected != "pass", True, None))
+            continue
+        took.append((time.perf_counter() - started) * 1000)
+        rows.append((expected != "pass", verdict.action != "pass", verdict.score))
+    return rows, took, failed
+
+
+@asynccontextmanager
+async def _opened(name: str, model: Path | None, config: Path) -> AsyncIterator[Guard]:
+    """The guard of the settings, or of a kind with a file of its own; with the engine that it asks, where it does."""
     from palier import registry
     from palier.cli.distill import Here
     from palier.interfaces import Connector, Resources
     from palier.retrieval.encoder import SentenceEncoder
+
+    settings, declared, resolve = _declared(name, model, config)
+    # A guard opens no connection: it is handed none.
+    resources = Resources(cast(Connector, None), SentenceEncoder(Here()), Here(), Path(), resolve)
+    async with AsyncExitStack() as stack:
+        if settings is not None and declared.model:
+            resources = replace(resources, scorer=await _scorer(settings.models[declared.model], resources, stack))
+        yield cast("Guard", registry.find("guards", declared.kind)(name, declared, resources))
+
+
+def _declared(
+    name: str, model: Path | None, config: Path
+) -> tuple[AllSettings | None, Settings, Callable[[str], Path]]:
+    """The settings where there are some, those of the guard, and what its file is found by."""
+    from palier import registry
 
     resolve: Callable[[str], Path]
     is_kind = name in registry.kinds("guards")
@@ -197,9 +219,20 @@ def _guard(name: str, model: Path | None, config: Path) -> Guard:
         raise ConfigurationError(f"there is no guard `{name}`", hint=f"one of {known}")
     if model is not None:
         declared = msgspec.structs.replace(declared, file=str(model.absolute()))
-    # A guard opens no connection: it is handed none.
-    resources = Resources(cast(Connector, None), SentenceEncoder(Here()), Here(), Path(), resolve)
-    return cast("Guard", registry.find("guards", declared.kind)(name, declared, resources))
+    return settings, declared, resolve
+
+
+async def _scorer(declared: ModelSettings, resources: Resources, stack: AsyncExitStack) -> Callable[[str], Scorer]:
+    """What a guard asks its model by, which the stack ends."""
+    from palier import registry
+    from palier.app.wiring import scorer_of
+    from palier.privacy.connector import HttpConnector
+
+    connector = HttpConnector()
+    stack.push_async_callback(connector.close)
+    made = registry.find("models", declared.kind)("small", declared, replace(resources, connector=connector))
+    stack.push_async_callback(made.close)
+    return lambda name: scorer_of({name: made})(name)
 
 
 def _here(name: str) -> Path:
@@ -264,29 +297,3 @@ def measured(
 
 def _share(above: int, below: int) -> float | None:
     return round(above / below, 5) if below else None
-
-
-def _show(report: Report, output: Path) -> None:
-    out = terminal.out()
-    size = f"{report.size / 1e6:.2f} MB, {report.seconds:.0f} s"
-    out.print(
-        terminal.styled((str(output), "bold"), f": {report.labels} labels from {report.n} examples; {size}"),
-        soft_wrap=True,
-    )
-    auroc = f"; inside against outside AUROC {report.auroc:.3f}" if report.auroc is not None else ""
-    words = f"of examples that it was not taught {_of(report.accuracy)} are given the right label{auroc}"
-    out.print(terminal.styled(words), soft_wrap=True)
-    out.print()
-    terminal.columns(
-        ("kept of its own", "kept and right", "refused of the others", ""), [_row(p, report) for p in report.curve]
-    )
-
-
-def _row(point: Point, report: Report) -> tuple[str, str, str, str]:
-    others = _of(point.refused_outside) if point.refused_outside else "not known"
-    mark = "default" if abs(point.kept - (1 - report.refused)) < 1e-9 else ""
-    return f"{point.kept:.1%}", _of(point.right), others, mark
-
-
-def _of(found: Any) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

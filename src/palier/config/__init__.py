@@ -33,6 +33,7 @@ from palier.config.sections import (
     Server,
     Settings,
     Store,
+    Telemetry,
     Tier,
     Workers,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Server",
     "Settings",
     "Store",
+    "Telemetry",
     "Tier",
     "Workers",
     "audit_share",

@@ -22,6 +22,10 @@ def check(settings: Settings, where: str) -> None:
     for name, guard in settings.guards.items():
         _check_number(f"{where}: guard `{name}`", "timeout_s", guard.timeout_s, least=0.001)
         _check_number(f"{where}: guard `{name}`", "threshold", guard.threshold, least=0)
+        if guard.model and guard.model not in settings.models:
+            raise ConfigurationError(
+                f"{where}: guard `{name}` names the model `{guard.model}`", hint="add [models.NAME]"
+            )
     for name, route in settings.routes.items():
         _check_route(settings, name, route, where)
 
@@ -59,6 +63,10 @@ def _check_resources(settings: Settings, where: str) -> None:
     _check_number(f"{where}: [learning]", "shadow_at_once", settings.learning.shadow_at_once, least=1)
     for setting, least in (("least_new", 1), ("every_s", 1), ("hours", 0), ("kwh", 0), ("watts", 0)):
         _check_number(f"{where}: [learning]", setting, getattr(settings.learning, setting), least=least)
+    if not 0.1 <= settings.telemetry.every_s <= 3600:
+        raise ConfigurationError(
+            f"{where}: [telemetry]: every_s is {settings.telemetry.every_s:g}", hint="seconds, from 0.1 to 3600"
+        )
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
 

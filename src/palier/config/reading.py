@@ -26,6 +26,7 @@ from palier.config.sections import (
     Server,
     Settings,
     Store,
+    Telemetry,
     Tier,
     Workers,
 )
@@ -106,6 +107,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "[privacy]": Privacy,
     "[redaction]": Redaction,
     "[ledger]": Ledger,
+    "[telemetry]": Telemetry,
     "[lessons]": Lessons,
     "[learning]": Learning,
     "[carbon]": Carbon,

@@ -120,6 +120,23 @@ class Ledger(Section, frozen=True, kw_only=True):
     """A URL that heads are posted to."""
 
 
+class Telemetry(Section, frozen=True, kw_only=True):
+    """`[telemetry]`: spans of every request, for a collector of OpenTelemetry (OTLP over HTTP, JSON)."""
+
+    otlp: str = ""
+    """Where to: `http://127.0.0.1:4318/v1/traces`; empty: nowhere."""
+    on_premises: bool = True
+    """Whether that is loopback or in `[networks] on_premises`; else what is sent leaves, and stands in the ledger."""
+    authorization_env: str = ""
+    """The variable that holds the header `Authorization`."""
+    content: bool = False
+    """Whether words go along: questions and answers."""
+    highest_label: Label = Label.INTERNAL
+    """The most confidential words that go along; figures always do."""
+    every_s: float = 2.0
+    """How long requests are gathered."""
+
+
 class Lessons(Section, frozen=True, kw_only=True):
     """`[lessons]`: what may be learnt from, and for how long it is kept (`palier lessons`)."""
 
@@ -312,6 +329,9 @@ class Guard(Section, frozen=True, kw_only=True):
     # grounding
     mark: bool = False
     """Whether a sentence that the passages do not support is kept, with a mark that it is not in the sources."""
+    model: str = ""
+    """An embedded model, one of `[models]`, whose log-probability of each sentence with its passage and without is one
+    more signal: slow, some seconds a sentence, so with a longer `timeout_s`. Without one nothing is generated."""
 
 
 class Guards(Section, frozen=True, kw_only=True):
@@ -419,6 +439,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[redaction]`."""
     ledger: Ledger = Ledger()
     """See `[ledger]`."""
+    telemetry: Telemetry = Telemetry()
+    """See `[telemetry]`."""
     lessons: Lessons = Lessons()
     """See `[lessons]`."""
     learning: Learning = Learning()

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from palier.guards.claims import CITATION, cites, claims, copied, numbers
+from palier.guards.manner import asked, closely
 from palier.guards.supporting import MAX_PASSAGES, Passage, foreign, passage, sentence, signals
-from palier.text import sentences, tokens
-from palier.text.stopwords import BOTH
-from palier.text.support import STEM
+from palier.text import sentences
 
 Signals = dict[str, float]
 MAX_SENTENCES = 400
 _WINDOWS = 12
 """Sentences of a passage in another language whose embeddings are compared: about 3 ms each, the first time."""
-_QUESTION = 4_000
 
 
 class Compared(NamedTuple):
@@ -40,6 +38,8 @@ class Compared(NamedTuple):
     """By the passages that it cites, where these are two or more, and in its language."""
     foreign: tuple[int, ...] = ()
     """Which passages (from 0 on) are in another language: their signals want the nearness of sentence embeddings."""
+    taught: Signals | None = None
+    """What examples teach by (`manner.closely`), of the passages in its language; None without those, or unasked."""
 
 
 class Beside(NamedTuple):
@@ -65,13 +65,21 @@ def spans(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def compare(text: str, question: str, evidence: Sequence[str]) -> Beside:
-    """Each sentence of `text` that claims something, beside all passages together and each alone."""
+def bare(said: str, own: frozenset[int]) -> str:
+    """A sentence without its citations; marks that it has of a passage's text (`own`) are words of it."""
+    return CITATION.sub(lambda mark: mark.group() if own.intersection(numbers(mark.group())) else "", said).strip()
+
+
+def compare(text: str, question: str, evidence: Sequence[str], taught: bool = False) -> Beside:
+    """Each sentence of `text` that claims something, beside all passages together and each alone.
+
+    `taught`: also for weights that examples taught.
+    """
     found = spans(text)
     passages = [passage(one) for one in evidence[:MAX_PASSAGES]]
-    asked = frozenset(word[:STEM] for word in tokens(question[:_QUESTION]) if word not in BOTH)
+    stems = asked(question)
     looked = tuple(
-        _compared(text[start:end], start, end, asked, passages, copied(text[start:end], evidence))
+        _compared(text[start:end], start, end, stems, passages, copied(text[start:end], evidence), taught)
         for start, end in found[:MAX_SENTENCES]
     )
     others = sorted({at for one in looked for at in one.foreign})
@@ -80,13 +88,19 @@ def compare(text: str, question: str, evidence: Sequence[str]) -> Beside:
 
 
 def _compared(
-    said: str, start: int, end: int, asked: frozenset[str], passages: Sequence[Passage], own: frozenset[int]
+    said: str,
+    start: int,
+    end: int,
+    question: frozenset[str],
+    passages: Sequence[Passage],
+    own: frozenset[int],
+    taught: bool,
 ) -> Compared:
     cited = tuple(n for n in cites(said) if n not in own)
     if not claims(said):
         return Compared(start, end, claims=False, cites=cited, own=own)
-    bare = CITATION.sub(lambda mark: mark.group() if own.intersection(numbers(mark.group())) else "", said).strip()
-    one = sentence(bare)
+    plain = bare(said, own)
+    one = sentence(plain)
     others = tuple(at for at, other in enumerate(passages) if foreign(one, other))
     mine = [other for at, other in enumerate(passages) if at not in others]
     named = {n: passages[n - 1] for n in cited if 0 < n <= len(passages) and n - 1 not in others}
@@ -94,18 +108,19 @@ def _compared(
         start,
         end,
         claims=True,
-        text=bare,
+        text=plain,
         cites=cited,
         own=own,
-        parts=_parts(said, asked, named) if len(named) > 1 else (),
-        together=signals(one, asked, mine) if len(mine) > 1 else None,
-        alone=tuple(signals(one, asked, [other]) for other in passages),
-        cited=signals(one, asked, list(named.values())) if len(named) > 1 else None,
+        parts=_parts(said, question, named) if len(named) > 1 else (),
+        together=signals(one, question, mine) if len(mine) > 1 else None,
+        alone=tuple(signals(one, question, [other]) for other in passages),
+        cited=signals(one, question, list(named.values())) if len(named) > 1 else None,
         foreign=others,
+        taught=closely(one, question, mine) if taught and mine else None,
     )
 
 
-def _parts(said: str, asked: frozenset[str], named: Mapping[int, Passage]) -> tuple[tuple[int, int, Signals], ...]:
+def _parts(said: str, question: frozenset[str], named: Mapping[int, Passage]) -> tuple[tuple[int, int, Signals], ...]:
     """What stands before each mark, by each passage that the mark names; marks side by side are of the same words."""
     found = list[tuple[int, int, Signals]]()
     at, part = 0, ""
@@ -113,5 +128,5 @@ def _parts(said: str, asked: frozenset[str], named: Mapping[int, Passage]) -> tu
         part = said[at : mark.start()].strip() or part
         at = mark.end()
         one = sentence(part)
-        found += [(mark.start(), n, signals(one, asked, [named[n]])) for n in numbers(mark.group()) if n in named]
+        found += [(mark.start(), n, signals(one, question, [named[n]])) for n in numbers(mark.group()) if n in named]
     return tuple(found)

@@ -2,7 +2,8 @@
 
 A sentence is laid beside the passages, all together and each alone (`compared`, in a worker), and the signals of what
 they share (`supporting`) are summed by fitted weights (`weighing`). The score is 1 - support. Sentences that claim
-nothing (`claims`) pass without one. Measured by benchmarks/grounding.py.
+nothing (`claims`) pass without one. Where examples of a company's own were fitted to (`taught`), these give the
+score, and the weights of the package still say which passage is nearest. Measured by benchmarks/grounding.py.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from palier.guards import weighing
 from palier.guards.claims import CITATION, numbers
 from palier.guards.compared import MAX_SENTENCES, Beside, Compared, Signals, compare
 from palier.guards.failing import failing
+from palier.guards.likely import lift
 from palier.guards.supporting import MAX_PASSAGES
+from palier.guards.taught import general
 from palier.interfaces import Encoder, Resources, Vectors, Workers
-from palier.interfaces.guarding import Context, Span, Verdict
+from palier.interfaces.guarding import Context, Scorer, Span, Verdict
 from palier.text import detect
 
 MOST = 200_000
@@ -40,6 +43,7 @@ _CAUSES = {
     "force": "the passages do not say it of all, or not as binding",
     "person": "it speaks of itself",
     "nearness": "the passages speak of something else",
+    "taught": "it is like what its examples call unsupported",
 }
 _WORDS = "the passages do not have its words"
 
@@ -53,7 +57,26 @@ def build(name: str, settings: Settings, resources: Resources) -> Grounding:
         raise ConfigurationError(
             f"guard `{name}`: what is marked is kept, and cannot {settings.action}", hint='action = "mend", or none'
         )
-    return Grounding(name, settings, weights, resources.encoder, resources.workers)
+    encoder, taught = resources.encoder, weights.taught
+    if taught is not None and (taught.encoder, len(taught.embedding)) != (encoder.name, encoder.dimension):
+        raise ConfigurationError(
+            f"guard `{name}` was fitted with the encoder {taught.encoder}, and here is {encoder.name}",
+            hint="fit it again with this one: palier guard fit grounding",
+        )
+    return Grounding(name, settings, weights, encoder, resources.workers, _scorer(name, settings, weights, resources))
+
+
+def _scorer(name: str, settings: Settings, weights: weighing.Weights, resources: Resources) -> Scorer | None:
+    if not settings.model:
+        return None
+    if weights.taught is not None or weights.lift is None:
+        raise ConfigurationError(
+            f"guard `{name}` names a `model`, and its `file` was fitted without log-probabilities",
+            hint="leave one of them out: the weights of the package read them",
+        )
+    if resources.scorer is None:
+        raise ConfigurationError(f"guard `{name}` names a `model`, and none is at hand here")
+    return resources.scorer(settings.model)
 
 
 class Judged(NamedTuple):
@@ -75,14 +98,23 @@ class Grounding:
     sentences = True
 
     def __init__(
-        self, name: str, settings: Settings, weights: weighing.Weights, encoder: Encoder, workers: Workers
+        self,
+        name: str,
+        settings: Settings,
+        weights: weighing.Weights,
+        encoder: Encoder,
+        workers: Workers,
+        scorer: Scorer | None = None,
     ) -> None:
         self.name = name
-        self.threshold = settings.threshold if settings.threshold is not None else weights.threshold
+        self.threshold = settings.threshold if settings.threshold is not None else weights.limit
+        # What a citation needs, by the weights of the package: what examples taught is of all passages together.
+        self._enough = 1 - (weights.threshold if weights.taught is not None else self.threshold)
         self._settings = settings
         self._weights = weights
         self._encoder = encoder
         self._workers = workers
+        self._scorer = scorer
         self._vectors: OrderedDict[tuple[str, ...], Vectors] = OrderedDict()
 
     async def check(self, text: str, context: Context) -> Verdict:
@@ -91,7 +123,7 @@ class Grounding:
             return failing(self._settings, context, f"it has more than {MOST} characters", score=1.0)
         if _is_data(text):
             return Verdict(reason="it is no prose")
-        beside = await self._workers.run(compare, text, context.question, context.evidence)
+        beside = await self._beside(text, context.question, context.evidence)
         if beside.more:
             return failing(self._settings, context, f"it has more than {MAX_SENTENCES} sentences", score=1.0)
         if not any(one.claims for one in beside.sentences) and not any(one.cites for one in beside.sentences):
@@ -102,31 +134,49 @@ class Grounding:
                 hint="grounding is for routes with knowledge; `on_error` says what happens without",
                 param="evidence",
             )
-        return self._verdict(text, context, await self._judged(beside))
+        judged = await self._judged(beside)
+        return self._verdict(
+            text, context, [await self._moved(one, context.question, context.evidence) for one in judged]
+        )
 
     async def judge(self, text: str, question: str, evidence: Sequence[str]) -> list[Judged]:
         """The sentences that claim something, each with its support."""
-        beside = await self._workers.run(compare, text, question, tuple(evidence))
-        return [one for one in await self._judged(beside) if one.beside.claims]
+        beside = await self._beside(text, question, tuple(evidence))
+        judged = [one for one in await self._judged(beside) if one.beside.claims]
+        return [await self._moved(one, question, evidence) for one in judged]
+
+    async def _beside(self, text: str, question: str, evidence: tuple[str, ...]) -> Beside:
+        return await self._workers.run(compare, text, question, evidence, self._weights.taught is not None)
 
     async def _judged(self, beside: Beside) -> list[Judged]:
-        near = await self._near(beside)
-        return [self._weighed(one, near.get(place, {})) for place, one in enumerate(beside.sentences)]
+        said = await self._said(beside)
+        near = await self._near(beside, said)
+        return [self._weighed(one, near.get(at, {}), said.get(at)) for at, one in enumerate(beside.sentences)]
 
-    async def _near(self, beside: Beside) -> dict[int, dict[int, float]]:
-        """Of each sentence, for each passage in another language: the cosine with its nearest window."""
-        asking = [place for place, one in enumerate(beside.sentences) if one.foreign]
-        if not asking:
+    async def _moved(self, one: Judged, question: str, evidence: Sequence[str]) -> Judged:
+        """Its support as a small model's log-probabilities move it, where one is asked; by its nearest passage."""
+        if self._scorer is None or self._weights.lift is None or not one.beside.claims or one.best is None:
+            return one
+        found = await lift(self._scorer, one.beside.text, question, evidence[one.best - 1])
+        return one._replace(support=self._weights.lift.moved(one.support, found))
+
+    async def _said(self, beside: Beside) -> dict[int, NDArray[np.float32]]:
+        """The vectors of the sentences that want one."""
+        places = [at for at, one in enumerate(beside.sentences) if one.foreign or one.taught is not None]
+        if not places:
             return {}
-        said = await self._encoder.encode([beside.sentences[place].text for place in asking])
+        vectors = await self._encoder.encode([beside.sentences[at].text for at in places])
+        return dict(zip(places, vectors, strict=True))
+
+    async def _near(self, beside: Beside, said: dict[int, NDArray[np.float32]]) -> dict[int, dict[int, float]]:
+        """Of each sentence, for each passage in another language: the cosine with its nearest window."""
         windows = {at: await self._embedded(texts) for at, texts in beside.windows.items() if texts}
         return {
             place: {
-                at: float(np.clip((windows[at] @ vector).max(), 0.0, 1.0))
-                for at in beside.sentences[place].foreign
-                if at in windows
+                at: float(np.clip((windows[at] @ said[place]).max(), 0.0, 1.0)) for at in one.foreign if at in windows
             }
-            for place, vector in zip(asking, said, strict=True)
+            for place, one in enumerate(beside.sentences)
+            if one.foreign
         }
 
     async def _embedded(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
@@ -137,7 +187,7 @@ class Grounding:
                 self._vectors.popitem(last=False)
         return known
 
-    def _weighed(self, one: Compared, near: dict[int, float]) -> Judged:
+    def _weighed(self, one: Compared, near: dict[int, float], vector: NDArray[np.float32] | None) -> Judged:
         if not one.claims:
             return Judged(one, 1.0, None, "", None, 1.0)
         same, foreign = self._weights.same, self._weights.foreign
@@ -156,16 +206,21 @@ class Grounding:
         nearest = alone[best] if best is not None else 0.0
         together = [same.support(one.together)] if one.together is not None else []
         apart = [alone[at] for at in range(len(alone)) if at in one.foreign or one.together is None]
+        support = max((*together, *apart), default=0.0)
         cause = ""
         if best is not None:
             by = foreign if best in one.foreign else same
             cause = by.cause(_with(one.alone[best], near.get(best) if best in one.foreign else None))
+        if self._weights.taught is not None and one.taught is not None and vector is not None:
+            cause = cause if 1 - support > self._weights.threshold else "taught"
+            own = self._weights.taught.support(one.taught | general([same.support(one.taught)]), vector)
+            support = max((own, *(alone[at] for at in one.foreign)))
         cited = [alone[n - 1] for n in one.cites if 0 < n <= len(alone)]
         if one.cited is not None:
             cited.append(same.support(one.cited))
         return Judged(
             one,
-            max((*together, *apart), default=0.0),
+            support,
             best + 1 if best is not None else None,
             cause,
             max(cited, default=None),
@@ -207,7 +262,7 @@ class Grounding:
 
     def _clearly(self, one: Judged) -> bool:
         """Whether its nearest passage supports it, and those that it cites do not, by far."""
-        enough = 1 - self.threshold
+        enough = self._enough
         return one.cited is not None and one.cited < enough <= one.nearest and one.nearest - one.cited >= _CLEARLY
 
     def _cited(self, said: str, one: Judged, passages: int) -> tuple[str, str] | None:
@@ -222,8 +277,8 @@ class Grounding:
         notes = [f"it cites [{gone[0]}], and there are {passages} passages"] if gone else []
         kept, added = None, None
         if one.best is not None and one.best not in there and self._clearly(one):
-            enough = 1 - self.threshold
-            kept = {(at, n) for at, n, signals in beside.parts if self._weights.same.support(signals) >= enough}
+            same = self._weights.same
+            kept = {(at, n) for at, n, signals in beside.parts if same.support(signals) >= self._enough}
             added = one.best
             lost = next((n for n in there if not any(n == other for _, other in kept)), None)
             wrong = f"[{lost}] does not support what cites it, and " if lost is not None else ""

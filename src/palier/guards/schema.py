@@ -121,7 +121,8 @@ class Schema:
             await self.accepts(context.parameters)
             found = await self._workers.run(validating.judged_by, _written(schema), text)
         else:
-            found = validating.judged(self._validator, text)
+            an_object = schema is None and asked.get("type") == "json_object"
+            found = validating.judged(self._validator, text, an_object=an_object)
         if not found.reason:
             return Verdict() if found.text == text else Verdict(action="mend", reason="repaired", text=found.text)
         verdict = failing(self._settings, context, found.reason, score=1.0)

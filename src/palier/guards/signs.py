@@ -2,7 +2,8 @@
 
 `fitted/signs.toml` sorts some two thousand words of French and English into classes. A text is read as the classes that
 are in it and each two that are in it together, so that what was learnt of "how do I poison my neighbour" is known of
-other verbs and other people. Sentence embeddings alone do not tell "kill a process" from "kill a person".
+other verbs and other people; classes of classes (`bad`, `mild`) carry it to kinds of harm that no text spoke of.
+Sentence embeddings alone do not tell "kill a process" from "kill a person".
 """
 
 from __future__ import annotations
@@ -76,15 +77,19 @@ def _content() -> bytes:
 @cache
 def _classes() -> tuple[tuple[str, ...], dict[str, int], dict[str, int]]:
     """Names of classes; the classes of whole words and of beginnings, as bits."""
-    sections: dict[str, str] = tomllib.loads(_content().decode())
+    sections = {name: words.split() for name, words in tomllib.loads(_content().decode()).items()}
+    names = tuple(sections)
     whole: dict[str, int] = {}
     beginnings: dict[str, int] = {}
-    for number, words in enumerate(sections.values()):
-        for word in words.split():
+    for number, (name, words) in enumerate(sections.items()):
+        bits = 1 << number | sum(1 << n for n, other in enumerate(sections.values()) if f"@{name}" in other)
+        for word in words:
+            if word.startswith("@"):
+                continue
             table = beginnings if word.endswith("*") else whole
             folded = "".join(tokens(word.rstrip("*")))
-            table[folded] = table.get(folded, 0) | 1 << number
-    return tuple(sections), whole, beginnings
+            table[folded] = table.get(folded, 0) | bits
+    return names, whole, beginnings
 
 
 @cache

@@ -16,7 +16,10 @@ from palier.types import JSON
 
 MAX_BYTES, MAX_DEPTH, MAX_PARTS = 128 * 1024, 60, 5_000
 """Of a stranger's schema, written as JSON: bytes, objects and lists within one another, and of these in all."""
-_TRAILING = re.compile(r",(\s*[\]}])")
+_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])', re.DOTALL)
+"""A string, which stays as it is, or a comma before what closes."""
+_MARK = re.compile(r"\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
+"""What cites a passage where it stands among words, and is no answer."""
 _LONGEST = 200
 """Characters of what is said of an error: it may quote the answer."""
 _TRIALS: tuple[Any, ...] = (None, True, 0, "", "a", [], [[]], {}, {"a": {}})
@@ -68,23 +71,34 @@ def judged_by(schema: bytes, text: str) -> Judged:
     return judged(_strict(schema), text)
 
 
-def judged(validator: Any, text: str) -> Judged:
-    """`text` by a schema, or by being JSON alone (None): as it is, else repaired once, where nothing is guessed."""
+def judged(validator: Any, text: str, *, an_object: bool = False) -> Judged:
+    """`text` by a schema, or by being JSON alone (None): as it is, else repaired once, where nothing is guessed.
+
+    `an_object`: no other value will do.
+    """
     found = Judged()
-    for candidate in dict.fromkeys((text, repaired(text))):
+    for candidate in dict.fromkeys((text, *repaired(text))):
         try:
-            value = json.loads(candidate)
+            value = json.loads(candidate, parse_constant=_no_value)
+            wrong = next(iter(validator.iter_errors(value)), None) if validator is not None else None
         except (ValueError, RecursionError) as error:
             why = str(error)[:_LONGEST]
-            found = Judged(reason=f"it is no JSON: {why}", rule=f"it is no JSON ({why})")
+            found = found if found.reason else Judged(reason=f"it is no JSON: {why}", rule=f"it is no JSON ({why})")
             continue
-        wrong = next(iter(validator.iter_errors(value)), None) if validator is not None else None
+        if an_object and not isinstance(value, dict):
+            found = Judged(reason="it is no JSON object", rule="it is no JSON object")
+            continue
         if wrong is None:
             return Judged(candidate)
         place = "".join(f"/{part}" for part in wrong.instance_path) or "the whole"
         rule = f"/{'/'.join(str(part) for part in wrong.schema_path)}"
         found = Judged(reason=f"{place} does not follow the schema at {rule}"[:_LONGEST], rule=rule[:_LONGEST])
     return found
+
+
+def _no_value(name: str) -> Any:
+    """What Python reads besides, and no other reader of JSON does."""
+    raise ValueError(f"{name} is no value")
 
 
 @lru_cache(maxsize=32)
@@ -102,16 +116,28 @@ def refuse(uri: str) -> Any:
     raise ValueError("what a schema refers to outside itself is not read")
 
 
-def repaired(text: str) -> str:
-    """`text` from its first brace or bracket to the last that may close it, without commas before a closing one."""
-    starts = [place for place in (text.find("{"), text.find("[")) if place >= 0]
-    if not starts:
-        return text
-    start = min(starts)
-    end = text.rfind("}" if text[start] == "{" else "]")
-    cut = text[start : end + 1]
+def repaired(text: str) -> list[str]:
+    """`text` from its first brace or bracket to the last that may close it, without commas before a closing one.
+
+    From the earlier of the two; also from the later, where that stands in no JSON.
+    """
+    found, end = list[str](), 0
+    for start, closing in sorted((text.find(opening), closing) for opening, closing in ("{}", "[]")):
+        cut = text[start : text.rfind(closing) + 1] if start >= end else ""
+        if not cut or (_MARK.fullmatch(cut) and text[text.rfind("\n", 0, start) + 1 : start].strip()):
+            continue
+        last = start + len(cut)
+        if not _is_json(cut):
+            cut = _TRAILING.sub(lambda match: match[1] or "", cut)
+        found.append(cut)
+        if _is_json(cut):
+            end = last
+    return found
+
+
+def _is_json(text: str) -> bool:
     try:
-        json.loads(cut)
+        json.loads(text, parse_constant=_no_value)
     except (ValueError, RecursionError):
-        return _TRAILING.sub(r"\1", cut)
-    return cut
+        return False
+    return True

@@ -3,6 +3,9 @@
 A text becomes the words it holds, each two that follow each other, and the stretches of three to five characters of its
 words, counted into `dimension` buckets by a hash whose sign is drawn too, so that what falls together cancels out on
 average (feature hashing: Weinberger et al., 2009). No vocabulary is kept: what nobody trained on is in no file.
+
+A text has ten times as many stretches as words. Where the two are kept `apart`, each has half of the buckets and half
+of the weight: else the words, which say more, are drowned.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ class Ngrams(Data, frozen=True, kw_only=True):
     words: int = 2
     shortest: int = 3
     longest: int = 5
+    apart: bool = False
+    """Words in the lower half of the buckets, stretches in the upper, either of the same length in all."""
 
     def __post_init__(self) -> None:
         power = self.dimension > 0 and not self.dimension & (self.dimension - 1)
@@ -49,6 +54,7 @@ class Counted:
     values: NDArray[np.float32]
     starts: NDArray[np.int64]
     dimension: int
+    apart: bool = False
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -58,19 +64,24 @@ class Counted:
         lengths = self.starts[rows + 1] - self.starts[rows]
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], lengths)
-        return Counted(self.buckets[places], self.values[places], starts, self.dimension)
+        return Counted(self.buckets[places], self.values[places], starts, self.dimension, self.apart)
 
     def rows(self) -> NDArray[np.intp]:
         """The text of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
     def weighted(self, weights: NDArray[np.float32]) -> Counted:
-        """Each bucket times its weight (dimension,), each text brought to length 1 again; an empty one stays empty."""
+        """Each bucket times its weight (dimension,), each text brought to length 1 again; an empty one stays empty.
+
+        Of those that keep words and stretches apart, each of the two is brought to the square root of a half.
+        """
         values = self.values * weights[self.buckets]
-        squares = np.bincount(self.rows(), weights=values * values, minlength=len(self))
-        norms = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny)).astype(np.float32)
-        values = (values / norms[self.rows()]).astype(np.float32)
-        return Counted(self.buckets, values, self.starts, self.dimension)
+        parts = 2 if self.apart else 1
+        part = self.rows() * parts + (self.buckets >= self.dimension // 2 if self.apart else 0)
+        squares = np.bincount(part, weights=values * values, minlength=len(self) * parts)
+        norms = np.sqrt(parts * np.maximum(squares, np.finfo(np.float32).tiny)).astype(np.float32)
+        values = (values / norms[part]).astype(np.float32)
+        return Counted(self.buckets, values, self.starts, self.dimension, self.apart)
 
     def dense(self) -> NDArray[np.float32]:
         """(n, dimension)."""
@@ -82,26 +93,39 @@ class Counted:
 def count(texts: Sequence[str], settings: Ngrams) -> Counted:
     """The n-grams of each text: 1 + log of how often one is there, its sign by the hash, added up in its bucket."""
     buckets, values, starts = [], [], [0]
+    half = settings.dimension // 2
     for text in texts:
-        codes = _codes(text, settings)
-        known, often = np.unique(codes, return_counts=True)
-        # CRC-32 is linear in what it reads: a multiplication (Knuth's) spreads what differs in a few bits.
-        mixed = known * np.uint32(2654435761)
-        mixed ^= mixed >> np.uint32(15)
-        mixed *= np.uint32(2246822519)
-        signs = np.where(mixed & np.uint32(0x80000000), np.float32(-1), np.float32(1))
-        weight = signs * (1 + np.log(often)).astype(np.float32)
-        place, of = np.unique(mixed & np.uint32(settings.dimension - 1), return_inverse=True)
-        buckets.append(place.astype(np.int32))
-        values.append(np.bincount(of, weights=weight, minlength=len(place)).astype(np.float32))
-        starts.append(starts[-1] + len(place))
+        words = tokens(text[:MAX_CHARACTERS])
+        if settings.apart:
+            parts = [_placed(_words(words, settings), half, 0), _placed(_within(words, settings), half, half)]
+        else:
+            parts = [_placed(np.concatenate([_words(words, settings), _within(words, settings)]), 2 * half, 0)]
+        for place, value in parts:
+            buckets.append(place)
+            values.append(value)
+        starts.append(starts[-1] + sum(len(place) for place, _ in parts))
     empty = np.empty(0)
     return Counted(
         np.concatenate([*buckets, empty.astype(np.int32)]),
         np.concatenate([*values, empty.astype(np.float32)]),
         np.asarray(starts, np.int64),
         settings.dimension,
+        settings.apart,
     )
+
+
+def _placed(codes: NDArray[np.uint32], buckets: int, first: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The buckets of some n-grams, `first` onwards, and what stands in each."""
+    known, often = np.unique(codes, return_counts=True)
+    # CRC-32 is linear in what it reads: a multiplication (Knuth's) spreads what differs in a few bits.
+    mixed = known * np.uint32(2654435761)
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(2246822519)
+    signs = np.where(mixed & np.uint32(0x80000000), np.float32(-1), np.float32(1))
+    weight = signs * (1 + np.log(often)).astype(np.float32)
+    place, of = np.unique(mixed & np.uint32(buckets - 1), return_inverse=True)
+    value = np.bincount(of, weights=weight, minlength=len(place))
+    return place.astype(np.int32) + np.int32(first), value.astype(np.float32)
 
 
 def rarity(counted: Counted) -> NDArray[np.float32]:
@@ -110,16 +134,20 @@ def rarity(counted: Counted) -> NDArray[np.float32]:
     return (1 + np.log((1 + len(counted)) / (1 + texts))).astype(np.float32)
 
 
-def _codes(text: str, settings: Ngrams) -> NDArray[np.uint32]:
-    """One number for each n-gram; words and stretches of the same letters have different ones."""
-    words = tokens(text[:MAX_CHARACTERS])
+def _words(words: Sequence[str], settings: Ngrams) -> NDArray[np.uint32]:
+    """A number for each word and each few together; never that of a stretch of the same letters."""
     together = (
         zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
         for size in range(1, settings.words + 1)
         for at in range(len(words) - size + 1)
     )
-    within = [_stretches(word[:_WORD_CHARACTERS], settings.shortest, settings.longest) for word in words]
-    return np.concatenate([np.fromiter(together, np.uint32), *within])
+    return np.fromiter(together, np.uint32)
+
+
+def _within(words: Sequence[str], settings: Ngrams) -> NDArray[np.uint32]:
+    """A number for each stretch of characters."""
+    found = [_stretches(word[:_WORD_CHARACTERS], settings.shortest, settings.longest) for word in words]
+    return np.concatenate([np.empty(0, np.uint32), *found])
 
 
 @lru_cache(maxsize=16384)

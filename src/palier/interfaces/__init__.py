@@ -23,7 +23,7 @@ from palier.interfaces.door import (
     Vault,
 )
 from palier.interfaces.erasure import Erasable, Erasure
-from palier.interfaces.guarding import Context, Guard, Span
+from palier.interfaces.guarding import Context, Guard, Scorer, Span
 from palier.interfaces.knowledge import Access, Documents, Evidence, PassageIndex, Retriever
 from palier.interfaces.ledger import Chaining, Entry, EntryFilter, Head, Headed, Link, Sealing
 from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocument, Sources
@@ -85,6 +85,7 @@ __all__ = [
     "Restoring",
     "Retriever",
     "Rule",
+    "Scorer",
     "Sealing",
     "SourceDocument",
     "Sources",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from palier.types import Data, GuardPlace, Message, Parameters
@@ -60,6 +61,17 @@ class Guard(Protocol):
 
     async def check(self, text: str, context: Context) -> Verdict:
         """The verdict on `text`. Raises where it cannot say: the route then goes by the guard's `on_error`."""
+        ...
+
+
+class Scorer(Protocol):
+    """How likely a small model finds a text that it did not write."""
+
+    async def logprobs(self, messages: Sequence[Message], answer: str) -> tuple[float | None, ...]:
+        """The log-probability (nats) of each token of `answer` after `messages`; None of one that is not told.
+
+        Of a long answer the first tokens. Raises `Unavailable` where the model is away.
+        """
         ...
 
 

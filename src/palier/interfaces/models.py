@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from palier.cards import ModelCard
+from palier.interfaces.guarding import Scorer
 from palier.types import Clearance, Event, Prompt
 
 T = TypeVar("T")
@@ -161,3 +162,5 @@ class Resources:
     """A path of `palier.toml` made absolute."""
     strict: Workers | None = None
     """For what strangers wrote and may never end: a task has little time and memory there. None: `workers`."""
+    scorer: Callable[[str], Scorer] | None = None
+    """Of an embedded model, by its name, for guards. Raises `ConfigurationError` for another."""

@@ -16,6 +16,8 @@ from palier.models import engine_request
 from palier.models.engine import Engine
 from palier.types import Data, Message, Parameters, Prompt
 
+SCORED = 64
+"""Tokens of a text whose log-probabilities are told: it is written one by one."""
 _ANSWER, _AFTER = "palier-answer", "palier-after"
 
 
@@ -50,6 +52,26 @@ class EngineTokens:
 
     async def greedy(self, tokens: Sequence[int], limit: int, adapter: str = "") -> Written:
         """At most `limit` tokens that follow `tokens`, each the likeliest, under `adapter` ("": the base alone)."""
+        return await self._written(tokens, limit, adapter, cache_prompt=False)
+
+    async def logprobs(self, messages: Sequence[Message], answer: str) -> tuple[float | None, ...]:
+        """See `interfaces.Scorer`: of the first `SCORED` tokens, by the base alone.
+
+        The engine tells only of what it writes. So it is made to write the answer: a grammar of its tokens, one after
+        the other, leaves it nothing else, and log-probabilities are those before any grammar.
+        """
+        wanted = (await self._cut(answer, begins=False, marks=False))[:SCORED]
+        if not wanted:
+            return ()
+        grammar = f"root ::= {' '.join(f'<[{token}]>' for token in wanted)}"
+        written = await self._written(
+            await self.prompt(messages), len(wanted), grammar=grammar, post_sampling_probs=False, cache_prompt=True
+        )
+        if written.tokens != wanted:
+            raise UpstreamGarbage("the engine wrote other tokens than its grammar left it")
+        return written.logprobs
+
+    async def _written(self, tokens: Sequence[int], limit: int, adapter: str = "", **more: Any) -> Written:
         adapters = self._engine.adapters
         body = {
             "prompt": list(tokens),
@@ -57,9 +79,9 @@ class EngineTokens:
             "n_probs": 1,
             "return_tokens": True,
             "temperature": 0.0,
-            "cache_prompt": False,
             "stream": False,
             "lora": [{"id": n, "scale": float(name == adapter)} for n, name in enumerate(adapters)],
+            **more,
         }
         said = await self._engine.native("/completion", body)
         written = _field(said, "tokens", list[int])

@@ -282,7 +282,9 @@ class Journey:
             self.heard[landing.name] = error.said
 
     def _step(self, landing: Landing, outcome: Outcome, reason: str, **figures: Any) -> None:
-        self.steps.append(Step(tier=landing.name, model=landing.model_name, outcome=outcome, reason=reason, **figures))
+        began_ms = max(self.elapsed_ms - figures.get("latency_ms", 0.0), 0.0)
+        named = {"tier": landing.name, "model": landing.model_name, "began_ms": began_ms}
+        self.steps.append(Step(**named, outcome=outcome, reason=reason, **figures))
 
     # --- the outcome -----------------------------------------------------------------------------------------------
 
@@ -352,6 +354,7 @@ class Journey:
             route=request.route,
             principal=request.principal.name,
             key=request.principal.key,
+            parent=request.parent,
             status=status,
             tier=result.tier if result else None,
             model=result.model if result else "",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from palier.counting import SPENT, Counts, Histogram
 from palier.routing.monitor import Monitor
 from palier.server.endpoint import Call
 from palier.server.replies import Reply
+from palier.tracing.exporting import Became, Exporter
 
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
@@ -39,6 +40,8 @@ class Now(NamedTuple):
     waiting: int = 0
     departures: Mapping[tuple[str, str], int] = {}
     """What left since the process began, by destination and label."""
+    exporter: Exporter | None = None
+    """What sends spans to a collector; None where none is named."""
 
 
 async def metrics(call: Call) -> Reply:
@@ -54,6 +57,7 @@ async def metrics(call: Call) -> Reply:
         running=places.taken,
         waiting=places.waiting,
         departures=palier.ledger.departures,
+        exporter=palier.exporter,
     )
     return Reply(text(now, palier.counts).encode(), headers=[_TEXT])
 
@@ -164,6 +168,11 @@ def _engines(now: Now) -> Iterator[Family]:
     yield "palier_requests_waiting", "gauge", "Of these, those that wait for a place.", _plain([({}, now.waiting)])
     yield "palier_model_healthy", "gauge", "1 where the model can be asked.", _plain(healthy)
     yield "palier_departures_total", "counter", "What left, as the ledger has it.", _plain(left)
+    sending = now.exporter
+    became = [({"became": one}, sending.became[one]) for one in get_args(Became)] if sending else []
+    failing: list[tuple[Labels, float]] = [({}, float(bool(sending.failing)))] if sending else []
+    yield "palier_spans_requests_total", "counter", "Requests whose spans were to be sent.", _plain(became)
+    yield "palier_spans_failing", "gauge", "1 where the collector took none the last time.", _plain(failing)
 
 
 def _said(

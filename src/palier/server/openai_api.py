@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -19,6 +20,8 @@ from palier.server.reply_completions import TextChunks, text_completion
 from palier.types import Completed, Event, Label, Message, Parameters, Request
 
 MAX_CONVERSATION = 200
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, level 1."""
 
 
 async def chat_completions(call: Call) -> Reply | Stream:
@@ -116,6 +119,7 @@ def _request(
         stream=stream,
         local_only=_local_only(call),
         conversation=_conversation(call),
+        parent=_parent(call),
     )
 
 
@@ -156,6 +160,12 @@ def _conversation(call: Call) -> str:
             "the header X-Palier-Conversation is no name", hint=f"printable, {MAX_CONVERSATION} characters at most"
         )
     return name
+
+
+def _parent(call: Call) -> str:
+    """The span of who asks; a header that is none begins a trace of its own, as the recommendation has it."""
+    given = call.headers.get(b"traceparent", b"").decode("latin-1").strip()
+    return given if _TRACEPARENT.fullmatch(given) else ""
 
 
 async def embeddings(call: Call) -> Reply:

@@ -74,6 +74,13 @@ class VersionsSuite:
         with pytest.raises(InvalidRequest):
             await versions.add(first)
 
+    async def test_the_newest_comes_first_whatever_it_is_called(self, versions: Versions) -> None:
+        route = new_route()
+        for name, created in (("b", 20.0), ("c", 10.0), ("a", 30.0)):
+            await versions.add(version_of(route, id=f"{name} {route}", created=created))
+        assert [one.created for one in await versions.list(route)] == [30.0, 20.0, 10.0]
+        assert [one.created for one in await versions.list(route, 1)] == [30.0]
+
     async def test_the_routes_own_answers_until_something_is_promoted(self, versions: Versions) -> None:
         route = new_route()
         assert await versions.standing(route) == Standing()

@@ -36,7 +36,9 @@ RIDGES = (1.0, 0.1, 0.02)
 """Penalties that are tried: a decade around what ten thousand short questions and a thousand messages want."""
 READS: tuple[Read, ...] = ("embedding", "ngrams", "both")
 BUCKETS = 2048
-"""On Banking77, 16,384 are right of .001 more texts, and take eight times as long (benchmarks/heads.py)."""
+"""At least. On Banking77's 77 labels, 16,384 are right of .001 more texts, and take eight times as long."""
+MOST_BUCKETS = 32768
+"""Where few labels make them cheap: on HEADLINES' four, they are right of .02 more texts (benchmarks/headlines.py)."""
 LEAST = 10
 """Examples that are needed: of fewer, nothing can be left out to judge by."""
 _CHOICE = 2000
@@ -46,6 +48,8 @@ _TEMPERATURES = (0.05, 20.0)
 
 Integers = NDArray[np.intp]
 Setting = tuple[Read, float]
+Starts = dict[int, Floats]
+"""Coefficients of a head, by the part that it was not taught."""
 Done = Callable[[str], None]
 """Is told what begins now."""
 
@@ -124,9 +128,9 @@ def teach(
     beside = np.array([labels.index(one.label) for one in planted], np.intp)
     task = _Task((*examples.rows, *planted), np.concatenate([y, beside]), len(labels), embed, done)
     setting, tried, tried_on, held_out = _judged(task, [(read, ridge) for read in reads for ridge in ridges])
-    held_out = _HeldOut(held_out.linear[: len(y)], held_out.probabilities[: len(y)])
+    held_out = _HeldOut(held_out.linear[: len(y)], held_out.probabilities[: len(y)], held_out.start)
     done("teaching all examples")
-    coefficients = softmax.fit(task.rows(setting[0]), task.y, len(labels), setting[1])
+    coefficients = softmax.fit(task.rows(setting[0]), task.y, len(labels), setting[1], start=held_out.start)
     temperature = _temperature(held_out.linear, y)
     report = _report(task, held_out, setting, temperature, tried, tried_on, examples)
     header = Header(
@@ -167,6 +171,8 @@ class _HeldOut:
 
     linear: Floats
     probabilities: NDArray[np.float64]
+    start: Floats
+    """The mean of the heads they were judged by: not far from the one that all examples teach."""
 
 
 class _Task:
@@ -183,7 +189,7 @@ class _Task:
         texts = [example.text for example in examples]
         done("reading the examples")
         self.y, self.labels, self.done = y, labels, done
-        self.ngrams = Ngrams(dimension=BUCKETS)
+        self.ngrams = Ngrams(dimension=_buckets(len(texts), labels), apart=True)
         counted = count(texts, self.ngrams)
         self.rarity = rarity(counted)
         self.counted = counted.weighted(self.rarity)
@@ -194,21 +200,22 @@ class _Task:
     def rows(self, read: Read) -> Rows:
         return Rows(None if read == "ngrams" else self.vectors, None if read == "embedding" else self.counted)
 
-    def held_out(self, setting: Setting, among: Integers, starts: dict[int, Floats] | None = None) -> Floats:
-        """Linear scores of `among` by heads taught on its other parts. `starts` are where to begin, by part."""
+    def held_out(self, setting: Setting, among: Integers, starts: Starts) -> tuple[Floats, Starts]:
+        """Linear scores of `among` by heads taught on its other parts, and those heads, by part.
+
+        `starts` are where to begin: heads that were taught nothing of the part either.
+        """
         read, ridge = setting
         rows = self.rows(read).take(among)
         part, y = self.part[among], self.y[among]
         linear = np.empty((len(among), self.labels), np.float32)
+        found: Starts = {}
         for fold in range(FOLDS):
             left = np.flatnonzero(part == fold)
             kept = np.flatnonzero(part != fold)
-            begin = None if starts is None else starts.get(fold)
-            found = softmax.fit(rows.take(kept), y[kept], self.labels, ridge, start=begin)
-            if starts is not None:
-                starts[fold] = found
-            linear[left] = softmax.scores(rows.take(left), found)
-        return linear
+            found[fold] = softmax.fit(rows.take(kept), y[kept], self.labels, ridge, start=starts.get(fold))
+            linear[left] = softmax.scores(rows.take(left), found[fold])
+        return linear, found
 
     def arrays(self, header: Header, coefficients: Floats) -> dict[str, NDArray[np.float32]]:
         """The arrays of the file: the rows of `coefficients` are the embedding's, the n-grams', the intercept."""
@@ -221,6 +228,13 @@ class _Task:
         return found
 
 
+def _buckets(examples: int, labels: int) -> int:
+    """A power of two within the limits: ten an example, and no more than fit in a file of about 300 KB."""
+    wanted = min(10 * examples, 2**17 // labels)
+    fitting: int = 2 ** (wanted.bit_length() - 1)
+    return min(max(fitting, BUCKETS), MOST_BUCKETS)
+
+
 def _judged(task: _Task, settings: Sequence[Setting]) -> tuple[Setting, tuple[Tried, ...], int, _HeldOut]:
     """The best setting, what was tried on how many examples, and what is taken for what when not taught.
 
@@ -229,11 +243,12 @@ def _judged(task: _Task, settings: Sequence[Setting]) -> tuple[Setting, tuple[Tr
     """
     among = _some(task)
     scores: dict[Setting, Floats] = {}
-    starts: dict[int, Floats] = {}
+    taught: dict[Setting, Starts] = {}
+    starts: dict[Read, Starts] = {}
     for read, ridge in settings:  # from one penalty to the next, a head begins where the last one ended
         task.done(f"trying {read}, penalty {ridge:g}")
-        starts = starts if any(other == read for other, _ in scores) else {}
-        scores[read, ridge] = task.held_out((read, ridge), among, starts)
+        scores[read, ridge], starts[read] = task.held_out((read, ridge), among, starts.get(read, {}))
+        taught[read, ridge] = starts[read]
     y = task.y[among]
     losses = {setting: _losses(linear, y) for setting, linear in scores.items()}
     best = min(losses, key=lambda setting: float(losses[setting].mean()))
@@ -248,23 +263,23 @@ def _judged(task: _Task, settings: Sequence[Setting]) -> tuple[Setting, tuple[Tr
     )
     if len(among) < len(task.y):
         task.done("judging on examples that are left out")
-        linear = task.held_out(best, np.arange(len(task.y)))
-        return best, tried, len(among), _tempered(linear, task.y, task.part)
+        linear, found = task.held_out(best, np.arange(len(task.y)), taught[best])
+        return best, tried, len(among), _tempered(linear, task.y, task.part, found)
     linear = np.empty_like(scores[best])
     for fold in range(FOLDS):
         own = task.part == fold
         chosen = min(losses, key=lambda setting: float(losses[setting][~own].mean()))
         linear[own] = scores[chosen][own]
-    return best, tried, len(among), _tempered(linear, task.y, task.part)
+    return best, tried, len(among), _tempered(linear, task.y, task.part, taught[best])
 
 
-def _tempered(linear: Floats, y: Integers, part: Integers) -> _HeldOut:
+def _tempered(linear: Floats, y: Integers, part: Integers, taught: Starts) -> _HeldOut:
     """Probabilities by the temperature of the other parts."""
     found = np.empty(linear.shape)
     for fold in range(FOLDS):
         own = part == fold
         found[own] = np.exp(softmax.log_softmax(linear[own], _temperature(linear[~own], y[~own])))
-    return _HeldOut(linear, found)
+    return _HeldOut(linear, found, np.mean(list(taught.values()), axis=0, dtype=np.float32))
 
 
 def _losses(linear: Floats, y: Integers) -> NDArray[np.float64]:

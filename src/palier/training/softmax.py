@@ -18,6 +18,9 @@ _ROWS = 1024
 """Rows that are made dense at once."""
 _KEPT = 80_000_000
 """Numbers of a table that is kept dense from step to step (320 MB); a larger one is made anew, block by block."""
+_SPARSE = 500
+"""With more buckets than so many times the labels, n-grams are multiplied entry by entry: a text has a few hundred,
+whatever the buckets, and each costs some twenty times what it costs within a table."""
 _MEMORY = 10
 """Steps that L-BFGS remembers."""
 _STEPS = 100
@@ -99,6 +102,9 @@ def fit(rows: Rows, labels: NDArray[np.intp], count: int, ridge: float, *, start
 def scores(rows: Rows, coefficients: Floats) -> Floats:
     """Linear scores (n, count)."""
     found = np.empty((len(rows), coefficients.shape[1]), np.float32)
+    if rows.sparse is not None and rows.sparse.dimension > _SPARSE * coefficients.shape[1]:
+        found[:] = _Entries(rows.sparse).times(coefficients[-rows.sparse.dimension - 1 : -1]) + coefficients[-1]
+        return found if rows.dense is None else found + rows.dense @ coefficients[: rows.dense.shape[1]]
     for part, table in rows.blocks():
         found[part] = table @ coefficients
     return found
@@ -117,29 +123,72 @@ class _Task:
 
     def __init__(self, rows: Rows, labels: NDArray[np.intp], count: int, penalty: float) -> None:
         self.labels = labels
-        self.rows = rows
-        self.kept = list(rows.blocks()) if len(rows) * rows.width <= _KEPT else None
+        self.entries: _Entries | None = None
+        if rows.sparse is not None and rows.sparse.dimension > _SPARSE * count:
+            self.entries = _Entries(rows.sparse)
+        bare = np.empty((len(rows), 0), np.float32) if rows.dense is None else rows.dense
+        self.tabled = rows if self.entries is None else Rows(bare, None)
+        self.kept = list(self.tabled.blocks()) if len(rows) * self.tabled.width <= _KEPT else None
         self.penalty = np.full((rows.width + 1, 1), penalty, np.float32)
         self.penalty[-1] = _INTERCEPT
-        squares = sum(float(np.vdot(table, table)) for _, table in self.kept or rows.blocks()) / len(rows)
-        self.first = 1 / (squares / count + penalty)
+        squares = sum(float(np.vdot(table, table)) for _, table in self.kept or self.tabled.blocks())
+        squares += 0.0 if self.entries is None else self.entries.squares
+        self.first = 1 / (squares / len(rows) / count + penalty)
         """The length of the first step: at the start, the curvature along a row is about 1 / labels."""
 
     def loss(self, at: Floats) -> tuple[float, Floats]:
-        total, slope = 0.0, np.zeros_like(at)
-        for part, table in self.kept or self.rows.blocks():
-            linear = table @ at
-            linear -= linear.max(axis=1, keepdims=True)
-            own = linear[np.arange(len(linear)), self.labels[part]]
-            np.exp(linear, out=linear)
-            sums = linear.sum(axis=1)
-            total += float((np.log(sums) - own).sum())
-            linear /= sums[:, None]
-            linear[np.arange(len(linear)), self.labels[part]] -= 1
+        width = self.tabled.width
+        own = at if self.entries is None else np.concatenate([at[:width], at[-1:]])
+        added = None if self.entries is None else self.entries.times(at[width:-1])
+        n = len(self.labels)
+        total, slope, errors = 0.0, np.zeros_like(own), np.empty((n, at.shape[1]), np.float32)
+        for part, table in self.kept or self.tabled.blocks():
+            linear = table @ own
+            if added is not None:
+                linear += added[part]
+            total += _errors(linear, self.labels[part])
             slope += table.T @ linear
-        n = len(self.rows)
+            errors[part] = linear
+        if self.entries is not None:
+            slope = np.concatenate([slope[:-1], self.entries.back(errors), slope[-1:]])
         weighed = self.penalty * at
         return total / n + float(np.vdot(weighed, at)) / 2, slope / np.float32(n) + weighed
+
+
+class _Entries:
+    """N-grams as they are counted: a text times the coefficients of its own buckets alone."""
+
+    def __init__(self, counted: Counted) -> None:
+        self.counted, self.texts = counted, counted.rows()
+        self.squares = float(np.vdot(counted.values, counted.values))
+
+    def times(self, at: Floats) -> Floats:
+        """(n, count) of coefficients (buckets, count)."""
+        found = np.empty((len(self.counted), at.shape[1]), np.float32)
+        for label in range(at.shape[1]):
+            weights = self.counted.values * at[:, label][self.counted.buckets]
+            found[:, label] = np.bincount(self.texts, weights, minlength=len(found))
+        return found
+
+    def back(self, errors: Floats) -> Floats:
+        """(buckets, count) of the errors (n, count) of the texts."""
+        found = np.empty((self.counted.dimension, errors.shape[1]), np.float32)
+        for label in range(errors.shape[1]):
+            weights = self.counted.values * errors[:, label][self.texts]
+            found[:, label] = np.bincount(self.counted.buckets, weights, minlength=len(found))
+        return found
+
+
+def _errors(linear: Floats, labels: NDArray[np.intp]) -> float:
+    """The cross-entropy of linear scores (m, count), added up; they become the probabilities less what is right."""
+    rows = np.arange(len(linear))
+    linear -= linear.max(axis=1, keepdims=True)
+    own = linear[rows, labels]
+    np.exp(linear, out=linear)
+    sums = linear.sum(axis=1)
+    linear /= sums[:, None]
+    linear[rows, labels] -= 1
+    return float((np.log(sums) - own).sum())
 
 
 def _direction(slope: Floats, steps: deque[tuple[Floats, Floats, float]], first: float) -> Floats:

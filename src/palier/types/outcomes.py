@@ -49,6 +49,8 @@ class Step(Data, frozen=True, kw_only=True):
     simulated: bool = False
     """The model's answers are made up for a study."""
     latency_ms: float = 0.0
+    began_ms: float = 0.0
+    """When it was come to, since the request began."""
     features: Features = {}
 
 
@@ -162,6 +164,8 @@ class Trace(Data, frozen=True, kw_only=True):
     """Names all that the answer depended on (`palier.fingerprint`)."""
     policy: str = ""
     """Names the policy that decided; empty where none did."""
+    parent: str = ""
+    """The span it was asked in (`Request.parent`)."""
     answers: tuple[str, ...] = ()
     """Digests of the answer's choices, where it carries more than the client wrote: known again in later turns."""
     unquoted: Label | None = None

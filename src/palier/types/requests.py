@@ -86,6 +86,8 @@ class Request(Data, frozen=True, kw_only=True):
     """Whoever asks wants nothing of it to leave."""
     conversation: str = ""
     """What the client calls the conversation: known again by it where the route is `sticky`."""
+    parent: str = ""
+    """The span it is asked in, as the header `traceparent` says it (W3C); empty for none."""
 
     @property
     def question(self) -> str:

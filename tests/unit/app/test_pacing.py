@@ -239,6 +239,21 @@ async def test_a_spent_budget_ends_the_round_and_waits(tmp_path: Path, monkeypat
     assert again.rounds == 1, "its lessons are still new: the round was not done"
 
 
+async def test_what_cannot_be_written_down_is_taken_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("no space left")
+
+    stage = Stage(tmp_path, least_new=2, hours=1.0, took_s=3_600.0)
+    stage.coming = [names(0, 5), [], []]
+    monkeypatch.setattr(pacing.checkpoints, "write", full)
+    await stage.run()
+    assert stage.rounds == 1, "a full disk is no larger budget"
+    assert stage.wrong == ["no space left"]
+    assert stage.said[-1] == "the 1 hours of this day are spent: it goes on at 2026-11-27 00:00 UTC"
+
+
 async def test_cancelled_it_ends_the_round_first(tmp_path: Path) -> None:
     ended: list[str] = []
 

@@ -238,6 +238,18 @@ async def test_one_that_cannot_be_asked_is_told_once(folder: Path, caplog: pytes
         assert sum("answers nothing in shadow" in record.message for record in caplog.records) == 1
 
 
+async def test_beside_one_that_cannot_be_asked_no_other_stays(folder: Path) -> None:
+    await kept(folder, b"no head")
+    async with opened(folder) as p:
+        await p.returning.look()
+        good = await kept(folder, another())
+        await p.returning.look()
+        assert p.shadow.casts[ROUTE].version == good
+        await p.students.promote(good.id)
+        await p.returning.look()
+        assert p.shadow.casts == {}, "what answers is in nobody's shadow"
+
+
 def test_a_share_is_a_share(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="shadow is 2"):
         parse({"learning": {"shadow": 2}}, root=folder)

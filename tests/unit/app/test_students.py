@@ -176,6 +176,19 @@ async def test_what_cannot_be_served_changes_nothing(folder: Path) -> None:
             await p.students.roll_back(ROUTE)
 
 
+async def test_what_answered_before_answers_on_where_the_next_cannot_be_served(folder: Path) -> None:
+    """As one of a tier that the settings have no more."""
+    first, other = await kept(folder, another()), await kept(folder, another(), tier="tier-9", base="")
+    async with opened(folder) as p:
+        await p.students.promote(first.id)
+        with pytest.raises(ConfigurationError, match="tier-9"):
+            await p.students.promote(other.id)
+        assert (await p.students.standing(ROUTE)).live == first.id
+        assert await told(p) == OTHER
+        assert p.students.live[ROUTE] == first
+        assert p.students.problems == {}
+
+
 async def test_one_that_cannot_be_loaded_any_more_stops_nobody(folder: Path) -> None:
     """As after an upgrade whose encoder is another."""
     version = await kept(folder, another())

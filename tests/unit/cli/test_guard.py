@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.grounding import rows
 from tests.heads import DIMENSION, ENCODER, embed, examples
 from typer.testing import CliRunner
 
@@ -48,6 +49,59 @@ def test_what_was_fitted_checks_line_by_line() -> None:
     assert [line.get("verdict") for line in found] == ["pass", "refuse", None]
     assert found[2]["error"]["code"] == "invalid_request"
     assert json.loads(fitted("--json")[0])["n"] == 240
+
+
+def labelled(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": row.text,
+            "question": row.question,
+            "evidence": row.evidence,
+            "expected": "pass" if row.supported else "climb",
+        }
+        for row in rows(count, seed)
+    ]
+
+
+def test_grounding_learns_from_the_lines_that_report_reads() -> None:
+    Path("said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labelled(60)))
+    fit = ("guard", "fit", "grounding", "--examples", "said.jsonl", "-o", "ours.json")
+    out, err = ran(*fit)
+    assert "180 examples in" in out
+    assert "by the weights of the package" in out
+    assert "default" in out
+    assert "180 examples are few" in err
+    found = [
+        json.loads(ran("guard", "report", "grounding", *model, "--place", "draft", lines=labelled(20, seed=5))[0])
+        for model in ((), ("--model", "ours.json"))
+    ]
+    assert found[1]["auroc"] > found[0]["auroc"]
+    assert found[1]["recall"] > 0.9
+    assert found[1]["failed"] == 0
+    said = json.loads(ran(*fit, "--json", "--refused", "0.05")[0])
+    assert (said["n"], said["refused"]) == (180, 0.05)
+    Path("few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labelled(60)[:5]))
+    _, err = ran("guard", "fit", "grounding", "-e", "few.jsonl", "-o", "x", status=2)
+    assert "there are 5 examples: 2 supported, 3 not" in err
+    assert not Path("x").exists()
+    _, err = ran(*fit, "--outside", "other", status=2)
+    assert "--outside is of a scope" in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ('model = "small"', "names the model `small`"),
+        ('model = "plain"\n[models.plain]\nkind = "fake"', "`plain` is no embedded model"),
+        ('model = "small"\nfile = "ours.json"\n[models.small]\nkind = "engine"\nweights = "w.gguf"', "fitted without"),
+    ],
+)
+def test_a_model_that_a_guard_cannot_ask_is_told(settings: str, why: str) -> None:
+    Path("said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labelled(20)))
+    ran("guard", "fit", "grounding", "--examples", "said.jsonl", "-o", "ours.json")
+    Path("palier.toml").write_text(f'[guards.told]\nkind = "grounding"\n{settings}\n')
+    _, err = ran("guard", "check", "told", lines=labelled(1), status=2)
+    assert why in err
 
 
 def test_a_guard_of_the_settings_is_measured() -> None:

@@ -83,12 +83,60 @@ async def test_the_clients_own_schema_counts_where_there_is_no_file(tmp_path: Pa
     assert (await said(tmp_path, "{}", anything, file="")).action == "pass"
 
 
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("It is free [1].", None),
+        ("Voir [1, 2] et [3].", None),
+        ('As [1] says: {"price": 3}', '{"price": 3}'),
+        ('```json\n{"price": 3}\n```', '{"price": 3}'),
+        ('{"said": "a, ]b", "left": "c,}", "n": "\\",}",}', '{"said": "a, ]b", "left": "c,}", "n": "\\",}"}'),
+        ("42", None),
+        ('"words"', None),
+        ("null", None),
+        ('{"price": NaN}', None),
+        ('{"price": [-Infinity]}', None),
+        ('[{"price": 3}]', None),
+        ('[{"price": 3},]', None),
+        ('See [1] and {"price": [2]}', '{"price": [2]}'),
+    ],
+)
+async def test_an_object_is_one_and_a_mark_in_prose_is_no_json(tmp_path: Path, text: str, mended: str | None) -> None:
+    asked = Context(place="draft", parameters=Parameters(response_format={"type": "json_object"}))
+    verdict = await said(tmp_path, text, asked, file="")
+    assert (verdict.action, verdict.text or None) == ("climb" if mended is None else "mend", mended)
+
+
+@pytest.mark.parametrize("schema", [{}, {"properties": {"price": {"type": "number"}}}])
+async def test_a_mark_in_prose_follows_no_schema_that_lets_much_through(tmp_path: Path, schema: dict[str, Any]) -> None:
+    asked = Context(place="draft", parameters=asking(schema))
+    assert (await said(tmp_path, "It is free [1].", asked, file="")).action == "climb"
+    verdict = await said(tmp_path, 'As [1] says: {"price": 3}', asked, file="")
+    assert (verdict.action, verdict.text) == ("mend", '{"price": 3}')
+    listed = await said(tmp_path, "```json\n[1, 2]\n```", asked, file="")
+    assert (listed.action, listed.text) == ("mend", "[1, 2]")
+
+
+async def test_what_stands_in_an_answer_is_not_the_answer(tmp_path: Path) -> None:
+    asked = Context(place="draft", parameters=asking({"type": "array"}))
+    verdict = await said(tmp_path, '{"prices": [3]}', asked, file="")
+    assert (verdict.action, verdict.reason) == ("climb", "the whole does not follow the schema at /type")
+    assert (await said(tmp_path, 'Here: {"prices": [3],}', asked, file="")).action == "climb"
+
+
+@pytest.mark.parametrize("text", ['{"price": "\\ud800"}', "[" * 900 + "]" * 900])
+async def test_what_a_schema_cannot_look_at_does_not_pass_and_no_guard_fails(tmp_path: Path, text: str) -> None:
+    verdict = await said(tmp_path, text)
+    assert verdict.action == "climb"
+    assert "it is no JSON" in verdict.reason
+
+
 def test_a_file_that_is_no_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"type": "numbr"}')
     for file in ("none.json", "bad.json"):
         with pytest.raises(ConfigurationError, match="guard `s`"):
             build("s", Guard(kind="schema", file=file), resources(tmp_path))
-    assert repaired("nothing") == "nothing"
+    assert repaired("nothing") == []
 
 
 @pytest.mark.parametrize("reference", ["http://127.0.0.1:9/x", "file:///etc/hostname", "other.json"])

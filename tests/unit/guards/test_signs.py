@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import numpy as np
 
 from palier.guards import signs
@@ -28,3 +30,17 @@ def test_the_words_are_written_once_folded_and_named() -> None:
     assert signs.name().startswith("signs/")
     assert len(signs.vocabulary()) > 1000
     assert all(word == word.casefold() for word in signs.vocabulary())
+
+
+def test_a_class_of_classes_holds_their_words_and_no_others() -> None:
+    sections = tomllib.loads(signs.FILE.read_text("utf-8"))
+    bad = list(sections).index("bad") + 1  # a constant before the classes
+    kinds = signs.read(["poison", "cocaine", "ransomware", "phishing", "burglary", "voler", "tomato", "hello"])
+    assert kinds[:, bad].astype(bool).tolist() == [True] * 6 + [False] * 2
+
+
+def test_classes_of_classes_name_classes_that_hold_words() -> None:
+    sections = {name: words.split() for name, words in tomllib.loads(signs.FILE.read_text("utf-8")).items()}
+    named = {word[1:] for words in sections.values() for word in words if word.startswith("@")}
+    assert named
+    assert named <= {name for name, words in sections.items() if not any(word.startswith("@") for word in words)}

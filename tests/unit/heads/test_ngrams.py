@@ -57,6 +57,19 @@ def test_rare_weighs_more_than_frequent() -> None:
     assert weights[frequent.buckets].min() < weights[once.buckets].max()
 
 
+def test_words_and_stretches_apart_weigh_the_same() -> None:
+    """Each has its own buckets, and half of the weight; where there is one alone, it has no more."""
+    apart = count(["a long text of many words", "résiliation", "", "日本"], Ngrams(dimension=4096, apart=True))
+    table = apart.weighted(rarity(apart)).dense()
+    halves = np.linalg.norm(table.reshape(4, 2, 2048), axis=2)
+    np.testing.assert_allclose(halves**2, [[0.5, 0.5], [0.5, 0.5], [0, 0], [0.5, 0.5]], atol=1e-5)
+    words = count(["a long text"], Ngrams(dimension=4096, shortest=8, longest=8, apart=True))
+    assert words.buckets.max() < 2048
+    np.testing.assert_allclose(np.square(words.weighted(rarity(words)).values).sum(), 0.5, atol=1e-5)
+    some = apart.take(np.array([1]))
+    np.testing.assert_allclose(some.weighted(rarity(apart)).dense()[0], table[1], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"dimension": 1000}, {"dimension": 2**21}, {"words": 9}, {"shortest": 0}, {"shortest": 5, "longest": 4}]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from palier.models.engine_tokens import EngineTokens
+from palier.models.engine_tokens import SCORED, EngineTokens
 from palier.types import Delta, Message, Metered, Parameters, Prompt
 
 from .conftest import Build
@@ -39,3 +39,21 @@ async def test_an_answer_ends_as_the_template_ends_it_and_holds_no_mark(build: B
     assert marked[-1] == end
     assert end not in (*plain[:-1], *marked[:-1])
     assert len(marked) > len(plain) + 1
+
+
+async def test_it_tells_how_likely_it_finds_a_text_that_it_did_not_write(build: Build) -> None:
+    tokens = EngineTokens(build())
+    prompt = await tokens.prompt(MESSAGES)
+    own = await tokens.greedy(prompt, 8)
+    engine = tokens._engine
+    text = (await engine.native("/detokenize", {"tokens": list(own.tokens)}))["content"]
+    said = await tokens.logprobs(MESSAGES, text)
+    again = (await tokens.answer(text))[:-1]
+    if again == own.tokens:  # it cuts its own words as it wrote them
+        assert said == pytest.approx(own.logprobs, abs=0.2)
+    strange = await tokens.logprobs(MESSAGES, "Zebras graze été 12 € <|im_end|>")
+    known = [value for value in strange if value is not None]
+    assert len(strange) == len(await tokens.answer("Zebras graze été 12 € <|im_end|>")) - 1
+    assert sum(known) / len(known) < sum(filter(None, said)) / len(said) - 1
+    assert await tokens.logprobs(MESSAGES, "") == ()
+    assert len(await tokens.logprobs(MESSAGES, "word " * 100)) == SCORED

@@ -37,10 +37,18 @@ def test_each_way_of_reading_is_kept_with_what_it_needs(read: heads.Read) -> Non
     assert (head.header.ngrams is None) == (read == "embedding")
 
 
+@pytest.mark.parametrize(
+    ("examples", "labels", "buckets"),
+    [(80, 4, 2048), (1000, 4, 8192), (4000, 4, 32768), (200_000, 2, 32768), (4000, 26, 4096), (10_000, 77, 2048)],
+)
+def test_many_examples_of_few_labels_have_many_buckets(examples: int, labels: int, buckets: int) -> None:
+    assert heads._buckets(examples, labels) == buckets
+
+
 def test_what_is_held_out_is_held_out() -> None:
     """Labels that chance drew cannot be learnt: a head that had seen them would name them all the same."""
     random = np.random.default_rng(1)
-    rows = [Example(text=f"word{i} other{i * 7}", label=str(random.integers(4))) for i in range(200)]
+    rows = [Example(text=f"word{i} other{i * 7}", label=str(random.integers(4))) for i in range(400)]
     made = heads.teach(gathered(rows), embed, ENCODER, ridges=(0.02,))
     assert made.report.accuracy.value < 0.4
     assert made.report.calibration_error < 0.12

@@ -56,6 +56,26 @@ def test_sparse_columns_are_dense_columns() -> None:
     )
 
 
+def test_entry_by_entry_is_as_by_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without an embedding beside, and with a text that has no n-gram."""
+    counted = count(["", *(f"word{i % 7} thing{i % 3} and more" for i in range(60))], Ngrams(dimension=2048))
+    y = np.arange(61) % 3
+    for beside in (None, np.random.default_rng(1).standard_normal((61, 4)).astype(np.float32)):
+        rows = Rows(beside, counted)
+        at = np.random.default_rng(2).standard_normal((rows.width + 1, 3)).astype(np.float32)
+        scores, task = softmax.scores(rows, at), softmax._Task(rows, y, 3, 0.1)
+        value, slope = task.loss(at)
+        with monkeypatch.context() as patched:
+            patched.setattr(softmax, "_SPARSE", 2048)
+            tabled = softmax._Task(rows, y, 3, 0.1)
+            value_tabled, slope_tabled = tabled.loss(at)
+            np.testing.assert_allclose(scores, softmax.scores(rows, at), atol=1e-4)
+        assert task.entries is not None
+        assert tabled.entries is None
+        assert (value, task.first) == pytest.approx((value_tabled, tabled.first))
+        np.testing.assert_allclose(slope, slope_tabled, atol=1e-5)
+
+
 def test_a_table_too_large_to_keep_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = data(300)
     kept = softmax.fit(Rows(x, None), y, 3, 1.0)

@@ -6,7 +6,7 @@ SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON ve
 
 -- :name list
 SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id
-WHERE :route = '' OR route = :route ORDER BY id DESC LIMIT :limit
+WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
 
 -- :name calibrate
 INSERT INTO calibration (version, words) VALUES (:version, :words)

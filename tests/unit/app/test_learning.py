@@ -1,0 +1,57 @@
+"""What is taught once, and what is taught again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.heads import ENCODER, FILLERS, TOPICS, embed
+
+from palier.app.learning import teach_head
+from palier.lessons import Lesson
+from palier.stores.versions import SqliteVersions
+from palier.testing.lessons import lesson_of
+from palier.training.lesson_sets import carried
+from palier.types import Label
+from palier.versions import Version
+
+
+@pytest.fixture
+async def versions(tmp_path: Path) -> AsyncIterator[SqliteVersions]:
+    store = SqliteVersions.open(tmp_path / "state.db")
+    yield store
+    await store.close()
+
+
+def lessons(label: Label, collections: tuple[str, ...]) -> list[Lesson]:
+    return [
+        lesson_of(
+            f"l{name} {n}",
+            question=f"{words[n % 5]} {FILLERS[n % 8]} {FILLERS[(n * 3) % 8]} number {n}",
+            answer=name,
+            messages=(),
+            evidence=(),
+            label=label,
+            collections=collections,
+        )
+        for name, words in TOPICS.items()
+        for n in range(20)
+    ]
+
+
+async def test_a_student_of_lessons_that_became_more_confidential_is_another(
+    tmp_path: Path, versions: SqliteVersions
+) -> None:
+    async def teach(label: Label, *collections: str) -> tuple[Version, bool]:
+        some = lessons(label, collections)
+        return await teach_head(versions, tmp_path, "desk", "tier-1", some, carried(some), embed, ENCODER)
+
+    first, new = await teach(Label.PUBLIC)
+    assert (new, first.label, first.collections) == (True, Label.PUBLIC, ())
+    assert await teach(Label.PUBLIC) == (first, False)
+    second, new = await teach(Label.CONFIDENTIAL)
+    assert (new, second.label) == (True, Label.CONFIDENTIAL)
+    third, new = await teach(Label.CONFIDENTIAL, "board")
+    assert (new, third.collections) == (True, ("board",))
+    assert len({first.id, second.id, third.id}) == 3
