@@ -1,12 +1,14 @@
 """The nouns of versions: what was taught for a route, from what, and what became of it.
 
-A version never changes. The route's own (what stands in the settings) is no version: it is what answers where none is
-live, and what a rollback may end at.
+A version never changes once the gate has passed it; before, a policy may be fitted for it. The route's own (what stands
+in the settings) is no version: it is what answers where none is live, and what a rollback may end at.
 """
 
 from __future__ import annotations
 
 from typing import Literal, get_args
+
+import msgspec
 
 from palier.types import JSON, UNKNOWN, Data, Label, Quantity
 
@@ -19,6 +21,8 @@ keep what it promised, or could not answer; it does not answer again before the 
 """
 MONITOR = "monitor"
 """Who takes back by itself."""
+NOT_PASSED: tuple[State, ...] = ("made", "refused")
+"""States in which a policy may still be fitted for a version."""
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -54,6 +58,28 @@ class Version(Data, frozen=True, kw_only=True):
     """With what: seed, rank, steps."""
     who: str = ""
     created: float = 0.0
+
+
+class Calibration(Data, frozen=True, kw_only=True):
+    """What came of certifying a threshold for a version, before its ruling: its policy, or why there is none."""
+
+    version: str
+    key: str
+    """Names all that it was made of: the cases, what is promised, all that the route's answers depend on."""
+    policy: str = ""
+    """Names the policy (`routing.policy.identity`); empty where nothing could be certified."""
+    files: dict[str, str] = {}
+    """Of the version's folder, besides its own: SHA-256 by name."""
+    why: str = ""
+    """Why nothing could be certified, and what it would take."""
+    labels: int = 0
+    source: str = ""
+    """Who judged."""
+    at: float = 0.0
+
+    def of(self, version: Version) -> Version:
+        """`version` with this policy."""
+        return msgspec.structs.replace(version, policy=self.policy, files={**version.files, **self.files})
 
 
 class Happened(Data, frozen=True, kw_only=True):

@@ -214,10 +214,12 @@ async def open_bench(
     principal: Principal = LOCAL,
     further: Mapping[str, Route] | None = None,
     live: Mapping[str, Version] | None = None,
+    words: bool = False,
 ) -> AsyncIterator[Bench]:
     """Open a palier that serves each of `planned` as a route of its name, and `further` routes, to `principal`.
 
-    `live` are the versions of students that answer in them, by name: whoever may not be served by one is not.
+    `live` are the versions of students that answer in them, by name: whoever may not be served by one is not. With
+    `words`, what is said is kept until it is closed, as audits need it.
     Raises `DataFolderBusy` where another benchmark of this data folder runs, `StoreError` where the documents cannot
     be copied, and what `Palier.open` raises.
     """
@@ -235,7 +237,7 @@ async def open_bench(
             snapshot(home.access, folder.work / home.access.name)
             routes = {one.name: _frozen(settings, folder, one) for one in planned if one.route is not None}
             routes |= further or {}
-            async with Palier.open(_working(settings, folder, routes), home=settings.folder) as palier:
+            async with Palier.open(_working(settings, folder, routes, words), home=settings.folder) as palier:
                 palier.wear(live or {})
                 corpus = await _read(palier, routes.values(), principal)
                 yield Bench(palier, settings, folder, planned, corpus, principal)
@@ -282,8 +284,8 @@ def _frozen(settings: Settings, folder: BenchFolder, planned: Planned) -> Route:
     return msgspec.structs.replace(route, policy=str(copy))
 
 
-def _working(settings: Settings, folder: BenchFolder, routes: dict[str, Route]) -> Settings:
-    """The settings of the benchmark's own palier: only what it needs, and no words kept."""
+def _working(settings: Settings, folder: BenchFolder, routes: dict[str, Route], words: bool) -> Settings:
+    """The settings of the benchmark's own palier: only what it needs; `words`: whether they are kept."""
     used = {tier.model for route in routes.values() for tier in route.tiers}
     privacy = settings.privacy
     if not privacy.key_env and not privacy.key_file:
@@ -293,7 +295,7 @@ def _working(settings: Settings, folder: BenchFolder, routes: dict[str, Route]) 
         data=str(folder.work),
         privacy=privacy,
         telemetry=Telemetry(),
-        store=msgspec.structs.replace(settings.store, record_content=False),
+        store=msgspec.structs.replace(settings.store, record_content=words),
         models={name: model for name, model in settings.models.items() if name in used},
         routes=routes,
     )

@@ -8,7 +8,7 @@ they depend on changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from palier.app.bench import open_bench
+from palier.app.calibrating import falls_short, promised
 from palier.app.reciting import Recited, recite
 from palier.app.students import check
 from palier.cases import Case, Outcome, Suite
@@ -29,10 +30,12 @@ from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
 from palier.interfaces import Lessons
 from palier.interfaces.versions import Versions
+from palier.policies import Standing
+from palier.routing.policy import Policy
 from palier.training.promote import Evidence, Ruling, Terms, judge, mark, marks
 from palier.training.stock import pages
 from palier.types import JSON
-from palier.versions import Holdout, Version
+from palier.versions import Calibration, Holdout, Version
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOST = 0.02
@@ -41,11 +44,11 @@ _AWAY = running.OUT_OF_REACH | {running.NOT_ASKED}
 
 
 class _Answers(NamedTuple):
-    """Of both sides, by case; `certified`: whether the challenger's policy holds, None where there is no promise."""
+    """Of both sides, by case; `standings`: how their routes stand."""
 
     champion: dict[str, Outcome]
     challenger: dict[str, Outcome]
-    certified: bool | None
+    standings: Mapping[str, Standing]
     recited: Recited
     again: int
     """How many of the champion's were asked now: the others were kept."""
@@ -118,11 +121,17 @@ async def rule(
     held = Holdout(digest=holdout, marks=marks(cases), alpha=terms.alpha, uses=terms.uses)
     spent = await versions.judged(version.route, held, id)
     terms, used = msgspec.structs.replace(terms, alpha=spent.alpha, uses=spent.uses), spent.others
+    wanted = await promised(declared, versions, folder, version.route)
     answers = await _answers(both, suite, cases, version, folder, progress)
+    certified, calibration = _certified(answers, version, wanted, await versions.calibration(id))
     last = tier_name(both.routes[CHAMPION], len(both.routes[CHAMPION].tiers) - 1)
     recited = answers.recited
     evidence = Evidence(
-        certified=answers.certified, recited=recited.names, planted=recited.planted, exposure=recited.exposure
+        certified=certified,
+        calibration=calibration,
+        recited=recited.names,
+        planted=recited.planted,
+        exposure=recited.exposure,
     )
     ruling = judge(
         metric,
@@ -192,17 +201,32 @@ async def _answers(
     folder: Path,
     progress: Progress | None,
 ) -> _Answers:
-    planned = [Planned(name, "cascade", suite.prompt, both.routes[name]) for name in (CHAMPION, CHALLENGER)]
+    routes = {name: msgspec.structs.replace(both.routes[name], audit=0.0) for name in (CHAMPION, CHALLENGER)}
+    planned = [Planned(name, "cascade", suite.prompt, route) for name, route in routes.items()]
     options = Options(timeout_s=both.server.request_timeout_s)
     counting = _Counting(progress or running.Quiet())
     async with open_bench(both, planned) as opened:
         run = await opened.run(suite, cases, await opened.entrants(), options, progress=counting)
         _check_reached(run, cases)
         recited = await recite(opened.palier, CHALLENGER, version, folder / version.id)
-        promised = {standing.route: standing.calibrated for standing in await opened.palier.status()}
+        standings = {name: opened.palier.policies.of(name) for name in (CHAMPION, CHALLENGER)}
     sides = {name: dict(run.outcomes.get(name, {})) for name in (CHAMPION, CHALLENGER)}
-    certified = promised[CHALLENGER] if promised[CHAMPION] else None
-    return _Answers(sides[CHAMPION], sides[CHALLENGER], certified, recited, counting.again)
+    return _Answers(sides[CHAMPION], sides[CHALLENGER], standings, recited, counting.again)
+
+
+def _certified(
+    answers: _Answers, version: Version, wanted: Policy | None, made: Calibration | None
+) -> tuple[bool | None, str]:
+    """Whether the challenger's policy holds and promises what is wanted, and in words; None: nothing is promised."""
+    champion, challenger = answers.standings[CHAMPION], answers.standings[CHALLENGER]
+    if challenger.policy is None:
+        if champion.policy is None:
+            return None, ""
+        if version.policy:
+            return False, challenger.problem
+        return False, made.why if made is not None else "palier learn asks the suite's dev cases, and certifies it"
+    short = falls_short(challenger.policy.guarantee, wanted.guarantee) if wanted is not None else ""
+    return not short, short or str(challenger.policy.guarantee)
 
 
 def _check_reached(run: Run, cases: Sequence[Case]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,13 +31,15 @@ from palier.cli.students import (
     ruled,
     show,
 )
-from palier.config import Settings, load
+from palier.config import Settings, label_source, load
 
 if TYPE_CHECKING:
+    from palier.cases import Suite
     from palier.interfaces.versions import Versions
+    from palier.lessons import Lesson
     from palier.training.desk import TrainingSet
     from palier.training.harvest import Harvested
-    from palier.versions import Version
+    from palier.versions import Calibration, Version
 
 Kind = Annotated[str, typer.Option("--student", help="auto: the cheapest that a tier can be; or head, lora.")]
 Rank = Annotated[int, typer.Option("--rank", min=0, max=256, help="Of an adapter.", show_default="by the lessons")]
@@ -87,7 +89,8 @@ def learn(
     config: Config = CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Harvest lessons, teach a student, hold it against the best that ever answered, and let it answer.
+    """Harvest lessons, teach a student, certify its threshold, hold it against the best that ever answered, and let it
+    answer.
 
     Killed anywhere, the same command goes on, and repeats no step that was finished. Exit status 3 where the gate does
     not let it pass: what answers is untouched. With --watch it stays, until it is interrupted or told to end (SIGTERM).
@@ -161,6 +164,9 @@ async def once(one: Round) -> int:
                 f"{version.id} was taken back: new lessons make another; palier promote judges this one again"
             )
             return 0
+        made = await certified(settings, store, folder, version, loaded, training.lessons)
+        if made is not None:
+            _say_calibration(settings, version, made)
         ruling = await ruled(settings, store, folder, version, one.asked)
     if one.as_json:
         terminal.json_line({"version": version.id, **msgspec.to_builtins(ruling)})
@@ -171,6 +177,27 @@ async def once(one: Round) -> int:
     if not one.asked.shadow:
         await put_live(one.config, version, one.asked, best=is_best(ruling))
     return 0
+
+
+async def certified(
+    settings: Settings, store: Versions, folder: Path, version: Version, suite: Suite, lessons: Sequence[Lesson]
+) -> Calibration | None:
+    """What came of certifying a threshold for the version, where its route promises something."""
+    from palier.app import calibrating
+    from palier.cli.bench.progress import Bar
+
+    with Bar(1) as bar:
+        return await calibrating.certify(settings, store, folder, version, suite, lessons, progress=bar)
+
+
+def _say_calibration(settings: Settings, version: Version, made: Calibration) -> None:
+    if not made.policy:
+        terminal.note(f"{version.id} is not certified: {made.why}")
+        return
+    terminal.note(f"{version.id} has a threshold of its own, certified on {made.labels:,} labels: {made.source}")
+    audits = label_source(settings.routes[version.route])
+    if made.source != audits:
+        terminal.note(f"its promise would not be watched: audits of {version.route} are judged otherwise ({audits})")
 
 
 async def _head(store: Versions, folder: Path, given: _Given, who: str) -> tuple[Version, bool]:

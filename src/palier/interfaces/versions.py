@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.types import JSON
-from palier.versions import Happened, Holdout, Shadowed, Spent, Standing, State, Version
+from palier.versions import Calibration, Happened, Holdout, Shadowed, Spent, Standing, State, Version
 
 
 class Versions(Protocol):
@@ -20,6 +20,15 @@ class Versions(Protocol):
 
     async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
         """The newest first."""
+        ...
+
+    async def calibrate(self, calibration: Calibration) -> None:
+        """Keep what came of certifying a version, in the place of what was kept before: `get` and `list` give it with
+        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate."""
+        ...
+
+    async def calibration(self, id: str) -> Calibration | None:
+        """What came of certifying a version last; None where that was not tried."""
         ...
 
     async def state(self, id: str) -> State | None:

@@ -13,7 +13,7 @@ from palier.errors import InvalidRequest, NotFound
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import JSON
-from palier.versions import Happened, Holdout, Spent, Standing, State, Version
+from palier.versions import NOT_PASSED, Calibration, Happened, Holdout, Spent, Standing, State, Version
 
 VERSIONS = Schema(name="versions", application_id=0x706C7665, synchronous=2)
 _READERS, _QUEUE = 1, 1_000
@@ -57,10 +57,32 @@ class SqliteVersions:
         """The newest first; see `interfaces.Versions`."""
         asked = {"route": route, "limit": max(limit, 0)}
         return await self._database.read(
-            lambda connection: [
-                _decoded(words) for (words,) in connection.execute(statements("versions")["list"], asked)
-            ]
+            lambda connection: [_decoded(*row) for row in connection.execute(statements("versions")["list"], asked)]
         )
+
+    async def calibrate(self, calibration: Calibration) -> None:
+        """Keep what came of it; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> None:
+            _known(connection, calibration.version)
+            if (state := _state(connection, calibration.version)) not in NOT_PASSED:
+                raise InvalidRequest(
+                    f"version {calibration.version} is {state}: its policy does not change any more",
+                    hint="new lessons make another version",
+                )
+            words = {"version": calibration.version, "words": msgspec.json.encode(calibration)}
+            connection.execute(statements("versions")["calibrate"], words)
+
+        await self._database.write(run)
+
+    async def calibration(self, id: str) -> Calibration | None:
+        """What came of it; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> Calibration | None:
+            words = connection.execute(statements("versions")["calibration"], (id,)).get
+            return msgspec.json.decode(words, type=Calibration) if words is not None else None
+
+        return await self._database.read(run)
 
     async def state(self, id: str) -> State | None:
         """What became of it; see `interfaces.Versions`."""
@@ -165,7 +187,7 @@ class SqliteVersions:
 
 def _get(connection: apsw.Connection, id: str) -> Version | None:
     row = connection.execute(statements("versions")["get"], (id,)).fetchone()
-    return _decoded(row[0]) if row is not None else None
+    return _decoded(*row) if row is not None else None
 
 
 def _known(connection: apsw.Connection, id: str) -> Version:
@@ -175,8 +197,9 @@ def _known(connection: apsw.Connection, id: str) -> Version:
     return version
 
 
-def _decoded(words: bytes) -> Version:
-    return msgspec.json.decode(words, type=Version)
+def _decoded(words: bytes, calibrated: bytes | None) -> Version:
+    version = msgspec.json.decode(words, type=Version)
+    return msgspec.json.decode(calibrated, type=Calibration).of(version) if calibrated is not None else version
 
 
 def _family(connection: apsw.Connection, route: str, holdout: Holdout) -> str:

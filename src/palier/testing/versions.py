@@ -9,12 +9,13 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from palier.errors import InvalidRequest, NotFound
 from palier.interfaces.versions import Versions
 from palier.types import Label
-from palier.versions import Holdout, Standing, Version
+from palier.versions import Calibration, Holdout, Standing, Version
 
 _numbers = itertools.count()
 
@@ -230,6 +231,26 @@ class VersionsSuite:
         spent = await versions.judged(route, holdout_of("both", range(5, 15), uses=1), one.id)
         assert (spent.others, spent.uses, spent.alpha) == (2, 8, 0.01)
         assert await self._judged(versions, route, holdout_of("a", range(10)), one) == (2, 8)
+
+    async def test_a_policy_may_be_fitted_until_it_has_passed(self, versions: Versions) -> None:
+        one = await self._made(versions, new_route(), passed=False)
+        assert await versions.calibration(one.id) is None
+        for policy in ("", "p1", "p2"):
+            files = {"policy.json": "ab" * 32} if policy else {}
+            made = Calibration(version=one.id, key=f"on {policy}", policy=policy, files=files, why="few", at=1.0)
+            await versions.calibrate(made)
+            assert await versions.calibration(one.id) == made
+            found = await versions.get(one.id)
+            assert found == made.of(one)
+            assert (found.policy, found.files) == (policy, {**one.files, **files})
+            assert list(await versions.list(one.route)) == [found]
+            await versions.refuse(one.id, {})
+        await versions.shadow(one.id, {})
+        with pytest.raises(InvalidRequest):
+            await versions.calibrate(msgspec.structs.replace(made, policy="p3"))
+        assert await versions.get(one.id) == found
+        with pytest.raises(NotFound):
+            await versions.calibrate(Calibration(version="unknown", key=""))
 
     async def test_routes_do_not_meet(self, versions: Versions) -> None:
         here, there = new_route(), new_route()

@@ -103,6 +103,8 @@ class Evidence(Data, frozen=True, kw_only=True):
 
     certified: bool | None = None
     """Whether its calibration was certified on fresh labels; None where the champion promises nothing either."""
+    calibration: str = ""
+    """What it promises, or why it was not certified."""
     recited: tuple[str, ...] = ()
     """Names of the planted lessons whose secrets it says."""
     planted: int = 0
@@ -329,9 +331,10 @@ def _certified(evidence: Evidence) -> Check:
     words = {
         None: "nothing is promised, before or after",
         True: "the threshold was certified again on fresh labels",
-        False: "the threshold is not certified for it (palier calibrate)",
+        False: "the threshold is not certified for it",
     }
-    return Check(name="calibration", passed=evidence.certified is not False, reason=words[evidence.certified])
+    reason = ": ".join(filter(None, (words[evidence.certified], evidence.calibration)))
+    return Check(name="calibration", passed=evidence.certified is not False, reason=reason)
 
 
 def _recited(evidence: Evidence) -> Check:

@@ -2,10 +2,18 @@
 INSERT INTO version (id, route, created, words) VALUES (?, ?, ?, ?)
 
 -- :name get
-SELECT words FROM version WHERE id = ?
+SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id WHERE id = ?
 
 -- :name list
-SELECT words FROM version WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
+SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id
+WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
+
+-- :name calibrate
+INSERT INTO calibration (version, words) VALUES (:version, :words)
+ON CONFLICT (version) DO UPDATE SET words = excluded.words
+
+-- :name calibration
+SELECT words FROM calibration WHERE version = ?
 
 -- :name happen
 INSERT INTO happened (version, route, state, at, who, why, ruling) VALUES (?, ?, ?, ?, ?, ?, ?)
