@@ -33,7 +33,8 @@ Made from the commands themselves by `python docs/generate.py`. Data goes to sta
 standard error. A command that needs the data folder goes through the running gateway when there is one.
 
 Exit status: 0 done; 1 some lines failed; 2 wrong usage or configuration; 3 not certifiable, or a gate that did not
-pass; 4 an upstream or engine that could not be reached. The formats of `--jsonl` are in [jsonl.md](jsonl.md).
+pass; 4 an upstream or engine that could not be reached; 5 a budget that is spent. The formats of `--jsonl` are in
+[jsonl.md](jsonl.md).
 """
 
 

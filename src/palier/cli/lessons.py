@@ -16,7 +16,7 @@ from palier.cli.audit import since_ms
 from palier.cli.records import route_name
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.config import load
-from palier.errors import ConfigurationError, InvalidRequest
+from palier.errors import ConfigurationError, InvalidRequest, NotFound
 from palier.ids import SHORT_ID
 from palier.lessons import KINDS, STATES, Lesson, LessonCount
 from palier.types import Label
@@ -107,6 +107,10 @@ def list_lessons(
 
     async def main() -> None:
         async with session(config) as p:
+            if route and route not in p.routes:
+                raise NotFound(
+                    f"there is no route `{terminal.one_line(route, 60)}`", hint=f"one of {', '.join(p.routes)}"
+                )
             found = [one async for one in _all(p.lessons, route=route, state=state, kind=kind, limit=limit)]
         if as_json:
             from palier.training.lesson_lines import line_of
@@ -118,7 +122,7 @@ def list_lessons(
         else:
             terminal.note("there are no such lessons: palier lessons harvest ROUTE")
 
-    terminal.run(main)
+    terminal.run(main, missing=2)
 
 
 @app.command()
@@ -133,7 +137,7 @@ def show(id: Id, config: Config = CONFIG, as_json: Json = False) -> None:
         else:
             _show(lesson)
 
-    terminal.run(main)
+    terminal.run(main, missing=2)
 
 
 @app.command()
@@ -145,7 +149,7 @@ def accept(ids: Ids, user: Who = "local", config: Config = CONFIG, as_json: Json
         async with session(config) as p:
             _told(await p.lessons.accept(ids, who=user), as_json)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main, wrong_input=2, missing=2)
 
 
 @app.command()
@@ -157,7 +161,7 @@ def reject(ids: Ids, reason: Reason = "", user: Who = "local", config: Config = 
         async with session(config) as p:
             _told(await p.lessons.reject(ids, who=user, reason=reason), as_json)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main, wrong_input=2, missing=2)
 
 
 @app.command()
@@ -185,7 +189,7 @@ def edit(
         async with session(config) as p:
             _told([await p.lessons.edit(id, wanted, who=user)], as_json)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main, wrong_input=2, missing=2)
 
 
 @app.command("import")
@@ -208,6 +212,8 @@ def bring(
         settings = load(config)
         name = route_name(settings, route)
         lines = read([one async for one in _numbered(source, skip_bad=skip_bad)], name, skip_bad=skip_bad)
+        if not lines.lessons and not lines.notes:
+            raise InvalidRequest("there is no line in it", hint="a lesson a line: docs/reference/jsonl.md")
         counts, refused = [0, 0], dict[str, int]()
         async with session(settings) as p:
             for part in _parts(list(lines.lessons.values())):

@@ -55,7 +55,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     async def session(config: Path | Settings) -> AsyncIterator[Any]:
         folder = config.parent if isinstance(config, Path) else Path(config.root)
         async with teaching(folder) as school:
-            yield SimpleNamespace(lessons=school.desk)
+            yield SimpleNamespace(lessons=school.desk, routes={"support": [], "other": []})
 
     monkeypatch.setattr(lessons, "session", session)
 
@@ -125,7 +125,10 @@ def test_a_wrong_line_is_named_and_nothing_is_kept(home: Path) -> None:
         (("harvest", "nowhere"), 2, "no route `nowhere`"),
         (("harvest", "support", "--suite", "/nowhere.jsonl"), 2, "does not exist"),
         (("harvest", "support", "--since", "soon"), 2, "soon"),
-        (("show", "none"), 1, "no lesson `none`"),
+        (("show", "none"), 2, "no lesson `none`"),
+        (("accept", "none"), 2, "no lesson"),
+        (("list", "--route", "elsewhere"), 2, "no route `elsewhere`"),
+        (("import", "support", "-"), 2, "no line in it"),
         (("list", "--state", "taught"), 2, "taught is none of"),
         (("edit", "none"), 2, "say what is to be another"),
         (("import", "nowhere", "-"), 2, "no route"),
