@@ -1,6 +1,6 @@
 """Banking77: adapters of SmolLM2-135M against lessons, with heads of the same lessons beside.
 
-    python -m benchmarks.banking77_lora --data FOLDER [--lessons 100,300,1000] [--minutes 8] [--folder FOLDER]
+    python -m benchmarks.banking77_lora --data FOLDER [--lessons 100,300,1000] [--minutes 8] [--judged 300] [--folder FOLDER]
 
 The lessons are those of `banking77`'s first draw, the judged texts a fixed 300 of its tenth fold: a right answer is the
 intent's words and nothing else, written greedily by the embedded engine from the exported adapter. Each adapter is taught
@@ -45,10 +45,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8.0, help="of teaching each, at most; 0: as the plan wants")
     parser.add_argument("--rate", type=float, default=lora_plan.RATE)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--judged", type=int, default=JUDGED, help="texts of the fixed 300 that are judged")
     parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
     apart, judged = taught_and_judged(read(data_folder(args.data)))
-    judged = [judged[i] for i in np.random.default_rng(0).permutation(len(judged))[:JUDGED]]
+    judged = [judged[i] for i in np.random.default_rng(0).permutation(len(judged))[: args.judged]]
     weights.pull(BASE)
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or Path(scratch)

@@ -122,7 +122,9 @@ async def test_fitted_guards_have_one_verdict_on_every_labelled_case(fitted: lis
         assert await streamed(fitted, context, pieces(case.text, chance)) == whole, case.text
 
 
-@pytest.mark.parametrize("name", [*SETS, pytest.param("halueval_general", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [*SETS, pytest.param("halueval_general", marks=(pytest.mark.slow, pytest.mark.timeout(1200)))]
+)
 async def test_every_labelled_case_has_one_verdict(guards: list[Guard], name: str) -> None:
     chance, cases = random.Random(name), 0
     for case in labelled(name):

@@ -28,10 +28,12 @@ from palier.evals.figures import Run
 from palier.evals.runs import running
 from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
+from palier.interfaces import Lessons
 from palier.interfaces.versions import Versions
 from palier.policies import Standing
 from palier.routing.policy import Policy
-from palier.training.promote import Evidence, Ruling, Terms, judge, marks
+from palier.training.promote import Evidence, Ruling, Terms, judge, mark, marks
+from palier.training.stock import pages
 from palier.types import JSON
 from palier.versions import Calibration, Holdout, Version
 
@@ -89,14 +91,16 @@ async def rule(
     id: str,
     suite: Suite,
     *,
+    lessons: Lessons | None = None,
     terms: Terms | None = None,
     progress: Progress | None = None,
     who: str = "",
 ) -> Ruling:
     """Have the version `id` judged against the best that ever answered on its route, and keep the ruling.
 
-    It passes to `shadow`, or is `refused`. Raises `NotFound`, `InvalidRequest`, `ConfigurationError`, `Unavailable`
-    where a side cannot be reached: then it is not judged, though the holdout counts as used by it.
+    It passes to `shadow`, or is `refused`. Raises `NotFound`, `InvalidRequest` also where it may have been taught what
+    judges, by one of `lessons`; `ConfigurationError`, `Unavailable` where a side cannot be reached: then it is not
+    judged, though the holdout counts as used by it.
     """
     version = await versions.get(id)
     if version is None:
@@ -105,6 +109,11 @@ async def rule(
     cases, holdout = holdout_of(suite)
     if suite.route and suite.route != version.route:
         raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and {id} of `{version.route}`")
+    if lessons is not None and (met := await _met(lessons, version, cases)):
+        raise InvalidRequest(
+            f"{met} of the {len(cases)} cases that judge are asked by lessons of `{version.route}`: it may know them",
+            hint="palier learn --suite SUITE leaves them out, and teaches another version without them",
+        )
     metric = scoring.measured(suite).metrics[0]
     both = await _both(declared, versions, folder, version)
     before = await _last(versions, version.route, suite)
@@ -155,6 +164,18 @@ def _changed(suite: Suite, before: str, holdout: str, again: int, cases: int) ->
         return []
     asked = f"{again} of {cases} cases were put to the champion again" if again else "the champion's answers stand"
     return [f"suite `{suite.name}` changed since it judged last: {asked}, and both sides are scored by it as it is now"]
+
+
+async def _met(lessons: Lessons, version: Version, cases: Sequence[Case]) -> int:
+    """How many of the cases ask, in the same words, what a lesson asks that was there when the version was taught."""
+    judging = set(marks(cases))
+    met = {
+        known
+        async for page in pages(lessons, version.route, "accepted")
+        for lesson in page
+        if lesson.created <= version.created and (known := mark(lesson.asked)) in judging
+    }
+    return len(met)
 
 
 async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> Settings:

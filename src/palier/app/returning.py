@@ -16,7 +16,7 @@ from pathlib import Path
 from palier.app.students import Students, Taught, check_files, taught
 from palier.config import Settings
 from palier.counting import Cause, Counts
-from palier.errors import Busy, ConfigurationError, PalierError
+from palier.errors import Busy, ConfigurationError, PalierError, UpstreamTimeout
 from palier.interfaces.versions import Versions
 from palier.pipeline.journey import Journey
 from palier.routing.monitor import Monitor
@@ -74,7 +74,10 @@ class Returning:
         self._woken = asyncio.Event()
 
     def take(self, journey: Journey) -> None:
-        """Count whether the live version of a request's route answered. That an engine is full is no fault of it."""
+        """Count whether the live version answered, where it is the one that was asked: a request may have begun before.
+
+        That an engine is full, or that somebody asks for more than there is time for, is no fault of it.
+        """
         route = journey.request.route
         version = self._students.live.get(route)
         if version is None:
@@ -82,8 +85,8 @@ class Returning:
         failures = iter(journey.failures)
         for step in journey.steps:
             error = next(failures, None) if step.outcome == "failed" else None
-            if step.tier == version.tier and step.outcome in ("answered", "climbed", "failed"):
-                if not isinstance(error, Busy):
+            if step.version == version.id and step.outcome in ("answered", "climbed", "failed"):
+                if not isinstance(error, Busy | UpstreamTimeout):
                     self._count(route, version, failed=step.outcome == "failed")
                 return
 

@@ -72,12 +72,20 @@ async def ruled(settings: Settings, store: SqliteVersions, folder: Path, version
     from palier.app import gate
     from palier.cli.bench.progress import Bar
     from palier.evals.suites import suite as suites
+    from palier.stores.folder import DataFolder
+    from palier.stores.lessons import SqliteLessons
     from palier.training.promote import Terms
 
     loaded = suites.read(asked.suite).suite
     terms = Terms(margin=asked.margin, uses=asked.uses)
-    with Bar(2) as bar:
-        return await gate.rule(settings, store, folder, version.id, loaded, terms=terms, progress=bar, who=asked.who)
+    lessons = SqliteLessons.open(DataFolder(settings.folder).prepared().lessons)
+    try:
+        with Bar(2) as bar:
+            return await gate.rule(
+                settings, store, folder, version.id, loaded, lessons=lessons, terms=terms, progress=bar, who=asked.who
+            )
+    finally:
+        await lessons.close()
 
 
 async def put_live(config: Path, version: Version, asked: Asked, *, best: bool) -> None:

@@ -11,7 +11,7 @@ of the weight: else the words, which say more, are drowned.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,6 +25,8 @@ MAX_CHARACTERS = 4000
 """Of a text, only so much is read, as by the encoder."""
 _WORD_CHARACTERS = 40
 """Of a word, its stretches within so many characters: a line of base64 is one word."""
+_TOGETHER = 1024
+"""Texts that are counted at once: each word of theirs is cut once."""
 
 
 class Ngrams(Data, frozen=True, kw_only=True):
@@ -92,40 +94,38 @@ class Counted:
 
 def count(texts: Sequence[str], settings: Ngrams) -> Counted:
     """The n-grams of each text: 1 + log of how often one is there, its sign by the hash, added up in its bucket."""
-    buckets, values, starts = [], [], [0]
-    half = settings.dimension // 2
-    for text in texts:
-        words = tokens(text[:MAX_CHARACTERS])
-        if settings.apart:
-            parts = [_placed(_words(words, settings), half, 0), _placed(_within(words, settings), half, half)]
-        else:
-            parts = [_placed(np.concatenate([_words(words, settings), _within(words, settings)]), 2 * half, 0)]
-        for place, value in parts:
-            buckets.append(place)
-            values.append(value)
-        starts.append(starts[-1] + sum(len(place) for place, _ in parts))
-    empty = np.empty(0)
+    found = [_counted(texts[at : at + _TOGETHER], settings) for at in range(0, len(texts), _TOGETHER)]
+    buckets, values, lengths = zip(*found, strict=True) if found else ((), (), ())
     return Counted(
-        np.concatenate([*buckets, empty.astype(np.int32)]),
-        np.concatenate([*values, empty.astype(np.float32)]),
-        np.asarray(starts, np.int64),
+        np.concatenate([*buckets, np.empty(0, np.int32)]),
+        np.concatenate([*values, np.empty(0, np.float32)]),
+        np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths])),
         settings.dimension,
         settings.apart,
     )
 
 
-def _placed(codes: NDArray[np.uint32], buckets: int, first: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The buckets of some n-grams, `first` onwards, and what stands in each."""
-    known, often = np.unique(codes, return_counts=True)
+def _counted(
+    texts: Sequence[str], settings: Ngrams
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+    """Buckets and values of all texts, one after the other, and how many each has."""
+    codes, lengths = _codes(texts, settings)
+    text = np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)  # its words at 2 i, its stretches at 2 i + 1
+    if not settings.apart:
+        text &= ~np.uint64(1)
+    keys, often = np.unique(text << np.uint64(32) | np.array(codes, np.uint64), return_counts=True)
     # CRC-32 is linear in what it reads: a multiplication (Knuth's) spreads what differs in a few bits.
-    mixed = known * np.uint32(2654435761)
+    mixed = keys.astype(np.uint32) * np.uint32(2654435761)
     mixed ^= mixed >> np.uint32(15)
     mixed *= np.uint32(2246822519)
     signs = np.where(mixed & np.uint32(0x80000000), np.float32(-1), np.float32(1))
     weight = signs * (1 + np.log(often)).astype(np.float32)
-    place, of = np.unique(mixed & np.uint32(buckets - 1), return_inverse=True)
-    value = np.bincount(of, weights=weight, minlength=len(place))
-    return place.astype(np.int32) + np.int32(first), value.astype(np.float32)
+    buckets = settings.dimension // 2 if settings.apart else settings.dimension
+    rows = (keys >> np.uint64(32)).astype(np.int64) // (1 if settings.apart else 2)
+    place, of = np.unique(rows * buckets + (mixed & np.uint32(buckets - 1)), return_inverse=True)
+    values = np.bincount(of, weights=weight, minlength=len(place)).astype(np.float32)
+    filled = np.bincount(place // settings.dimension, minlength=len(texts))
+    return (place % settings.dimension).astype(np.int32), values, filled.astype(np.int64)
 
 
 def rarity(counted: Counted) -> NDArray[np.float32]:
@@ -134,29 +134,33 @@ def rarity(counted: Counted) -> NDArray[np.float32]:
     return (1 + np.log((1 + len(counted)) / (1 + texts))).astype(np.float32)
 
 
-def _words(words: Sequence[str], settings: Ngrams) -> NDArray[np.uint32]:
+def _codes(texts: Sequence[str], settings: Ngrams) -> tuple[list[int], list[int]]:
+    """One number for each n-gram, text after text, and how many words and how many stretches each text has."""
+    codes: list[int] = []
+    lengths: list[int] = []
+    for text in texts:
+        words = tokens(text[:MAX_CHARACTERS])
+        lengths.append(len(codes))
+        codes += _words(words, settings)
+        lengths.append(len(codes))
+        for word in words:
+            codes += _stretches(word[:_WORD_CHARACTERS], settings.shortest, settings.longest)
+    return codes, np.diff([*lengths, len(codes)]).tolist()
+
+
+def _words(words: Sequence[str], settings: Ngrams) -> Iterator[int]:
     """A number for each word and each few together; never that of a stretch of the same letters."""
-    together = (
-        zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
-        for size in range(1, settings.words + 1)
-        for at in range(len(words) - size + 1)
-    )
-    return np.fromiter(together, np.uint32)
-
-
-def _within(words: Sequence[str], settings: Ngrams) -> NDArray[np.uint32]:
-    """A number for each stretch of characters."""
-    found = [_stretches(word[:_WORD_CHARACTERS], settings.shortest, settings.longest) for word in words]
-    return np.concatenate([np.empty(0, np.uint32), *found])
+    for size in range(1, settings.words + 1):
+        for at in range(len(words) - size + 1):
+            yield zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
 
 
 @lru_cache(maxsize=16384)
-def _stretches(word: str, shortest: int, longest: int) -> NDArray[np.uint32]:
-    """Of a word: texts are made of words that were read before."""
+def _stretches(word: str, shortest: int, longest: int) -> tuple[int, ...]:
+    """A number for each stretch of characters. Remembered: texts are made of words that were read before."""
     whole = f" {word} ".encode("utf-32-le", "replace")
-    found = (
+    return tuple(
         zlib.crc32(whole[at : at + size], size)
         for size in range(shortest * 4, longest * 4 + 1, 4)
         for at in range(0, len(whole) - size + 1, 4)
     )
-    return np.fromiter(found, np.uint32)

@@ -35,10 +35,12 @@ class Limits:
     """What a lane's workers may use. `memory_mb` 0 is no limit; `idle_s` without a task ends a process (None: never).
 
     `nice` lowers its priority, `threads` caps the native ones (BLAS, OpenMP) of each process. `retry`: a task whose
-    process died is tried once more on a fresh one; not for tasks that may be what kills it.
+    process died is tried once more on a fresh one; not for tasks that may be what kills it. `patience`: where the
+    machine is busy, a process that had little of it is waited for up to so many times as long.
     """
 
     timeout_s: float = 60.0
+    patience: int = 1
     memory_mb: int = 0
     idle_s: float | None = None
     nice: int = 0
@@ -145,7 +147,8 @@ class Lane:
                 value, error = self._ask(process, payload)
         except _Lost as lost:
             name = getattr(function, "__name__", "the task").strip("_")
-            future.set_exception(Unavailable(f"{name}: {lost}", retry_after=1.0))
+            hint = "try again: nothing of it was kept; a machine that does much else is slow at it"
+            future.set_exception(Unavailable(f"{name}: {lost}", retry_after=1.0, hint=hint))
         except Exception as failure:
             future.set_exception(failure)
         else:
@@ -159,7 +162,7 @@ class Lane:
         """The value of a task, or the error it raised. Raises `_Lost`."""
         if process is None:
             raise _Lost("no worker process could be started")
-        value, error = pickle.loads(process.ask(payload, self.limits.timeout_s))  # noqa: S301  our own child
+        value, error = pickle.loads(process.ask(payload, self.limits))  # noqa: S301  our own child
         if isinstance(error, MemoryError):
             process.kill()  # its heap is full of what it choked on
             raise _Lost(f"needs more than {self.limits.memory_mb} MB of memory and was stopped")
@@ -204,7 +207,7 @@ class _Process:
         hello = worker.Hello(
             path=sys.path,
             memory_bytes=limits.memory_mb * 2**20,
-            timeout_s=limits.timeout_s,
+            timeout_s=limits.timeout_s * limits.patience,
             nice=limits.nice,
             warm=warm,
         )
@@ -224,14 +227,21 @@ class _Process:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, payload: bytes, timeout_s: float) -> bytes:
+    def ask(self, payload: bytes, limits: Limits) -> bytes:
         """Send a task and wait for its reply. Raises `_Died` or `_Lost`, and then the process is gone."""
         lost: _Lost
+        before_s = _processor_s(self._process.pid)
         try:
             self._connection.send_bytes(payload)
-            if _ready(self._connection, timeout_s):
-                return self._connection.recv_bytes(_MAX_REPLY_BYTES)
-            lost = _Lost(f"took longer than {timeout_s:g} s and was stopped")
+            waited_s = 0.0
+            while waited_s < limits.patience * limits.timeout_s:
+                waited_s += limits.timeout_s
+                if _ready(self._connection, limits.timeout_s):
+                    return self._connection.recv_bytes(_MAX_REPLY_BYTES)
+                now_s = _processor_s(self._process.pid)
+                if before_s is None or now_s is None or now_s - before_s >= limits.timeout_s / 2:
+                    break
+            lost = _Lost(f"took longer than {waited_s:g} s and was stopped")
         except (EOFError, OSError):
             lost = _Died(f"its worker process died ({self._obituary()})")
         self.kill()
@@ -248,6 +258,15 @@ class _Process:
         except subprocess.TimeoutExpired:
             return "its connection broke"
         return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _processor_s(pid: int) -> float | None:
+    """Seconds of the processor that it had so far; None where that cannot be told."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _ready(connection: Connection, timeout_s: float) -> bool:

@@ -33,7 +33,7 @@ class ProcessWorkers:
         warm: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
     ) -> None:
         self.interactive = Lane("interactive", count, max_queue, Limits(timeout_s=30.0, retry=True), warm)
-        batch = Limits(timeout_s=batch_timeout_s, memory_mb=batch_memory_mb, idle_s=30.0, nice=10)
+        batch = Limits(timeout_s=batch_timeout_s, memory_mb=batch_memory_mb, idle_s=30.0, nice=10, patience=5)
         self.batch = Lane("batch", count, max_queue, batch)
         self.strict = Lane("strict", 1, max_queue, Limits(timeout_s=STRICT_S, memory_mb=STRICT_MB, idle_s=300.0))
 

@@ -283,7 +283,8 @@ class Journey:
 
     def _step(self, landing: Landing, outcome: Outcome, reason: str, **figures: Any) -> None:
         began_ms = max(self.elapsed_ms - figures.get("latency_ms", 0.0), 0.0)
-        named = {"tier": landing.name, "model": landing.model_name, "began_ms": began_ms}
+        version = landing.taught.id if landing.taught else ""
+        named = {"tier": landing.name, "model": landing.model_name, "version": version, "began_ms": began_ms}
         self.steps.append(Step(**named, outcome=outcome, reason=reason, **figures))
 
     # --- the outcome -----------------------------------------------------------------------------------------------

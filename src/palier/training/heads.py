@@ -1,10 +1,11 @@
 """A head taught: labels from sentence embeddings and n-grams, its settings chosen and its probabilities made true.
 
 Multinomial logistic regression (`softmax`) on what a text reads as: its sentence embedding, its hashed n-grams, or
-both, under one of a few penalties. Which is chosen by the log-loss of examples that were not taught (cross-validation
-in five parts; texts that read the same stay together). Linear scores are divided by a temperature fitted on such
-examples (Guo et al., 2017). All figures are of examples that were not taught, under settings and a temperature that
-others chose; how rare n-grams are is counted over all texts, without their labels.
+both, under one of a few penalties. Which is chosen by the log-loss of examples that were not taught, and where that
+does not tell, by how many are right (cross-validation in five parts; texts that read the same stay together). Linear
+scores are divided by a temperature fitted on such examples (Guo et al., 2017). All figures are of examples that were
+not taught, under settings and a temperature that others chose; how rare n-grams are is counted over all texts, without
+their labels.
 """
 
 from __future__ import annotations
@@ -251,15 +252,16 @@ def _judged(task: _Task, settings: Sequence[Setting]) -> tuple[Setting, tuple[Tr
         taught[read, ridge] = starts[read]
     y = task.y[among]
     losses = {setting: _losses(linear, y) for setting, linear in scores.items()}
-    best = min(losses, key=lambda setting: float(losses[setting].mean()))
+    rights = {setting: linear.argmax(axis=1) == y for setting, linear in scores.items()}
+    best = _best(losses, rights, np.ones(len(y), np.bool_))
     tried = tuple(
         Tried(
             reads=read,
             ridge=ridge,
             log_loss=round(float(losses[read, ridge].mean()), 5),
-            accuracy=round(float((linear.argmax(axis=1) == y).mean()), 5),
+            accuracy=round(float(rights[read, ridge].mean()), 5),
         )
-        for (read, ridge), linear in scores.items()
+        for read, ridge in scores
     )
     if len(among) < len(task.y):
         task.done("judging on examples that are left out")
@@ -268,9 +270,21 @@ def _judged(task: _Task, settings: Sequence[Setting]) -> tuple[Setting, tuple[Tr
     linear = np.empty_like(scores[best])
     for fold in range(FOLDS):
         own = task.part == fold
-        chosen = min(losses, key=lambda setting: float(losses[setting][~own].mean()))
-        linear[own] = scores[chosen][own]
+        linear[own] = scores[_best(losses, rights, ~own)][own]
     return best, tried, len(among), _tempered(linear, task.y, task.part, taught[best])
+
+
+def _best(
+    losses: dict[Setting, NDArray[np.float64]], rights: dict[Setting, NDArray[np.bool_]], among: NDArray[np.bool_]
+) -> Setting:
+    """Of the settings whose log-loss is within a standard error of the least, that which is right most often."""
+    least = min(losses, key=lambda setting: float(losses[setting][among].mean()))
+
+    def near(setting: Setting) -> bool:
+        more = losses[setting][among] - losses[least][among]
+        return bool(more.mean() <= more.std() / math.sqrt(len(more)))
+
+    return max(filter(near, losses), key=lambda one: (rights[one][among].mean(), -losses[one][among].mean()))
 
 
 def _tempered(linear: Floats, y: Integers, part: Integers, taught: Starts) -> _HeldOut:

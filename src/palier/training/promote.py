@@ -122,7 +122,11 @@ def marks(cases: Sequence[Case]) -> tuple[str, ...]:
 
 def _mark(case: Case) -> str:
     asked = " ".join((case.input, *(message.content for message in case.messages))).strip()
-    asked = asked or " ".join(case.evidence) or case.id
+    return mark(asked or " ".join(case.evidence) or case.id)
+
+
+def mark(asked: str) -> str:
+    """By what something that is asked is known again: its words."""
     words = " ".join(tokens(asked)) or asked
     return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 

@@ -25,7 +25,7 @@ _MEMORY = 10
 """Steps that L-BFGS remembers."""
 _STEPS = 100
 _LOOK = 5
-_ENOUGH = 1e-2
+_ENOUGH = 2e-2
 """When `_LOOK` steps together gain a smaller part of the loss, they are the last."""
 _INTERCEPT = 1e-6
 """Penalty of the intercept: next to none, but labels that are alike for all rows still have a finite fit."""
@@ -69,7 +69,7 @@ def fit(rows: Rows, labels: NDArray[np.intp], count: int, ridge: float, *, start
 
     Minimises the mean cross-entropy plus `ridge` / (2 n) times the squared coefficients: the penalty is of the sum, so
     that it weighs less the more rows there are. L-BFGS (Liu and Nocedal, 1989), until five steps gain less than a
-    hundredth: beyond, the loss still falls a little, and what is said of other rows is neither better nor worse.
+    fiftieth: beyond, the loss still falls a little, and what is said of other rows is neither better nor worse.
     """
     task = _Task(rows, labels, count, ridge / len(rows))
     at = np.zeros((rows.width + 1, count), np.float32) if start is None else start.copy()
@@ -77,7 +77,7 @@ def fit(rows: Rows, labels: NDArray[np.intp], count: int, ridge: float, *, start
     steps: deque[tuple[Floats, Floats, float]] = deque(maxlen=_MEMORY)
     before = deque([math.inf] * _LOOK, maxlen=_LOOK)
     for _ in range(_STEPS):
-        direction = _direction(slope, steps, task.first)
+        direction = _direction(slope, steps, task.scales)
         downhill = float(np.vdot(slope, direction))
         size = 1.0
         while True:
@@ -131,10 +131,11 @@ class _Task:
         self.kept = list(self.tabled.blocks()) if len(rows) * self.tabled.width <= _KEPT else None
         self.penalty = np.full((rows.width + 1, 1), penalty, np.float32)
         self.penalty[-1] = _INTERCEPT
-        squares = sum(float(np.vdot(table, table)) for _, table in self.kept or self.tabled.blocks())
-        squares += 0.0 if self.entries is None else self.entries.squares
-        self.first = 1 / (squares / len(rows) / count + penalty)
-        """The length of the first step: at the start, the curvature along a row is about 1 / labels."""
+        squares = sum(np.square(table).sum(axis=0) for _, table in self.kept or self.tabled.blocks())
+        if self.entries is not None:
+            squares = np.concatenate([squares[:-1], self.entries.squares, squares[-1:]])
+        self.scales = 1 / (squares[:, None] / np.float32(len(rows) * count) + self.penalty)
+        """The length of the first step by column, (width + 1, 1): there the curvature along a row is 1 / labels."""
 
     def loss(self, at: Floats) -> tuple[float, Floats]:
         width = self.tabled.width
@@ -160,7 +161,8 @@ class _Entries:
 
     def __init__(self, counted: Counted) -> None:
         self.counted, self.texts = counted, counted.rows()
-        self.squares = float(np.vdot(counted.values, counted.values))
+        squares = np.bincount(counted.buckets, counted.values * counted.values, minlength=counted.dimension)
+        self.squares = squares.astype(np.float32)
 
     def times(self, at: Floats) -> Floats:
         """(n, count) of coefficients (buckets, count)."""
@@ -191,17 +193,17 @@ def _errors(linear: Floats, labels: NDArray[np.intp]) -> float:
     return float((np.log(sums) - own).sum())
 
 
-def _direction(slope: Floats, steps: deque[tuple[Floats, Floats, float]], first: float) -> Floats:
-    """The two loops of L-BFGS; to be taken off."""
+def _direction(slope: Floats, steps: deque[tuple[Floats, Floats, float]], scales: Floats) -> Floats:
+    """The two loops of L-BFGS, the columns in their own `scales` (rows, 1); to be taken off."""
     left, parts = slope.copy(), []
     for change, bend, curvature in reversed(steps):
         part = float(np.vdot(change, left)) / curvature
         left -= np.float32(part) * bend
         parts.append(part)
+    left *= scales
     if steps:
         _, bend, curvature = steps[-1]
-        first = curvature / max(float(np.vdot(bend, bend)), 1e-30)
-    left *= np.float32(first)
+        left *= np.float32(curvature / max(float(np.vdot(bend, scales * bend)), 1e-30))
     for (change, bend, curvature), part in zip(steps, reversed(parts), strict=True):
         left += np.float32(part - float(np.vdot(bend, left)) / curvature) * change
     return left

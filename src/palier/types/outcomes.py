@@ -29,6 +29,8 @@ class Step(Data, frozen=True, kw_only=True):
 
     tier: str
     model: str
+    version: str = ""
+    """The student that it was; empty where none was taught for it."""
     outcome: Outcome
     reason: str
     confidence: float | None = None

@@ -15,7 +15,9 @@ from palier.cases import Case, Suite
 from palier.errors import ConfigurationError, InvalidRequest, NotFound
 from palier.evals.runs import running
 from palier.lessons import Lesson, Origin
+from palier.stores.lessons import SqliteLessons
 from palier.stores.versions import SqliteVersions
+from palier.testing.lessons import lesson_of
 from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
 from palier.training.promote import Terms
@@ -65,6 +67,35 @@ async def ruled(folder: Path, version: Version, of: Suite | None = None, terms: 
             settings(folder), versions, folder / "data" / "students", version.id, of or suite(), terms=terms, who="ann"
         )
     finally:
+        await versions.close()
+
+
+async def test_who_may_know_what_judges_is_not_judged(folder: Path) -> None:
+    """A suite that learn was not told of: what it holds out may be among the lessons."""
+    version = await kept(folder, taught(("ngrams",)).content, ruled=False)
+    lessons = SqliteLessons.open(folder / "data" / "lessons.db")
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    (case, later, *_) = [case for case in suite().cases if case.split == "holdout"]
+
+    async def asked(id: str, question: str, created: float) -> None:
+        lesson = lesson_of(id, route=ROUTE, question=question, messages=(), state="accepted", created=created)
+        await lessons.add([lesson], embed([question]), ENCODER)
+
+    async def judged() -> gate.Ruling:
+        place = folder / "data" / "students"
+        return await gate.rule(settings(folder), versions, place, version.id, suite(), lessons=lessons, terms=TERMS)
+
+    try:
+        await asked("after", later.input, version.created + 1)
+        await asked("before", f"  {case.input.upper()}!", version.created - 1)
+        with pytest.raises(InvalidRequest, match="1 of the 80 cases that judge are asked by lessons"):
+            await judged()
+        held = await lessons.get("before")
+        assert held is not None
+        await lessons.change([msgspec.structs.replace(held, state="rejected")])
+        assert (await judged()).use == 1
+    finally:
+        await lessons.close()
         await versions.close()
 
 

@@ -14,7 +14,7 @@ from tests.unit.app.test_students import OTHER, OWN, ROUTE, another, kept, setti
 
 from palier import Palier
 from palier.app.returning import DELTA, FAILING
-from palier.errors import Busy, InvalidRequest, PalierError, UpstreamError
+from palier.errors import Busy, InvalidRequest, PalierError, UpstreamError, UpstreamTimeout
 from palier.ids import new_id
 from palier.pipeline.journey import Journey
 from palier.routing import policy as policies
@@ -178,14 +178,17 @@ async def test_files_that_change_while_it_answers_bring_the_champion_back(p: Pal
     assert p.counts.returned == {(ROUTE, "files"): 1}
 
 
-def journey(*outcomes: Outcome | PalierError) -> Journey:
-    """A request that came past the tiers, each of which said something or raised."""
+def journey(*outcomes: Outcome | PalierError, of: Version | None = None) -> Journey:
+    """A request that came past the tiers, each of which said something or raised; the first was the student `of`."""
     went = Journey(Request(id="r", route=ROUTE, messages=()), 1.0)
     for n, outcome in enumerate(outcomes, 1):
         failed = isinstance(outcome, PalierError)
         went.failures += [outcome] if isinstance(outcome, PalierError) else []
         said: Outcome = "failed" if isinstance(outcome, PalierError) else outcome
-        went.steps.append(Step(tier=f"tier-{n}", model="m", outcome=said, reason="odd" if failed else ""))
+        version = of.id if of is not None and n == 1 else ""
+        went.steps.append(
+            Step(tier=f"tier-{n}", model="m", version=version, outcome=said, reason="odd" if failed else "")
+        )
     return went
 
 
@@ -193,12 +196,14 @@ async def test_one_that_raises_is_taken_back_within_a_dozen_requests(p: Palier, 
     version = await kept(folder, another())
     await p.students.promote(version.id)
     for _ in range(100):
-        p.returning.take(journey(Busy("full"), "answered"))
-        p.returning.take(journey("skipped", UpstreamError("the tier above")))
+        p.returning.take(journey(Busy("full"), "answered", of=version))
+        p.returning.take(journey(UpstreamTimeout("asked for a book"), "answered", of=version))
+        p.returning.take(journey("skipped", UpstreamError("the tier above"), of=version))
+        p.returning.take(journey(UpstreamError("odd"), "answered"))  # it began before the promotion
     await p.returning.look()
     assert (await p.students.standing(ROUTE)).live == version.id
     for _ in range(12):
-        p.returning.take(journey(UpstreamError("odd"), "answered"))
+        p.returning.take(journey(UpstreamError("odd"), "answered", of=version))
     await p.returning.look()
     assert await p.students.standing(ROUTE) == Standing()
     assert "12 of 12 requests failed" in (await p.students.history(ROUTE))[-1].why
@@ -215,7 +220,7 @@ async def test_one_that_fails_as_seldom_as_it_may_stays(p: Palier, folder: Path)
         p.returning._monitors.clear()
         for _ in range(1_000):
             failed = rng.random() < FAILING / 2
-            p.returning.take(journey(odd if failed else "answered"))
+            p.returning.take(journey(odd if failed else "answered", of=version))
         taken += p.returning._monitors[ROUTE][1].alarm
     assert DELTA < 0.02
     assert taken == 0

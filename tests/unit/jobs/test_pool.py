@@ -273,3 +273,26 @@ async def test_workers_end_with_their_parent_however_it_ends(tmp_path, how):
     _, noise = parent.communicate()
     assert noise.count("Traceback (most recent call last)") <= (0 if how == signal.SIGKILL else 2), noise
     assert "palier/jobs/worker.py" not in noise, "the workers themselves are quiet"
+
+
+def _busy_s(seconds: float) -> float:
+    """As long of the processor."""
+    ends = time.process_time() + seconds
+    while time.process_time() < ends:
+        pass
+    return seconds
+
+
+async def test_who_had_little_of_the_processor_is_waited_for_longer_but_not_for_ever() -> None:
+    async with lane(timeout_s=1.0, patience=3) as workers:
+        await workers.run(time.sleep, 0)  # the process is there
+        assert await workers.run(time.sleep, 2.0) is None
+        with pytest.raises(Unavailable, match=r"longer than 3 s"):
+            await workers.run(time.sleep, 30)
+
+
+async def test_who_had_it_and_takes_long_is_not() -> None:
+    async with lane(timeout_s=1.0, patience=30) as workers:
+        await workers.run(time.sleep, 0)
+        with pytest.raises(Unavailable, match=r"longer than \d+ s"):
+            await workers.run(_busy_s, 60.0)
