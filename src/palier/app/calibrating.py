@@ -269,13 +269,14 @@ async def _records(
             _append(place, list(kept.values()))
             known |= kept
             lost += len(left[start : start + _AT_ONCE]) - len(kept)
+            if lost > LOST * len(cases):
+                asked = min(start + _AT_ONCE, len(left))
+                raise Unavailable(
+                    f"{lost} of {asked} cases could not be put to every tier: nothing is certified",
+                    hint="try again; what was asked is kept",
+                )
     finally:
         progress.end()
-    if lost > LOST * len(cases):
-        raise Unavailable(
-            f"{lost} of {len(cases)} cases could not be put to every tier: nothing is certified",
-            hint="try again; what was asked is kept",
-        )
     judged = ((case, known[case.id].record) for case in cases if case.id in known)
     return [(case, record) for case, record in judged if record is not None]
 

@@ -17,7 +17,7 @@ from palier.app import gate
 from palier.app.calibrating import CALIBRATING, certify
 from palier.cases import Outcome, Suite
 from palier.config import Settings, label_source
-from palier.errors import InvalidRequest
+from palier.errors import InvalidRequest, Unavailable
 from palier.lessons import Lesson, Origin
 from palier.routing import policy as policies
 from palier.stores.versions import SqliteVersions
@@ -167,6 +167,19 @@ async def test_too_few_labels_are_told_and_the_gate_says_why(tmp_path: Path, dec
     made = await certified(tmp_path, declared, version)
     assert made is not None
     assert made.policy, "more labels are enough, though it was refused"
+
+
+async def test_a_tier_that_is_away_is_told_after_a_few_cases(tmp_path: Path, declared: Settings) -> None:
+    script, told = tmp_path / "script.jsonl", Told()
+    rules, version = script.read_text(), await version_in(tmp_path)
+    script.write_text('{"fail": "unavailable"}\n')
+    with pytest.raises(Unavailable, match="nothing is certified"):
+        await certified(tmp_path, declared, version, told=told)
+    assert len(told.asked) < 20
+    script.write_text(rules)
+    made = await certified(tmp_path, declared, version)
+    assert made is not None
+    assert made.policy, made.why
 
 
 async def test_what_lessons_ask_certifies_nothing(tmp_path: Path, declared: Settings) -> None:
