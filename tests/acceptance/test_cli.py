@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,14 +109,23 @@ def served(home: Home, gateway: subprocess.Popen[str]) -> Home:
 
 
 def test_it_starts_fast(home: Home) -> None:
-    """In processor time, which other work on the machine does not change: 0.4 s on the machine this was written on."""
-    took = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        home.run("--help")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(took) < 0.8, took
+    """In processor time, which other work on the machine does not change much: 0.4 s where this was written.
+
+    On a slower machine, against what it takes there to load the libraries that every command needs.
+    """
+    bare = min(_took(lambda: subprocess.run([sys.executable, "-c", LIBRARIES], check=True)) for _ in range(3))
+    took = [_took(lambda: home.run("--help")) for _ in range(3)]
+    assert min(took) < max(0.8, 3 * bare), (took, bare)
+
+
+LIBRARIES = "import asyncio, typer, rich.console, msgspec"
+
+
+def _took(run: Callable[[], object]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_version(home: Home) -> None:
