@@ -1,12 +1,11 @@
 """Banking77: adapters of SmolLM2-135M against lessons, with heads of the same lessons beside.
 
-    python -m benchmarks.banking77_lora --data FOLDER [--lessons 100,300,1000] [--minutes 8] [--judged 300] [--folder FOLDER]
+    python -m benchmarks.banking77_lora --data FOLDER [--lessons 100,300,1000] [--minutes 8] [--judged 300]
 
 The lessons are those of `banking77`'s first draw, the judged texts a fixed 300 of its tenth fold: a right answer is the
 intent's words and nothing else, written greedily by the embedded engine from the exported adapter. Each adapter is taught
 by `palier distill --student lora`'s own plan, but for so many minutes at most: on two cores and under load that is far
-fewer steps than the plan wants, and what was made stands beside what was wanted. `--folder` keeps the students, and the
-same command goes on.
+fewer steps than the plan wants, and what was made stands beside what was wanted.
 """
 
 from __future__ import annotations
@@ -46,15 +45,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=lora_plan.RATE)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--judged", type=int, default=JUDGED, help="texts of the fixed 300 that are judged")
-    parser.add_argument("--folder", type=Path)
     args = parser.parse_args()
     apart, judged = taught_and_judged(read(data_folder(args.data)))
     judged = [judged[i] for i in np.random.default_rng(0).permutation(len(judged))[: args.judged]]
     weights.pull(BASE)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = args.folder or Path(scratch)
         sizes = [int(size) for size in args.lessons.split(",")]
-        keep("banking77_lora", asyncio.run(measured(apart, judged, sizes, args, folder)))
+        keep("banking77_lora", asyncio.run(measured(apart, judged, sizes, args, Path(scratch))))
 
 
 async def measured(

@@ -39,7 +39,7 @@ READS: tuple[Read, ...] = ("embedding", "ngrams", "both")
 BUCKETS = 2048
 """At least. On Banking77's 77 labels, 16,384 are right of .001 more texts, and take eight times as long."""
 MOST_BUCKETS = 32768
-"""Where few labels make them cheap: on HEADLINES' four, they are right of .02 more texts (benchmarks/headlines.py)."""
+"""Where few labels make them cheap: on HEADLINES' four, they are right of .02 more texts (benchmarks/frugalgpt.py)."""
 LEAST = 10
 """Examples that are needed: of fewer, nothing can be left out to judge by."""
 _CHOICE = 2000
