@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from palier.cli import app
 from palier.retrieval import encoder, sentence_model
 
-LINES = [{"id": i, "text": row.text, "label": row.label, "mood": 1} for i, row in enumerate(examples(10).rows)]
+LINES = [{"id": i, "text": row.text, "label": row.label, "mood": 1} for i, row in enumerate(examples(20).rows)]
 
 
 @pytest.fixture(autouse=True)
@@ -42,19 +42,19 @@ def made(*more: str) -> tuple[str, str]:
 def test_it_teaches_and_says_what_that_is_worth() -> None:
     out, err = made("--json", "--licence", "our own", "--source", "messages of 2026")
     report = json.loads(out)
-    assert (report["n"], report["labels"], report["reads"]) == (40, 4, report["reads"])
+    assert (report["n"], report["labels"], report["reads"]) == (80, 4, report["reads"])
     assert report["accuracy"]["low"] <= report["accuracy"]["value"] <= report["accuracy"]["high"]
     assert report["macro_f1"]["value"] > 0.5
     assert report["calibration_error"] >= 0
     assert report["seconds"] > 0
     assert report["size"] == Path("intent.head").stat().st_size
     assert len(report["tried"]) == 9
-    assert "unknown field `mood` in 40 lines was not read" in err
+    assert "unknown field `mood` in 80 lines was not read" in err
 
 
 def test_it_tells_a_person_too() -> None:
     out, _ = made()
-    assert "4 labels from 40 examples" in out
+    assert "4 labels from 80 examples" in out
     assert "accuracy" in out
     assert out.count("chosen") == 1
 
@@ -82,7 +82,7 @@ def test_all_probabilities_where_they_are_asked_for() -> None:
 def test_a_bad_line_aborts_before_anything_is_written() -> None:
     lines = [*LINES, {"text": "x"}]
     _, err = ran("distill", "-e", "-", "-o", "intent.head", lines=lines, status=2)
-    assert "line 41" in err
+    assert "line 81" in err
     assert "label" in err or "answer" in err
     assert not Path("intent.head").exists()
     _, err = ran("distill", "-e", "-", "-o", "intent.head", "--skip-bad", lines=lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,9 +131,11 @@ async def test_those_of_before_are_counted_when_the_file_is_led_to_today(tmp_pat
     today = await all_of(store)
     await store.close()
     connection = apsw.Connection(str(path))
-    connection.execute("DROP TABLE hour; DROP TABLE landing_hour")
-    before = max(number for number, sql in migrations("traces") if "CREATE TABLE hour" in sql) - 1
-    connection.pragma("user_version", before)
+    since = next(number for number, sql in migrations("traces") if "CREATE TABLE hour" in sql)
+    for number, sql in reversed(migrations("traces")):
+        for table in re.findall(r"CREATE TABLE (\w+)", sql) if number >= since else ():
+            connection.execute(f"DROP TABLE {table}")
+    connection.pragma("user_version", since - 1)
     connection.close()
     store = SqliteTraces.open(path)
     told(some, await all_of(store))
