@@ -156,8 +156,7 @@ class Palier(Remembering):
         self.settings = settings
         self._make, self._live = make, now.live
         self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
-        self.folder = folder
-        self.access = access
+        self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints

@@ -134,7 +134,7 @@ async def _read(file: Path) -> list[Observed]:
 
 
 def _vectors(side: Sequence[Observed], dimension: int) -> Vectors | None:
-    """Those that were given, or those of the texts; a row of NaN where there is neither."""
+    """Those that were given, at length one, or those of the texts; a row of NaN where there is neither."""
     import numpy as np
 
     from palier.retrieval import sentence_model
@@ -143,7 +143,7 @@ def _vectors(side: Sequence[Observed], dimension: int) -> Vectors | None:
     texts = []
     for n, one in enumerate(side):
         if one.vector:
-            found[n] = one.vector
+            found[n] = np.array(one.vector) / max(float(np.linalg.norm(one.vector)), 1e-12)
         elif one.question.strip():
             texts.append(n)
     for start in range(0, len(texts), BATCH):

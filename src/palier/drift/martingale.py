@@ -74,7 +74,7 @@ class Martingale(msgspec.Struct, kw_only=True):
     """One signal under watch: some kilobytes as JSON whatever it has seen. `update` changes it.
 
     `counts` are those of the bins in the reference at first. `seed` breaks ties: the same values in the same order give
-    the same bits. `ValueError` for a bin that is none.
+    the same bits, however many at a time. `ValueError` for a bin that is none.
     """
 
     delta: float
@@ -102,7 +102,7 @@ class Martingale(msgspec.Struct, kw_only=True):
             return
         if not 0 <= min(bins) <= max(bins) < len(self.counts):
             raise ValueError(f"drift: bins go from 0 to {len(self.counts) - 1}")
-        chance = np.random.default_rng([self.seed, self.n]).random(len(bins))
+        chance = np.random.Generator(np.random.PCG64(self.seed).advance(self.n)).random(len(bins))
         counts, wealth, cells = np.array(self.counts), np.array(self.wealth), np.array(self.cells)
         for value, tie in zip(bins, chance.tolist(), strict=True):
             p = (float(counts[value + 1 :].sum()) + tie * (float(counts[value]) + 1.0)) / (float(counts.sum()) + 1.0)

@@ -85,7 +85,7 @@ def fit(
     centres = None
     if vectors is not None:
         known = vectors[first & ~np.isnan(vectors).any(axis=1)]
-        centres = _topics(known, rng) if len(known) >= 2 * LEAST else None
+        centres = _topics(known, rng) if len(known) >= LEAST else None
     scales = {}
     for name, values in _values(observed, vectors, centres).items():
         known = ~np.isnan(values)
