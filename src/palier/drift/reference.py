@@ -117,7 +117,7 @@ def _values(observed: Sequence[Observed], vectors: Vectors | None, centres: Vect
 
 
 def _scale(kind: Kind, learnt: Floats, counted: Floats, topics: int) -> Scale:
-    edges: Floats
+    edges: NDArray[np.floating]
     if kind == "topics":
         edges = np.arange(topics - 1) + 0.5
     elif kind == "share":
@@ -135,7 +135,7 @@ def _scale(kind: Kind, learnt: Floats, counted: Floats, topics: int) -> Scale:
     )
 
 
-def _binned(values: Floats, edges: Sequence[float] | Floats) -> list[int]:
+def _binned(values: Floats, edges: Sequence[float] | NDArray[np.floating]) -> list[int]:
     known = values[~np.isnan(values)]
     found: list[int] = np.searchsorted(np.asarray(edges), known, side="left").tolist()
     return found
