@@ -33,8 +33,8 @@ from palier.types import Trace
 
 log = logging.getLogger(__name__)
 
-MOST = 2_000
-"""Requests of one look, or of the reference; of more, as many from all over them."""
+MOST, REFERENCE_MOST = 2_000, 5_000
+"""Requests of one look, and of the reference; of more, as many from all over them."""
 LEAST = 200
 """Requests of a reference."""
 UNSENT = 500
@@ -226,11 +226,11 @@ class Drifting:
             state.chosen = waits
             return
         if said.reference_from:
-            traces = await self._passing.between(route, since, until, MOST)
+            traces = await self._passing.between(route, since, until, REFERENCE_MOST)
             says = await self._said(route, since, until)
             count = len(traces)
         else:
-            traces = await self._passing.after(route, state.start, last, MOST)
+            traces = await self._passing.after(route, state.start, last, REFERENCE_MOST)
             says = await self._judged(route, state.start, last)
         if len(traces) < LEAST:
             state.chosen = f"the declared reference has {len(traces)} requests, and {LEAST} are needed"

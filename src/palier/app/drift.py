@@ -15,7 +15,7 @@ from palier.drift.comparing import compare
 from palier.drift.reference import Vectors
 from palier.drift.report import DriftReport, Window
 from palier.drift.signals import Observed
-from palier.drifting import MOST, Drifting, Post, joined, judged
+from palier.drifting import MOST, REFERENCE_MOST, Drifting, Post, joined, judged
 from palier.errors import ConfigurationError, InvalidRequest, NotFound
 from palier.interfaces import Connector, Ratings
 from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
@@ -37,7 +37,7 @@ class Drifts(Drifting):
     ratings: Ratings
 
     async def compare(self, route: str, now: Window, against: Window, level: float = 0.05) -> DriftReport:
-        """What differs between what went by in two windows; at most `drifting.MOST` requests of each, from all over it.
+        """What differs between what went by in two windows; of each at most so many requests (`drifting`).
 
         Raises `NotFound`, and `InvalidRequest` for windows that overlap or are none.
         """
@@ -46,13 +46,13 @@ class Drifts(Drifting):
         check(now, against, level)
         report = await self._workers.run(
             partial(compare, level=level, encoder=self._gathering.encoder.name, route=route),
-            await self._side(route, against),
-            await self._side(route, now),
+            await self._side(route, against, REFERENCE_MOST),
+            await self._side(route, now, MOST),
         )
         return msgspec.structs.replace(report, sources=tuple(await self.sources(route)))
 
-    async def _side(self, route: str, window: Window) -> tuple[Window, Sequence[Observed], Vectors | None]:
-        traces = await self._passing.between(route, window.since, window.until, MOST)
+    async def _side(self, route: str, window: Window, most: int) -> tuple[Window, Sequence[Observed], Vectors | None]:
+        traces = await self._passing.between(route, window.since, window.until, most)
         found, vectors = await self._gathering.of(traces)
         rated = await self.ratings.count(route, since=window.since, until=window.until)
         shares = [value for value, n in ((0.0, rated.up), (1.0, rated.down)) for _ in range(n)]
