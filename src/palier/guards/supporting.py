@@ -191,7 +191,7 @@ def foreign(said: Sentence, one: Passage) -> bool:
 
 
 class Overlap(NamedTuple):
-    """A sentence laid beside one passage: what they share, from which come the signals of one passage and of several."""
+    """What a sentence and one passage share, from which come the signals of one passage and of several."""
 
     passage: Passage
     copied: bool
