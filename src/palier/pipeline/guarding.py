@@ -104,6 +104,10 @@ async def _tool(message: Message, context: Context, posts: Posts, told: Log) -> 
 # --- what a tier says ------------------------------------------------------------------------------------------------
 
 
+_AT_ONCE = 4
+"""Sentences that are looked at together: what they embed is embedded together."""
+
+
 def said_of(request: Request, prompt: Prompt) -> Context:
     """What a tier's words are looked at with."""
     return Context(
@@ -202,21 +206,39 @@ class Watch:
         return self._choices[choice]
 
     async def _sentences(self, watched: _Watched, sentences: Iterable[str]) -> list[Event]:
-        """Those that pass; held back where some guard wants to see the whole."""
+        """Those that pass; held back where some guard wants to see the whole. A few are looked at at once."""
         free: list[Event] = []
         choice = watched.choice
-        for sentence in sentences:
-            text = await self._look(self._by_sentence, sentence, choice)
-            if choice not in self._stops and (seam := watched.sentences.seam):
-                await self._look(self._by_sentence, seam, choice, unmendable="it does not pass across two parts of it")
-            if choice in self._stops:
-                break
-            self.mended = self.mended or text != sentence
-            watched.passed.append(text)
-            event = watched.event(sentence, text)
-            if event is not None and not self._by_whole and not self._early:
-                free.append(event)
+        # Where a sentence was cut is known while it is the last that was given.
+        waiting = [(sentence, watched.sentences.seam) for sentence in sentences]
+        for at in range(0, len(waiting), _AT_ONCE):
+            some = waiting[at : at + _AT_ONCE]
+            looks = [asyncio.create_task(self._sentence(sentence, seam)) for sentence, seam in some]
+            try:
+                for (sentence, _), look in zip(some, looks, strict=True):
+                    text, stopped, told = await look
+                    self._told.take(told)
+                    if stopped is not None:
+                        self._stops[choice] = stopped
+                        return free
+                    self.mended = self.mended or text != sentence
+                    watched.passed.append(text)
+                    event = watched.event(sentence, text)
+                    if event is not None and not self._by_whole and not self._early:
+                        free.append(event)
+            finally:
+                for look in looks:
+                    look.cancel()
         return free
+
+    async def _sentence(self, sentence: str, seam: str) -> tuple[str, Stopped | None, Log]:
+        """What passes of it, and who stops it; `seam`: what lies across its end, where it was cut."""
+        told = Log()
+        text, stopped = await self._passed(self._by_sentence, sentence, told)
+        if stopped is None and seam:
+            across = "it does not pass across two parts of it"
+            _, stopped = await self._passed(self._by_sentence, seam, told, unmendable=across)
+        return text, stopped, told
 
     async def _ended(self, choice: int) -> list[Event]:
         free: list[Event] = []
@@ -273,15 +295,28 @@ class Watch:
         unmendable: str = "",
         empty: bool = False,
     ) -> str:
-        """What passes of it. `unmendable`: why what a guard would mend stops instead; `empty`: also where it is."""
-        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
-        if not text and not empty:
-            return text
-        at = [(post, msgspec.structs.replace(context or self._context, place=place)) for post, place in stand]
-        text, stopped = await passed(at, text, self._told, tier=self._tier, unmendable=unmendable, empty=empty)
+        """What passes of it; that nothing does is written down. `empty`: it is looked at also where it is."""
+        text, stopped = await self._passed(stand, text, self._told, context=context, unmendable=unmendable, empty=empty)
         if stopped is not None:
             self._stops[choice] = stopped
         return text
+
+    async def _passed(
+        self,
+        stand: Sequence[tuple[Post, GuardPlace]],
+        text: str,
+        told: Log,
+        *,
+        context: Context | None = None,
+        unmendable: str = "",
+        empty: bool = False,
+    ) -> tuple[str, Stopped | None]:
+        """What passes of it, or who stopped it. `unmendable`: why what a guard would mend stops instead."""
+        if not text and not empty:
+            return text, None
+        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
+        at = [(post, msgspec.structs.replace(context or self._context, place=place)) for post, place in stand]
+        return await passed(at, text, told, tier=self._tier, unmendable=unmendable, empty=empty)
 
 
 def _spaced(name: str) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
 from palier.interfaces.guarding import Action, Context, Guard, Verdict
@@ -81,23 +83,40 @@ class Log:
 
     def note(self, post: Post, place: GuardPlace, tier: str, said: Verdict, took_ms: float, *, failed: bool) -> None:
         """Write down one verdict."""
-        key = post.guard.name, place, tier
+        self._add(
+            Guarded(
+                guard=post.guard.name,
+                place=place,
+                tier=tier,
+                action=said.action,
+                reason=said.reason,
+                score=said.score,
+                failed=failed,
+                took_ms=took_ms,
+            )
+        )
+
+    def take(self, told: Log) -> None:
+        """Write down what another holds."""
+        for row in told.rows:
+            self._add(row)
+
+    def _add(self, new: Guarded) -> None:
+        key = new.guard, new.place, new.tier
         row = self._rows.get(key)
-        score = said.score
-        if row is not None:
-            score = max((s for s in (row.score, score) if s is not None), default=None)
-        stricter = row is None or _STRICTNESS.index(said.action) > _STRICTNESS.index(row.action)
-        worse = stricter or (failed and row is not None and not row.failed)
-        self._rows[key] = Guarded(
-            guard=post.guard.name,
-            place=place,
-            tier=tier,
-            action=said.action if row is None or stricter else row.action,
-            reason=said.reason if row is None or worse else row.reason,
-            score=score,
-            failed=failed or (row is not None and row.failed),
-            texts=1 if row is None else row.texts + 1,
-            took_ms=took_ms if row is None else row.took_ms + took_ms,
+        if row is None:
+            self._rows[key] = new
+            return
+        stricter = _STRICTNESS.index(new.action) > _STRICTNESS.index(row.action)
+        says = new if stricter or (new.failed and not row.failed) else row
+        self._rows[key] = msgspec.structs.replace(
+            row,
+            action=new.action if stricter else row.action,
+            reason=says.reason,
+            score=max((score for score in (row.score, new.score) if score is not None), default=None),
+            failed=row.failed or new.failed,
+            texts=row.texts + new.texts,
+            took_ms=row.took_ms + new.took_ms,
         )
 
 
