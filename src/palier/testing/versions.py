@@ -198,6 +198,8 @@ class VersionsSuite:
         assert await self._judged(versions, route, held, two) == (1, 8)
         assert await self._judged(versions, route, another, two) == (0, 8)
         assert await self._judged(versions, new_route(), held, two) == (0, 8)
+        assert (await versions.judged(route, held, one.id, "other answers")).others == 2, "another look is another use"
+        assert (await versions.judged(route, held, one.id, "other answers")).others == 2
         with pytest.raises(NotFound):
             await versions.judged(route, held, "v-none")
 
