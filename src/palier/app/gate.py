@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from palier.app.bench import Bench, open_bench
-from palier.app.calibrating import falls_short, promised
+from palier.app.certificates import falls_short, promised
 from palier.app.reciting import Recited, recite
 from palier.app.students import check
 from palier.cases import Case, Outcome, Suite

@@ -24,7 +24,8 @@ class Versions(Protocol):
 
     async def calibrate(self, calibration: Calibration) -> None:
         """Keep what came of certifying a version, in the place of what was kept before: `get` and `list` give it with
-        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate."""
+        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate with a
+        policy: that does not change any more."""
         ...
 
     async def calibration(self, id: str) -> Calibration | None:

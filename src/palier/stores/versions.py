@@ -64,8 +64,8 @@ class SqliteVersions:
         """Keep what came of it; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> None:
-            _known(connection, calibration.version)
-            if (state := _state(connection, calibration.version)) not in NOT_PASSED:
+            known = _known(connection, calibration.version)
+            if (state := _state(connection, calibration.version)) not in NOT_PASSED and known.policy:
                 raise InvalidRequest(
                     f"version {calibration.version} is {state}: its policy does not change any more",
                     hint="new lessons make another version",
