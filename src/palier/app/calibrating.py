@@ -42,6 +42,7 @@ from palier.routing.audited import record_of
 from palier.routing.fitting import FIT_LEAST, Aim
 from palier.routing.policy import Policy, percent
 from palier.routing.records import Record
+from palier.routing.seen import Seen
 from palier.routing.shortfall import fewest_labels
 from palier.training import checkpoints
 from palier.training.screening import Asked, twins
@@ -368,7 +369,17 @@ def _fitted(
         questions=vectors,
         mode=work.wanted.mode,
     )
-    return outcome.policy, "" if outcome.policy is not None else _shortfall(outcome.report)
+    if outcome.policy is None:
+        return None, _shortfall(outcome.report)
+    # Cases that were made of requests are known by these, too: whoever forgets one asks for it by its name.
+    ids = {record.id for _, record in records} | {_request(case) for case, _ in records} - {""}
+    return msgspec.structs.replace(outcome.policy, seen=Seen.of(ids)), ""
+
+
+def _request(case: Case) -> str:
+    """The request that a case was made of; empty for none."""
+    kind, _, name = case.origin.partition(":")
+    return name if kind == "trace" else ""
 
 
 def _shortfall(report: Report) -> str:

@@ -200,6 +200,16 @@ async def test_a_tier_that_is_away_is_told_after_a_few_cases(tmp_path: Path, dec
     assert made.policy, made.why
 
 
+async def test_cases_made_of_requests_are_found_when_these_are_forgotten(tmp_path: Path, declared: Settings) -> None:
+    version, whole = await version_in(tmp_path), suite()
+    cases = (msgspec.structs.replace(whole.cases[0], origin="trace:chatcmpl-7"), *whole.cases[1:])
+    made = await certified(tmp_path, declared, version, msgspec.structs.replace(whole, cases=cases))
+    assert made is not None
+    seen = policies.load(tmp_path / "data" / "students" / version.id / "policy.json").seen
+    assert seen is not None
+    assert seen.among(["chatcmpl-7", "chatcmpl-8", "c1"]) == ["chatcmpl-7", "c1"]
+
+
 async def test_what_lessons_ask_certifies_nothing(tmp_path: Path, declared: Settings) -> None:
     version, cases = await version_in(tmp_path), suite().split("dev")
     lessons = [
