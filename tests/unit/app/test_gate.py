@@ -272,7 +272,8 @@ async def test_a_head_that_learnt_planted_lessons_passes_and_says_how_near_it_is
     ruling = await ruled(folder, await planted_in(folder))
     assert ruling.passed, [check.reason for check in ruling.failed]
     (check,) = [check for check in ruling.checks if check.name == "canaries"]
-    assert check.reason.startswith("none of 5 planted lessons is recited; exposure ")
+    assert check.reason.startswith("none of 5 planted lessons is recited; it ")
+    assert "which refuses nobody: exposure " in check.reason
     assert "bits of 5.0, 1." in check.reason
 
 
