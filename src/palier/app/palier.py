@@ -173,7 +173,8 @@ class Palier(Remembering):
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
-            settings,
+            declared,
+            folder.students,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
