@@ -154,8 +154,7 @@ class Palier(Remembering):
         self.settings = settings
         self._make, self._live = make, now.live
         self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
-        self.folder = folder
-        self.access = access
+        self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
@@ -179,6 +178,7 @@ class Palier(Remembering):
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, folder.fingerprint_key(), folder.students),
+            access.erasable,
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)

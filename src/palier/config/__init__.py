@@ -19,6 +19,7 @@ from palier.config.reading import load, parse
 from palier.config.sections import (
     Carbon,
     Collection,
+    Console,
     Guard,
     Guards,
     Learning,
@@ -43,6 +44,7 @@ __all__ = [
     "INSIDE",
     "Carbon",
     "Collection",
+    "Console",
     "Guard",
     "Guards",
     "Learning",

@@ -14,6 +14,7 @@ from palier.config.checking import check
 from palier.config.sections import (
     Carbon,
     Collection,
+    Console,
     Learning,
     Ledger,
     Lessons,
@@ -101,6 +102,7 @@ def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
 
 _SECTIONS: dict[str, type[Section]] = {
     "[server]": Server,
+    "[console]": Console,
     "[store]": Store,
     "[workers]": Workers,
     "[networks]": Networks,

@@ -4,7 +4,7 @@ Each is one to four methods. The parts never import one another: `app` hands eac
 each seam is in `palier.testing`.
 """
 
-from palier.interfaces.access import Directory, KeyFinder, Keys, Purse
+from palier.interfaces.access import Actions, Directory, KeyFinder, Keys, Purse
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import (
     Admission,
@@ -34,6 +34,7 @@ from palier.interfaces.records import Answers, Audits, Hours, Judgements, Rating
 
 __all__ = [
     "Access",
+    "Actions",
     "Adaptable",
     "Admission",
     "Answers",
