@@ -34,8 +34,21 @@ def at(path: str) -> Callable[[Browser], None]:
     return lambda window: window.open(path)
 
 
+def opened(path: str, selector: str) -> Callable[[Browser], None]:
+    """What the first link of a list leads to."""
+
+    def show(window: Browser) -> None:
+        window.open(path)
+        window.open(window.one(selector).get_attribute("href").removeprefix(window.url))
+
+    return show
+
+
 PAGES: dict[str, Callable[[Browser], None]] = {
     "ask": asked,
+    "traces": at("/console/traces"),
+    "trace": opened("/console/traces", "tbody tr:nth-child(3) a"),
+    "ledger": at("/console/ledger"),
     "actions": at("/console/actions"),
 }
 
@@ -46,10 +59,11 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as data,
         tempfile.TemporaryDirectory() as profile,
-        served(company.tree(), Path(data)) as gateway,
+        company.cloud() as cloud,
+        served(company.tree(cloud), Path(data)) as gateway,
         browser(gateway.url, Path(profile)) as window,
     ):
-        keys = gateway.run(company.fill(gateway.palier))
+        keys = company.fill(gateway)
         window.look(height=620)
         window.driver.save_screenshot(str(FOLDER / "sign-in.png"))
         window.sign_in(keys["local"])

@@ -31,8 +31,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, 
     """The gateway, and its people's keys by name."""
     from tests.browser import company
 
-    with served(company.tree(), tmp_path_factory.mktemp("company")) as running:
-        yield running, running.run(company.fill(running.palier))
+    with company.cloud() as cloud, served(company.tree(cloud), tmp_path_factory.mktemp("company")) as running:
+        yield running, company.fill(running)
 
 
 @pytest.fixture(scope="session")

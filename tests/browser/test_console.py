@@ -12,7 +12,14 @@ from tests.serving import Served
 
 Person = Callable[[str], Browser]
 Console = tuple[Served, dict[str, str]]
-PAGES = ("/console/ask", "/console/actions", "/console/no/such/page")
+PAGES = (
+    "/console/ask",
+    "/console/traces",
+    "/console/ledger",
+    "/console/ledger/1",
+    "/console/actions",
+    "/console/no/such/page",
+)
 
 
 def ask(window: Browser, question: str) -> None:

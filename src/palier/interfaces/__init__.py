@@ -30,7 +30,17 @@ from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocume
 from palier.interfaces.measuring import Builder, Metric
 from palier.interfaces.models import Adaptable, Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
-from palier.interfaces.records import Answers, Audits, Hours, Judgements, Ratings, Traces, Watched
+from palier.interfaces.records import (
+    Answers,
+    Audits,
+    Hours,
+    Judgements,
+    Ratings,
+    SearchableTraces,
+    Traces,
+    TraceSearch,
+    Watched,
+)
 
 __all__ = [
     "Access",
@@ -88,10 +98,12 @@ __all__ = [
     "Rule",
     "Scorer",
     "Sealing",
+    "SearchableTraces",
     "SourceDocument",
     "Sources",
     "Span",
     "Startable",
+    "TraceSearch",
     "Traces",
     "Turns",
     "Vault",

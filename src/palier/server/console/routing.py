@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from palier.access import Role
 from palier.errors import NotFound
-from palier.server.console import actions, ask, entrance
+from palier.server.console import actions, ask, entrance, ledger, traces
 from palier.server.console.serving import Anybody, Console, Handler, Page, route
 from palier.server.console.visits import Visit
 from palier.server.endpoint import Gateway
@@ -24,7 +24,7 @@ def routes(gateway: Gateway) -> list[Route]:
     def does(what: str, handler: Handler, role: Role, *, asks: bool = False) -> Page:
         return Page(console, handler, role, does=what, asks=asks)
 
-    viewer, admin = Role.VIEWER, Role.ADMIN
+    viewer, operator, admin = Role.VIEWER, Role.OPERATOR, Role.ADMIN
     return [
         route("/console", GET=shows(entrance.home, viewer)),
         route("/console/", GET=shows(entrance.home, viewer)),
@@ -34,6 +34,10 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/static/{name}", GET=Anybody(console, door.file)),
         route("/console/ask", GET=shows(ask.show, viewer), POST=does("ask", ask.ask, viewer, asks=True)),
         route("/console/answers/{id}/rating", POST=does("rate", ask.rate, viewer)),
+        route("/console/traces", GET=shows(traces.show, viewer)),
+        route("/console/traces/{id}", GET=shows(traces.open_one, viewer)),
+        route("/console/ledger", GET=shows(ledger.show, operator)),
+        route("/console/ledger/{sequence}", GET=shows(ledger.open_one, operator)),
         route("/console/actions", GET=shows(actions.show, admin)),
         route("/console/{rest:path}", GET=shows(_nothing, viewer)),
     ]

@@ -35,6 +35,8 @@ class Entry:
 
 NAVIGATION: tuple[Entry, ...] = (
     Entry("ask", "/console/ask", Role.VIEWER),
+    Entry("traces", "/console/traces", Role.VIEWER),
+    Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),
 )
 """In the order in which they are shown. Whoever signs in comes to the first that is theirs."""
@@ -71,7 +73,7 @@ class Visit:
     @property
     def partial(self) -> bool:
         """Whether a part of a page is asked for, to be put into the one that is shown."""
-        return b"hx-request" in self.headers
+        return b"hx-request" in self.headers and b"hx-history-restore-request" not in self.headers
 
     @property
     def routes(self) -> list[str]:

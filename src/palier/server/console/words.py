@@ -13,7 +13,7 @@ import math
 import re
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Literal, get_args
 
@@ -87,6 +87,10 @@ class Words:
         """The sentence `page.word` where there is one; else `otherwise`, or the word as it is."""
         said = catalogue().get(f"{page}.{word}")
         return said[self._place] if said else otherwise or word
+
+    def of(self, page: str) -> Callable[[str], str]:
+        """What says the words of `page`, one at a time."""
+        return functools.partial(self.one_of, page)
 
     def count(self, name: str, n: int) -> str:
         """`name` of so many: `name_one` where the language has one of them (French: none too)."""
