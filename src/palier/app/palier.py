@@ -181,6 +181,7 @@ class Palier(Remembering):
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, folder.fingerprint_key(), folder.students),
+            access.erasable,
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)

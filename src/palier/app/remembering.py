@@ -10,7 +10,7 @@ from palier.app.knowing import LOCAL, Knowing
 from palier.app.wiring import DAY_S
 from palier.audits import Feedback
 from palier.forgetting import Forgetting, Forgotten, Recording
-from palier.interfaces import Ratings, Traces
+from palier.interfaces import Ratings, SearchableTraces
 from palier.pipeline import feedback, reading
 from palier.stores.access import SqliteAccess
 from palier.types import Principal, Trace
@@ -21,7 +21,7 @@ class Remembering(Knowing):
 
     access: SqliteAccess
     """Keys, groups, and what keys spent."""
-    traces: Traces
+    traces: SearchableTraces
     feedback: Ratings
     _recording: Recording
     _forgetting: Forgetting
@@ -53,6 +53,10 @@ class Remembering(Knowing):
     async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
         """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
         return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
+
+    async def search_traces(self, text: str, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
+        """Those that have `text` in their id or in words that `principal` may read; `asked` as in `list_traces`."""
+        return await reading.search_traces(text, principal, self.traces, self._knowledge.standing, **asked)
 
     async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
         """What each of `keys` has spent so far."""

@@ -16,6 +16,7 @@ from palier.config.section import Section
 from palier.config.sections import (
     Carbon,
     Collection,
+    Console,
     Learning,
     Ledger,
     Lessons,
@@ -96,6 +97,7 @@ def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
 
 _SECTIONS: dict[str, type[Section]] = {
     "[server]": Server,
+    "[console]": Console,
     "[store]": Store,
     "[workers]": Workers,
     "[networks]": Networks,
