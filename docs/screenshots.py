@@ -48,6 +48,7 @@ PAGES: dict[str, Callable[[Browser], None]] = {
     "ask": asked,
     "traces": at("/console/traces"),
     "trace": opened("/console/traces", "tbody tr:nth-child(3) a"),
+    "lessons": at("/console/lessons"),
     "ledger": at("/console/ledger"),
     "actions": at("/console/actions"),
 }

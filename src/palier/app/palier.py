@@ -105,8 +105,6 @@ class Palier(Remembering):
     encoder: SentenceEncoder
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
-    lessons: Desk
-    """What students are taught."""
     students: Students
     """What was taught, and which of it answers."""
     returning: Returning

@@ -36,6 +36,7 @@ class Entry:
 NAVIGATION: tuple[Entry, ...] = (
     Entry("ask", "/console/ask", Role.VIEWER),
     Entry("traces", "/console/traces", Role.VIEWER),
+    Entry("lessons", "/console/lessons", Role.REVIEWER),
     Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),
 )
