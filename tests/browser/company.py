@@ -67,6 +67,8 @@ def tree(cloud: str, **changed: Any) -> dict[str, Any]:
                 "collections": ["armorique"],
                 "languages": ["en", "fr"],
                 "audit": 1.0,
+                "label_source": "person",
+                "policy": "support.policy.json",
                 "tiers": [
                     {"model": "quote", "threshold": 0.6, "highest_label": "restricted"},
                     {"model": "large", "highest_label": "internal"},

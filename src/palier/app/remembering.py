@@ -11,7 +11,7 @@ from palier.app.wiring import DAY_S
 from palier.audits import Feedback
 from palier.errors import NotFound
 from palier.forgetting import Forgetting, Forgotten, Recording
-from palier.interfaces import Ratings, SearchableTraces
+from palier.interfaces import Hours, Judgements, Ratings, SearchableTraces
 from palier.lessons import Lesson
 from palier.pipeline import feedback, reading
 from palier.stores.access import SqliteAccess
@@ -29,6 +29,9 @@ class Remembering(Knowing):
     """Keys, groups, and what keys spent."""
     traces: SearchableTraces
     feedback: Ratings
+    audits: Judgements
+    """Requests that every permitted tier answered, and who judged them."""
+    hours: Hours
     lessons: Desk
     """What students are taught."""
     _recording: Recording
