@@ -16,6 +16,7 @@ import msgspec
 from palier import pipeline, text
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
+from palier.app.drift import Drifts, drifts_of
 from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL
@@ -119,6 +120,7 @@ class Palier(Telling):
     """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
     models: dict[str, Model]
+    drift: Drifts
     key: str
     counts: Counts
 
@@ -165,7 +167,8 @@ class Palier(Telling):
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
-            settings,
+            declared,
+            folder.students,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
@@ -192,6 +195,7 @@ class Palier(Telling):
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
         self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
+        self.drift = drifts_of(self, judges, traces, knowledge, door.connector)
 
     @classmethod
     @asynccontextmanager
@@ -269,7 +273,7 @@ class Palier(Telling):
             self.listen(self.exporter.take)
             self.exporter.start()
             stack.push_async_callback(self.exporter.stop)
-        for closing in (self.auditor.stop, self.students.close, self.shadow.stop):
+        for closing in (self.auditor.stop, self.students.close, self.shadow.stop, self.drift.stop):
             stack.push_async_callback(closing)
         await self.returning.look()
         await self.watch.look(pages=1)  # a breach that was found before is one from the first answer on
@@ -471,7 +475,8 @@ class Palier(Telling):
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""
         found = self.policies.status(self.watch.words)
-        return [msgspec.structs.replace(one, student=await self.students.words(one.route)) for one in found]
+        drift, words = await self.drift.words(), self.students.words
+        return [msgspec.structs.replace(s, student=await words(s.route), drift=drift.get(s.route, "")) for s in found]
 
     async def probe(self, name: str) -> Probed:
         """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from palier import pipeline, registry, text
 from palier.config import Model as ModelSettings
@@ -138,11 +139,11 @@ def links_of(settings: Settings) -> Links:
 
 
 def forgetting_of(
-    settings: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, *others: Erasable
+    declared: Settings, students: Path, knowledge: SqliteKnowledge, traces: SqliteTraces, *others: Erasable
 ) -> Forgetting:
     """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
-    named = {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy}
-    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named)
+    named = {name: declared.path(route.policy) for name, route in declared.routes.items() if route.policy}
+    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named, students)
 
 
 def landings_of(

@@ -37,7 +37,8 @@ from palier.types import GuardPlace
 FITTED = Path(__file__).parent / "fitted"
 THRESHOLD = 0.5
 _ALWAYS = {"direct": 2, "indirect": 1}
-"""So many sentences of a text, the most suspicious ones, are looked at closely whatever the first head says."""
+"""So many sentences of a text, the most suspicious ones, are looked at closely whatever the first head says; of one of
+more than `_SHORT`, one."""
 _LET_THROUGH = 0.2
 """By which the first head's probability is multiplied where it lets a sentence through: below any limit in use."""
 _SHORT = 6
@@ -136,6 +137,7 @@ class Injection:
     """
 
     sentences = True
+    shares = True
 
     def __init__(self, name: str, settings: Settings, sides: dict[str, _Heads], encoder: Encoder) -> None:
         self.name = name
@@ -165,7 +167,9 @@ class Injection:
         there = signs.present([reading.text for reading in readings])
         suspicion = heads.suspicion(there)
         close = set(np.flatnonzero(suspicion >= 0.5).tolist())
-        close |= set(np.argsort(-suspicion, kind="stable")[: _ALWAYS[side]].tolist())
+        close |= set(
+            np.argsort(-suspicion, kind="stable")[: _ALWAYS[side] if len(readings) <= _SHORT + 1 else 1].tolist()
+        )
         looked = sorted(close)
         vectors = await self._encoder.encode([readings[n].text for n in looked])
         kinds = heads.kinds(np.concatenate([vectors, signs.pairs(there[looked])], axis=1))

@@ -227,9 +227,11 @@ def _written(phrases: Sequence[str], patterns: Sequence[re.Pattern[str]], read: 
 
 def _plain(text: str) -> str:
     """As it is read: compatibility forms made one (NFKC), without what has no width or marks emphasis, one space."""
-    seen = unicodedata.normalize("NFKC", text)
-    if not seen.isascii():
-        seen = "".join(c for c in seen if c.isascii() or unicodedata.category(c) != "Cf")
+    seen = text
+    if not text.isascii():
+        seen = unicodedata.normalize("NFKC", text)
+        if not seen.isprintable():  # what has no width is not; neither is a line's end
+            seen = "".join(c for c in seen if c.isascii() or unicodedata.category(c) != "Cf")
     return " ".join(_EMPHASIS.sub("", seen).split())
 
 

@@ -20,8 +20,8 @@ from palier.interfaces import Encoder, Resources
 from palier.interfaces.guarding import Context, Verdict
 
 EMBEDDED, LONG = 240, 480
-"""Characters of a text that are embedded, which is what takes long, and length from which on half as many are: long
-texts are known by their n-grams better than short ones by both (benchmarks/scope.py)."""
+"""Characters of a text that are embedded, which is what takes long, and length from which on half of them are:
+long texts are known by their n-grams better than short ones by both (benchmarks/scope.py)."""
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Scope:
@@ -61,6 +61,7 @@ class Scope:
     """`interfaces.Guard`. It looks at the first `MAX_CHARACTERS` of a text."""
 
     sentences = False
+    shares = True
 
     def __init__(self, name: str, settings: Settings, head: Head, encoder: Encoder) -> None:
         self.name = name
@@ -74,7 +75,7 @@ class Scope:
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. The score is calibrated, in [0, 1]; a text without a word is out."""
-        text = text[:MAX_CHARACTERS]
+        text = text.strip()[:MAX_CHARACTERS]
         vectors = await self._encoder.encode([opening(text, self._head)]) if self._head.embeds else None
         linear = self._head.linear([text], vectors)[0]
         nearest = self._head.header.labels[int(linear.argmax())]
