@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "console"
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from tests.browser import company  # noqa: E402  the repository's root is on the path from here on
+from tests.browser import company, history  # noqa: E402  the repository's root is on the path from here on
 from tests.browser.chromium import Browser, browser  # noqa: E402
 from tests.serving import served  # noqa: E402
 
@@ -34,6 +34,16 @@ def at(path: str) -> Callable[[Browser], None]:
     return lambda window: window.open(path)
 
 
+def plotted(path: str) -> Callable[[Browser], None]:
+    """The page `path`, once its plots are drawn."""
+
+    def show(window: Browser) -> None:
+        window.open(path)
+        window.one(".plot canvas")
+
+    return show
+
+
 def opened(path: str, selector: str) -> Callable[[Browser], None]:
     """What the first link of a list leads to."""
 
@@ -48,6 +58,9 @@ PAGES: dict[str, Callable[[Browser], None]] = {
     "ask": asked,
     "traces": at("/console/traces"),
     "trace": opened("/console/traces", "tbody tr:nth-child(3) a"),
+    "lessons": at("/console/lessons"),
+    "guarantee": plotted("/console/guarantee"),
+    "overview": plotted("/console/overview"),
     "ledger": at("/console/ledger"),
     "actions": at("/console/actions"),
 }
@@ -64,6 +77,7 @@ def main() -> None:
         browser(gateway.url, Path(profile)) as window,
     ):
         keys = company.fill(gateway)
+        history.remember(gateway)
         window.look(height=620)
         window.driver.save_screenshot(str(FOLDER / "sign-in.png"))
         window.sign_in(keys["local"])

@@ -12,6 +12,7 @@ from typing import Any
 from tests.serving import Served
 
 from palier.access import AccessKey, Role
+from palier.lessons import Lesson, Origin
 from palier.testing.upstream import Upstream, answers
 from palier.types import Document, Label
 
@@ -25,6 +26,26 @@ DOCUMENTS = (
 HOSTILE = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script> \u202etxt.exe\x1b[31m"
 """Markup, a direction turned, a terminal's escape: inert wherever it is shown."""
 QUESTIONS = ("Is an eSIM free?", "How do I install an eSIM?", "Comment résilier mon contrat ?", HOSTILE)
+LESSONS = [
+    Lesson(
+        id=f"lesson-{n}",
+        route="support",
+        question=question,
+        answer=answer,
+        kind="correction",
+        origin=Origin(name=f"company-{n}"),
+        label=Label.PUBLIC,
+        language=language,
+    )
+    for n, (question, answer, language) in enumerate(
+        (
+            ("How long does an eSIM take to come?", "It comes by e-mail within the hour.", "en"),
+            ("Quel est le préavis pour résilier ?", "Dix jours à compter de la réception de la demande.", "fr"),
+            (f"What does this do: {HOSTILE}", "Nothing at all.", "en"),
+        )
+    )
+]
+"""What waits for a reviewer."""
 PEOPLE = {"anna": Role.VIEWER, "bruno": Role.REVIEWER, "chloe": Role.OPERATOR}
 
 
@@ -46,6 +67,8 @@ def tree(cloud: str, **changed: Any) -> dict[str, Any]:
                 "collections": ["armorique"],
                 "languages": ["en", "fr"],
                 "audit": 1.0,
+                "label_source": "person",
+                "policy": "support.policy.json",
                 "tiers": [
                     {"model": "quote", "threshold": 0.6, "highest_label": "restricted"},
                     {"model": "large", "highest_label": "internal"},
@@ -84,4 +107,5 @@ def fill(gateway: Served, questions: Sequence[str] = QUESTIONS) -> dict[str, str
     keys = {name: run(palier.access.keys.create(AccessKey(name=name, role=role))) for name, role in PEOPLE.items()}
     for question in questions:
         run(palier.answer(palier.request(question)))
+    run(palier.lessons.add(LESSONS, who="anna"))
     return {"local": palier.key, **{name: key.secret for name, key in keys.items()}}

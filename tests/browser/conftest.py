@@ -29,10 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, str]]]:
     """The gateway, and its people's keys by name."""
-    from tests.browser import company
+    from tests.browser import company, history
 
     with company.cloud() as cloud, served(company.tree(cloud), tmp_path_factory.mktemp("company")) as running:
-        yield running, company.fill(running)
+        keys = company.fill(running)
+        history.remember(running, an_hour=2)
+        yield running, keys
 
 
 @pytest.fixture(scope="session")

@@ -95,6 +95,39 @@ def test_everything_is_there_with_the_keyboard_alone(console: Console, window: B
     assert window.driver.switch_to.active_element.tag_name == "main"
 
 
+def test_a_reviewer_works_through_lessons_by_the_keyboard(console: Console, person: Person) -> None:
+    window = person("bruno")
+    window.open("/console/lessons")
+    ids = [card.get_attribute("id").removeprefix("l-") for card in window.all(".lesson")]
+    assert len(ids) == 3
+
+    def focused() -> str:
+        return window.driver.switch_to.active_element.get_attribute("id").removeprefix("l-")
+
+    assert focused() == ids[0]
+    window.driver.switch_to.active_element.send_keys("j")
+    assert focused() == ids[1]
+    window.driver.switch_to.active_element.send_keys("k")
+    assert focused() == ids[0]
+    window.driver.switch_to.active_element.send_keys("a")
+    window.wait(lambda _: focused() == ids[1])
+    window.driver.switch_to.active_element.send_keys("e")
+    window.wait(lambda w: w.driver.switch_to.active_element.tag_name == "textarea")
+    field = window.one(f"#answer-{ids[1]}")
+    field.send_keys(" Une date plus lointaine se demande. aer")
+    window.press(window.one(f"#l-{ids[1]} button[name=accept]"))
+    window.wait(lambda _: focused() == ids[2])
+    window.driver.switch_to.active_element.send_keys("r")
+    window.wait(lambda w: len(w.all(".lesson.done")) == 3)
+    gateway = console[0]
+    lessons = [gateway.run(gateway.palier.lessons.get(name)) for name in ids]
+    assert [(one.state, one.reviewer) for one in lessons] == [
+        (s, "bruno") for s in ("accepted", "accepted", "rejected")
+    ]
+    assert lessons[1].answer.endswith("Une date plus lointaine se demande. aer"), "keys in a field are its own"
+    assert not window.complaints()
+
+
 def test_signing_out_closes_the_door(person: Person) -> None:
     window = person("anna")
     window.press(window.one(".account button"))

@@ -22,11 +22,11 @@ from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
-from palier.app.remembering import Remembering
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
 from palier.app.students import Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
+from palier.app.telling import Telling
 from palier.app.tracing import exporter_of
 from palier.app.wiring import (
     Shared,
@@ -51,7 +51,6 @@ from palier.forgetting import Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Guard,
-    Judgements,
     Model,
     Resources,
     Retriever,
@@ -93,7 +92,7 @@ T = TypeVar("T")
 log = logging.getLogger("palier")
 
 
-class Palier(Remembering):
+class Palier(Telling):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -104,10 +103,6 @@ class Palier(Remembering):
     settings: Settings
     folder: DataFolder
     encoder: SentenceEncoder
-    audits: Judgements
-    """Requests that every permitted tier answered, and who judged them."""
-    lessons: Desk
-    """What students are taught."""
     students: Students
     """What was taught, and which of it answers."""
     returning: Returning
@@ -128,8 +123,6 @@ class Palier(Remembering):
     drift: Drifts
     key: str
     counts: Counts
-    routes: dict[str, list[str]]
-    """Names of the tiers of each route, lowest first."""
 
     def __init__(
         self,

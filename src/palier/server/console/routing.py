@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from palier.access import Role
 from palier.errors import NotFound
-from palier.server.console import actions, ask, entrance, ledger, traces
+from palier.server.console import actions, ask, entrance, guarantee, ledger, lessons, overview, traces
 from palier.server.console.serving import Anybody, Console, Handler, Page, route
 from palier.server.console.visits import Visit
 from palier.server.endpoint import Gateway
@@ -24,7 +24,7 @@ def routes(gateway: Gateway) -> list[Route]:
     def does(what: str, handler: Handler, role: Role, *, asks: bool = False) -> Page:
         return Page(console, handler, role, does=what, asks=asks)
 
-    viewer, operator, admin = Role.VIEWER, Role.OPERATOR, Role.ADMIN
+    viewer, reviewer, operator, admin = Role
     return [
         route("/console", GET=shows(entrance.home, viewer)),
         route("/console/", GET=shows(entrance.home, viewer)),
@@ -38,6 +38,13 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/traces/{id}", GET=shows(traces.open_one, viewer)),
         route("/console/ledger", GET=shows(ledger.show, operator)),
         route("/console/ledger/{sequence}", GET=shows(ledger.open_one, operator)),
+        route("/console/lessons", GET=shows(lessons.show, reviewer)),
+        route("/console/lessons/harvest", POST=does("lessons.harvest", lessons.harvest, operator)),
+        route("/console/lessons/{id}/accept", POST=does("lesson.accept", lessons.accept, reviewer)),
+        route("/console/lessons/{id}/reject", POST=does("lesson.reject", lessons.reject, reviewer)),
+        route("/console/lessons/{id}/edit", POST=does("lesson.edit", lessons.edit, reviewer)),
+        route("/console/guarantee", GET=shows(guarantee.show, viewer)),
+        route("/console/overview", GET=shows(overview.show, operator)),
         route("/console/actions", GET=shows(actions.show, admin)),
         route("/console/{rest:path}", GET=shows(_nothing, viewer)),
     ]

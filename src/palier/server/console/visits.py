@@ -34,8 +34,11 @@ class Entry:
 
 
 NAVIGATION: tuple[Entry, ...] = (
+    Entry("overview", "/console/overview", Role.OPERATOR),
     Entry("ask", "/console/ask", Role.VIEWER),
     Entry("traces", "/console/traces", Role.VIEWER),
+    Entry("lessons", "/console/lessons", Role.REVIEWER),
+    Entry("guarantee", "/console/guarantee", Role.VIEWER),
     Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),
 )

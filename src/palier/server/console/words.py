@@ -114,7 +114,8 @@ class Words:
         return self.number(value, places)
 
     def percent(self, share: float, digits: int = 0) -> str:
-        """A share as a percentage."""
+        """A share as a percentage, with at most so many digits behind the point."""
+        digits = 0 if round(100 * share, digits).is_integer() else digits
         return f"{self.number(100 * share, digits)}{'%' if self.language == 'en' else THIN + '%'}"
 
     def dollars(self, value: float) -> str:

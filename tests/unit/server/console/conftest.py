@@ -22,6 +22,7 @@ RULES = [
     {"answer": "The bell rings at noon [1]."},
 ]
 TREE: dict[str, Any] = {
+    "redaction": {"names": "off"},
     "models": {"fake": {"kind": "fake", "file": "script.jsonl"}},
     "routes": {
         "support": {"collections": ["notes"], "tiers": [{"model": "fake", "highest_label": "restricted"}]},

@@ -22,3 +22,4 @@ const palier = {
 };
 
 document.addEventListener("click", palier.follow);
+document.querySelector("nav.pages [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
