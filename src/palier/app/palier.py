@@ -56,7 +56,6 @@ from palier.interfaces import (
     Retriever,
     Startable,
 )
-from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
 from palier.pipeline.audit import Auditor
@@ -145,7 +144,7 @@ class Palier(Remembering):
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
         lessons: SqliteLessons,
-        versions: Versions,
+        versions: SqliteVersions,
         declared: Settings,
         now: Taught,
         make: Callable[[str, ModelSettings], Model],
@@ -153,7 +152,7 @@ class Palier(Remembering):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
         self.folder = folder
         self.access = access
         self.traces = traces
@@ -174,12 +173,11 @@ class Palier(Remembering):
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             declared,
-            folder.students,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key(), folder.students),
+            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
@@ -217,7 +215,6 @@ class Palier(Remembering):
             folder = stack.enter_context(DataFolder.claim(declared.folder, home))
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
-            now = await sound(declared, versions, folder.students)
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -237,6 +234,7 @@ class Palier(Remembering):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
+            now = await sound(declared, versions, folder.students, knowledge)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
