@@ -55,6 +55,8 @@ class RouteStatus(Data, frozen=True, kw_only=True):
     fingerprint: dict[str, str]
     student: str = ""
     """Which version answers or answers beside, and which was taken back by itself."""
+    drift: str = ""
+    """Whether what goes by is what it was; empty where nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import msgspec
 from palier import pipeline, text
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
+from palier.app.drift import Drifts, drifts_of
 from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL
@@ -123,6 +124,7 @@ class Palier(Remembering):
     """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
     models: dict[str, Model]
+    drift: Drifts
     key: str
     counts: Counts
     routes: dict[str, list[str]]
@@ -153,8 +155,7 @@ class Palier(Remembering):
         self.settings = settings
         self._make, self._live = make, now.live
         self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
-        self.folder = folder
-        self.access = access
+        self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
@@ -198,6 +199,7 @@ class Palier(Remembering):
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
         self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
+        self.drift = drifts_of(self, judges, traces, knowledge, door.connector)
 
     @classmethod
     @asynccontextmanager
@@ -275,7 +277,7 @@ class Palier(Remembering):
             self.listen(self.exporter.take)
             self.exporter.start()
             stack.push_async_callback(self.exporter.stop)
-        for closing in (self.auditor.stop, self.students.close, self.shadow.stop):
+        for closing in (self.auditor.stop, self.students.close, self.shadow.stop, self.drift.stop):
             stack.push_async_callback(closing)
         await self.returning.look()
         await self.watch.look(pages=1)  # a breach that was found before is one from the first answer on
@@ -477,7 +479,8 @@ class Palier(Remembering):
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""
         found = self.policies.status(self.watch.words)
-        return [msgspec.structs.replace(one, student=await self.students.words(one.route)) for one in found]
+        drift, words = await self.drift.words(), self.students.words
+        return [msgspec.structs.replace(s, student=await words(s.route), drift=drift.get(s.route, "")) for s in found]
 
     async def probe(self, name: str) -> Probed:
         """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""

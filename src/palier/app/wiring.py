@@ -36,9 +36,9 @@ from palier.metrics import zones
 from palier.models import schemas
 from palier.models.engine import Engine
 from palier.models.engine_tokens import EngineTokens
-from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
+from palier.pipeline.posts import Post, Posts
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.links import InertLinks

@@ -17,6 +17,7 @@ from palier.cli import (
     bench,
     calibrate,
     distill,
+    drift,
     feedback,
     forget,
     groups,
@@ -98,6 +99,7 @@ app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
 app.command()(report.report)
+app.command()(drift.drift)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

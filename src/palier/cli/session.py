@@ -17,6 +17,8 @@ from palier.types import Completed, Document, Event, Hit, Principal, Trace
 if TYPE_CHECKING:
     from palier.app.certificates import Certificate
     from palier.app.effect import Difference, Effect, ShadowFigures
+    from palier.drift.report import DriftReport, Window
+    from palier.drift.report import Standing as DriftStanding
     from palier.forgetting import Forgotten
     from palier.interfaces import Hours, Judgements, Keys
     from palier.lessons import Brought, Edit, Lesson, LessonCount
@@ -61,6 +63,9 @@ class Service(Protocol):
 
     @property
     def hours(self) -> Hours: ...
+
+    @property
+    def drift(self) -> DriftBook: ...
 
     @property
     def access(self) -> AccessBook: ...
@@ -157,6 +162,16 @@ class EffectBook(Protocol):
     async def differences(self, version: str, limit: int = 20) -> list[Difference]: ...
 
     async def of(self, version: str, days: float = ...) -> list[Effect]: ...
+
+
+class DriftBook(Protocol):
+    """What differs from a reference, and the watch over it."""
+
+    async def compare(self, route: str, now: Window, against: Window, level: float = ...) -> DriftReport: ...
+
+    async def standings(self) -> dict[str, DriftStanding]: ...
+
+    async def renew(self, route: str) -> DriftStanding: ...
 
 
 class AccessBook(Protocol):

@@ -24,6 +24,9 @@ def status(config: Config = CONFIG, as_json: Json = False) -> None:
             if route.student:
                 said = terminal.one_line(route.student, 300)
                 out.print(terminal.styled((f"{'':{len(route.route) + 2}}{said}", "dim")), soft_wrap=True)
+            if route.drift:
+                said = terminal.one_line(route.drift, 300)
+                out.print(terminal.styled((f"{'':{len(route.route) + 2}}{said}", "dim")), soft_wrap=True)
         if not found:
             terminal.note("there are no routes: add [routes.NAME] to palier.toml")
 

@@ -15,7 +15,9 @@ from palier.config.derived import (
     redacts,
     tier_name,
 )
+from palier.config.drift import Drift
 from palier.config.reading import load, parse
+from palier.config.section import Section
 from palier.config.sections import (
     Carbon,
     Collection,
@@ -29,7 +31,6 @@ from palier.config.sections import (
     Privacy,
     Redaction,
     Route,
-    Section,
     Server,
     Settings,
     Store,
@@ -43,6 +44,7 @@ __all__ = [
     "INSIDE",
     "Carbon",
     "Collection",
+    "Drift",
     "Guard",
     "Guards",
     "Learning",

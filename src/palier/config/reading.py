@@ -11,6 +11,8 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from palier.config.checking import check
+from palier.config.drift import Drift
+from palier.config.section import Section
 from palier.config.sections import (
     Carbon,
     Collection,
@@ -22,7 +24,6 @@ from palier.config.sections import (
     Privacy,
     Redaction,
     Route,
-    Section,
     Server,
     Settings,
     Store,
@@ -105,6 +106,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "[lessons]": Lessons,
     "[learning]": Learning,
     "[carbon]": Carbon,
+    "[drift]": Drift,
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,
     "[[routes.NAME.tiers]]": Tier,

@@ -17,8 +17,8 @@ from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
 from palier.metrics.tokens import counted, estimated
 from palier.pipeline.given import given
-from palier.pipeline.guarding import Log, Stopped
 from palier.pipeline.landing import Landing
+from palier.pipeline.posts import Log, Stopped
 from palier.privacy.fingerprints import Seen
 from palier.types import (
     UNKNOWN,
