@@ -56,7 +56,6 @@ from palier.interfaces import (
     Retriever,
     Startable,
 )
-from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
 from palier.pipeline.audit import Auditor
@@ -140,7 +139,7 @@ class Palier(Telling):
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
         lessons: SqliteLessons,
-        versions: Versions,
+        versions: SqliteVersions,
         declared: Settings,
         now: Taught,
         make: Callable[[str, ModelSettings], Model],
@@ -148,7 +147,7 @@ class Palier(Telling):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
@@ -168,12 +167,11 @@ class Palier(Telling):
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             declared,
-            folder.students,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key(), folder.students),
+            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
             access.erasable,
         )
         self.lessons = self._desk(lessons)
@@ -213,7 +211,6 @@ class Palier(Telling):
             folder = stack.enter_context(DataFolder.claim(declared.folder, home))
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
-            now = await sound(declared, versions, folder.students)
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -233,6 +230,7 @@ class Palier(Telling):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
+            now = await sound(declared, versions, folder.students, knowledge)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
