@@ -109,6 +109,8 @@ async def test_nothing_of_a_user_stays_in_any_file(palier: Palier) -> None:
         "lessons": 0,
         "reviews": 0,
         "trainings": 0,
+        "actions": 0,
+        "sources": 0,
     }
     left = _files(palier.folder.path)
     assert b"zebrafinch" not in left
@@ -326,6 +328,16 @@ async def test_policies_say_whether_they_have_seen_it(palier: Palier, tmp_path: 
     file.write_text("no policy")
     (artefact,) = (await palier.forget(user=MARIE.name)).artefacts
     assert (artefact.requests, artefact.fitted) == (None, "")
+
+
+async def test_so_do_those_of_versions_whether_they_answer_or_not(palier: Palier, tmp_path: Path) -> None:
+    asked = (await palier.ask("What is a quokka?", principal=MARIE)).id
+    for name, ids in (("head-1", [asked]), ("head-2", ["another"]), ("head-3", [asked, "case"])):
+        place = palier.folder.students / name
+        place.mkdir(parents=True)
+        (place / "policy.json").write_bytes(policies.dump(_policy(*ids)))
+    found = (await palier.forget(user=MARIE.name)).artefacts
+    assert [(one.version, one.route, one.requests) for one in found] == [("head-1", "", 1), ("head-3", "", 1)]
 
 
 def test_what_a_policy_has_seen_is_no_part_of_its_name() -> None:

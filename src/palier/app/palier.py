@@ -22,11 +22,11 @@ from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
 from palier.app.probing import Probed, probe
-from palier.app.remembering import Remembering
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
 from palier.app.students import Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
+from palier.app.telling import Telling
 from palier.app.tracing import exporter_of
 from palier.app.wiring import (
     Shared,
@@ -51,13 +51,11 @@ from palier.forgetting import Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Guard,
-    Judgements,
     Model,
     Resources,
     Retriever,
     Startable,
 )
-from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
 from palier.pipeline.audit import Auditor
@@ -93,7 +91,7 @@ T = TypeVar("T")
 log = logging.getLogger("palier")
 
 
-class Palier(Remembering):
+class Palier(Telling):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -104,10 +102,6 @@ class Palier(Remembering):
     settings: Settings
     folder: DataFolder
     encoder: SentenceEncoder
-    audits: Judgements
-    """Requests that every permitted tier answered, and who judged them."""
-    lessons: Desk
-    """What students are taught."""
     students: Students
     """What was taught, and which of it answers."""
     returning: Returning
@@ -128,8 +122,6 @@ class Palier(Remembering):
     drift: Drifts
     key: str
     counts: Counts
-    routes: dict[str, list[str]]
-    """Names of the tiers of each route, lowest first."""
 
     def __init__(
         self,
@@ -147,7 +139,7 @@ class Palier(Remembering):
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
         lessons: SqliteLessons,
-        versions: Versions,
+        versions: SqliteVersions,
         declared: Settings,
         now: Taught,
         make: Callable[[str, ModelSettings], Model],
@@ -155,7 +147,7 @@ class Palier(Remembering):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
@@ -174,12 +166,13 @@ class Palier(Remembering):
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
-            settings,
+            declared,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key(), folder.students),
+            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
+            access.erasable,
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
@@ -218,7 +211,6 @@ class Palier(Remembering):
             folder = stack.enter_context(DataFolder.claim(declared.folder, home))
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
-            now = await sound(declared, versions, folder.students)
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -238,6 +230,7 @@ class Palier(Remembering):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
+            now = await sound(declared, versions, folder.students, knowledge)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)

@@ -35,6 +35,8 @@ KINDS = {
     "lessons": "made from what is forgotten: no student is taught them any more",
     "reviews": "of lessons, without the name; the lessons stay",
     "trainings": "that were going on by some of these lessons: they begin anew",
+    "actions": "in the console that name {whom}: the name goes",
+    "sources": "that students were taught on, without the document's name; their labels stay",
     "results": "answers that benchmarks kept",
     "reports": "of benchmarks, without those cases; their figures stay",
 }
@@ -92,10 +94,12 @@ def _lines(found: Forgotten) -> Iterator[str]:
 
 def _learnt(artefact: Artefact, requests: int) -> str:
     """What a policy has seen, and what to do."""
-    named = f"policy {artefact.path} (route {artefact.route})"
+    of = f"version {artefact.version}" if artefact.version else f"route {artefact.route}"
+    named = f"policy {artefact.path} ({of})"
+    mend = "teach another: palier learn" if artefact.version else "calibrate again"
     if artefact.requests is None:
-        return f"{named} does not say what it was fitted on, and may have seen them: calibrate again"
+        return f"{named} does not say what it was fitted on, and may have seen them: {mend}"
     told = [f"{artefact.requests} of these {requests} requests"] if artefact.requests else []
     told += [f"{artefact.earlier} that were forgotten before"] if artefact.earlier else []
     kept = ", and holds vectors of their questions" if artefact.questions else ""
-    return f"{named} was fitted on {' and '.join(told)}{kept}: calibrate again"
+    return f"{named} was fitted on {' and '.join(told)}{kept}: {mend}"

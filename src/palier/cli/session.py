@@ -15,6 +15,7 @@ from palier.config import Settings, load
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
+    from palier.app.certificates import Certificate
     from palier.app.effect import Difference, Effect, ShadowFigures
     from palier.drift.report import DriftReport, Window
     from palier.drift.report import Standing as DriftStanding
@@ -145,6 +146,8 @@ class StudentRoom(StudentBook, Protocol):
     async def history(self, route: str, version: str = "") -> Sequence[Happened]: ...
 
     async def standing(self, route: str) -> Standing: ...
+
+    async def certificate(self, id: str) -> Certificate: ...
 
     async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing: ...
 

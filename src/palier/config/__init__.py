@@ -21,6 +21,7 @@ from palier.config.section import Section
 from palier.config.sections import (
     Carbon,
     Collection,
+    Console,
     Guard,
     Guards,
     Learning,
@@ -44,6 +45,7 @@ __all__ = [
     "INSIDE",
     "Carbon",
     "Collection",
+    "Console",
     "Drift",
     "Guard",
     "Guards",

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.types import JSON
-from palier.versions import Calibration, Happened, Holdout, Shadowed, Spent, Standing, State, Version
+from palier.versions import Calibration, Happened, Holdout, Labelled, Shadowed, Spent, Standing, State, Version
 
 
 class Versions(Protocol):
     """The registry of what was taught. Every change is whole, and durable when it returns."""
 
-    async def add(self, version: Version) -> None:
-        """Keep a version, as `made`. Raises `InvalidRequest` where its id is known."""
+    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep a version, as `made`, that was taught on `sources` (collection, document). Raises `InvalidRequest` where
+        its id is known."""
         ...
 
     async def get(self, id: str) -> Version | None: ...
@@ -22,9 +23,21 @@ class Versions(Protocol):
         """The newest first."""
         ...
 
+    async def sources(self) -> Sequence[tuple[str, str]]:
+        """The documents (collection, id) that any version was taught on."""
+        ...
+
+    async def raise_to(self, documents: Sequence[Labelled]) -> Sequence[str]:
+        """Have what was taught on `documents` carry what they carry now: `get` and `list` give it so from then on.
+
+        The versions that changed: of what is no more confidential than before, none does.
+        """
+        ...
+
     async def calibrate(self, calibration: Calibration) -> None:
         """Keep what came of certifying a version, in the place of what was kept before: `get` and `list` give it with
-        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate."""
+        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate with a
+        policy: that does not change any more."""
         ...
 
     async def calibration(self, id: str) -> Calibration | None:
@@ -43,13 +56,13 @@ class Versions(Protocol):
         """Which of its versions count now."""
         ...
 
-    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
+    async def judged(self, route: str, holdout: Holdout, version: str, basis: str = "") -> Spent:
         """Count that the holdout judges this version, and give what it was used for besides.
 
         To be called before it is looked at: a run that is killed has used it all the same. The same version counts once
-        by the same cases. A holdout of whose cases half or more are known from another is that one, edited: what either
-        judged counts for both, and its error stays shared as it was at the first use. Where it joins several, the
-        smallest share holds for all.
+        by the same cases on the same `basis`, which names all else that its figures depend on. A holdout of whose cases
+        half or more are known from another is that one, edited: what either judged counts for both, and its error stays
+        shared as it was at the first use. Where it joins several, the smallest share holds for all.
         """
         ...
 
@@ -97,4 +110,12 @@ class Shadows(Protocol):
 
         The last of a page gives `before` (`created`) and `before_id` (`trace`) for the next.
         """
+        ...
+
+
+class Labels(Protocol):
+    """How confidential documents are."""
+
+    async def labels(self, documents: Sequence[tuple[str, str]]) -> Sequence[Labelled]:
+        """Those of `documents` (collection, id) that are there, as they are now, whoever may read them."""
         ...

@@ -2,10 +2,12 @@
 INSERT INTO version (id, route, created, words) VALUES (?, ?, ?, ?)
 
 -- :name get
-SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id WHERE id = ?
+SELECT version.words, calibration.words, raised.words FROM version
+LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id WHERE id = ?
 
 -- :name list
-SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id
+SELECT version.words, calibration.words, raised.words FROM version
+LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id
 WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
 
 -- :name calibrate
@@ -31,11 +33,12 @@ SELECT version, state, at, who, why, ruling FROM happened
 WHERE route = :route AND (:version = '' OR version = :version) ORDER BY sequence
 
 -- :name judge
-INSERT INTO judged (route, holdout, version, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO judged (route, holdout, version, basis, at) VALUES (:route, :holdout, :version, :basis, :at)
+ON CONFLICT DO NOTHING
 
 -- :name used
 SELECT count(*) FROM judged JOIN holdout USING (route, holdout)
-WHERE route = :route AND family = :family AND NOT (holdout = :holdout AND version = :version)
+WHERE route = :route AND family = :family AND NOT (holdout = :holdout AND version = :version AND basis = :basis)
 
 -- :name hold
 INSERT INTO holdout (route, holdout, family, alpha, uses) VALUES (:route, :holdout, :family, :alpha, :uses)
@@ -64,3 +67,22 @@ INSERT INTO promoted (route, position, version, best) VALUES (?, ?, ?, ?)
 
 -- :name take_back
 DELETE FROM promoted WHERE route = ? AND position = ?
+
+-- :name add_source
+INSERT INTO source (version, collection, document) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- :name sources
+SELECT DISTINCT collection, document FROM source ORDER BY collection, document
+
+-- :name taught_on
+SELECT version FROM source WHERE collection = ? AND document = ?
+
+-- :name raise
+INSERT INTO raised (version, words) VALUES (:version, :words)
+ON CONFLICT (version) DO UPDATE SET words = excluded.words
+
+-- :name count_sources
+SELECT count(*) FROM source WHERE collection = ? AND document = ?
+
+-- :name forget_sources
+DELETE FROM source WHERE collection = ? AND document = ?
