@@ -152,8 +152,7 @@ class Palier(Telling):
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
-        self.encoder = encoder
-        self.models = models
+        self.encoder, self.models = encoder, models
         self.ledger = door.ledger
         self._connector = door.connector
         self.heads = door.heads
