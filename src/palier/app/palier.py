@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from palier import pipeline, text
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
@@ -20,8 +18,7 @@ from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
 from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
-from palier.app.probing import Probed, probe
-from palier.app.remembering import Remembering
+from palier.app.reporting import Reporting
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
 from palier.app.students import Students, Taught, hold, made_of, with_beside
@@ -40,6 +37,7 @@ from palier.app.wiring import (
     scorer_of,
     workers_of,
 )
+from palier.budgets import Budgets
 from palier.cards import ModelCard
 from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, audit_share, label_source, load
@@ -63,7 +61,7 @@ from palier.pipeline.audit import Auditor
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
-from palier.policies import Policies, RouteStatus, Ruled, Standing
+from palier.policies import Policies, Ruled, Standing
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads
 from palier.privacy.lockdown import closed, lockdown_of
@@ -92,7 +90,7 @@ T = TypeVar("T")
 log = logging.getLogger("palier")
 
 
-class Palier(Remembering):
+class Palier(Reporting):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -107,8 +105,6 @@ class Palier(Remembering):
     """Requests that every permitted tier answered, and who judged them."""
     lessons: Desk
     """What students are taught."""
-    students: Students
-    """What was taught, and which of it answers."""
     returning: Returning
     """Takes back what does not hold."""
     shadow: Shadow
@@ -123,7 +119,6 @@ class Palier(Remembering):
     auditor: Auditor
     """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
-    models: dict[str, Model]
     key: str
     counts: Counts
     routes: dict[str, list[str]]
@@ -192,9 +187,14 @@ class Palier(Remembering):
         self.effects = Effects(settings, versions, self.shadows, traces, self.audits, self.feedback)
         self.returning = Returning(self.students, versions, folder.students, self.counts, self._cast)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
+        self.budgets = Budgets(settings.routes)
         self._shared = self._common(door, traces, guards)
         self._parts = {name: self._wire(name) for name in settings.routes}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
+        self._promise(settings)
+
+    def _promise(self, settings: Settings) -> None:
+        """What policies say of the routes, and the watch over it."""
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
@@ -272,6 +272,7 @@ class Palier(Remembering):
             yield palier
 
     async def _begin(self, stack: AsyncExitStack) -> None:
+        await self.budgets.look(self.hours, self._drawn)
         if self.exporter is not None:
             self.listen(self.exporter.take)
             self.exporter.start()
@@ -340,7 +341,8 @@ class Palier(Remembering):
     def _wire(self, name: str) -> pipeline.Parts:
         route, shared = self.settings.routes[name], self._shared
         landings = landings_of(self.settings, route, self.models, shared.guards, self._live.get(name))
-        return parts_of(self.settings, route, landings, shared, self._sample(route, landings))
+        parts = parts_of(self.settings, route, landings, shared, self._sample(route, landings))
+        return replace(parts, budget=self.budgets.of(name))
 
     async def _teach(self, now: Taught, name: str) -> None:
         """From now on `now` is served on the route `name`; requests on their way go on as they began."""
@@ -474,20 +476,6 @@ class Palier(Remembering):
         for (name, _), outcome in zip(starting, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 log.warning("`%s` did not start: %s", name, outcome)
-
-    async def status(self) -> list[RouteStatus]:
-        """How each route stands: what its policy promises, or why it is not calibrated."""
-        found = self.policies.status(self.watch.words)
-        return [msgspec.structs.replace(one, student=await self.students.words(one.route)) for one in found]
-
-    async def probe(self, name: str) -> Probed:
-        """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""
-        return await probe(self.settings, name, self._connector)
-
-    async def health(self) -> dict[str, dict[str, Any]]:
-        """{"ok", "detail"} of each model by name."""
-        found = {name: await model.health() for name, model in self.models.items()}
-        return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

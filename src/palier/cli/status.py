@@ -19,11 +19,11 @@ def status(config: Config = CONFIG, as_json: Json = False) -> None:
                 continue
             style = "green" if route.calibrated else "yellow"
             out.print(terminal.styled((f"{route.route}: ", "bold"), (route.words, style)), soft_wrap=True)
-            if route.watch:
-                out.print(terminal.styled((f"{'':{len(route.route) + 2}}{route.watch}", "dim")), soft_wrap=True)
-            if route.student:
-                said = terminal.one_line(route.student, 300)
-                out.print(terminal.styled((f"{'':{len(route.route) + 2}}{said}", "dim")), soft_wrap=True)
+            budget = f"budget: {route.budget}" if route.budget else ""
+            for words in (route.watch, route.student, budget):
+                if words:
+                    said = terminal.one_line(words, 300)
+                    out.print(terminal.styled((f"{'':{len(route.route) + 2}}{said}", "dim")), soft_wrap=True)
         if not found:
             terminal.note("there are no routes: add [routes.NAME] to palier.toml")
 

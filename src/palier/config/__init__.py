@@ -17,6 +17,7 @@ from palier.config.derived import (
 )
 from palier.config.reading import load, parse
 from palier.config.sections import (
+    Budget,
     Carbon,
     Collection,
     Guard,
@@ -41,6 +42,7 @@ from palier.config.sections import (
 __all__ = [
     "AUDIT_SHARE",
     "INSIDE",
+    "Budget",
     "Carbon",
     "Collection",
     "Guard",

@@ -351,6 +351,24 @@ class Guards(Section, frozen=True, kw_only=True):
     `palier` object says `retracted`: whoever shows it takes it back. Tool calls always wait for their check."""
 
 
+class Budget(Section, frozen=True, kw_only=True):
+    """`[routes.NAME.budget]`: what a route may take in a day or a month of UTC, of US dollars and of grams of CO2e."""
+
+    per: Literal["day", "month"] = "month"
+    """What the limits are for."""
+    soft: float | None = None
+    """US dollars from which it is said, in logs, metrics and answers, and by `palier status`; it goes on."""
+    hard: float | None = None
+    """US dollars from which tiers that cost something are not asked: what is left answers, or abstains, or 429."""
+    soft_co2e: float | None = None
+    """As `soft`, in grams of CO2e."""
+    hard_co2e: float | None = None
+    """As `hard`, in grams of CO2e."""
+    uncounted: Literal["refuse", "allow"] = "refuse"
+    """Under a hard limit: whether a tier is asked of which it is not known what it takes. What runs inside palier sends
+    no bill, and is."""
+
+
 class Tier(Section, frozen=True, kw_only=True):
     """`[[routes.NAME.tiers]]`: one landing, cheapest first."""
 
@@ -402,6 +420,8 @@ class Route(Section, frozen=True, kw_only=True):
     """While no policy holds: use the tiers' own thresholds, "not calibrated", or keep nothing below the top."""
     on_failure: Literal["climb", "stop"] = "climb"
     """What a tier that fails means: go on with the next, or give its error."""
+    budget: Budget = Budget()
+    """What it may take, see `[routes.NAME.budget]`."""
     guards: Guards = Guards()
     """What looks at its texts, see `[routes.NAME.guards]`."""
     languages: tuple[str, ...] = ("fr", "en")

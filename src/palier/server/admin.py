@@ -28,7 +28,7 @@ from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
 from palier.server.calls import Call
 from palier.server.lesson_calls import AnyLessonCall, LessonCall
-from palier.server.spending_calls import WentByBetween
+from palier.server.spending_calls import BudgetsNow, WentByBetween
 from palier.server.student_calls import AnyStudentCall, StudentCall
 from palier.types import Document, Message, Parameters, Principal
 
@@ -147,6 +147,7 @@ AnyCall = (
     | AnyLessonCall
     | AnyStudentCall
     | WentByBetween
+    | BudgetsNow
 )
 
 
@@ -334,6 +335,8 @@ class AdminServer:
                 return await p.traces.get(call.id)
             case WentByBetween():
                 return await p.hours.went_by(call.since, call.until)
+            case BudgetsNow():
+                return await p.budgets_now()
             case AccessCall():
                 return await access_calls.value(p, call)
             case AuditCall():

@@ -9,6 +9,7 @@ from palier.counting import SPENT, Counts, Histogram
 from palier.routing.monitor import Monitor
 from palier.server.endpoint import Call
 from palier.server.replies import Reply
+from palier.spending import BudgetStanding
 from palier.tracing.exporting import Became, Exporter
 
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -40,6 +41,7 @@ class Now(NamedTuple):
     waiting: int = 0
     departures: Mapping[tuple[str, str], int] = {}
     """What left since the process began, by destination and label."""
+    budgets: tuple[BudgetStanding, ...] = ()
     exporter: Exporter | None = None
     """What sends spans to a collector; None where none is named."""
 
@@ -57,6 +59,7 @@ async def metrics(call: Call) -> Reply:
         running=places.taken,
         waiting=places.waiting,
         departures=palier.ledger.departures,
+        budgets=tuple(await palier.budgets_now()),
         exporter=palier.exporter,
     )
     return Reply(text(now, palier.counts).encode(), headers=[_TEXT])
@@ -68,6 +71,7 @@ def text(now: Now, counts: Counts) -> str:
         *_promises(now),
         *_traffic(counts),
         *_times(counts),
+        *_budgets(now),
         *_engines(now),
         ("palier_guard_verdicts_total", "counter", "What guards said, once a request and tier.", _verdicts(counts)),
         ("palier_guard_seconds_total", "counter", "What guards took.", _guard_seconds(counts)),
@@ -158,6 +162,34 @@ def _times(counts: Counts) -> Iterator[Family]:
         "histogram",
         "Of what was decided.",
         _buckets(({"route": route}, one) for route, one in counts.confidence.items()),
+    )
+
+
+def _budgets(now: Now) -> Iterator[Family]:
+    sides = [({"route": one.route, "of": side.of}, side) for one in now.budgets for side in one.sides]
+    limits: list[tuple[Labels, float]] = []
+    for labels, side in sides:
+        for name, limit in (("soft", side.soft), ("hard", side.hard)):
+            if limit is not None:
+                limits.append(({**labels, "limit": name}, limit))
+    yield (
+        "palier_budget_spent",
+        "gauge",
+        "Dollars or grams of the day or month that goes on, as far as known.",
+        _plain((labels, side.spent) for labels, side in sides),
+    )
+    yield "palier_budget_limit", "gauge", "What may be spent.", _plain(limits)
+    yield (
+        "palier_budget_held",
+        "gauge",
+        "The most that answers at work can take.",
+        _plain((labels, side.held) for labels, side in sides),
+    )
+    yield (
+        "palier_budget_uncounted",
+        "gauge",
+        "Requests of the day or month that cannot be counted.",
+        _plain((labels, side.uncounted) for labels, side in sides),
     )
 
 

@@ -38,8 +38,9 @@ from palier.server.admin import (
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import Call
 from palier.server.lesson_calls import RemoteLessons
-from palier.server.spending_calls import RemoteHours
+from palier.server.spending_calls import BudgetsNow, RemoteHours
 from palier.server.student_calls import RemoteEffects, RemoteStudents
+from palier.spending import BudgetStanding
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 if TYPE_CHECKING:  # each brings the whole gateway along, which a command that asks one has no use for
@@ -215,6 +216,10 @@ class RemotePalier:
 
         call = Forget(user=user, document=document, dry_run=dry_run)
         found: Forgotten = await self.call(call, Forgotten)
+        return found
+
+    async def budgets_now(self) -> list[BudgetStanding]:
+        found: list[BudgetStanding] = await self.call(BudgetsNow(), list[BudgetStanding])
         return found
 
     async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:

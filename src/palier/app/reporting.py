@@ -1,0 +1,49 @@
+"""What an open palier says of itself: how routes stand, what their budgets have left, which models are well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from palier.app.probing import Probed, probe
+from palier.app.remembering import Remembering
+from palier.app.students import Students
+from palier.budgets import Budgets
+from palier.interfaces import Model
+from palier.policies import Policies, RouteStatus
+from palier.privacy.connector import HttpConnector
+from palier.spending import BudgetStanding
+from palier.watching import Watch
+
+
+class Reporting(Remembering):
+    """The part of `Palier` that says how it is."""
+
+    policies: Policies
+    watch: Watch
+    students: Students
+    """What was taught, and which of it answers."""
+    budgets: Budgets
+    """What routes may take."""
+    models: dict[str, Model]
+    _connector: HttpConnector
+
+    async def status(self) -> list[RouteStatus]:
+        """How each route stands: what its policy promises, or why it is not calibrated."""
+        found = self.policies.status(self.watch.words)
+        said = [(one, await self.students.words(one.route), self.budgets.words(one.route)) for one in found]
+        return [msgspec.structs.replace(one, student=student, budget=budget) for one, student, budget in said]
+
+    async def probe(self, name: str) -> Probed:
+        """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""
+        return await probe(self.settings, name, self._connector)
+
+    async def health(self) -> dict[str, dict[str, Any]]:
+        """{"ok", "detail"} of each model by name."""
+        found = {name: await model.health() for name, model in self.models.items()}
+        return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
+
+    async def budgets_now(self) -> list[BudgetStanding]:
+        """How the budgets of routes stand."""
+        return self.budgets.standing()
