@@ -58,7 +58,10 @@ class Forgotten(Data, frozen=True, kw_only=True):
 
 
 class Forgetting:
-    """Erases, one user or document at a time. `policies` are the files that routes go by, by route."""
+    """Erases, one user or document at a time. `policies` are the files that routes go by, by route.
+
+    `remember` writes down that something is forgotten, before anything is.
+    """
 
     def __init__(
         self,
@@ -66,11 +69,13 @@ class Forgetting:
         stores: Sequence[Erasable],
         traces: ErasableTraces,
         policies: Mapping[str, Path],
+        remember: Callable[[Erasure], None] = lambda erasure: None,
     ) -> None:
         self._documents = documents
         self._stores = stores
         self._traces = traces
         self._policies = policies
+        self._remember = remember
         self._alone = asyncio.Lock()
         self._begun: deque[Erasure] = deque(maxlen=REMEMBERED)
 
@@ -82,6 +87,8 @@ class Forgetting:
         """
         erasure = _erasure(user, document)
         async with self._alone:
+            if not dry_run:
+                await asyncio.to_thread(self._remember, erasure)
             counts = Counter(await self._documents.forget(erasure, dry_run=dry_run))
             erasure = msgspec.structs.replace(erasure, before=time.time())
             if not dry_run:

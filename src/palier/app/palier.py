@@ -16,9 +16,9 @@ from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
+from palier.app.keeping import Keeping
 from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
-from palier.app.reporting import Reporting
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
 from palier.app.students import Students, Taught, hold, made_of, with_beside
@@ -77,6 +77,7 @@ from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
 from palier.stores.shadows import SqliteShadows
+from palier.stores.tombstones import Tombstones
 from palier.stores.traces import SqliteTraces
 from palier.stores.upkeep import expire, keep_spent
 from palier.stores.versions import SqliteVersions
@@ -90,7 +91,7 @@ T = TypeVar("T")
 log = logging.getLogger("palier")
 
 
-class Palier(Reporting):
+class Palier(Keeping):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -99,7 +100,6 @@ class Palier(Reporting):
     """
 
     settings: Settings
-    folder: DataFolder
     encoder: SentenceEncoder
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
@@ -174,6 +174,7 @@ class Palier(Reporting):
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, folder.fingerprint_key(), folder.students),
+            remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
@@ -273,6 +274,7 @@ class Palier(Reporting):
 
     async def _begin(self, stack: AsyncExitStack) -> None:
         await self.budgets.look(self.hours, self._drawn)
+        await self.forget_again()
         if self.exporter is not None:
             self.listen(self.exporter.take)
             self.exporter.start()

@@ -19,6 +19,7 @@ from palier.interfaces import (
     Destination,
     Encoder,
     Erasable,
+    Erasure,
     Evidence,
     Gate,
     Guard,
@@ -138,11 +139,15 @@ def links_of(settings: Settings) -> Links:
 
 
 def forgetting_of(
-    settings: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, *others: Erasable
+    settings: Settings,
+    knowledge: SqliteKnowledge,
+    traces: SqliteTraces,
+    *others: Erasable,
+    remember: Callable[[Erasure], None] = lambda erasure: None,
 ) -> Forgetting:
     """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
     named = {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy}
-    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named)
+    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named, remember)
 
 
 def landings_of(

@@ -23,9 +23,10 @@ from palier import __version__, errors
 from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
-from palier.server import access_calls, audit_calls, lesson_calls, student_calls
+from palier.server import access_calls, audit_calls, backup_calls, lesson_calls, student_calls
 from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
+from palier.server.backup_calls import Backup
 from palier.server.calls import Call
 from palier.server.lesson_calls import AnyLessonCall, LessonCall
 from palier.server.spending_calls import BudgetsNow, WentByBetween
@@ -148,6 +149,7 @@ AnyCall = (
     | AnyStudentCall
     | WentByBetween
     | BudgetsNow
+    | Backup
 )
 
 
@@ -337,6 +339,8 @@ class AdminServer:
                 return await p.hours.went_by(call.since, call.until)
             case BudgetsNow():
                 return await p.budgets_now()
+            case Backup():
+                return await backup_calls.value(p, call)
             case AccessCall():
                 return await access_calls.value(p, call)
             case AuditCall():
