@@ -116,11 +116,8 @@ class Palier(Keeping):
     ledger: SqliteLedger
     """What left."""
     heads: Heads
-    auditor: Auditor
-    """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
     key: str
-    counts: Counts
     routes: dict[str, list[str]]
     """Names of the tiers of each route, lowest first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -10,7 +11,9 @@ from palier.app.probing import Probed, probe
 from palier.app.remembering import Remembering
 from palier.app.students import Students
 from palier.budgets import Budgets
+from palier.counting import Counts, GatewayNow
 from palier.interfaces import Model
+from palier.pipeline.audit import Auditor
 from palier.policies import Policies, RouteStatus
 from palier.privacy.connector import HttpConnector
 from palier.spending import BudgetStanding
@@ -26,6 +29,9 @@ class Reporting(Remembering):
     """What was taught, and which of it answers."""
     budgets: Budgets
     """What routes may take."""
+    counts: Counts
+    auditor: Auditor
+    """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     models: dict[str, Model]
     _connector: HttpConnector
 
@@ -34,6 +40,17 @@ class Reporting(Remembering):
         found = self.policies.status(self.watch.words)
         said = [(one, await self.students.words(one.route), self.budgets.words(one.route)) for one in found]
         return [msgspec.structs.replace(one, student=student, budget=budget) for one, student, budget in said]
+
+    async def now(self) -> GatewayNow:
+        """What went by since it was opened, and what is not well."""
+        unwell = {name: str(one["detail"]) for name, one in (await self.health()).items() if not one["ok"]}
+        return GatewayNow(
+            at=time.time(),
+            since=self.counts.since,
+            load=self.auditor.load(),
+            routes=tuple(self.counts.of(route) for route in self.settings.routes),
+            unwell=unwell,
+        )
 
     async def probe(self, name: str) -> Probed:
         """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""

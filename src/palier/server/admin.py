@@ -62,6 +62,10 @@ class ProbeModel(Call, frozen=True, kw_only=True, tag="models.probe"):
     name: str
 
 
+class Now(Call, frozen=True, kw_only=True, tag="now"):
+    pass
+
+
 class RouteStanding(Call, frozen=True, kw_only=True, tag="routes.status"):
     """How each route stands: its policy."""
 
@@ -133,6 +137,7 @@ AnyCall = (
     | Health
     | ProbeModel
     | RouteStanding
+    | Now
     | Ask
     | Search
     | ListCollections
@@ -310,6 +315,8 @@ class AdminServer:
                 return await p.probe(call.name)
             case RouteStanding():
                 return await p.status()
+            case Now():
+                return await p.now()
             case Search():
                 return await p.search(call.query, call.collections, call.limit, call.principal)
             case ListCollections():

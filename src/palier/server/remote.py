@@ -27,6 +27,7 @@ from palier.server.admin import (
     ListCollections,
     ListDocuments,
     ListTraces,
+    Now,
     ProbeModel,
     PutDocuments,
     Reply,
@@ -45,6 +46,7 @@ from palier.types import Completed, Document, Event, Hit, Message, Parameters, P
 
 if TYPE_CHECKING:  # each brings the whole gateway along, which a command that asks one has no use for
     from palier.app.probing import Probed
+    from palier.counting import GatewayNow
     from palier.forgetting import Forgotten
     from palier.policies import RouteStatus
 
@@ -136,6 +138,12 @@ class RemotePalier:
         from palier.policies import RouteStatus
 
         found: list[RouteStatus] = await self.call(RouteStanding(), list[RouteStatus])
+        return found
+
+    async def now(self) -> GatewayNow:
+        from palier.counting import GatewayNow
+
+        found: GatewayNow = await self.call(Now(), GatewayNow)
         return found
 
     def request(
