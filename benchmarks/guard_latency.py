@@ -3,10 +3,11 @@
     python -m benchmarks.guard_latency
 
 The whole process and the one that embeds are held to one core. Texts are stretches of the sample company's documents,
-in French and English; each guard looks as in a route, through the encoder of the gateway, which remembers nothing of
-the text. Grounding looks at each sentence, as it does on its way to a client, against the five passages of the company
-that are nearest to the text's beginning, in whatever language, and hold nothing of the text itself. A policy that has
-examples beside words embeds every sentence, and is shown apart.
+in French and English; guards look as in a route, through the encoder of the gateway, which remembers nothing of the
+text: each alone, and together as the pipeline asks them. Grounding looks at every sentence of the text at once, and,
+shown apart, at one after the other, as they come on their way to a client; against the five passages of the company that
+are nearest to the text's beginning, in whatever language, and hold nothing of the text itself. A policy that has examples
+beside words embeds every sentence, and is shown apart.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from palier.retrieval.encoder import SentenceEncoder
 from palier.training import scope
 from palier.training.examples import Example, gathered
 
-TOKENS, TEXTS, SEED = 500, 120, 3
+TOKENS, TEXTS, SEED = 500, 240, 3
 PASSAGES, BEGINNING, SHARED = 5, 300, 120
 """Passages; characters of the text that they are looked up by; characters in common from which on one is the text's."""
 WORDS = """
@@ -51,6 +52,7 @@ patterns = ["(?i)\\b(?:satisfait ou rembours[ée]|money back)\\b"]
 EXAMPLES = f"""{WORDS}
 examples = ["Vous serez remboursé sans condition.", "You will get your money back whatever happens."]
 """
+SUMS = ("rules, scope and injection", "with grounding", "grounding, sentence by sentence", "with that")
 APART = ("policy with examples", "grounding")
 FLOORS_MS = {"rules, scope and injection, p50": 15.0, "with grounding, p50": 150.0, "with grounding, p99": 400.0}
 
@@ -95,9 +97,9 @@ def fitted(path: Path) -> None:
 
 
 async def looked(guards: Sequence[Guard], text: str, context: Context) -> float:
+    """Milliseconds until all have said something, asked at once as in a route."""
     started = time.perf_counter()
-    for guard in guards:
-        await guard.check(text, context)
+    await asyncio.gather(*(guard.check(text, context) for guard in guards))
     return (time.perf_counter() - started) * 1000
 
 
@@ -132,10 +134,10 @@ async def measured(folder: Path) -> dict[str, Any]:
         guards = {n: cast(Guard, registry.find("guards", s.kind)(n, s, resources)) for n, s in declared.items()}
         written = documents()
         passages = Passages(written)
-        found: dict[str, list[float]] = {name: [] for name in (*guards, "rules, scope and injection", "with grounding")}
+        found: dict[str, list[float]] = {name: [] for name in (*guards, *SUMS)}
         sentence_ms: list[float] = []
         quick = [guard for name, guard in guards.items() if name not in APART]
-        for text in await texts(encoder, "\n".join(written)):
+        for number, text in enumerate(await texts(encoder, "\n".join(written))):
             near = passages.near(text)
             context = Context(place="draft", evidence=near, question="Combien coûte la fibre ?", language="fr")
             for name, guard in guards.items():
@@ -144,12 +146,18 @@ async def measured(folder: Path) -> dict[str, Any]:
                     found[name].append(await looked([guard], text, context))
             encoder.forget()
             together = await looked(quick, text, context)
-            encoder.forget()
-            whole, each = await grounded(guards["grounding"], text, context)
-            sentence_ms += each
-            found["grounding"].append(whole)
             found["rules, scope and injection"].append(together)
-            found["with grounding"].append(together + whole)
+            encoder.forget()
+            # One way for each text: passages that were read for the first would be known to the second.
+            if number % 2:
+                whole, each = await grounded(guards["grounding"], text, context)
+                sentence_ms += each
+                found["grounding, sentence by sentence"].append(whole)
+                found["with that"].append(together + whole)
+            else:
+                whole = await looked([guards["grounding"]], text, context)
+                found["grounding"].append(whole)
+                found["with grounding"].append(together + whole)
     finally:
         await workers.close()
     figures: dict[str, Any] = {name: quantiles(values[10:]) for name, values in found.items()}

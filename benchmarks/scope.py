@@ -5,7 +5,8 @@
 `palier guard fit scope` learns the 150 intents of `train` (15,000 texts) and is judged on `val` (3,000) and `oos_val` (100),
 which it has not seen; its threshold is that of the examples of `train`, by heads that they were not taught, so that so many of them are refused; the bar is held to 1 in 100.
 `oos_train` (100 texts) is not taught, and says beforehand how many strangers are refused. A message in scope that is
-refused, or is given another intent, counts as wrong. The published figures are those of the data set's paper (Larson et
+refused, or is given another intent, counts as wrong. Long texts are twelve of those messages one after the other, of one
+intent or of none: what is embedded of them is their beginning alone (`guards.scope.EMBEDDED`). The published figures are those of the data set's paper (Larson et
 al., 2019), on its test part.
 """
 
@@ -33,6 +34,7 @@ from palier.training.examples import Example, gathered
 OUTSIDE = "oos"
 PUBLISHED = {"BERT, threshold": [0.962, 0.523], "BERT, oos-train": [0.969, 0.403], "MLP, threshold": [0.934, 0.491]}
 """In-scope accuracy, and recall of what is out of scope."""
+TOGETHER = 12
 FLOOR_ACCURACY, FLOOR_RECALL, FLOOR_S = 0.94, 0.60, 60.0
 
 
@@ -43,6 +45,25 @@ def embed(texts: Sequence[str]) -> Vectors:
 def share(held: Any) -> list[float]:
     low, high = wilson(int(np.sum(held)), len(held))
     return [round(float(np.mean(held)), 4), round(low, 4), round(high, 4)]
+
+
+def long_texts(head: head_file.Head, inside: Sequence[Any], outside: Sequence[Any]) -> dict[str, Any]:
+    """By how many characters are embedded: how well long texts of one intent are told from those of none, and named."""
+    chance = np.random.default_rng(0)
+    intents = sorted({row["label"] for row in inside})
+    own = {name: [row["text"] for row in inside if row["label"] == name] for name in intents}
+    strange = [row["text"] for row in outside]
+    of = [intents[n] for n in chance.permutation(len(intents)).repeat(2)]
+    texts = [". ".join(chance.choice(own[name], TOGETHER, replace=False)) for name in of]
+    texts += [". ".join(chance.choice(strange, TOGETHER, replace=False)) for _ in of]
+    found = {}
+    for characters in (30, 60, 120, 240, max(map(len, texts))):
+        linear = head.linear(texts, embed([text[:characters] for text in texts]))
+        highest = linear.max(axis=1)
+        named = [head.header.labels[n] == name for n, name in zip(linear.argmax(axis=1), of, strict=False)]
+        told = auroc(highest, np.arange(len(texts)) < len(of))
+        found[str(characters)] = {"auroc": round(told or 0.0, 4), "named right": share(named)}
+    return {"texts": len(texts), "characters of the middle one": int(np.median([*map(len, texts)])), "embedded": found}
 
 
 def main() -> None:
@@ -90,6 +111,7 @@ def main() -> None:
             "said_beforehand": {"accuracy": fitted.report.accuracy.value, "recall": head.header.reject.recall},
             "auroc": round(auroc(-scores, np.arange(len(scores)) < len(inside)) or 0.0, 4),
             "by_share_refused": at,
+            "long texts": long_texts(head, inside, outside),
             "held to": "0.01",
             "published, on the test part": PUBLISHED,
             "floors": {"accuracy": FLOOR_ACCURACY, "recall": FLOOR_RECALL, "seconds": FLOOR_S},

@@ -20,7 +20,7 @@ REFERENCE = ROOT / "docs" / "reference"
 SETTINGS = """\
 # Settings
 
-Every setting of `palier.toml`, made from `src/palier/config/sections.py` by `python docs/generate.py`. `palier init`
+Every setting of `palier.toml`, made from `src/palier/config` by `python docs/generate.py`. `palier init`
 writes a commented file to start from. A setting that is not listed here is an error. Relative paths start at the file's
 folder. Secrets never stand in the file: `*_env` names an environment variable. Commands find the file by `--config`,
 the environment variable `PALIER_CONFIG`, or as `palier.toml` in the current folder.
@@ -40,8 +40,9 @@ pass; 4 an upstream or engine that could not be reached; 5 a budget that is spen
 
 def settings() -> str:
     """settings.md: a table for each section of the file."""
-    tree = ast.parse((ROOT / "src" / "palier" / "config" / "sections.py").read_text(encoding="utf-8"))
-    sections = [node for node in tree.body if isinstance(node, ast.ClassDef) and _is_section(node)]
+    folder = ROOT / "src" / "palier" / "config"
+    trees = [ast.parse((folder / name).read_text(encoding="utf-8")) for name in ("sections.py", "drift.py")]
+    sections = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and _is_section(node)]
     sections.sort(key=lambda node: node.name != "Settings")
     return "\n".join([SETTINGS, *(_section(node) for node in sections)])
 

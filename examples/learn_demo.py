@@ -22,6 +22,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,10 +45,31 @@ FIRST = 3
 DECLARED = "http://127.0.0.1:8423/v1"
 UNDER_WAY = re.compile(r"\s+\d+ of \d+, about ")
 """How far a command is, which a terminal shows in one line that goes."""
+VERDICT = re.compile(r"(yes|no ) \w+ +")
+"""How a test of the gate begins: its reason goes on under itself."""
 GATE = 3
 """The exit status of a gate that did not pass."""
 
 console = Console(highlight=False)
+
+
+def laid_out(line: str, indent: str, *, room: int = 0) -> list[str]:
+    """`line` as wide as the terminal is; what goes on begins after `indent`. `room`: columns that are left free."""
+    return textwrap.wrap(
+        line,
+        max(console.width - room, 40),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [""]
+
+
+def say(line: str, style: str = "") -> None:
+    """What a command says, or what is to be said of it: what goes on stands under its words."""
+    under = VERDICT.match(line)
+    for piece in laid_out(line, " " * (under.end() if under else 2), room=4):
+        console.print(Text(f"    {piece}", style=style), soft_wrap=True)
 
 
 class NotShown(Exception):
@@ -56,7 +78,10 @@ class NotShown(Exception):
 
 def shown(what: str, *, holds: bool) -> None:
     """Tick it off. Raises `NotShown`."""
-    console.print(Text.assemble(("  ✓ ", "green") if holds else ("  ✗ ", "red"), what))
+    first, *rest = laid_out(what, "", room=4)
+    console.print(Text.assemble(("  ✓ ", "green") if holds else ("  ✗ ", "red"), first), soft_wrap=True)
+    for line in rest:
+        console.print(Text(f"    {line}"), soft_wrap=True)
     if not holds:
         raise NotShown(what)
 
@@ -156,11 +181,14 @@ class Desk:
 
     def type(self, *arguments: str, status: int = 0) -> str:
         """Run `palier`, and show the command and what it says. Raises `NotShown` for another exit status."""
-        console.print(Text(f"\n  $ palier {shlex.join(arguments)}", style="bold"), soft_wrap=True)
+        console.print()
+        *begun, last = laid_out(f"$ palier {shlex.join(arguments)}", "      ", room=4)
+        for line in (*(f"{line} \\" for line in begun), last):
+            console.print(Text(f"  {line}", style="bold"), soft_wrap=True)
         done = self.run(*arguments, stderr=subprocess.STDOUT)
         for line in done.stdout.rstrip().splitlines():
             if not UNDER_WAY.match(line):
-                console.print(Text(f"    {line}"), soft_wrap=True)
+                say(line)
         if done.returncode != status:
             raise NotShown(f"palier {arguments[0]} ended with {done.returncode}, and not with {status}")
         if status:
@@ -172,7 +200,7 @@ class Desk:
         return subprocess.run(
             [sys.executable, "-m", "palier", *arguments],
             cwd=self.folder,
-            env={**kept, "COLUMNS": "110", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
+            env={**kept, "COLUMNS": str(console.width - 4), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -250,8 +278,8 @@ def round_0(desk: Desk) -> list[Answer]:
     traffic = desk.messages.traffic
     answers = desk.ask(traffic)
     climbed = sum(one.climbed for one in answers)
-    console.print(f"    {len(traffic)} messages of customers, over the OpenAI API (the `openai` client):")
-    console.print(f"    {len(traffic) - climbed} sorted at home, {climbed} climbed ({climbed / len(traffic):.0%})")
+    say(f"{len(traffic)} messages of customers, over the OpenAI API (the `openai` client):")
+    say(f"{len(traffic) - climbed} sorted at home, {climbed} climbed ({climbed / len(traffic):.0%})")
     desk.type("traces", "--limit", "4")
     desk.type("traces", "show", next(one.report["trace"] for one in reversed(answers) if one.climbed))
     shown("most of what comes in climbs, and every climb is recorded", holds=climbed > len(traffic) / 2)
@@ -267,11 +295,12 @@ def learn(desk: Desk, margin: float) -> None:
 
 
 def show_effect(table: Table, margin: float) -> None:
-    console.print(f"    the {table.cases} messages of the holdout, asked of the gateway before and after:\n")
+    say(f"the {table.cases} messages of the holdout, asked of the gateway before and after:")
+    console.print()
     console.print(table.rich())
     console.print()
     for note in table.notes:
-        console.print(Text(f"    {note}", style="dim"))
+        say(note, "dim")
     shown(f"climbing fell by {table.fall:.0%}: at least by half", holds=table.fall >= 0.5)
     words = f"quality is not worse by {margin * 100:g} points: {table.quality}"
     shown(words, holds=table.worst > -margin)
@@ -293,13 +322,12 @@ def roll_back(desk: Desk, first: list[Answer], own: str) -> None:
     """The first head again: the same file, and the same decisions on everything that round 0 was asked."""
     desk.type("rollback", ROUTE, "--as", "ann")
     again = desk.ask(desk.messages.traffic)
-    console.print(
-        f"    the {len(again)} messages of round 0 once more, at temperature 0; SHA-256 of all decisions, and of the head:"
-    )
+    say(f"the {len(again)} messages of round 0 once more, at temperature 0:")
+    say("SHA-256 of all decisions, and of the head")
     for name, answers, head in (("then", first, own), ("now", again, desk.own())):
-        console.print(f"    {name:<5}{digest(answers)}  {head[:16]}...")
+        say(f"{name:<5}{digest(answers)[:32]}...  {head[:16]}...")
     apart = max(abs(one.confidence - other.confidence) for one, other in zip(first, again, strict=True))
-    console.print(f"    confidences differ by at most {apart:.0e}: what comes at the same moment is embedded together")
+    say(f"confidences differ by at most {apart:.0e}: what comes at the same moment is embedded together")
     shown("the route's own head answers, the file it was", holds=not desk.live() and desk.own() == own)
     same = [one.decided for one in first] == [one.decided for one in again]
     shown("every decision of round 0 is the same again", holds=same)
@@ -346,7 +374,7 @@ def main() -> None:
     console.print(
         Text.assemble(("\nArmorique Télécom", "bold"), ", an invented operator, sorts its customers' messages")
     )
-    console.print("  the large model is a stand-in: it answers with the labels that the company's people gave")
+    say("the large model is a stand-in: it answers with the labels that the company's people gave")
     try:
         with large_model() as url:
             desk.lay_out(url)

@@ -126,10 +126,10 @@ class Table:
         drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
         drawn.add_column("")
         for side in SIDES:
-            drawn.add_column(side, justify="right")
+            drawn.add_column(side, justify="right", no_wrap=True)
         for row in self.rows:
             drawn.add_row(row.name + row.unit, *map(row.cell, SIDES))
-        return Padding(drawn, (0, 4))
+        return Padding(drawn, (0, 0, 0, 4))
 
 
 SIDES = ("before", "after", "difference")
@@ -148,8 +148,8 @@ def effect(before: Sequence[Answer], after: Sequence[Answer]) -> Table:
     )
     notes = [
         "climbing, quality: Wilson's intervals, the difference Tango's, paired; means: BCa's",
-        "cost and carbon are estimates, as if the stand-in were what desk.toml names; latency is that of the gateway,",
-        "for the stand-in answers at once: a large model takes longer",
+        "cost and carbon are estimates, as if the stand-in were what desk.toml names",
+        "latency is that of the gateway, for the stand-in answers at once: a large model takes longer",
     ]
     if any(row.before is None for row in means):
         notes.append('what is unknown needs pip install "palier[carbon]"')

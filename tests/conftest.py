@@ -40,7 +40,10 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_refuse_the_world)
 
 # What lands is judged by the same examples each time; new ones are tried, and met, where people work.
-settings.register_profile("ci", derandomize=True)
+# A machine that is busy is no defect: what must take little time has a test of its own.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.load_profile("local")
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

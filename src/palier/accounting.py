@@ -3,7 +3,8 @@
 Sums are of what is known; what is not is counted beside them. What is saved is an estimate: those answered below the
 last tier, times what the last tier took on average of those it worked on in the same span, less what the tiers below
 took. Its interval is that of this mean (normal, 95 %), and no more: who climbs asks harder questions, which cost more,
-and some of what stays at home may not leave at all.
+and some of what stays at home may not leave at all. Drafts below of which nothing is known widen it: each took between
+nothing and what the last tier takes.
 """
 
 from __future__ import annotations
@@ -118,22 +119,27 @@ def _saved(went: WentBy, route: str, last: str) -> Saved:
 def _less(kept: int, last: str, steps: Sequence[tuple[str, int, Spread]]) -> Quantity:
     """What `kept` requests would have taken of the last tier, less what the tiers below took."""
     top = [(count, spread) for tier, count, spread in steps if tier == last]
-    below = [spread for tier, _, spread in steps if tier != last]
+    below = [(count, spread) for tier, count, spread in steps if tier != last]
     known = sum(count - spread.unknown for count, spread in top)
     if known < FEW:
         return Quantity(
             method=f"{last} worked on {known} requests of which this is known, and at least {FEW} are needed"
         )
-    if lost := sum(spread.unknown for spread in below):
-        return Quantity(method=f"it is not known of {lost} drafts of the tiers below {last}")
     mean = math.fsum(spread.value for _, spread in top) / known
     variance = max(math.fsum(spread.squares for _, spread in top) / known - mean**2, 0.0) * known / (known - 1)
-    value = kept * mean - math.fsum(spread.value for spread in below)
     margin = kept * _Z * math.sqrt(variance / known)
+    taken = math.fsum(spread.value for _, spread in below)
+    lost = sum(spread.unknown for _, spread in below)
+    told = sum(count - spread.unknown for count, spread in below)
+    saved = kept * mean - taken
+    method = f"{kept} requests at the mean of {known} that {last} worked on, less what the tiers below took"
+    if lost:
+        method += f"; of {lost} of their {lost + told} drafts that is not known: between nothing and what {last} takes"
     return Quantity(
-        value=value,
-        low=value - margin,
-        high=value + margin,
-        basis="estimated",
-        method=f"{kept} requests at the mean of {known} that {last} worked on, less what the tiers below took",
+        # A draft of which nothing is known is taken for one like the others, if there are others.
+        value=saved - lost * min(taken / told, mean) if told else saved if not lost else None,
+        low=saved - margin - lost * mean,
+        high=saved + margin,
+        basis="estimated" if told or not lost else "unknown",
+        method=method,
     )

@@ -23,6 +23,8 @@ PalierError
 
 from __future__ import annotations
 
+import re
+
 
 class PalierError(Exception):
     """Base. `status` is the HTTP status, `code` a stable word, `exit_status` the command line's.
@@ -156,3 +158,39 @@ class Unavailable(PalierError):
 class StoreError(PalierError):
     status = 503
     code = "store_error"
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table of fields",
+    "null": "nothing",
+}
+
+
+def unfit(error: Exception, named: str = "field") -> str:
+    """What of some data is not as it must be, its place first, in the words of people: `error` is msgspec's.
+
+    `named` is what a field is called there.
+    """
+    words, _, place = str(error).partition(" - at ")
+    place = re.sub(r"^(`key` in )?`\$\.?|`$", "", place).replace("[...]", ".NAME")
+    if found := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", words):
+        name = f"{place}.{found[2]}".strip(".")
+        return f"`{name}` is missing" if found[1] == "missing required" else f"unknown {named} `{name}`"
+    at = f"`{place}`" if place else "it"
+    if found := re.fullmatch(r"Expected `(.*)`, got `(.*)`", words):
+        quoted = "number" in (wanted := _kinds(found[1])) and found[2] == "str"
+        return f"{at} must be {wanted}, and is {_kinds(found[2])}" + (" (write it without quotes)" if quoted else "")
+    if found := re.fullmatch(r"Expected `(.*?)`(.*)", words):
+        return f"{at} must be {_kinds(found[1])}{found[2]}"
+    if found := re.fullmatch(r"Invalid enum value (.*)", words):
+        return f"{at} may not be {found[1]}"
+    return f"{at}: {words}" if place else words
+
+
+def _kinds(told: str) -> str:
+    return " or ".join(_KINDS.get(kind, kind) for kind in told.split(" | "))

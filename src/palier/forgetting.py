@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from palier.audits import Audit, Judgement
+from palier.config.taught import POLICY
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.interfaces import Audits, Erasable, Erasure, Traces
 from palier.pipeline.journey import digest
@@ -34,6 +35,8 @@ class Artefact(Data, frozen=True, kw_only=True):
 
     path: str
     route: str
+    version: str = ""
+    """The student that it was fitted for; empty: for the route's own tiers."""
     fitted: str
     """The day; empty where the file cannot be read."""
     requests: int | None
@@ -58,7 +61,9 @@ class Forgotten(Data, frozen=True, kw_only=True):
 
 
 class Forgetting:
-    """Erases, one user or document at a time. `policies` are the files that routes go by, by route.
+    """Erases, one user or document at a time.
+
+    `policies` are the files that routes go by, by route; those of versions stand in the folders of `students`.
 
     `remember` writes down that something is forgotten, before anything is.
     """
@@ -69,12 +74,14 @@ class Forgetting:
         stores: Sequence[Erasable],
         traces: ErasableTraces,
         policies: Mapping[str, Path],
+        students: Path | None = None,
         remember: Callable[[Erasure], None] = lambda erasure: None,
     ) -> None:
         self._documents = documents
         self._stores = stores
         self._traces = traces
         self._policies = policies
+        self._students = students
         self._remember = remember
         self._alone = asyncio.Lock()
         self._begun: deque[Erasure] = deque(maxlen=REMEMBERED)
@@ -101,7 +108,7 @@ class Forgetting:
             for store in () if dry_run else (self._documents, *self._stores, self._traces):
                 await store.scrub(erasure)
             earlier = set(await self._traces.forgotten()).difference(requests)
-            artefacts = await asyncio.to_thread(_artefacts, self._policies, requests, earlier)
+            artefacts = await asyncio.to_thread(_artefacts, self._files(), requests, earlier)
         return Forgotten(
             user=user,
             document=document,
@@ -110,6 +117,12 @@ class Forgetting:
             counts=dict(counts),
             artefacts=tuple(artefacts),
         )
+
+    def _files(self) -> list[tuple[str, str, Path]]:
+        """Route, version and file of each policy: also of versions that do not answer, and may again."""
+        own = [(route, "", path) for route, path in self._policies.items()]
+        found = sorted(self._students.glob(f"*/{POLICY}")) if self._students is not None else []
+        return [*own, *(("", path.parent.name, path) for path in found)]
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[None]:
@@ -209,23 +222,23 @@ def _erasure(user: str, document: str) -> Erasure:
     return Erasure(user=user, collection=collection, document=name, before=time.time())
 
 
-def _artefacts(files: Mapping[str, Path], requests: Sequence[str], earlier: set[str]) -> list[Artefact]:
+def _artefacts(files: Sequence[tuple[str, str, Path]], requests: Sequence[str], earlier: set[str]) -> list[Artefact]:
     """The policies that saw any of the requests, or do not say what they saw. Where nothing is forgotten, none did."""
     if not requests and not earlier:
         return []
-    found = [_artefact(route, path, requests, earlier) for route, path in files.items() if path.exists()]
+    found = [_artefact(*file, requests, earlier) for file in files if file[-1].exists()]
     return [artefact for artefact in found if artefact.requests != 0 or artefact.earlier != 0]
 
 
-def _artefact(route: str, path: Path, requests: Sequence[str], earlier: set[str]) -> Artefact:
+def _artefact(route: str, version: str, path: Path, requests: Sequence[str], earlier: set[str]) -> Artefact:
+    of = Artefact(path=str(path), route=route, version=version, fitted="", requests=None, earlier=None, questions=False)
     try:
         policy = policies.load(path)
     except ConfigurationError:  # nobody goes by it, and it may hold what it holds
-        return Artefact(path=str(path), route=route, fitted="", requests=None, earlier=None, questions=False)
+        return of
     seen = policy.seen
-    return Artefact(
-        path=str(path),
-        route=route,
+    return msgspec.structs.replace(
+        of,
         fitted=policy.guarantee.fitted,
         requests=None if seen is None else len(seen.among(requests)),
         earlier=None if seen is None else len(seen.among(earlier)),

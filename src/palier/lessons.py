@@ -128,6 +128,10 @@ class Brought(Data, frozen=True, kw_only=True):
     added: int = 0
     queued: int = 0
     refused: dict[str, int] = {}
+    outdone: dict[str, int] = {}
+    """Accepted lessons that are not taught beside these, which ask the same and are surer: counts by kind."""
+    contradicted: int = 0
+    """How many of those say something else."""
 
 
 class Edit(Data, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The nouns of versions: what was taught for a route, from what, and what became of it.
 
-A version never changes once the gate has passed it; before, a policy may be fitted for it. The route's own (what stands
-in the settings) is no version: it is what answers where none is live, and what a rollback may end at.
+A version never changes once the gate has passed it, but that one without a policy may get one. The route's own (what
+stands in the settings) is no version: it is what answers where none is live, and what a rollback may end at.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import signal
 import sys
@@ -54,21 +55,25 @@ def asked(upstream: Upstream) -> list[str]:
     return [call.json["messages"][-1]["content"] for call in upstream.calls]
 
 
-async def slowly(call: Call, wire: Wire) -> None:
-    await asyncio.sleep(0.02)
-    await answers("yes")(call, wire)
-
-
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 async def test_a_stopped_run_goes_on_without_asking_twice(tmp_path: Path, sign: signal.Signals) -> None:
-    async with Upstream(default=slowly) as upstream:
+    stopped, seen = asyncio.Event(), itertools.count(1)
+
+    async def halfway(call: Call, wire: Wire) -> None:
+        """Answers half of the questions, and the others once the first run is over."""
+        if next(seen) > CASES // 2:
+            await stopped.wait()
+        await answers("yes")(call, wire)
+
+    async with Upstream(default=halfway) as upstream:
         installation(tmp_path, upstream.url)
         first = await bench(tmp_path)
         async with asyncio.timeout(60):
-            while len(upstream.calls) < CASES // 2:
-                await asyncio.sleep(0.005)
+            while len(finished(tmp_path)) < CASES // 2 - 2:
+                await asyncio.sleep(0.01)
         first.send_signal(sign)
         told, _ = await first.communicate()
+        stopped.set()
         assert first.returncode == (-sign if sign is signal.SIGKILL else 130), told.decode()
         if sign is signal.SIGINT:
             assert b"the same command goes on" in told

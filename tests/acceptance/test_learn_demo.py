@@ -42,6 +42,7 @@ def promised(out: str) -> None:
     assert then == now
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_in_miniature_a_student_wins_and_shuffled_labels_do_not(repository: Path, tmp_path: Path) -> None:
     """A third of the traffic, a quarter of the holdout, and the margin that so few cases can tell."""

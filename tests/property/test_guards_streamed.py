@@ -17,7 +17,8 @@ from palier import registry
 from palier.config import Guard as Settings
 from palier.interfaces import Guard, Resources
 from palier.interfaces.guarding import Context
-from palier.pipeline.guarding import Log, Post, Posts, Watch
+from palier.pipeline.guarding import Watch
+from palier.pipeline.posts import Log, Post, Posts
 from palier.testing.guards import pieces
 from palier.types import Delta, Event, Finish
 

@@ -98,14 +98,34 @@ def test_what_is_saved_is_the_mean_of_the_last_tier_times_what_was_kept() -> Non
     assert "large worked on 0 requests" in saved.energy.method
 
 
-def test_nothing_is_said_of_few_or_of_unknown_drafts_below() -> None:
+def test_nothing_is_said_of_few() -> None:
     few = went(passing(), landed=(landed("large", "answered", [0.01] * 9),))
     (saved,) = report(few, "route", ROUTES, {}).saved
-    assert saved.cost.value is None
-    lost = went(passing(), landed=(landed("large", "answered", [0.01] * 20), landed("small", "answered", [], 10)))
-    (saved,) = report(lost, "route", ROUTES, {}).saved
-    assert saved.cost.value is None
-    assert "not known of 10 drafts" in saved.cost.method
+    assert (saved.cost.value, saved.cost.low, saved.cost.high) == (None, None, None)
+
+
+def test_drafts_of_which_nothing_is_known_are_between_nothing_and_what_the_last_takes() -> None:
+    large, some = landed("large", "answered", [0.01] * 20), landed("small", "answered", [0.001] * 6, 4)
+    (saved,) = report(went(passing(), landed=(large, some)), "route", ROUTES, {}).saved
+    assert saved.cost.value == pytest.approx(0.1 - 0.006 - 4 * 0.001)
+    assert (saved.cost.low, saved.cost.high) == (pytest.approx(0.1 - 0.006 - 0.04), pytest.approx(0.1 - 0.006))
+    assert "of 4 of their 10 drafts that is not known" in saved.cost.method
+    (saved,) = report(went(passing(), landed=(large, landed("small", "answered", [], 10))), "route", ROUTES, {}).saved
+    assert (saved.cost.value, saved.cost.basis) == (None, "unknown")
+    assert (saved.cost.low, saved.cost.high) == (pytest.approx(0.0), pytest.approx(0.1)), "the known rest is told"
+
+
+@given(st.lists(st.floats(0.0, 0.02), max_size=30), st.lists(st.floats(0.0, 0.05), max_size=30))
+def test_the_range_holds_whatever_unknown_drafts_took(unknown: list[float], known: list[float]) -> None:
+    large = landed("large", "answered", [0.02] * 20)
+    (saved,) = report(
+        went(passing(), landed=(large, landed("small", "answered", known, len(unknown)))), "route", ROUTES, {}
+    ).saved
+    truth = 10 * 0.02 - math.fsum(known) - math.fsum(unknown)
+    assert saved.cost.low is not None
+    assert saved.cost.high is not None
+    assert saved.cost.low - 1e-9 <= truth <= saved.cost.high + 1e-9
+    assert saved.cost.value is None or saved.cost.low - 1e-9 <= saved.cost.value <= saved.cost.high + 1e-9
 
 
 def test_a_route_of_one_tier_and_one_that_kept_nothing_save_nothing() -> None:

@@ -72,6 +72,17 @@ async def test_it_runs_beside_a_gateway_and_leaves_no_trace_there(tmp_path: Path
     assert run.collections["shelf"]["documents"] == 2
 
 
+async def test_a_route_that_draws_all_its_requests_draws_none_where_no_words_are_kept(tmp_path: Path) -> None:
+    drawing = {"support": {**ROUTES["support"], "audit": 1.0}}
+    configured = shelved(tmp_path, routes=drawing)
+    await ingested(configured)
+    asked = suite("What does the fibre cost?")
+    async with open_bench(configured, candidates.resolve(asked, configured)) as bench:
+        run = await ran(bench, asked)
+        assert not await bench.palier.audits.due(9e9, 10)
+    assert {outcomes["1"].status for outcomes in run.outcomes.values()} <= {"answered", "abstained"}
+
+
 async def test_what_a_killed_one_left_is_gone_with_the_next(tmp_path: Path) -> None:
     configured = shelved(tmp_path)
     await ingested(configured)

@@ -328,6 +328,16 @@ async def test_policies_say_whether_they_have_seen_it(palier: Palier, tmp_path: 
     assert (artefact.requests, artefact.fitted) == (None, "")
 
 
+async def test_so_do_those_of_versions_whether_they_answer_or_not(palier: Palier, tmp_path: Path) -> None:
+    asked = (await palier.ask("What is a quokka?", principal=MARIE)).id
+    for name, ids in (("head-1", [asked]), ("head-2", ["another"]), ("head-3", [asked, "case"])):
+        place = palier.folder.students / name
+        place.mkdir(parents=True)
+        (place / "policy.json").write_bytes(policies.dump(_policy(*ids)))
+    found = (await palier.forget(user=MARIE.name)).artefacts
+    assert [(one.version, one.route, one.requests) for one in found] == [("head-1", "", 1), ("head-3", "", 1)]
+
+
 def test_what_a_policy_has_seen_is_no_part_of_its_name() -> None:
     assert policies.identity(_policy("a", "b")) == policies.identity(_policy())
     assert policies.parse(policies.dump(_policy("a", "b")), where="here") == _policy("b", "a")

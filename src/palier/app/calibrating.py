@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from palier.app.bench import Bench, open_bench
+from palier.app.certificates import promised
 from palier.app.students import check
 from palier.audits import Audit, Judgement
 from palier.calibrate import Reading, calibrate
@@ -27,7 +28,7 @@ from palier.calibrate.report import Report
 from palier.cases import Case, Suite
 from palier.config import Route, Settings, label_source
 from palier.config.taught import POLICY, with_version
-from palier.errors import ConfigurationError, InvalidRequest, StoreError, Unavailable
+from palier.errors import InvalidRequest, StoreError, Unavailable
 from palier.evals.references import References
 from palier.evals.runs import running
 from palier.evals.runs.asking import ask
@@ -38,9 +39,11 @@ from palier.interfaces.versions import Versions
 from palier.lessons import Lesson
 from palier.routing import policy as policies
 from palier.routing.audited import record_of
-from palier.routing.fitting import Aim
-from palier.routing.policy import Guarantee, Policy, percent
+from palier.routing.fitting import FIT_LEAST, Aim
+from palier.routing.policy import Policy, percent
 from palier.routing.records import Record
+from palier.routing.seen import Seen
+from palier.routing.shortfall import fewest_labels
 from palier.training import checkpoints
 from palier.training.screening import Asked, twins
 from palier.versions import NOT_PASSED, Calibration, Version
@@ -78,28 +81,6 @@ class _Work:
         return label_source(self.route) if self.references is None else self.references.source
 
 
-async def promised(declared: Settings, versions: Versions, folder: Path, route: str) -> Policy | None:
-    """The policy whose promise a version of the route must keep: that of the settings, or, where that cannot be read,
-    of the best version; None where nothing is promised."""
-    named = declared.routes.get(route)
-    paths = [declared.path(named.policy)] if named is not None and named.policy else []
-    best = await versions.get((await versions.standing(route)).best)
-    if best is not None and best.policy:
-        paths.append(folder / best.id / POLICY)
-    for path in paths:
-        try:
-            return policies.load(path)
-        except ConfigurationError:  # which `palier status` tells
-            continue
-    return None
-
-
-def falls_short(made: Guarantee, wanted: Guarantee) -> str:
-    """What `made` promises less than is wanted; empty where it promises as much."""
-    kept = made.target == wanted.target and made.risk <= wanted.risk and made.confidence >= wanted.confidence
-    return "" if kept else f"it promises {made}, and the route {wanted}: palier learn certifies it again"
-
-
 async def certify(
     declared: Settings,
     versions: Versions,
@@ -110,16 +91,18 @@ async def certify(
     *,
     progress: Progress | None = None,
 ) -> Calibration | None:
-    """Certify a version that has not passed the gate, and keep what came of it; `lessons` are those it was taught.
+    """Certify a version that has not passed the gate with a policy, and keep what came of it; `lessons` are those it
+    was taught.
 
-    None where its route promises nothing; of one that has passed, or was certified on the very same, what is kept.
+    None where its route promises nothing; of one that has passed with one, or was certified on the very same, what is
+    kept.
     Raises `ConfigurationError`, `StoreError`, and `Unavailable` where a tier cannot be reached: what was asked is kept.
     """
     wanted = await promised(declared, versions, folder, version.route)
     if wanted is None:
         return None
     known = await versions.calibration(version.id)
-    if await versions.state(version.id) not in NOT_PASSED:
+    if version.policy and await versions.state(version.id) not in NOT_PASSED:
         return known
     files = {name: digest for name, digest in version.files.items() if name != POLICY}
     plain = msgspec.structs.replace(version, policy="", files=files)
@@ -157,7 +140,7 @@ async def _certify(
         vectors = await _vectors(work, records, opened)
         policy, why = await asyncio.to_thread(_fitted, work, records, status.fingerprint, vectors)
     except InvalidRequest as error:
-        policy, why = None, _few(str(error), len(cases))
+        policy, why = None, _few(work, str(error), len(cases))
     if policy is None:
         made = _failed(work.version, key, why, labels=len(records), source=work.source)
     else:
@@ -188,8 +171,17 @@ def _failed(version: Version, key: str, why: str, *, labels: int = 0, source: st
     return Calibration(version=version.id, key=key, why=why, labels=labels, source=source, at=time.time())
 
 
-def _few(why: str, cases: int) -> str:
-    return f"{why} ({cases} dev cases of the suite are fresh: neither lessons nor the holdout ask the same)"
+def _few(work: _Work, why: str, fresh: int) -> str:
+    """What is missing, and how many labels it takes at least."""
+    dev = work.suite.split("dev")
+    unjudged = sum(not work.references.judges(case) for case in dev) if work.references is not None else 0
+    promise = work.wanted.guarantee
+    least = fewest_labels(promise.target, promise.risk, 1 - promise.confidence) + FIT_LEAST
+    told = [f"{fresh} dev cases of the suite are fresh: neither lessons nor the holdout ask the same"]
+    if unjudged:
+        told.append(f"{unjudged} of its {len(dev)} have no `reference`, and nobody else can judge a student's drafts")
+    told.append(f"at least {least} labels are needed, if none is wrong, and 300 are a good start")
+    return f"{why} ({'; '.join(told)})"
 
 
 def _key(work: _Work, fingerprint: dict[str, str]) -> str:
@@ -377,7 +369,17 @@ def _fitted(
         questions=vectors,
         mode=work.wanted.mode,
     )
-    return outcome.policy, "" if outcome.policy is not None else _shortfall(outcome.report)
+    if outcome.policy is None:
+        return None, _shortfall(outcome.report)
+    # Cases that were made of requests are known by these, too: whoever forgets one asks for it by its name.
+    ids = {record.id for _, record in records} | {_request(case) for case, _ in records} - {""}
+    return msgspec.structs.replace(outcome.policy, seen=Seen.of(ids)), ""
+
+
+def _request(case: Case) -> str:
+    """The request that a case was made of; empty for none."""
+    kind, _, name = case.origin.partition(":")
+    return name if kind == "trace" else ""
 
 
 def _shortfall(report: Report) -> str:

@@ -2,11 +2,13 @@
 
 Both are routes of one palier that stands beside production (`app.bench`): same documents, prompts, guards, door. What
 was answered once is not asked again, so that a champion's answers are there for the next challenger, until anything
-they depend on changes.
+they depend on changes. Nor is a ruling made twice: where all that it rests on is what it was, the one that was kept is
+given; where anything is another, it is another use of the holdout.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from palier.app.bench import open_bench
-from palier.app.calibrating import falls_short, promised
+from palier.app.bench import Bench, open_bench
+from palier.app.certificates import falls_short, promised
 from palier.app.reciting import Recited, recite
 from palier.app.students import check
 from palier.cases import Case, Outcome, Suite
@@ -24,7 +26,6 @@ from palier.config import Settings, tier_name
 from palier.config.taught import with_version
 from palier.errors import InvalidRequest, NotFound, Unavailable
 from palier.evals import scoring
-from palier.evals.figures import Run
 from palier.evals.runs import running
 from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
@@ -40,6 +41,10 @@ from palier.versions import Calibration, Holdout, Version
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOST = 0.02
 """The share of cases that may fail because nothing could be reached: more would be a ruling on the network."""
+TRIES = 3
+"""Times that cases are put to a side that was busy, or away."""
+PAUSE_S = 5.0
+"""Before the second of them; twice as long before the third."""
 _AWAY = running.OUT_OF_REACH | {running.NOT_ASKED}
 
 
@@ -52,6 +57,21 @@ class _Answers(NamedTuple):
     recited: Recited
     again: int
     """How many of the champion's were asked now: the others were kept."""
+    lost: Mapping[str, int]
+    """By side: how many cases it could not be asked, however often they were put to it."""
+
+
+class _Trial(NamedTuple):
+    """What is to be ruled on: a version by the cases of a suite."""
+
+    version: Version
+    suite: Suite
+    cases: tuple[Case, ...]
+    holdout: str
+    terms: Terms
+    folder: Path
+    wanted: Policy | None
+    """Whose promise it must keep."""
 
 
 @dataclass(slots=True)
@@ -63,7 +83,7 @@ class _Counting:
 
     def begin(self, candidate: str, cases: int, kept: int) -> None:
         if candidate == CHAMPION:
-            self.again = cases - kept
+            self.again = max(self.again, cases - kept)  # those that were away are put to it again
         self.told.begin(candidate, cases, kept)
 
     def done(self, outcome: Outcome) -> None:
@@ -98,9 +118,10 @@ async def rule(
 ) -> Ruling:
     """Have the version `id` judged against the best that ever answered on its route, and keep the ruling.
 
-    It passes to `shadow`, or is `refused`. Raises `NotFound`, `InvalidRequest` also where it may have been taught what
-    judges, by one of `lessons`; `ConfigurationError`, `Unavailable` where a side cannot be reached: then it is not
-    judged, though the holdout counts as used by it.
+    It passes to `shadow`, or is `refused`. A ruling that rested on the very same is given as it was kept. Raises
+    `NotFound`, `InvalidRequest` also where it may have been taught what judges, by one of `lessons`;
+    `ConfigurationError`, `Unavailable` where a side cannot be reached: then it is not judged, though the holdout counts
+    as used by it.
     """
     version = await versions.get(id)
     if version is None:
@@ -114,17 +135,29 @@ async def rule(
             f"{met} of the {len(cases)} cases that judge are asked by lessons of `{version.route}`: it may know them",
             hint="palier learn --suite SUITE leaves them out, and teaches another version without them",
         )
-    metric = scoring.measured(suite).metrics[0]
     both = await _both(declared, versions, folder, version)
-    before = await _last(versions, version.route, suite)
-    terms = terms or Terms()
-    held = Holdout(digest=holdout, marks=marks(cases), alpha=terms.alpha, uses=terms.uses)
-    spent = await versions.judged(version.route, held, id)
-    terms, used = msgspec.structs.replace(terms, alpha=spent.alpha, uses=spent.uses), spent.others
+    routes = {name: msgspec.structs.replace(both.routes[name], audit=0.0) for name in (CHAMPION, CHALLENGER)}
+    planned = [Planned(name, "cascade", suite.prompt, route) for name, route in routes.items()]
     wanted = await promised(declared, versions, folder, version.route)
-    answers = await _answers(both, suite, cases, version, folder, progress)
-    certified, calibration = _certified(answers, version, wanted, await versions.calibration(id))
-    last = tier_name(both.routes[CHAMPION], len(both.routes[CHAMPION].tiers) - 1)
+    trial = _Trial(version, suite, cases, holdout, terms or Terms(), folder, wanted)
+    async with open_bench(both, planned) as opened:
+        basis = await _basis(trial, versions, opened)
+        if (known := await _known(versions, version, holdout, basis)) is not None:
+            return known
+        return await _ruled(trial, versions, basis, opened, progress, who)
+
+
+async def _ruled(
+    trial: _Trial, versions: Versions, basis: str, opened: Bench, progress: Progress | None, who: str
+) -> Ruling:
+    version, suite, cases = trial.version, trial.suite, trial.cases
+    before = await _last(versions, version.route, suite)
+    held = Holdout(digest=trial.holdout, marks=marks(cases), alpha=trial.terms.alpha, uses=trial.terms.uses)
+    spent = await versions.judged(version.route, held, version.id, basis)
+    answers = await _answers(trial, opened, progress)
+    certified, calibration = _certified(answers, version, trial.wanted, await versions.calibration(version.id))
+    route = opened.palier.settings.routes[CHAMPION]
+    last = tier_name(route, len(route.tiers) - 1)
     recited = answers.recited
     evidence = Evidence(
         certified=certified,
@@ -134,20 +167,49 @@ async def rule(
         exposure=recited.exposure,
     )
     ruling = judge(
-        metric,
+        scoring.measured(suite).metrics[0],
         cases,
         answers.champion,
         answers.challenger,
         evidence,
         home=lambda outcome: outcome.status == "answered" and outcome.tier != last,
-        used=used,
-        terms=terms,
-        notes=_changed(suite, before, holdout, answers.again, len(cases)),
+        used=spent.others,
+        terms=msgspec.structs.replace(trial.terms, alpha=spent.alpha, uses=spent.uses),
+        notes=[*_changed(suite, before, trial.holdout, answers.again, len(cases)), *_away(answers.lost, len(cases))],
     )
-    kept: JSON = {"suite": suite.name, "holdout": holdout, **msgspec.to_builtins(ruling)}
+    kept: JSON = {"suite": suite.name, "holdout": trial.holdout, "basis": basis, **msgspec.to_builtins(ruling)}
     why = "; ".join(one.reason for one in ruling.failed) or "it passed the gate"
-    await (versions.shadow if ruling.passed else versions.refuse)(id, kept, who=who, why=why)
+    await (versions.shadow if ruling.passed else versions.refuse)(version.id, kept, who=who, why=why)
     return ruling
+
+
+async def _basis(trial: _Trial, versions: Versions, opened: Bench) -> str:
+    """Names all that a ruling rests on but its cases: both sides, how they are scored, and what is asked of them.
+
+    One that was returned is judged anew, whatever was said of it before.
+    """
+    suite, version = trial.suite, trial.version
+    happened = await versions.history(version.route, version.id)
+    made = await versions.calibration(version.id)
+    said = (
+        sorted((await opened.keys()).items()),
+        (suite.task, suite.quality, suite.metrics, suite.prompt, suite.labels, suite.schema, suite.max_tokens),
+        (trial.terms.margin, trial.wanted.guarantee if trial.wanted is not None else None),
+        (made.policy, made.why) if made is not None else None,
+        sum(one.state == "returned" for one in happened),
+    )
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
+
+
+async def _known(versions: Versions, version: Version, holdout: str, basis: str) -> Ruling | None:
+    """The last ruling on the version, if it was made on the very same."""
+    rulings = (one.ruling for one in reversed(await versions.history(version.route, version.id)))
+    last = next((one for one in rulings if one is not None), {})
+    if (last.get("holdout"), last.get("basis")) != (holdout, basis):
+        return None
+    ruling = msgspec.convert(last, Ruling)
+    note = f"nothing changed since it was judged: this is the ruling of use {ruling.use}, and no other"
+    return msgspec.structs.replace(ruling, notes=(*ruling.notes, note))
 
 
 async def _last(versions: Versions, route: str, suite: Suite) -> str:
@@ -193,25 +255,43 @@ async def _both(declared: Settings, versions: Versions, folder: Path, version: V
     return with_version(settings, version, folder / version.id, route=CHALLENGER)
 
 
-async def _answers(
-    both: Settings,
-    suite: Suite,
-    cases: Sequence[Case],
-    version: Version,
-    folder: Path,
-    progress: Progress | None,
-) -> _Answers:
-    routes = {name: msgspec.structs.replace(both.routes[name], audit=0.0) for name in (CHAMPION, CHALLENGER)}
-    planned = [Planned(name, "cascade", suite.prompt, route) for name, route in routes.items()]
-    options = Options(timeout_s=both.server.request_timeout_s)
+async def _answers(trial: _Trial, opened: Bench, progress: Progress | None) -> _Answers:
+    """Of both sides. What could not be reached is asked again, a bounded number of times."""
+    options = Options(timeout_s=opened.palier.settings.server.request_timeout_s)
     counting = _Counting(progress or running.Quiet())
-    async with open_bench(both, planned) as opened:
-        run = await opened.run(suite, cases, await opened.entrants(), options, progress=counting)
-        _check_reached(run, cases)
-        recited = await recite(opened.palier, CHALLENGER, version, folder / version.id)
-        standings = {name: opened.palier.policies.of(name) for name in (CHAMPION, CHALLENGER)}
-    sides = {name: dict(run.outcomes.get(name, {})) for name in (CHAMPION, CHALLENGER)}
-    return _Answers(sides[CHAMPION], sides[CHALLENGER], standings, recited, counting.again)
+    entrants = await opened.entrants()
+    for attempt in range(TRIES):
+        await asyncio.sleep(PAUSE_S * attempt)
+        run = await opened.run(trial.suite, trial.cases, entrants, options, progress=counting)
+        sides = {name: dict(run.outcomes.get(name, {})) for name in (CHAMPION, CHALLENGER)}
+        own = trial.version.tier
+        lost = {
+            name: sum(_lost(one, own if name == CHALLENGER else "") for one in sides[name].values()) for name in sides
+        }
+        if not any(lost.values()):
+            break
+    for name, count in lost.items():
+        if count > LOST * len(trial.cases):
+            raise Unavailable(
+                f"{count} of {len(trial.cases)} cases could not be put to the {name}, {TRIES} times: no ruling",
+                hint="try again; what was answered is kept",
+            )
+    recited = await recite(opened.palier, CHALLENGER, trial.version, trial.folder / trial.version.id)
+    standings = {name: opened.palier.policies.of(name) for name in sides}
+    return _Answers(sides[CHAMPION], sides[CHALLENGER], standings, recited, counting.again, lost)
+
+
+def _lost(outcome: Outcome, own: str) -> bool:
+    """Whether a case has no answer because something was busy or away; `own`: a tier that answers for its failures."""
+    if outcome.status == "abstained":  # a tier failed that might have answered
+        return any(spell.outcome == "failed" and spell.tier != own for spell in outcome.spells)
+    return outcome.status == "failed" and running.code_of(outcome) in _AWAY
+
+
+def _away(lost: Mapping[str, int], cases: int) -> list[str]:
+    """What is told of cases that nobody could be asked: few enough to go on, and counted as not answered."""
+    told = [f"{count} of {cases} cases could not be put to the {name}" for name, count in lost.items() if count]
+    return [f"{' and '.join(told)}, {TRIES} times each: they count as not answered"] if told else []
 
 
 def _certified(
@@ -227,14 +307,3 @@ def _certified(
         return False, made.why if made is not None else "palier learn asks the suite's dev cases, and certifies it"
     short = falls_short(challenger.policy.guarantee, wanted.guarantee) if wanted is not None else ""
     return not short, short or str(challenger.policy.guarantee)
-
-
-def _check_reached(run: Run, cases: Sequence[Case]) -> None:
-    for name in (CHAMPION, CHALLENGER):
-        found = run.outcomes.get(name, {})
-        lost = sum(o.status == "failed" and running.code_of(o) in _AWAY for o in found.values())
-        if lost > LOST * len(cases):
-            raise Unavailable(
-                f"{lost} of {len(cases)} cases could not be put to the {name}: nothing is decided",
-                hint="try again; what was answered is kept",
-            )

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from palier.errors import InvalidRequest
+from palier.errors import InvalidRequest, unfit
 from palier.types import Message, Parameters
 
 
@@ -19,7 +19,7 @@ def parameters_of(given: Mapping[str, Any]) -> Parameters:
     try:
         return msgspec.convert(dict(given), Parameters)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error).replace("$.", "")) from None
+        raise InvalidRequest(unfit(error)) from None
 
 
 def check_readable(messages: Sequence[Message]) -> None:

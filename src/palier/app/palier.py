@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from palier import pipeline, text
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
+from palier.app.drift import Drifts, drifts_of
 from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
 from palier.app.keeping import Keeping
@@ -117,6 +118,7 @@ class Palier(Keeping):
     """What left."""
     heads: Heads
     workers: ProcessWorkers
+    drift: Drifts
     key: str
     routes: dict[str, list[str]]
     """Names of the tiers of each route, lowest first."""
@@ -146,8 +148,7 @@ class Palier(Keeping):
         self.settings = settings
         self._make, self._live = make, now.live
         self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
-        self.folder = folder
-        self.access = access
+        self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
@@ -165,7 +166,8 @@ class Palier(Keeping):
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
-            settings,
+            declared,
+            folder.students,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
@@ -197,6 +199,7 @@ class Palier(Keeping):
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
         self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
+        self.drift = drifts_of(self, judges, self.traces, self._knowledge, self._connector)
 
     @classmethod
     @asynccontextmanager
@@ -276,7 +279,7 @@ class Palier(Keeping):
             self.listen(self.exporter.take)
             self.exporter.start()
             stack.push_async_callback(self.exporter.stop)
-        for closing in (self.auditor.stop, self.students.close, self.shadow.stop):
+        for closing in (self.auditor.stop, self.students.close, self.shadow.stop, self.drift.stop):
             stack.push_async_callback(closing)
         await self.returning.look()
         await self.watch.look(pages=1)  # a breach that was found before is one from the first answer on

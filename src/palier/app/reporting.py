@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from palier.app.drift import Drifts
 from palier.app.probing import Probed, probe
 from palier.app.remembering import Remembering
 from palier.app.students import Students
@@ -27,6 +28,7 @@ class Reporting(Remembering):
     watch: Watch
     students: Students
     """What was taught, and which of it answers."""
+    drift: Drifts
     budgets: Budgets
     """What routes may take."""
     counts: Counts
@@ -38,8 +40,13 @@ class Reporting(Remembering):
     async def status(self) -> list[RouteStatus]:
         """How each route stands: what its policy promises, or why it is not calibrated."""
         found = self.policies.status(self.watch.words)
-        said = [(one, await self.students.words(one.route), self.budgets.words(one.route)) for one in found]
-        return [msgspec.structs.replace(one, student=student, budget=budget) for one, student, budget in said]
+        drift, student, budget = await self.drift.words(), self.students.words, self.budgets.words
+        return [
+            msgspec.structs.replace(
+                one, student=await student(one.route), drift=drift.get(one.route, ""), budget=budget(one.route)
+            )
+            for one in found
+        ]
 
     async def now(self) -> GatewayNow:
         """What went by since it was opened, and what is not well."""

@@ -147,14 +147,12 @@ class Shadow:
         Raises what else keeps it from being ready, as an engine that does not start: the next look tries again.
         """
         wanted = await versions.shadowing(route) if self._share else ""
+        version = await versions.get(wanted) if wanted else None
         now = self.casts.get(route)
-        if wanted == (now.version.id if now else ""):
+        if version == (now.version if now else None):
             return
         self.casts.pop(route, None)
-        if wanted == self._refused.get(route):
-            return
-        version = await versions.get(wanted) if wanted else None
-        if version is None:
+        if version is None or wanted == self._refused.get(route):
             return
         try:
             if (made := await ready(version)) is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from palier.app.certificates import Certificate, certificate
 from palier.config import Model as ModelSettings
 from palier.config import Settings
 from palier.config.taught import tier_of, with_version
@@ -220,6 +221,10 @@ class Students:
         """See `interfaces.Versions`."""
         return await self._versions.standing(route)
 
+    async def certificate(self, id: str) -> Certificate:
+        """How a version stands to what its route promises. Raises `NotFound`."""
+        return await certificate(self._declared, self._versions, self._folder, id)
+
     async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing:
         """The version answers from now on. Where it cannot be served nothing changes, and that is raised.
 
@@ -233,6 +238,8 @@ class Students:
             before = await self._versions.standing(version.route)
             standing = await self._versions.promote(id, best=best, who=who, why=why)
             if standing == before:
+                if self._now.live.get(version.route) not in (None, version):  # it got a policy meanwhile
+                    await self._serve(version.route)
                 return standing
             try:
                 await self._serve(version.route)
@@ -270,13 +277,15 @@ class Students:
             return standing
 
     async def settle(self, route: str) -> None:
-        """Serve what is live by the registry, where that is not what is served: a change was cut short.
+        """Serve what is live by the registry, where that is not what is served: a change was cut short, or it has
+        another policy by now.
 
         What the registry does not know stays: the settings brought it.
         """
         async with self._alone:
             live, served = (await self._versions.standing(route)).live, self._now.live.get(route)
-            if served is not None and served.id != live and await self._versions.get(served.id) is not None:
+            known = await self._versions.get(served.id) if served is not None else None
+            if known is not None and (known.id != live or known != served):
                 await self._serve(route)
 
     async def words(self, route: str) -> str:

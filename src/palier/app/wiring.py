@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from palier import pipeline, registry, text
 from palier.config import Model as ModelSettings
@@ -37,9 +38,9 @@ from palier.metrics import zones
 from palier.models import schemas
 from palier.models.engine import Engine
 from palier.models.engine_tokens import EngineTokens
-from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
+from palier.pipeline.posts import Post, Posts
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.links import InertLinks
@@ -139,15 +140,17 @@ def links_of(settings: Settings) -> Links:
 
 
 def forgetting_of(
-    settings: Settings,
+    declared: Settings,
+    students: Path,
     knowledge: SqliteKnowledge,
     traces: SqliteTraces,
     *others: Erasable,
     remember: Callable[[Erasure], None] = lambda erasure: None,
 ) -> Forgetting:
     """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
-    named = {name: settings.path(route.policy) for name, route in settings.routes.items() if route.policy}
-    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named, remember)
+    named = {name: declared.path(route.policy) for name, route in declared.routes.items() if route.policy}
+    stores = ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database)
+    return Forgetting(*stores, named, students, remember)
 
 
 def landings_of(

@@ -18,6 +18,7 @@ from palier.cli import (
     bench,
     calibrate,
     distill,
+    drift,
     feedback,
     forget,
     groups,
@@ -101,6 +102,7 @@ app.command()(status.status)
 app.command()(report.report)
 app.command()(backup.backup)
 app.command(name="restore-backup")(backup.restore_backup)
+app.command()(drift.drift)
 app.command()(setup.doctor)
 app.command()(setup.version)
 

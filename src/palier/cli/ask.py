@@ -12,7 +12,7 @@ import typer
 
 from palier.cli import jsonl, terminal
 from palier.cli.session import CONFIG, As, Config, Groups, Json, Service, principal, session
-from palier.errors import ConfigurationError, InvalidRequest, Unavailable
+from palier.errors import ConfigurationError, InvalidRequest, Unavailable, unfit
 from palier.types import JSON, Completed, Delta, Guarded, Message, Result, Source, Step
 
 Question = Annotated[str, typer.Argument(help="The question; with --jsonl, a file of lines.")]
@@ -87,7 +87,7 @@ def _messages(item: JSON) -> list[Message]:
     try:
         messages = msgspec.convert(item["messages"], list[Message])
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"`messages`: {error}", param="messages") from None
+        raise InvalidRequest(f"`messages`: {unfit(error)}", param="messages") from None
     if not any(message.role == "user" for message in messages):
         raise InvalidRequest("`messages` has no turn of the user", param="messages")
     return messages

@@ -92,10 +92,12 @@ def _lines(found: Forgotten) -> Iterator[str]:
 
 def _learnt(artefact: Artefact, requests: int) -> str:
     """What a policy has seen, and what to do."""
-    named = f"policy {artefact.path} (route {artefact.route})"
+    of = f"version {artefact.version}" if artefact.version else f"route {artefact.route}"
+    named = f"policy {artefact.path} ({of})"
+    mend = "teach another: palier learn" if artefact.version else "calibrate again"
     if artefact.requests is None:
-        return f"{named} does not say what it was fitted on, and may have seen them: calibrate again"
+        return f"{named} does not say what it was fitted on, and may have seen them: {mend}"
     told = [f"{artefact.requests} of these {requests} requests"] if artefact.requests else []
     told += [f"{artefact.earlier} that were forgotten before"] if artefact.earlier else []
     kept = ", and holds vectors of their questions" if artefact.questions else ""
-    return f"{named} was fitted on {' and '.join(told)}{kept}: calibrate again"
+    return f"{named} was fitted on {' and '.join(told)}{kept}: {mend}"

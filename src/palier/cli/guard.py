@@ -19,7 +19,7 @@ from palier.config import Guard as Settings
 from palier.config import Model as ModelSettings
 from palier.config import Settings as AllSettings
 from palier.config import load
-from palier.errors import ConfigurationError, InvalidRequest
+from palier.errors import ConfigurationError, InvalidRequest, unfit
 from palier.types import JSON, Data, Message
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def _read(item: JSON, place: str) -> tuple[str, Context, str]:
     try:
         line = msgspec.convert(item, _Line)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error), param="text") from None
+        raise InvalidRequest(unfit(error), param="text") from None
     context = Context(
         place=cast(GuardPlace, place),
         question=line.question,

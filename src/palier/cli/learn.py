@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,21 +25,22 @@ from palier.cli.students import (
     SuitePath,
     Uses,
     Who,
+    certified,
     is_best,
     opened_versions,
     put_live,
     ruled,
+    say_calibration,
     show,
+    suite_of,
 )
-from palier.config import Settings, label_source, load
+from palier.config import Settings, load
 
 if TYPE_CHECKING:
-    from palier.cases import Suite
     from palier.interfaces.versions import Versions
-    from palier.lessons import Lesson
     from palier.training.desk import TrainingSet
     from palier.training.harvest import Harvested
-    from palier.versions import Calibration, Version
+    from palier.versions import Version
 
 Kind = Annotated[str, typer.Option("--student", help="auto: the cheapest that a tier can be; or head, lora.")]
 Rank = Annotated[int, typer.Option("--rank", min=0, max=256, help="Of an adapter.", show_default="by the lessons")]
@@ -72,8 +73,8 @@ class Round:
 
 
 def learn(
-    suite: SuitePath,
     route: Route = "",
+    suite: SuitePath = None,
     student: Kind = "auto",
     margin: Margin = 0.02,
     uses: Uses = 8,
@@ -95,13 +96,14 @@ def learn(
     Killed anywhere, the same command goes on, and repeats no step that was finished. Exit status 3 where the gate does
     not let it pass: what answers is untouched. With --watch it stays, until it is interrupted or told to end (SIGTERM).
     """
-    asked = Asked(suite, margin, uses, shadow, who)
     plan = {"rank": rank, "steps": steps, "rate": rate, "seed": seed, "minutes": minutes}
-    one = Round(config, route, student, asked, plan, threads, as_json)
 
     async def main() -> int:
         from palier.cli.learn_watch import watching
 
+        settings = load(config)
+        judge = suite_of(settings, route_name(settings, route), suite)
+        one = Round(config, route, student, Asked(judge, margin, uses, shadow, who), plan, threads, as_json)
         with stopping():
             try:
                 return await (watching(one, lambda: once(one)) if watch else once(one))
@@ -142,9 +144,10 @@ async def once(one: Round) -> int:
     settings = load(one.config)
     name = route_name(settings, one.route)
     kind, tier = learning.student_of(settings, name, one.student)
-    loaded = suites.read(one.asked.suite).suite
+    asked = one.asked
+    loaded = suites.read(asked.judge).suite
     async with session(one.config) as p:
-        harvested = await p.lessons.harvest(name, suites=[str(one.asked.suite.absolute())])
+        harvested = await p.lessons.harvest(name, suites=[str(asked.judge.absolute())])
         training = await p.lessons.to_teach(name)
     _say_lessons(harvested, training)
     async with opened_versions(settings) as (store, folder):
@@ -166,8 +169,8 @@ async def once(one: Round) -> int:
             return 0
         made = await certified(settings, store, folder, version, loaded, training.lessons)
         if made is not None:
-            _say_calibration(settings, version, made)
-        ruling = await ruled(settings, store, folder, version, one.asked)
+            say_calibration(settings, version, made)
+        ruling = await ruled(settings, store, folder, version, asked)
     if one.as_json:
         terminal.json_line({"version": version.id, **msgspec.to_builtins(ruling)})
     else:
@@ -177,27 +180,6 @@ async def once(one: Round) -> int:
     if not one.asked.shadow:
         await put_live(one.config, version, one.asked, best=is_best(ruling))
     return 0
-
-
-async def certified(
-    settings: Settings, store: Versions, folder: Path, version: Version, suite: Suite, lessons: Sequence[Lesson]
-) -> Calibration | None:
-    """What came of certifying a threshold for the version, where its route promises something."""
-    from palier.app import calibrating
-    from palier.cli.bench.progress import Bar
-
-    with Bar(1) as bar:
-        return await calibrating.certify(settings, store, folder, version, suite, lessons, progress=bar)
-
-
-def _say_calibration(settings: Settings, version: Version, made: Calibration) -> None:
-    if not made.policy:
-        terminal.note(f"{version.id} is not certified: {made.why}")
-        return
-    terminal.note(f"{version.id} has a threshold of its own, certified on {made.labels:,} labels: {made.source}")
-    audits = label_source(settings.routes[version.route])
-    if made.source != audits:
-        terminal.note(f"its promise would not be watched: audits of {version.route} are judged otherwise ({audits})")
 
 
 async def _head(store: Versions, folder: Path, given: _Given, who: str) -> tuple[Version, bool]:

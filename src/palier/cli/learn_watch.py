@@ -27,7 +27,7 @@ async def watching(one: Round, go: Callable[[], Awaitable[int]]) -> int:
     settings = load(one.config)
     name = route_name(settings, one.route)
     learning.student_of(settings, name, one.student)
-    suites.read(one.asked.suite)
+    suites.read(one.asked.judge)
     file, budget = DataFolder(settings.folder).prepared().learning, settings.learning
     meters = open_meters()
     try:
@@ -48,7 +48,7 @@ async def _lessons(one: Round, route: str) -> list[str]:
     """Ids of the lessons that are accepted, after a harvest."""
     found: list[str] = []
     async with session(one.config) as p:
-        await p.lessons.harvest(route, suites=[str(one.asked.suite.absolute())])
+        await p.lessons.harvest(route, suites=[str(one.asked.judge.absolute())])
         while page := await p.lessons.page(route=route, state="accepted", after=found[-1] if found else "", limit=PAGE):
             found += [lesson.id for lesson in page]
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,7 @@ from palier.cli.session import CONFIG, Config, Json, session
 from palier.config import load
 from palier.errors import ConfigurationError, InvalidRequest, NotFound
 from palier.ids import SHORT_ID
-from palier.lessons import KINDS, STATES, Lesson, LessonCount
+from palier.lessons import KINDS, STATES, Brought, Lesson, LessonCount
 from palier.types import Label
 
 if TYPE_CHECKING:
@@ -205,7 +206,6 @@ def bring(
     """Read lessons from JSON lines. Nothing is kept where a line is wrong."""
 
     async def main() -> None:
-        from palier.lessons import Brought
         from palier.training.lesson_lines import read
 
         _check_user(user)
@@ -214,19 +214,20 @@ def bring(
         lines = read([one async for one in _numbered(source, skip_bad=skip_bad)], name, skip_bad=skip_bad)
         if not lines.lessons and not lines.notes:
             raise InvalidRequest("there is no line in it", hint="a lesson a line: docs/reference/jsonl.md")
-        counts, refused = [0, 0], dict[str, int]()
+        whole = Brought()
         async with session(settings) as p:
             for part in _parts(list(lines.lessons.values())):
-                found = await p.lessons.add(part, who=user, accept=accept)
-                counts = [counts[0] + found.added, counts[1] + found.queued]
-                for why, number in found.refused.items():
-                    refused[why] = refused.get(why, 0) + number
-        whole = Brought(added=counts[0], queued=counts[1], refused=refused)
+                whole = _both(whole, await p.lessons.add(part, who=user, accept=accept))
         if as_json:
             terminal.json_line(whole)
         else:
             terminal.out().print(terminal.styled(f"{whole.added} lessons added, {whole.queued} wait for a reviewer"))
             _reasons("refused", whole.refused)
+        if whole.outdone:
+            kinds = ", ".join(f"{number:,} {kind}" for kind, number in whole.outdone.items())
+            terminal.note(f"warning: lessons that ask the same are not taught any more beside these: {kinds}")
+            if whole.contradicted:
+                terminal.note(f"{whole.contradicted:,} of those say something else: palier lessons list, reject")
         for note in lines.notes:
             terminal.note(note)
 
@@ -350,6 +351,21 @@ def _harvested(found: Harvested) -> None:
     _reasons("withdrawn", found.withdrawn)
     if found.more:
         terminal.note("there may be more: run it again, or give a higher --limit")
+
+
+def _both(first: Brought, second: Brought) -> Brought:
+    """Of two parts of a file."""
+
+    def added(name: str) -> dict[str, int]:
+        return dict(Counter(getattr(first, name)) + Counter(getattr(second, name)))
+
+    return Brought(
+        added=first.added + second.added,
+        queued=first.queued + second.queued,
+        refused=added("refused"),
+        outdone=added("outdone"),
+        contradicted=first.contradicted + second.contradicted,
+    )
 
 
 def _reasons(what: str, counts: dict[str, int]) -> None:

@@ -124,9 +124,11 @@ def _show_budget(budget: BudgetStanding) -> None:
 
 
 def _range(quantity: Quantity, form: str) -> str:
-    if quantity.value is None or quantity.low is None or quantity.high is None:
+    if quantity.low is None or quantity.high is None:
         return f"unknown: {quantity.method}"
     low, high = form.format(quantity.low), form.format(quantity.high)
+    if quantity.value is None:
+        return f"between {low} and {high}: {quantity.method}"
     return f"{form.format(quantity.value)} [{low}, {high}]: {quantity.method}"
 
 

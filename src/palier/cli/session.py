@@ -16,7 +16,10 @@ from palier.spending import BudgetStanding
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
+    from palier.app.certificates import Certificate
     from palier.app.effect import Difference, Effect, ShadowFigures
+    from palier.drift.report import DriftReport, Window
+    from palier.drift.report import Standing as DriftStanding
     from palier.forgetting import Forgotten
     from palier.interfaces import Hours, Judgements, Keys
     from palier.lessons import Brought, Edit, Lesson, LessonCount
@@ -61,6 +64,9 @@ class Service(Protocol):
 
     @property
     def hours(self) -> Hours: ...
+
+    @property
+    def drift(self) -> DriftBook: ...
 
     @property
     def access(self) -> AccessBook: ...
@@ -144,6 +150,8 @@ class StudentRoom(StudentBook, Protocol):
 
     async def standing(self, route: str) -> Standing: ...
 
+    async def certificate(self, id: str) -> Certificate: ...
+
     async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing: ...
 
     async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing: ...
@@ -157,6 +165,16 @@ class EffectBook(Protocol):
     async def differences(self, version: str, limit: int = 20) -> list[Difference]: ...
 
     async def of(self, version: str, days: float = ...) -> list[Effect]: ...
+
+
+class DriftBook(Protocol):
+    """What differs from a reference, and the watch over it."""
+
+    async def compare(self, route: str, now: Window, against: Window, level: float = ...) -> DriftReport: ...
+
+    async def standings(self) -> dict[str, DriftStanding]: ...
+
+    async def renew(self, route: str) -> DriftStanding: ...
 
 
 class AccessBook(Protocol):

@@ -52,7 +52,11 @@ _NEXT = (
 
 
 def doctor(config: Config = CONFIG, as_json: Json = False) -> None:
-    """Check the machine, the settings, the data, the models and the upstreams; say what to do about each."""
+    """Check the machine, the settings, the data, the models and the upstreams; say what to do about each.
+
+    Exit status 2 where something is wrong here, as of every command that needs it; 4 where only an upstream or an
+    engine is out of reach.
+    """
 
     async def main() -> int:
         from palier.server.doctor.examination import examine, exit_status

@@ -61,7 +61,7 @@ def _told(route: RouteStatus) -> list[Text]:
     style = "green" if route.calibrated else "yellow"
     lines = [terminal.styled((f"{terminal.one_line(route.route)}: ", "bold"), (terminal.one_line(route.words), style))]
     budget = f"budget: {route.budget}" if route.budget else ""
-    for words in (route.watch, route.student, budget):
+    for words in (route.watch, route.student, route.drift, budget):
         if words:
             said = terminal.one_line(words, 300)
             lines.append(terminal.styled((f"{'':{len(route.route) + 2}}{said}", "dim")))

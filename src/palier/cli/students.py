@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +14,29 @@ import typer
 from palier.cli import terminal
 from palier.cli.records import route_name
 from palier.cli.session import CONFIG, Config, Json, session
-from palier.config import Settings, load
-from palier.errors import InvalidRequest, NotFound
+from palier.config import Settings, label_source, load
+from palier.errors import ConfigurationError, InvalidRequest, NotFound
 from palier.ids import SHORT_ID
 from palier.versions import Version
 
 if TYPE_CHECKING:
+    from palier.cases import Suite
     from palier.cli.session import StudentBook
     from palier.interfaces.versions import Versions
+    from palier.lessons import Lesson
     from palier.stores.versions import SqliteVersions
     from palier.training.promote import Ruling
+    from palier.versions import Calibration
 
 GATE = 3
 """The exit status of a gate that did not pass."""
 
 Route = Annotated[str, typer.Argument(help="The route.", show_default="the only one")]
 Id = Annotated[str, typer.Argument(metavar="VERSION", help="The version, or the last 12 digits of its id.")]
-SuitePath = Annotated[Path, typer.Option("--suite", help="The suite whose holdout judges.")]
+SuitePath = Annotated[
+    Path | None,
+    typer.Option("--suite", help="The suite whose holdout judges.", show_default="the route's, of lessons.suites"),
+]
 SuiteOrNone = Annotated[
     Path | None, typer.Option("--suite", help="The suite whose holdout judges; one in shadow has its ruling.")
 ]
@@ -45,12 +51,18 @@ Why = Annotated[str, typer.Option("--why", help="Why, in a few words.")]
 class Asked:
     """How a version is to be judged, and what then."""
 
-    suite: Path
+    suite: Path | None
     margin: float
     uses: int
     shadow: bool
     who: str
     why: str = ""
+
+    @property
+    def judge(self) -> Path:
+        """The suite, where one was given or found."""
+        assert self.suite is not None
+        return self.suite
 
 
 @asynccontextmanager
@@ -67,6 +79,50 @@ async def opened_versions(settings: Settings) -> AsyncIterator[tuple[SqliteVersi
         await store.close()
 
 
+def suite_of(settings: Settings, route: str, given: Path | None) -> Path:
+    """The suite that judges: the one that is given, else the one of `[lessons] suites` that is of the route.
+
+    Raises `ConfigurationError` where there is none, or more than one.
+    """
+    from palier.evals.suites import suite as suites
+
+    if given is not None:
+        return given
+    own = []
+    for path in map(settings.path, settings.lessons.suites):
+        of = suites.read(path).suite.route
+        if of == route or (not of and len(settings.routes) == 1):
+            own.append(path)
+    if len(own) != 1:
+        found = ", ".join(str(path) for path in own) or "none"
+        raise ConfigurationError(
+            f'which suite judges route `{route}`? Of [lessons] suites that say `route = "{route}"`: {found}',
+            hint="--suite SUITE, or one of them in [lessons] suites; palier bench init makes one",
+        )
+    return own[0]
+
+
+async def certified(
+    settings: Settings, store: Versions, folder: Path, version: Version, suite: Suite, lessons: Sequence[Lesson]
+) -> Calibration | None:
+    """What came of certifying a threshold for the version, where its route promises something."""
+    from palier.app import calibrating
+    from palier.cli.bench.progress import Bar
+
+    with Bar(1) as bar:
+        return await calibrating.certify(settings, store, folder, version, suite, lessons, progress=bar)
+
+
+def say_calibration(settings: Settings, version: Version, made: Calibration) -> None:
+    if not made.policy:
+        terminal.note(f"{version.id} is not certified: {made.why}")
+        return
+    terminal.note(f"{version.id} has a threshold of its own, certified on {made.labels:,} labels: {made.source}")
+    audits = label_source(settings.routes[version.route])
+    if made.source != audits:
+        terminal.note(f"its promise would not be watched: audits of {version.route} are judged otherwise ({audits})")
+
+
 async def ruled(settings: Settings, store: SqliteVersions, folder: Path, version: Version, asked: Asked) -> Ruling:
     """What the gate says of a version."""
     from palier.app import gate
@@ -76,7 +132,7 @@ async def ruled(settings: Settings, store: SqliteVersions, folder: Path, version
     from palier.stores.lessons import SqliteLessons
     from palier.training.promote import Terms
 
-    loaded = suites.read(asked.suite).suite
+    loaded = suites.read(asked.judge).suite
     terms = Terms(margin=asked.margin, uses=asked.uses)
     lessons = SqliteLessons.open(DataFolder(settings.folder).prepared().lessons)
     try:
@@ -108,14 +164,19 @@ def promote(
 ) -> None:
     """Hold a version against the best that ever answered; where it passes, it answers from now on.
 
-    One that is in shadow has passed, and needs no suite. Exit status 3 where it does not pass.
+    Where its route promises something, a threshold of its own is certified before, also of one that passed without: of
+    one that answers already, that is all. One that is in shadow has passed, and needs no suite. Exit status 3 where it
+    does not pass, or cannot be certified.
     """
 
     async def main() -> int:
         settings = load(config)
         async with opened_versions(settings) as (store, folder):
             one = await find(store, version)
-            asked = Asked(suite or Path(), margin, uses, shadow, who, why)
+            asked = Asked(suite, margin, uses, shadow, who, why)
+            made = await _certified(settings, store, folder, one, suite) if suite else None
+            if made is not None and not one.policy and (await store.standing(one.route)).live == one.id:
+                return await _live_with(config, one, made, as_json=as_json)
             ruling = await (ruled(settings, store, folder, one, asked) if suite else _of_shadow(store, one))
         if as_json:
             terminal.json_line({"version": one.id, **msgspec.to_builtins(ruling)})
@@ -145,6 +206,37 @@ def rollback(route: Route = "", who: Who = "", why: Why = "", config: Config = C
             terminal.out().print(terminal.styled((now, "bold"), f" answers on {name}, in the place of {before.live}"))
 
     terminal.run(main, wrong_input=2, missing=2)
+
+
+async def _certified(
+    settings: Settings, store: Versions, folder: Path, version: Version, path: Path
+) -> Calibration | None:
+    """What came of certifying it on fresh cases of the suite: none that its lessons may ask."""
+    from palier.evals.suites import suite as suites
+    from palier.stores.folder import DataFolder
+    from palier.stores.lessons import SqliteLessons
+    from palier.training.stock import pages
+
+    lessons = SqliteLessons.open(DataFolder(settings.folder).prepared().lessons)
+    try:
+        of_route = [one async for page in pages(lessons, version.route) for one in page]
+    finally:
+        await lessons.close()
+    known = [one for one in of_route if one.created <= version.created and one.state != "queued"]
+    made = await certified(settings, store, folder, version, suites.read(path).suite, known)
+    if made is not None:
+        say_calibration(settings, version, made)
+    return made
+
+
+async def _live_with(config: Path, version: Version, made: Calibration, *, as_json: bool) -> int:
+    """One that answers already does so by its own threshold from now on: what it says is what it was ruled on."""
+    if made.policy:
+        async with session(config) as p:
+            await p.students.promote(version.id)
+    if as_json:
+        terminal.json_line({"version": version.id, "calibration": msgspec.to_builtins(made)})
+    return 0 if made.policy else GATE
 
 
 async def _of_shadow(store: Versions, version: Version) -> Ruling:

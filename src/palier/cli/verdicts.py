@@ -11,7 +11,7 @@ import msgspec
 
 from palier.audits import Audit, Judgement
 from palier.cli import jsonl, terminal
-from palier.errors import InvalidRequest, NotFound, TooLarge
+from palier.errors import InvalidRequest, NotFound, TooLarge, unfit
 
 if TYPE_CHECKING:
     from palier.interfaces import Judgements
@@ -116,7 +116,7 @@ def _judgement(item: dict[str, Any], number: int, source: str, user: str) -> Jud
     try:
         line = msgspec.convert(item, Verdict)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"line {number}: {str(error).replace('$.', '')}") from None
+        raise InvalidRequest(f"line {number}: {unfit(error)}") from None
     by = line.label_source or source
     if (line.correct is None) == (line.score is None):
         raise InvalidRequest(f"line {number}: give `correct` or `score`, and not both")

@@ -16,6 +16,7 @@ from palier.ids import SHORT_ID
 from palier.versions import Happened, Standing, Version
 
 if TYPE_CHECKING:
+    from palier.app.certificates import Certificate
     from palier.app.effect import Change, Difference, Effect, Figure, ShadowFigures
     from palier.cli.session import Service
 
@@ -67,7 +68,13 @@ def versions(
             else:
                 happened = await p.students.history(version.route, version.id)
                 standing = await p.students.standing(version.route)
-                _show_one(version, happened, standing, await p.effects.shadow(version.id), as_json=as_json)
+                certificate, shadow = await p.students.certificate(version.id), await p.effects.shadow(version.id)
+                if as_json:
+                    state = _state(version, standing, happened)
+                    told = {"state": state, "history": list(happened), "calibration": certificate, "shadow": shadow}
+                    terminal.json_line({**msgspec.to_builtins(version), **told})
+                else:
+                    _show_one(version, happened, standing, certificate, shadow)
 
     terminal.run(main, wrong_input=2, missing=2)
 
@@ -115,13 +122,12 @@ def _minute(at: float) -> str:
 
 
 def _show_one(
-    version: Version, happened: Sequence[Happened], standing: Standing, shadow: ShadowFigures, *, as_json: bool
+    version: Version,
+    happened: Sequence[Happened],
+    standing: Standing,
+    certificate: Certificate,
+    shadow: ShadowFigures,
 ) -> None:
-    if as_json:
-        state = _state(version, standing, happened)
-        told = {**msgspec.to_builtins(version), "state": state, "history": list(happened), "shadow": shadow}
-        terminal.json_line(told)
-        return
     where = f": {version.student}, tier {version.tier} of {version.route}, {_state(version, standing, happened)}"
     _print((version.id, "bold"), where)
     readers = f"; it answers who may read {', '.join(version.collections)}" if version.collections else ""
@@ -130,8 +136,29 @@ def _show_one(
         by = f" by {one.who}" if one.who else ""
         why = f": {one.why}" if one.why else ""
         _print(f"{_minute(one.at)}  {one.state}{by}{why}")
-    for line in _shadow(shadow):
+    for line in (*calibrated(certificate), *_shadow(shadow)):
         _print(line)
+
+
+def calibrated(certificate: Certificate) -> Iterator[str]:
+    """What a version promises, or why it does not, a line each."""
+    made, last = certificate.guarantee, certificate.last
+    if not certificate.wanted and made is None:
+        yield "calibration: its route promises nothing"
+        return
+    if made is None:
+        labels = f" ({last.labels:,} labels: {last.source})" if last is not None and last.labels else ""
+        yield f"not certified: {certificate.problem}{labels}"
+        yield f"  the route promises     {certificate.wanted}"
+        return
+    yield f"certified: {made}"
+    if certificate.problem:
+        yield f"  not enough             {certificate.problem}"
+    for tier, threshold in certificate.thresholds.items():
+        yield f"  {f'threshold of {tier}':<23}{threshold:.3f}"
+    yield f"  kept                   {made.kept:,} of {made.certified:,} that carried the bound ({made.coverage:.1%})"
+    yield f"  of those wrong         {made.observed:.1%}, at most {made.upper:.1%}"
+    yield f"  judged by              {made.label_source or 'unknown'}"
 
 
 def _shadow(shadow: ShadowFigures) -> Iterator[str]:

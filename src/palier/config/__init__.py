@@ -15,7 +15,9 @@ from palier.config.derived import (
     redacts,
     tier_name,
 )
+from palier.config.drift import Drift
 from palier.config.reading import load, parse
+from palier.config.section import Section
 from palier.config.sections import (
     Budget,
     Carbon,
@@ -30,7 +32,6 @@ from palier.config.sections import (
     Privacy,
     Redaction,
     Route,
-    Section,
     Server,
     Settings,
     Store,
@@ -45,6 +46,7 @@ __all__ = [
     "Budget",
     "Carbon",
     "Collection",
+    "Drift",
     "Guard",
     "Guards",
     "Learning",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from datetime import datetime
 
 from palier.config.derived import tier_name
 from palier.config.sections import Route, Settings
@@ -69,6 +70,27 @@ def _check_resources(settings: Settings, where: str) -> None:
         )
     _check_number(f"{where}: [carbon]", "intensity", settings.carbon.intensity, least=0)
     _check_number(f"{where}: [carbon]", "pue", settings.carbon.pue, least=1)
+    _check_drift(settings, f"{where}: [drift]")
+
+
+def _check_drift(settings: Settings, at: str) -> None:
+    said = settings.drift
+    _check_number(at, "every_s", said.every_s, least=60)
+    _check_number(at, "reference_days", said.reference_days, least=0)
+    _check_number(at, "stale_days", said.stale_days, least=0)
+    if not 0.001 <= said.false_alarms <= 0.5:
+        raise ConfigurationError(f"{at}: false_alarms is {said.false_alarms:g}", hint="a probability, 0.001 to 0.5")
+    if bool(said.reference_from) != bool(said.reference_until):
+        raise ConfigurationError(f"{at}: a declared reference has both ends", hint="reference_from, reference_until")
+    if not said.reference_from:
+        return
+    try:
+        since, until = (datetime.fromisoformat(end).timestamp() for end in (said.reference_from, said.reference_until))
+    except (ValueError, OverflowError, OSError):
+        hint = "2026-11-02 or 2026-11-02T08:00"
+        raise ConfigurationError(f"{at}: reference_from and reference_until are times", hint=hint) from None
+    if since >= until:
+        raise ConfigurationError(f"{at}: reference_from is not before reference_until")
 
 
 def _check_number(at: str, setting: str, value: float | None, *, least: float) -> None:

@@ -15,10 +15,12 @@ AUDIT_SHARE = 0.02
 
 
 def audit_share(settings: Settings, route: Route) -> float:
-    """The share of the route's requests that is drawn for the audit."""
+    """The share of the route's requests that is drawn for the audit: none where no words are kept to go on with."""
+    if not settings.store.record_content:
+        return 0.0
     if route.audit is not None:
         return route.audit
-    return AUDIT_SHARE if settings.store.record_content and len(route.tiers) > 1 else 0.0
+    return AUDIT_SHARE if len(route.tiers) > 1 else 0.0
 
 
 def label_source(route: Route) -> str:

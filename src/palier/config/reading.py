@@ -11,6 +11,8 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from palier.config.checking import check
+from palier.config.drift import Drift
+from palier.config.section import Section
 from palier.config.sections import (
     Budget,
     Carbon,
@@ -23,7 +25,6 @@ from palier.config.sections import (
     Privacy,
     Redaction,
     Route,
-    Section,
     Server,
     Settings,
     Store,
@@ -31,7 +32,7 @@ from palier.config.sections import (
     Tier,
     Workers,
 )
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, unfit
 from palier.types import Label
 
 
@@ -66,17 +67,11 @@ def parse(tree: dict[str, Any], *, root: str | Path = ".", where: str = "setting
 
 
 def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec's words, with its `$.routes[...]` path as TOML."""
-    text = (
-        str(error)
-        .replace("Object contains unknown field", "unknown setting")
-        .replace("`$.", "`")
-        .replace(" - at `$`", "")
-    )
-    text = text.replace("Object missing required field", "missing setting").replace("[...]", ".NAME")
-    if "enum value" in text and (options := _options(str(error))):
+    """What does not fit, with its place as TOML has it."""
+    text = unfit(error, named="setting")
+    if "may not be" in text and (options := _options(str(error))):
         return f"{text}; one of {', '.join(options)}"
-    return text.replace("`float | null`, got `str`", "a number, got a text (write it without quotes)")
+    return text
 
 
 def _options(error: str) -> list[str]:
@@ -112,6 +107,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "[lessons]": Lessons,
     "[learning]": Learning,
     "[carbon]": Carbon,
+    "[drift]": Drift,
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,
     "[[routes.NAME.tiers]]": Tier,

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from palier.cards import Price
+from palier.config.drift import Drift
+from palier.config.section import Section
 from palier.types import Label
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of the sections of the file."""
 
 
 class Server(Section, frozen=True, kw_only=True):
@@ -467,6 +463,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[learning]`."""
     carbon: Carbon = Carbon()
     """See `[carbon]`."""
+    drift: Drift = Drift()
+    """See `[drift]`."""
     collections: dict[str, Collection] = {}
     """See `[collections.NAME]`."""
     models: dict[str, Model] = {}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from palier.guards.claims import CITATION, cites, claims, copied, numbers
 from palier.guards.manner import asked, closely
-from palier.guards.supporting import MAX_PASSAGES, Passage, foreign, passage, sentence, signals
+from palier.guards.supporting import MAX_PASSAGES, Passage, foreign, overlap, passage, sentence, shared, signals
 from palier.text import sentences
 
 Signals = dict[str, float]
@@ -102,8 +102,9 @@ def _compared(
     plain = bare(said, own)
     one = sentence(plain)
     others = tuple(at for at, other in enumerate(passages) if foreign(one, other))
-    mine = [other for at, other in enumerate(passages) if at not in others]
-    named = {n: passages[n - 1] for n in cited if 0 < n <= len(passages) and n - 1 not in others}
+    each = [overlap(one, other) for other in passages]
+    mine = [other for at, other in enumerate(each) if at not in others]
+    named = {n: each[n - 1] for n in cited if 0 < n <= len(passages) and n - 1 not in others}
     return Compared(
         start,
         end,
@@ -111,10 +112,10 @@ def _compared(
         text=plain,
         cites=cited,
         own=own,
-        parts=_parts(said, question, named) if len(named) > 1 else (),
-        together=signals(one, question, mine) if len(mine) > 1 else None,
-        alone=tuple(signals(one, question, [other]) for other in passages),
-        cited=signals(one, question, list(named.values())) if len(named) > 1 else None,
+        parts=_parts(said, question, {n: other.passage for n, other in named.items()}) if len(named) > 1 else (),
+        together=shared(one, question, mine) if len(mine) > 1 else None,
+        alone=tuple(shared(one, question, [other]) for other in each),
+        cited=shared(one, question, list(named.values())) if len(named) > 1 else None,
         foreign=others,
         taught=closely(one, question, mine) if taught and mine else None,
     )

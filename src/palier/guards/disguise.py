@@ -150,8 +150,8 @@ def _hidden(text: str, said: Sequence[Reading]) -> Iterator[Reading]:
 def _decoded(text: str, depth: int) -> Iterator[tuple[int, int, str]]:
     """Runs of codes that decode to words."""
     left = _RUNS
-    for pattern, decode in _CODES:
-        for match in pattern.finditer(text):
+    for sign, pattern, decode in _CODES:
+        for match in pattern.finditer(text) if sign in text else ():
             if not left:
                 return
             left -= 1
@@ -177,12 +177,13 @@ def _from_hex(run: str) -> str:
     return bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
 
 
-_CODES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
-    (_BASE64, _from_base64),
-    (_HEX, _from_hex),
-    (_PERCENT, urllib.parse.unquote),
-    (_ENTITIES, html.unescape),
+_CODES: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
+    ("", _BASE64, _from_base64),
+    ("", _HEX, _from_hex),
+    ("%", _PERCENT, urllib.parse.unquote),
+    ("&#", _ENTITIES, html.unescape),
 )
+"""What stands in every run of a code, the run, and how it is read."""
 
 
 def _plausible(said: str) -> bool:

@@ -25,7 +25,7 @@ from palier.guards.failing import failing
 from palier.guards.likely import lift
 from palier.guards.supporting import MAX_PASSAGES
 from palier.guards.taught import general
-from palier.interfaces import Encoder, Resources, Vectors, Workers
+from palier.interfaces import Encoder, Resources, Workers
 from palier.interfaces.guarding import Context, Scorer, Span, Verdict
 from palier.text import detect
 
@@ -46,6 +46,8 @@ _CAUSES = {
     "taught": "it is like what its examples call unsupported",
 }
 _WORDS = "the passages do not have its words"
+
+Floats = NDArray[np.float32]
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Grounding:
@@ -115,7 +117,7 @@ class Grounding:
         self._encoder = encoder
         self._workers = workers
         self._scorer = scorer
-        self._vectors: OrderedDict[tuple[str, ...], Vectors] = OrderedDict()
+        self._vectors: OrderedDict[tuple[str, ...], Floats] = OrderedDict()
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. Raises `InvalidRequest` where something is claimed and there is no evidence."""
@@ -149,8 +151,8 @@ class Grounding:
         return await self._workers.run(compare, text, question, evidence, self._weights.taught is not None)
 
     async def _judged(self, beside: Beside) -> list[Judged]:
-        said = await self._said(beside)
-        near = await self._near(beside, said)
+        said, windows = await self._embedded(beside)
+        near = _nearest(beside, said, windows)
         return [self._weighed(one, near.get(at, {}), said.get(at)) for at, one in enumerate(beside.sentences)]
 
     async def _moved(self, one: Judged, question: str, evidence: Sequence[str]) -> Judged:
@@ -160,34 +162,25 @@ class Grounding:
         found = await lift(self._scorer, one.beside.text, question, evidence[one.best - 1])
         return one._replace(support=self._weights.lift.moved(one.support, found))
 
-    async def _said(self, beside: Beside) -> dict[int, NDArray[np.float32]]:
-        """The vectors of the sentences that want one."""
+    async def _embedded(self, beside: Beside) -> tuple[dict[int, Floats], dict[int, Floats]]:
+        """The vectors of the sentences that want one, by place, and of the windows of each passage: asked for at once,
+        since many texts together take little longer than a few do."""
         places = [at for at, one in enumerate(beside.sentences) if one.foreign or one.taught is not None]
-        if not places:
-            return {}
-        vectors = await self._encoder.encode([beside.sentences[at].text for at in places])
-        return dict(zip(places, vectors, strict=True))
+        windows = {at: texts for at, texts in beside.windows.items() if texts}
+        unknown = [texts for texts in dict.fromkeys(windows.values()) if texts not in self._vectors]
+        wanted = [*(beside.sentences[at].text for at in places), *(text for texts in unknown for text in texts)]
+        vectors = await self._encoder.encode(wanted)
+        said = dict(zip(places, vectors, strict=False))
+        known = {texts: self._vectors[texts] for texts in windows.values() if texts not in unknown}
+        start = len(places)
+        for texts in unknown:
+            known[texts] = self._vectors[texts] = vectors[start : start + len(texts)]
+            start += len(texts)
+        while len(self._vectors) > _REMEMBERED:
+            self._vectors.popitem(last=False)
+        return said, {at: known[texts] for at, texts in windows.items()}
 
-    async def _near(self, beside: Beside, said: dict[int, NDArray[np.float32]]) -> dict[int, dict[int, float]]:
-        """Of each sentence, for each passage in another language: the cosine with its nearest window."""
-        windows = {at: await self._embedded(texts) for at, texts in beside.windows.items() if texts}
-        return {
-            place: {
-                at: float(np.clip((windows[at] @ said[place]).max(), 0.0, 1.0)) for at in one.foreign if at in windows
-            }
-            for place, one in enumerate(beside.sentences)
-            if one.foreign
-        }
-
-    async def _embedded(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
-        known = self._vectors.get(texts)
-        if known is None:
-            known = self._vectors[texts] = await self._encoder.encode(texts)
-            while len(self._vectors) > _REMEMBERED:
-                self._vectors.popitem(last=False)
-        return known
-
-    def _weighed(self, one: Compared, near: dict[int, float], vector: NDArray[np.float32] | None) -> Judged:
+    def _weighed(self, one: Compared, near: dict[int, float], vector: Floats | None) -> Judged:
         if not one.claims:
             return Judged(one, 1.0, None, "", None, 1.0)
         same, foreign = self._weights.same, self._weights.foreign
@@ -290,6 +283,15 @@ class Grounding:
             return n in beside.own or (n in there and (kept is None or (at, n) in kept))
 
         return _citing(said, stays, added), notes[0]
+
+
+def _nearest(beside: Beside, said: dict[int, Floats], windows: dict[int, Floats]) -> dict[int, dict[int, float]]:
+    """Of each sentence, for each passage in another language: the cosine with its nearest window."""
+    return {
+        place: {at: float(np.clip((windows[at] @ said[place]).max(), 0.0, 1.0)) for at in one.foreign if at in windows}
+        for place, one in enumerate(beside.sentences)
+        if one.foreign
+    }
 
 
 def _with(signals: Signals, nearness: float | None) -> Signals:

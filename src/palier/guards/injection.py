@@ -37,7 +37,8 @@ from palier.types import GuardPlace
 FITTED = Path(__file__).parent / "fitted"
 THRESHOLD = 0.5
 _ALWAYS = {"direct": 2, "indirect": 1}
-"""So many sentences of a text, the most suspicious ones, are looked at closely whatever the first head says."""
+"""So many sentences of a text, the most suspicious ones, are looked at closely whatever the first head says; of one of
+more than `_SHORT`, one."""
 _LET_THROUGH = 0.2
 """By which the first head's probability is multiplied where it lets a sentence through: below any limit in use."""
 _SHORT = 6
@@ -85,16 +86,19 @@ def read(text: str, place: GuardPlace) -> list[Reading]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
 class _Heads:
     """The one that lets most through, and the one that says what it is."""
 
-    first: Head
-    second: Head
+    def __init__(self, first: Head, second: Head) -> None:
+        weights, bias = first.arrays["embedding"], first.arrays["bias"]
+        self._first = signs.Scorer((weights[:, 1] - weights[:, 0]) / first.header.temperature)
+        self._bias = float(bias[1] - bias[0]) / first.header.temperature
+        self.second = second
 
-    def suspicion(self, read: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n,), the probability that it is worth a close look."""
-        result: NDArray[np.float64] = self.first.probabilities([""] * len(read), read)[:, 1]
+    def suspicion(self, there: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(n,), the probability that it is worth a close look; `there`: the signs that are present (n, signs)."""
+        odds = self._first(there).astype(np.float64) + self._bias
+        result: NDArray[np.float64] = 1 / (1 + np.exp(-odds))
         return result
 
     def kinds(self, vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
@@ -159,13 +163,15 @@ class Injection:
     async def _judged(self, readings: Sequence[Reading], side: Side) -> tuple[float, list[_Found]]:
         """The score of the worst, and those that do not pass."""
         heads = self._sides[side]
-        read = signs.read([reading.text for reading in readings])
-        suspicion = heads.suspicion(read)
+        there = signs.present([reading.text for reading in readings])
+        suspicion = heads.suspicion(there)
         close = set(np.flatnonzero(suspicion >= 0.5).tolist())
-        close |= set(np.argsort(-suspicion, kind="stable")[: _ALWAYS[side]].tolist())
+        close |= set(
+            np.argsort(-suspicion, kind="stable")[: _ALWAYS[side] if len(readings) <= _SHORT + 1 else 1].tolist()
+        )
         looked = sorted(close)
         vectors = await self._encoder.encode([readings[n].text for n in looked])
-        kinds = heads.kinds(np.concatenate([vectors, read[looked]], axis=1))
+        kinds = heads.kinds(np.concatenate([vectors, signs.pairs(there[looked])], axis=1))
         worst = max((_LET_THROUGH * float(s) for n, s in enumerate(suspicion) if n not in close), default=0.0)
         found = []
         for place, number in enumerate(looked):

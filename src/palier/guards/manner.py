@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from palier.guards.supporting import Passage, Sentence, signals
+from palier.guards.supporting import Overlap, Passage, Sentence, shared
 from palier.text import tokens
 from palier.text.stopwords import BOTH
 from palier.text.support import STEM
@@ -44,9 +44,9 @@ def asked(question: str) -> frozenset[str]:
     return frozenset(word[:STEM] for word in tokens(question[:_QUESTION]) if word not in BOTH)
 
 
-def closely(said: Sentence, question: frozenset[str], among: Sequence[Passage]) -> dict[str, float]:
-    """The signals of `supporting` and those of `MANNER`, of a sentence against passages taken together."""
-    return signals(said, question, among) | manner(said, question, among)
+def closely(said: Sentence, question: frozenset[str], among: Sequence[Overlap]) -> dict[str, float]:
+    """The signals of `supporting` and those of `MANNER`, of a sentence laid beside passages, these taken together."""
+    return shared(said, question, among) | manner(said, question, [one.passage for one in among])
 
 
 def manner(said: Sentence, question: frozenset[str], among: Sequence[Passage]) -> dict[str, float]:

@@ -17,7 +17,9 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ import numpy as np
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
 from palier.guards.failing import DEFAULTS, failing
+from palier.guards.literals import needed, plainly
 from palier.guards.said import strings_of
 from palier.interfaces import Encoder, Resources, Vectors
 from palier.interfaces.guarding import Action, Context, Span, Verdict
@@ -61,7 +64,15 @@ class _Ready:
 
     rule: Rule
     phrases: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    """Each between spaces."""
+    patterns: tuple[_Pattern, ...]
+
+
+class _Pattern(NamedTuple):
+    """A regular expression, and what a text must hold one of for it to match (`literals`); none: nothing is known."""
+
+    search: re.Pattern[str]
+    needed: frozenset[str]
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Policy:
@@ -110,10 +121,11 @@ def _checked(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 def _ready(name: str, rule: Rule) -> _Ready:
     try:
-        patterns = tuple(re.compile(pattern) for pattern in rule.patterns)
+        patterns = tuple(_Pattern(re.compile(pattern), needed(pattern)) for pattern in rule.patterns)
     except (re.error, RecursionError, OverflowError) as error:
         raise ConfigurationError(f"guard `{name}`, rule `{rule.name}`: no regular expression: {error}") from None
-    return _Ready(rule, tuple(phrase for words in rule.words if (phrase := " ".join(tokens(words)))), patterns)
+    phrases = (" ".join(tokens(words)) for words in rule.words)
+    return _Ready(rule, tuple(f" {phrase} " for phrase in phrases if phrase), patterns)
 
 
 class Policy:
@@ -141,13 +153,18 @@ class Policy:
         if not said:
             return Verdict(score=0.0)
         near = await self._near(said) if self._embeds else {}
+        reads = [_read(sentence) for sentence in said]
+        there = plainly("\n".join(reading for read in reads for reading in read.readings))
+        patterns = [
+            [one.search for one in ready.patterns if not one.needed or any(part in there for part in one.needed)]
+            for ready in self._rules
+        ]
         broken: list[tuple[_Ready, Span]] = []
         highest = 0.0
-        for place, (sentence, (start, end)) in enumerate(zip(said, spans, strict=True)):
-            read = _read(sentence)
-            for ready in self._rules:
+        for place, (read, (start, end)) in enumerate(zip(reads, spans, strict=True)):
+            for ready, searches in zip(self._rules, patterns, strict=True):
                 similarity, counter = near.get(ready.rule.name, {}).get(place, (0.0, -1.0))
-                written = _written(ready, read)
+                written = _written(ready.phrases, searches, read)
                 highest = max(highest, 1.0 if written else similarity)
                 if written or (similarity >= ready.rule.threshold and similarity > counter):
                     reason = ready.rule.reason or ready.rule.name
@@ -194,23 +211,27 @@ class _Read(NamedTuple):
     """As it stands; in other spaces, without signs of no width nor emphasis; and that without accents."""
 
 
+@lru_cache(maxsize=512)
 def _read(sentence: str) -> _Read:
+    """Remembered: several guards of a place read the same text."""
     plain = _plain(sentence)
     return _Read(f" {' '.join(tokens(plain))} ", tuple(dict.fromkeys((sentence, plain, fold(plain)))))
 
 
-def _written(ready: _Ready, read: _Read) -> bool:
-    """Whether it holds one of the rule's words or patterns, in any of its readings."""
-    if any(f" {phrase} " in read.words for phrase in ready.phrases):
+def _written(phrases: Sequence[str], patterns: Sequence[re.Pattern[str]], read: _Read) -> bool:
+    """Whether it holds one of these words or patterns, in any of its readings."""
+    if any(phrase in read.words for phrase in phrases):
         return True
-    return any(pattern.search(reading) for pattern in ready.patterns for reading in read.readings)
+    return any(pattern.search(reading) for pattern in patterns for reading in read.readings)
 
 
 def _plain(text: str) -> str:
     """As it is read: compatibility forms made one (NFKC), without what has no width or marks emphasis, one space."""
-    seen = unicodedata.normalize("NFKC", text)
-    if not seen.isascii():
-        seen = "".join(c for c in seen if c.isascii() or unicodedata.category(c) != "Cf")
+    seen = text
+    if not text.isascii():
+        seen = unicodedata.normalize("NFKC", text)
+        if not seen.isprintable():  # what has no width is not; neither is a line's end
+            seen = "".join(c for c in seen if c.isascii() or unicodedata.category(c) != "Cf")
     return " ".join(_EMPHASIS.sub("", seen).split())
 
 

@@ -19,9 +19,9 @@ from palier.heads.ngrams import MAX_CHARACTERS
 from palier.interfaces import Encoder, Resources
 from palier.interfaces.guarding import Context, Verdict
 
-EMBEDDED = 240
-"""Characters of a text that are embedded, which is what takes long: by so many, a text of many words is known by its
-n-grams better than a short one by both (benchmarks/scope.py)."""
+EMBEDDED, LONG = 240, 480
+"""Characters of a text that are embedded, which is what takes long, and length from which on a quarter of them are:
+long texts are known by their n-grams better than short ones by both (benchmarks/scope.py)."""
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Scope:
@@ -54,7 +54,7 @@ def opening(text: str, head: Head) -> str:
     """What is embedded of a text: of a long one its opening, where the head reads the n-grams of the rest too."""
     if head.header.reads != "both" or len(text) <= EMBEDDED:
         return text
-    return text[:EMBEDDED].rsplit(maxsplit=1)[0]
+    return text[: EMBEDDED if len(text) <= LONG else EMBEDDED // 4].rsplit(maxsplit=1)[0]
 
 
 class Scope:

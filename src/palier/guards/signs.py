@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palier.interfaces import Vectors
 from palier.text import tokens
@@ -43,6 +44,11 @@ def dimension() -> int:
 
 def read(texts: Sequence[str]) -> Vectors:
     """(n, `dimension`), float32. The constant is 1, signs are 0 or `_WEIGHT`."""
+    return pairs(present(texts))
+
+
+def present(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """(n, signs): which are in each text."""
     names = _classes()[0]
     signs = len(names) + _MARKS
     there = np.zeros((len(texts), signs), bool)
@@ -56,12 +62,36 @@ def read(texts: Sequence[str]) -> Vectors:
         found |= bool(first & _mask(_COMMANDS)) << (len(names) + 1)
         found |= bool(first & _mask(_QUESTIONS)) << (len(names) + 2)
         there[row] = np.frombuffer(f"{found:0{signs}b}"[::-1].encode(), np.uint8) == ord("1")
+    return there
+
+
+def pairs(there: NDArray[np.bool_]) -> Vectors:
+    """(n, `dimension`) of those that are present."""
+    signs = there.shape[1]
     one, other = _pairs(signs)
-    result = np.empty((len(texts), dimension()), np.float32)
+    result = np.empty((len(there), dimension()), np.float32)
     result[:, 0] = 1
     result[:, 1 : signs + 1] = there * _WEIGHT
     result[:, signs + 1 :] = (there[:, one] & there[:, other]) * _WEIGHT
     return result
+
+
+class Scorer:
+    """What `pairs(there) @ weights` is, without the pairs: for many texts, nearly all without a sign."""
+
+    def __init__(self, weights: NDArray[np.floating]) -> None:
+        """`weights`: (`dimension`,)."""
+        signs = len(_classes()[0]) + _MARKS
+        self._constant = float(weights[0])
+        self._each = np.zeros((signs, signs), np.float32)
+        self._each[np.diag_indices(signs)] = weights[1 : signs + 1]
+        self._each[_pairs(signs)] = weights[signs + 1 :]
+
+    def __call__(self, there: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(n,) of (n, signs)."""
+        held = there.astype(np.float32)
+        result: NDArray[np.float32] = self._constant + _WEIGHT * ((held @ self._each) * held).sum(axis=1)
+        return result
 
 
 def vocabulary() -> frozenset[str]:

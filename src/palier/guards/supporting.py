@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -78,12 +78,15 @@ class Passage(NamedTuple):
     """A passage as support needs it."""
 
     line: str
-    stems: tuple[str, ...]
+    places: Mapping[str, tuple[int, ...]]
+    """Where each stem stands."""
     known: frozenset[str]
     pairs: frozenset[tuple[str, str]]
     letters: frozenset[str]
     values: frozenset[str]
     windows: tuple[Window, ...]
+    within: Mapping[str, tuple[int, ...]]
+    """In which windows each stem is."""
     language: str
 
 
@@ -111,18 +114,29 @@ def passage(text: str) -> Passage:
     """Of a passage, its first `MAX_PASSAGE` characters."""
     text = text[:MAX_PASSAGE]
     words = tokens(text)
-    stems = tuple(word[:STEM] for word in words)
+    stems = [word[:STEM] for word in words]
     spelled = {_NUMBERS[word] for word in words if word in _NUMBERS}
+    windows = _windows(text)
     return Passage(
         f" {' '.join(words)} ",
-        stems,
+        _index([stem] for stem in stems),
         frozenset(stems),
         frozenset(_pairs(words)),
         _stretches(words),
         values(text) | spelled,
-        _windows(text),
+        windows,
+        _index(window.stems for window in windows),
         detect(text),
     )
+
+
+def _index(of: Iterable[Iterable[str]]) -> dict[str, tuple[int, ...]]:
+    """Of each stem, in which of these it is, in order."""
+    found: dict[str, list[int]] = {}
+    for number, stems in enumerate(of):
+        for stem in stems:
+            found.setdefault(stem, []).append(number)
+    return {stem: tuple(numbers) for stem, numbers in found.items()}
 
 
 def _windows(text: str) -> tuple[Window, ...]:
@@ -173,52 +187,102 @@ def foreign(said: Sentence, one: Passage) -> bool:
     """Whether the two are known to be in two languages; what stands there word for word is not."""
     if not (said.language and one.language and said.language != one.language):
         return False
-    return f" {' '.join(said.words)} " not in one.line
+    return not _copied(said, one)
+
+
+class Overlap(NamedTuple):
+    """What a sentence and one passage share, from which come the signals of one passage and of several."""
+
+    passage: Passage
+    copied: bool
+    """Whether it stands there word for word; the rest is then empty."""
+    held: frozenset[str] = frozenset()
+    """Of its stems, those that are there; of its pairs and stretches likewise."""
+    pairs: frozenset[tuple[str, str]] = frozenset()
+    letters: frozenset[str] = frozenset()
+    run: int = 0
+    best: Window | None = None
+    """The window that has most of its words: of equal ones the first, and one sentence before two."""
+    covered: float = 0.0
+    single: Window | None = None
+    """Of those of one sentence, likewise."""
+    alone: float = 0.0
+    alike: float = 0.0
+    """Share of its words but figures and names that one of those has, at most."""
+
+
+def overlap(said: Sentence, one: Passage) -> Overlap:
+    """A sentence beside a passage."""
+    if _copied(said, one):
+        return Overlap(one, copied=True)
+    windows = one.windows
+    covered = _covered(said.own, said.weights, one)
+    places = range(len(windows))
+    best = max(places, key=covered.__getitem__, default=None)
+    alone = [at for at in places if windows[at].single]
+    single = max(alone, key=covered.__getitem__, default=None)
+    held = one.known.intersection(said.own)
+    return Overlap(
+        one,
+        copied=False,
+        held=held,
+        pairs=one.pairs.intersection(said.pairs),
+        letters=said.letters & one.letters,
+        run=_run(said.stems, one.places),
+        best=windows[best] if best is not None else None,
+        covered=covered[best] if best is not None else 0.0,
+        single=windows[single] if single is not None else None,
+        alone=covered[single] if single is not None else 0.0,
+        alike=_alike(said, one, alone),
+    )
 
 
 def signals(said: Sentence, question: frozenset[str], among: Sequence[Passage]) -> dict[str, float]:
     """The signals of `SIGNS` but `nearness`, of a sentence against passages taken together. `question`: its stems."""
-    copied = f" {' '.join(said.words)} "
-    if said.words and any(copied in one.line for one in among):
+    return shared(said, question, [overlap(said, one) for one in among])
+
+
+def shared(said: Sentence, question: frozenset[str], among: Sequence[Overlap]) -> dict[str, float]:
+    """As `signals`, of passages beside which it is laid already."""
+    if any(one.copied for one in among):
         return dict(COPIED)
-    known = frozenset().union(*(one.known for one in among))
-    held = [stem in known for stem in said.own]
-    covered, best = _best(said, among)
-    single = max(
-        ((_covered(said, window), window) for one in among for window in one.windows if window.single),
-        key=lambda pair: pair[0],
-        default=(0.0, None),
-    )
+    held = frozenset().union(*(one.held for one in among))
+    most = max(among, key=lambda one: one.covered, default=None)
+    covered, best = (most.covered, most.best) if most else (0.0, None)
+    nearest = max((one for one in among if one.single), key=lambda one: one.alone, default=None)
+    alone, single = (nearest.alone, nearest.single) if nearest else (0.0, None)
     links = [stem for word, stem in zip(said.words, said.stems, strict=True) if word in BOTH]
-    novel = [word for word, stem in zip(said.content, said.own, strict=True) if stem not in known | question]
-    letters = frozenset().union(*(one.letters for one in among)) if said.letters else frozenset()
-    pairs = frozenset().union(*(one.pairs for one in among)) if said.pairs else frozenset()
+    novel = [word for word, stem in zip(said.content, said.own, strict=True) if stem not in held | question]
+    letters = frozenset().union(*(one.letters for one in among))
+    pairs = frozenset().union(*(one.pairs for one in among))
     speaks = not _SPEAKS.isdisjoint(said.words) and not (best and any(word in best.stems for word in _SPEAKS))
-    words = _weighted(said, held)
-    there = frozenset().union(*(one.values for one in among))
-    missing = _missing([number for number in said.numbers if len(number.value) >= SHORT], there)
-    unheard = _unheard(said, known, among)
-    alike = _alike(said, among)
-    about = max(single[0] - _ALIKE, 0.0) / (1 - _ALIKE)
-    order = _common(said.stems, best.words) / len(said.stems) if best and said.stems else 0.0
+    words = _weighted(said, [stem in held for stem in said.own])
+    there = frozenset().union(*(one.passage.values for one in among)) if said.numbers else frozenset()
+    unheard = _unheard(said, [one.passage for one in among]) if said.names else 0.0
+    alike = max(2 * max((one.alike for one in among), default=0.0) - 1, 0.0)
+    about = max(alone - _ALIKE, 0.0) / (1 - _ALIKE)
     return {
         "words": words,
         "window": covered,
         "pairs": _share([pair in pairs for pair in said.pairs], words),
-        "run": max((_run(said.stems, one.stems) for one in among), default=0) / max(len(said.stems), 1),
-        "order": order,
-        "letters": _share([stretch in letters for stretch in said.letters], words),
+        "run": max((one.run for one in among), default=0) / max(len(said.stems), 1),
+        "order": _common(said.stems, best.words) / len(said.stems) if best and said.stems else 0.0,
+        "letters": len(letters) / len(said.letters) if said.letters else words,
         "links": _share([stem in best.stems for stem in links] if best else [], 0.0 if links else 1.0),
-        "figures": missing,
+        "figures": _missing([number for number in said.numbers if len(number.value) >= SHORT], there),
         "names": unheard,
         "altered": _missing(said.numbers, there) * alike,
         "renamed": unheard * alike,
-        "negation": _contrary(said, single[1]) * about,
-        "force": float(single[1] is not None and differ(said.forces, single[1].forces)) * about,
+        "negation": _contrary(said, single) * about,
+        "force": float(single is not None and differ(said.forces, single.forces)) * about,
         "new": len(novel) / len(said.content) if said.content else 0.0,
         "longest": min(max(map(len, novel), default=0) / _GONE, 1.0),
         "person": float(speaks),
     }
+
+
+def _copied(said: Sentence, one: Passage) -> bool:
+    return bool(said.words) and f" {' '.join(said.words)} " in one.line
 
 
 def _weighted(said: Sentence, held: Sequence[bool]) -> float:
@@ -226,44 +290,33 @@ def _weighted(said: Sentence, held: Sequence[bool]) -> float:
     return sum(weight for weight, one in zip(said.weights, held, strict=True) if one) / total if total else 0.0
 
 
-def _covered(said: Sentence, window: Window) -> float:
-    return _weighted(said, [stem in window.stems for stem in said.own])
-
-
-def _best(said: Sentence, among: Sequence[Passage]) -> tuple[float, Window | None]:
-    """The window that has most of the words: of equal ones the first, and one sentence before two."""
-    best: tuple[float, Window | None] = 0.0, None
-    for one in among:
-        for window in one.windows:
-            covered = _covered(said, window)
-            if best[1] is None or covered > best[0] + 1e-9:
-                best = covered, window
-    return best
+def _covered(stems: Sequence[str], weights: Sequence[float], one: Passage) -> list[float]:
+    """Of each window, the share of the weight of `stems` that it has."""
+    total = sum(weights)
+    found = [0.0] * len(one.windows)
+    for stem, weight in zip(stems, weights, strict=True):
+        for window in one.within.get(stem, ()):
+            found[window] += weight
+    return [weight / total for weight in found] if total else found
 
 
 def _share(held: Sequence[bool], otherwise: float) -> float:
     return sum(held) / len(held) if held else otherwise
 
 
-def _alike(said: Sentence, among: Sequence[Passage]) -> float:
-    """How far a sentence of the passages says the same but for figures and names: 0 up to half of the other words."""
+def _alike(said: Sentence, one: Passage, alone: Sequence[int]) -> float:
+    """Of the windows `alone`, which has most of the words that are neither names nor figures: the share of these."""
     named = {word[:STEM] for name in said.names for word in name.value.split()}
     others = [
         (stem, weight)
         for word, stem, weight in zip(said.content, said.own, said.weights, strict=True)
         if stem not in named and not word[0].isdigit()
     ]
-    total = sum(weight for _, weight in others)
-    most = max(
-        (
-            sum(weight for stem, weight in others if stem in window.stems) / total
-            for one in among
-            for window in one.windows
-            if total and window.single
-        ),
-        default=0.0,
-    )
-    return max(2 * most - 1, 0.0)
+    if not others:
+        return 0.0
+    stems, weights = zip(*others, strict=True)
+    covered = _covered(stems, weights, one)
+    return max((covered[at] for at in alone), default=0.0)
 
 
 def _contrary(said: Sentence, window: Window | None) -> float:
@@ -279,20 +332,17 @@ def _missing(numbers: Sequence[Figure], known: frozenset[str]) -> float:
     return math.sqrt(_share([not stands(number, known) for number in numbers], 0.0))
 
 
-def _unheard(said: Sentence, known: frozenset[str], among: Sequence[Passage]) -> float:
+def _unheard(said: Sentence, among: Sequence[Passage]) -> float:
     def heard(name: Figure) -> bool:
         if any(f" {name.value} " in one.line for one in among):
             return True
-        return all(word[:STEM] in known for word in name.value.split())
+        return all(any(word[:STEM] in one.known for one in among) for word in name.value.split())
 
     return math.sqrt(_share([not heard(name) for name in said.names], 0.0))
 
 
-def _run(said: Sequence[str], there: Sequence[str]) -> int:
-    """The longest stretch of words that stands in both."""
-    places: dict[str, list[int]] = {}
-    for at, word in enumerate(there):
-        places.setdefault(word, []).append(at)
+def _run(said: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> int:
+    """The longest stretch of words that stands in both; `places`: where each word stands in the other."""
     best, before = 0, dict[int, int]()
     for word in said:
         now = {at: before.get(at - 1, 0) + 1 for at in places.get(word, ())}

@@ -24,7 +24,8 @@ class Versions(Protocol):
 
     async def calibrate(self, calibration: Calibration) -> None:
         """Keep what came of certifying a version, in the place of what was kept before: `get` and `list` give it with
-        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate."""
+        that policy from then on. Raises `NotFound`, and `InvalidRequest` for one that has passed the gate with a
+        policy: that does not change any more."""
         ...
 
     async def calibration(self, id: str) -> Calibration | None:
@@ -43,13 +44,13 @@ class Versions(Protocol):
         """Which of its versions count now."""
         ...
 
-    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
+    async def judged(self, route: str, holdout: Holdout, version: str, basis: str = "") -> Spent:
         """Count that the holdout judges this version, and give what it was used for besides.
 
         To be called before it is looked at: a run that is killed has used it all the same. The same version counts once
-        by the same cases. A holdout of whose cases half or more are known from another is that one, edited: what either
-        judged counts for both, and its error stays shared as it was at the first use. Where it joins several, the
-        smallest share holds for all.
+        by the same cases on the same `basis`, which names all else that its figures depend on. A holdout of whose cases
+        half or more are known from another is that one, edited: what either judged counts for both, and its error stays
+        shared as it was at the first use. Where it joins several, the smallest share holds for all.
         """
         ...
 

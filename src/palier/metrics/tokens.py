@@ -1,4 +1,4 @@
-"""Tokens where nobody counted them: a client that left before the count came, an upstream that gives none."""
+"""Tokens of a request, and where nobody counted them: a client left before the count came, an upstream gives none."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ from collections.abc import Iterable
 
 import msgspec
 
-from palier.types import Choice, Draft, Message, Prompt, Usage
+from palier.types import Choice, Draft, Message, Prompt, Step, Usage
 
 BYTES = 4
 """Bytes of UTF-8 a token: about what byte-pair vocabularies make of English. Other scripts take more bytes a letter."""
 TURN = 4
 """Tokens of what stands around a message."""
+_WROTE = ("answered", "climbed", "abandoned")
+
+
+def counted(steps: Iterable[Step]) -> Usage | None:
+    """All that tiers took; None where one of them answered and did not count, or none counted: unknown is never 0."""
+    asked = list(steps)
+    known = [step.usage for step in asked if step.usage is not None]
+    if not known or any(step.usage is None and step.outcome in _WROTE for step in asked):
+        return None
+    return Usage(
+        prompt=sum(usage.prompt for usage in known),
+        completion=sum(usage.completion for usage in known),
+        cached=sum(usage.cached for usage in known),
+    )
 
 
 def estimated(prompt: Prompt, draft: Draft) -> Usage:

@@ -35,12 +35,12 @@ from palier.interfaces import (
 from palier.pipeline import guarding
 from palier.pipeline.asked import Asked, ahead, in_vain
 from palier.pipeline.drafts import replay
-from palier.pipeline.guarding import NONE, Posts, Stopped
 from palier.pipeline.journey import Journey
 from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.mending import again
 from palier.pipeline.paying import affordable
+from palier.pipeline.posts import NONE, Posts, Stopped
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
 from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta

@@ -11,11 +11,12 @@ import msgspec
 from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Confidence, Decide, Links
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
-from palier.pipeline.guarding import Posts, Watch, held, said_of
+from palier.pipeline.guarding import Watch, held, said_of
 from palier.pipeline.journey import Journey, cited
 from palier.pipeline.landing import Landing
 from palier.pipeline.mending import mendable
 from palier.pipeline.outgoing import outgoing
+from palier.pipeline.posts import Posts
 from palier.routing.cascade import NEVER
 from palier.types import Cited, Decision, Delta, Draft, Event, Finish, Outcome, ToolDelta
 

@@ -26,12 +26,13 @@ from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.text import agreement
 from palier.pipeline.drafts import EARLY_TOKENS, Collector, judgeable, with_signals
-from palier.pipeline.guarding import Log, Stopped, Watch, held, said_of
+from palier.pipeline.guarding import Watch, held, said_of
 from palier.pipeline.journey import cited
 from palier.pipeline.known import looked_up
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
 from palier.pipeline.paying import most
+from palier.pipeline.posts import Log, Stopped
 from palier.pipeline.sample import stairs_of
 from palier.types import Choice, Draft, Features, Label, Prompt
 

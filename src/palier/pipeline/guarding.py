@@ -1,35 +1,29 @@
 """Guards at their posts: at the question, at the evidence, at what a tier wrote, at what is about to be answered.
 
-A text is looked at by one guard after another until one does not let it through. One that fails or takes too long
-counts as its settings say, and that is told: nothing passes in silence. What a tier says is looked at sentence by
-sentence, and released so, where every guard can; else when all of it is there. Where sentences end depends on the text
-alone, never on the pieces it came in, so that the verdict is the same streamed or not.
+What a tier says is looked at sentence by sentence, and released so, where every guard can; else when all of it is
+there. Where sentences end depends on the text alone, never on the pieces it came in, so that the verdict is the same
+streamed or not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
-import time
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
-from palier.interfaces.guarding import Action, Choosy, Context, Guard, Verdict
+from palier.interfaces.guarding import Choosy, Context, Verdict
 from palier.pipeline.drafts import Collector, replay
+from palier.pipeline.posts import Log, Post, Posts, Stopped, look, passed
 from palier.pipeline.sentences import Sentences
 from palier.types import (
     Delta,
     Draft,
     Event,
     Finish,
-    Guarded,
     GuardPlace,
     Hit,
     Message,
@@ -38,126 +32,6 @@ from palier.types import (
     TokenLogprob,
     ToolDelta,
 )
-
-log = logging.getLogger("palier.guards")
-
-_STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A guard where it stands. `words` are what is answered where it refuses, by language."""
-
-    guard: Guard
-    on_error: Literal["closed", "open"] = "closed"
-    timeout_s: float = 2.0
-    words: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Posts:
-    """The guards of a route."""
-
-    input: tuple[Post, ...] = ()
-    evidence: tuple[Post, ...] = ()
-    draft: tuple[Post, ...] = ()
-    output: tuple[Post, ...] = ()
-    release: Literal["after_check", "then_retract"] = "after_check"
-    """When a client that streams gets what is served whatever it says."""
-
-    def __bool__(self) -> bool:
-        return bool(self.input or self.evidence or self.watches)
-
-    @property
-    def watches(self) -> bool:
-        """Whether any looks at what tiers say."""
-        return bool(self.draft or self.output)
-
-
-NONE = Posts()
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Who did not let a text through, what it asks for, and why."""
-
-    post: Post
-    place: GuardPlace
-    verdict: Verdict
-
-    @property
-    def why(self) -> str:
-        return f"guard {self.post.guard.name}: {self.verdict.reason or 'it does not pass'}"
-
-
-class Log:
-    """What guards said of a request: one row a guard, place and tier, with the strictest that it said."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, GuardPlace, str], Guarded] = {}
-
-    @property
-    def rows(self) -> tuple[Guarded, ...]:
-        return tuple(self._rows.values())
-
-    def note(self, post: Post, place: GuardPlace, tier: str, said: Verdict, took_ms: float, *, failed: bool) -> None:
-        """Write down one verdict."""
-        key = post.guard.name, place, tier
-        row = self._rows.get(key)
-        score = said.score
-        if row is not None:
-            score = max((s for s in (row.score, score) if s is not None), default=None)
-        stricter = row is None or _STRICTNESS.index(said.action) > _STRICTNESS.index(row.action)
-        worse = stricter or (failed and row is not None and not row.failed)
-        self._rows[key] = Guarded(
-            guard=post.guard.name,
-            place=place,
-            tier=tier,
-            action=said.action if row is None or stricter else row.action,
-            reason=said.reason if row is None or worse else row.reason,
-            score=score,
-            failed=failed or (row is not None and row.failed),
-            texts=1 if row is None else row.texts + 1,
-            took_ms=took_ms if row is None else row.took_ms + took_ms,
-        )
-
-
-async def look(
-    posts: Sequence[Post], text: str, context: Context, told: Log, *, tier: str = ""
-) -> tuple[str, Stopped | None]:
-    """The text as the guards let it through, mended by some of them; or who stopped it."""
-    for post in posts:
-        verdict = await _verdict(post, text, context, told, tier)
-        if verdict.action == "mend":
-            text = verdict.text
-            if not text:
-                return "", None
-        elif verdict.action != "pass":
-            return text, Stopped(post, context.place, verdict)
-    return text, None
-
-
-async def _verdict(post: Post, text: str, context: Context, told: Log, tier: str) -> Verdict:
-    started, failed = time.perf_counter(), True
-    try:
-        async with asyncio.timeout(post.timeout_s):
-            verdict = await post.guard.check(text, context)
-        failed = False
-    except TimeoutError:
-        verdict = _failed(post, context, f"no verdict within {post.timeout_s:g} s")
-    except PalierError as error:
-        verdict = _failed(post, context, error.message)
-    except Exception as error:  # a defect of a guard must not let a text through, nor end the request
-        log.exception("guard %s failed", post.guard.name)
-        verdict = _failed(post, context, type(error).__name__)
-    told.note(post, context.place, tier, verdict, (time.perf_counter() - started) * 1000, failed=failed)
-    return verdict
-
-
-def _failed(post: Post, context: Context, why: str) -> Verdict:
-    action: Action = "pass" if post.on_error == "open" else DEFAULTS[context.place]
-    return Verdict(action=action, reason=f"it failed ({why}), and fails {post.on_error}")
-
 
 # --- the question and the evidence ---------------------------------------------------------------------------------
 
@@ -228,6 +102,10 @@ async def _tool(message: Message, context: Context, posts: Posts, told: Log) -> 
 
 
 # --- what a tier says ------------------------------------------------------------------------------------------------
+
+
+_AT_ONCE = 4
+"""Sentences that are looked at together: what they embed is embedded together."""
 
 
 def said_of(request: Request, prompt: Prompt) -> Context:
@@ -328,21 +206,39 @@ class Watch:
         return self._choices[choice]
 
     async def _sentences(self, watched: _Watched, sentences: Iterable[str]) -> list[Event]:
-        """Those that pass; held back where some guard wants to see the whole."""
+        """Those that pass; held back where some guard wants to see the whole. A few are looked at at once."""
         free: list[Event] = []
         choice = watched.choice
-        for sentence in sentences:
-            text = await self._look(self._by_sentence, sentence, choice)
-            if choice not in self._stops and (seam := watched.sentences.seam):
-                await self._look(self._by_sentence, seam, choice, unmendable="it does not pass across two parts of it")
-            if choice in self._stops:
-                break
-            self.mended = self.mended or text != sentence
-            watched.passed.append(text)
-            event = watched.event(sentence, text)
-            if event is not None and not self._by_whole and not self._early:
-                free.append(event)
+        # Where a sentence was cut is known while it is the last that was given.
+        waiting = [(sentence, watched.sentences.seam) for sentence in sentences]
+        for at in range(0, len(waiting), _AT_ONCE):
+            some = waiting[at : at + _AT_ONCE]
+            looks = [asyncio.create_task(self._sentence(sentence, seam)) for sentence, seam in some]
+            try:
+                for (sentence, _), look in zip(some, looks, strict=True):
+                    text, stopped, told = await look
+                    self._told.take(told)
+                    if stopped is not None:
+                        self._stops[choice] = stopped
+                        return free
+                    self.mended = self.mended or text != sentence
+                    watched.passed.append(text)
+                    event = watched.event(sentence, text)
+                    if event is not None and not self._by_whole and not self._early:
+                        free.append(event)
+            finally:
+                for look in looks:
+                    look.cancel()
         return free
+
+    async def _sentence(self, sentence: str, seam: str) -> tuple[str, Stopped | None, Log]:
+        """What passes of it, and who stops it; `seam`: what lies across its end, where it was cut."""
+        told = Log()
+        text, stopped = await self._passed(self._by_sentence, sentence, told)
+        if stopped is None and seam:
+            across = "it does not pass across two parts of it"
+            _, stopped = await self._passed(self._by_sentence, seam, told, unmendable=across)
+        return text, stopped, told
 
     async def _ended(self, choice: int) -> list[Event]:
         free: list[Event] = []
@@ -399,20 +295,28 @@ class Watch:
         unmendable: str = "",
         empty: bool = False,
     ) -> str:
-        """What passes of it. `unmendable`: why what a guard would mend stops instead; `empty`: also where it is."""
-        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
-        for post, place in stand:
-            if not text and not empty:
-                break
-            at = msgspec.structs.replace(context or self._context, place=place)
-            passed, stopped = await look((post,), text, at, self._told, tier=self._tier)
-            if stopped is None and unmendable and passed != text:
-                stopped = Stopped(post, place, Verdict(action="climb", reason=unmendable))
-            if stopped is not None:
-                self._stops[choice] = stopped
-                break
-            text = passed
+        """What passes of it; that nothing does is written down. `empty`: it is looked at also where it is."""
+        text, stopped = await self._passed(stand, text, self._told, context=context, unmendable=unmendable, empty=empty)
+        if stopped is not None:
+            self._stops[choice] = stopped
         return text
+
+    async def _passed(
+        self,
+        stand: Sequence[tuple[Post, GuardPlace]],
+        text: str,
+        told: Log,
+        *,
+        context: Context | None = None,
+        unmendable: str = "",
+        empty: bool = False,
+    ) -> tuple[str, Stopped | None]:
+        """What passes of it, or who stopped it. `unmendable`: why what a guard would mend stops instead."""
+        if not text and not empty:
+            return text, None
+        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
+        at = [(post, msgspec.structs.replace(context or self._context, place=place)) for post, place in stand]
+        return await passed(at, text, told, tier=self._tier, unmendable=unmendable, empty=empty)
 
 
 def _spaced(name: str) -> str:

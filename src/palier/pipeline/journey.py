@@ -15,10 +15,10 @@ from palier.interfaces import Admission, Redactions, Vectors
 from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost, total
 from palier.metrics.energy import energy
-from palier.metrics.tokens import estimated
+from palier.metrics.tokens import counted, estimated
 from palier.pipeline.given import given
-from palier.pipeline.guarding import Log, Stopped
 from palier.pipeline.landing import Landing
+from palier.pipeline.posts import Log, Stopped
 from palier.privacy.fingerprints import Seen
 from palier.types import (
     UNKNOWN,
@@ -365,7 +365,7 @@ class Journey:
             calibrated=decision.calibrated,
             label=self.carries,
             language=request.language,
-            usage=_usage(self.steps),
+            usage=counted(self.steps),
             cost=result.cost if result else total(step.cost for step in self.steps if step.latency_ms),
             energy=result.energy if result else total(step.energy for step in self.steps if step.latency_ms),
             carbon=result.carbon if result else total(step.carbon for step in self.steps if step.latency_ms),
@@ -478,16 +478,4 @@ def _source(n: int, hit: Hit, cited: bool) -> Source:
         label=hit.label,
         text=hit.text if cited else "",
         cited=cited,
-    )
-
-
-def _usage(steps: list[Step]) -> Usage | None:
-    """The tokens that were counted; None where none were: unknown is never 0."""
-    counted = [step.usage for step in steps if step.usage is not None]
-    if not counted:
-        return None
-    return Usage(
-        prompt=sum(usage.prompt for usage in counted),
-        completion=sum(usage.completion for usage in counted),
-        cached=sum(usage.cached for usage in counted),
     )

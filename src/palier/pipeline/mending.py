@@ -13,9 +13,9 @@ from typing import Protocol
 import msgspec
 
 from palier.interfaces import Admission, Gate
-from palier.pipeline.guarding import Stopped
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
+from palier.pipeline.posts import Stopped
 from palier.types import Draft, Message, Prompt
 
 MOST = 20_000

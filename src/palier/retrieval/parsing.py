@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 import msgspec
 
 from palier import text as texts
-from palier.errors import InvalidRequest, TooLarge
+from palier.errors import InvalidRequest, TooLarge, unfit
 from palier.retrieval import extraction, front_matter, tables
 from palier.retrieval.decoding import decode
 from palier.types import JSON, Data, Label
@@ -168,7 +168,7 @@ def _json_line(
         try:
             line = strict.decode(content)
         except msgspec.ValidationError as error:
-            line, warning = lenient.decode(content), f"{where}: {error}"
+            line, warning = lenient.decode(content), f"{where}: {unfit(error)}"
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Fault(where=where, error=str(error))
     if not line.id.strip() or not line.text.strip():

@@ -45,6 +45,11 @@ def labels_needed(path: Path, target: Target, alpha: float, delta: float) -> int
     return int(min(np.ceil(trials / share[hopeful][best]), MOST_LABELS))
 
 
+def fewest_labels(target: Target, alpha: float, delta: float) -> int:
+    """How many labels certify something where not one is wrong: with fewer nothing can be."""
+    return _exact(0.0, alpha, delta * (FIRST_SHARE if target == "kept" else 1.0), most=MOST_LABELS)
+
+
 def _exact(risk: float, alpha: float, level: float, *, most: int) -> int:
     """The fewest trials whose expected errors, rounded up, pass at `level`."""
     low, high = 1, max(most, 1)

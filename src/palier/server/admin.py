@@ -23,11 +23,12 @@ from palier import __version__, errors
 from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
-from palier.server import access_calls, audit_calls, backup_calls, lesson_calls, student_calls
+from palier.server import access_calls, audit_calls, backup_calls, drift_calls, lesson_calls, student_calls
 from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
 from palier.server.backup_calls import Backup
 from palier.server.calls import Call
+from palier.server.drift_calls import AnyDriftCall, DriftCall
 from palier.server.lesson_calls import AnyLessonCall, LessonCall
 from palier.server.spending_calls import BudgetsNow, WentByBetween
 from palier.server.student_calls import AnyStudentCall, StudentCall
@@ -152,6 +153,7 @@ AnyCall = (
     | AnyAccessCall
     | AnyLessonCall
     | AnyStudentCall
+    | AnyDriftCall
     | WentByBetween
     | BudgetsNow
     | Backup
@@ -354,6 +356,8 @@ class AdminServer:
                 return await audit_calls.value(p, call)
             case LessonCall():
                 return await lesson_calls.value(p, call)
+            case DriftCall():
+                return await drift_calls.value(p, call)
             case StudentCall():
                 return await student_calls.value(p, call)
         raise InvalidRequest(f"the admin socket has no call {type(call).__name__}")

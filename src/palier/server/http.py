@@ -109,11 +109,13 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
     palier.auditor.start()
+    palier.drift.start()
     palier.shadow.start()
     try:
         await _Server(config, ready or _announcing(palier)).serve()
     finally:
         await palier.shadow.stop()
+        await palier.drift.stop()
         await palier.auditor.stop()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, get_args
 
 from palier.counting import SPENT, Counts, Histogram
+from palier.drift.report import Standing as Drift
 from palier.routing.monitor import Monitor
 from palier.server.endpoint import Call
 from palier.server.replies import Reply
@@ -42,6 +43,8 @@ class Now(NamedTuple):
     departures: Mapping[tuple[str, str], int] = {}
     """What left since the process began, by destination and label."""
     budgets: tuple[BudgetStanding, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    """How the watch over drift stands; nothing where nobody looks."""
     exporter: Exporter | None = None
     """What sends spans to a collector; None where none is named."""
 
@@ -60,6 +63,7 @@ async def metrics(call: Call) -> Reply:
         waiting=places.waiting,
         departures=palier.ledger.departures,
         budgets=tuple(await palier.budgets_now()),
+        drift=tuple((await palier.drift.standings()).values()),
         exporter=palier.exporter,
     )
     return Reply(text(now, palier.counts).encode(), headers=[_TEXT])
@@ -73,6 +77,7 @@ def text(now: Now, counts: Counts) -> str:
         *_times(counts),
         *_budgets(now),
         *_engines(now),
+        *_drift(now),
         ("palier_guard_verdicts_total", "counter", "What guards said, once a request and tier.", _verdicts(counts)),
         ("palier_guard_seconds_total", "counter", "What guards took.", _guard_seconds(counts)),
         (
@@ -205,6 +210,41 @@ def _engines(now: Now) -> Iterator[Family]:
     failing: list[tuple[Labels, float]] = [({}, float(bool(sending.failing)))] if sending else []
     yield "palier_spans_requests_total", "counter", "Requests whose spans were to be sent.", _plain(became)
     yield "palier_spans_failing", "gauge", "1 where the collector took none the last time.", _plain(failing)
+
+
+def _drift(now: Now) -> Iterator[Family]:
+    signals = [
+        ({"route": one.route, "signal": signal}, one, value)
+        for one in now.drift
+        for signal, value in one.evidence.items()
+    ]
+    open_ = [({"route": one.route, "signal": alert.signal}, alert) for one in now.drift for alert in one.drifting]
+    drifting = {tuple(at.values()): 0.0 for at, _, _ in signals} | {tuple(at.values()): 1.0 for at, _ in open_}
+    yield "palier_drift_evidence", "gauge", "Against nothing having changed.", _plain((at, v) for at, _, v in signals)
+    yield (
+        "palier_drift_seen_total",
+        "counter",
+        "Values looked at since the reference.",
+        _plain((at, one.seen[at["signal"]]) for at, one, _ in signals),
+    )
+    yield (
+        "palier_drifting",
+        "gauge",
+        "1 where a signal drifts.",
+        _plain(({"route": route, "signal": signal}, one) for (route, signal), one in drifting.items()),
+    )
+    yield (
+        "palier_drift_effect",
+        "gauge",
+        "How far from the reference, of what drifts.",
+        _plain((at, alert.effect) for at, alert in open_ if alert.effect is not None),
+    )
+    yield (
+        "palier_drift_unsent",
+        "gauge",
+        "Alerts that the webhook did not take yet.",
+        _plain(({"route": one.route}, one.unsent) for one in now.drift),
+    )
 
 
 def _said(

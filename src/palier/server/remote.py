@@ -38,6 +38,7 @@ from palier.server.admin import (
 )
 from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import Call
+from palier.server.drift_calls import RemoteDrift
 from palier.server.lesson_calls import RemoteLessons
 from palier.server.spending_calls import BudgetsNow, RemoteHours
 from palier.server.student_calls import RemoteEffects, RemoteStudents
@@ -99,6 +100,7 @@ class RemotePalier:
         self.students = RemoteStudents(self.call)
         self.effects = RemoteEffects(self.call)
         self.hours = RemoteHours(self.call)
+        self.drift = RemoteDrift(self.call)
         self.access = RemoteAccess(self.call)
         self.spending = self.access.spending
         self.readers = self.access.readers

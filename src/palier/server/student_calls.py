@@ -11,6 +11,7 @@ from palier.versions import Happened, Standing, Version
 
 if TYPE_CHECKING:
     from palier.app import Palier
+    from palier.app.certificates import Certificate
     from palier.app.effect import Difference, Effect, ShadowFigures
 
 
@@ -30,6 +31,10 @@ class VersionHistory(StudentCall, frozen=True, kw_only=True, tag="versions.histo
 
 class StandingOf(StudentCall, frozen=True, kw_only=True, tag="versions.standing"):
     route: str
+
+
+class CertificateOf(StudentCall, frozen=True, kw_only=True, tag="versions.certificate"):
+    id: str
 
 
 class Promote(StudentCall, frozen=True, kw_only=True, tag="versions.promote"):
@@ -60,7 +65,15 @@ class EffectsOf(StudentCall, frozen=True, kw_only=True, tag="versions.effects"):
 
 
 AnyStudentCall = (
-    ListVersions | VersionHistory | StandingOf | Promote | RollBack | ShadowFiguresOf | DifferencesOf | EffectsOf
+    ListVersions
+    | VersionHistory
+    | StandingOf
+    | CertificateOf
+    | Promote
+    | RollBack
+    | ShadowFiguresOf
+    | DifferencesOf
+    | EffectsOf
 )
 
 
@@ -74,6 +87,8 @@ async def value(palier: Palier, call: StudentCall) -> Any:
             return list(await students.history(call.route, call.version))
         case StandingOf():
             return await students.standing(call.route)
+        case CertificateOf():
+            return await students.certificate(call.id)
         case Promote():
             return await students.promote(call.id, best=call.best, who=call.who, why=call.why)
         case RollBack():
@@ -107,6 +122,12 @@ class RemoteStudents:
 
     async def standing(self, route: str) -> Standing:
         found: Standing = await self._ask(StandingOf(route=route), Standing)
+        return found
+
+    async def certificate(self, id: str) -> Certificate:
+        from palier.app.certificates import Certificate
+
+        found: Certificate = await self._ask(CertificateOf(id=id), Certificate)
         return found
 
     async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing:

@@ -123,6 +123,11 @@ class DataFolder:
         return self.path / "erasures-again.jsonl"
 
     @property
+    def drift(self) -> Path:
+        """What the watch over drift has come to, a file a route."""
+        return self.path / "drift"
+
+    @property
     def key_file(self) -> Path:
         return self.path / "key"
 

@@ -64,8 +64,8 @@ class SqliteVersions:
         """Keep what came of it; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> None:
-            _known(connection, calibration.version)
-            if (state := _state(connection, calibration.version)) not in NOT_PASSED:
+            known = _known(connection, calibration.version)
+            if (state := _state(connection, calibration.version)) not in NOT_PASSED and known.policy:
                 raise InvalidRequest(
                     f"version {calibration.version} is {state}: its policy does not change any more",
                     hint="new lessons make another version",
@@ -106,15 +106,15 @@ class SqliteVersions:
         """Which count now; see `interfaces.Versions`."""
         return await self._database.read(lambda connection: _standing(connection, route)[0])
 
-    async def judged(self, route: str, holdout: Holdout, version: str) -> Spent:
+    async def judged(self, route: str, holdout: Holdout, version: str, basis: str = "") -> Spent:
         """Count a use; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> Spent:
             _known(connection, version)
             family = _family(connection, route, holdout)
-            connection.execute(statements("versions")["judge"], (route, holdout.digest, version, time.time()))
-            asked = {"route": route, "family": family, "holdout": holdout.digest, "version": version}
-            others: int = connection.execute(statements("versions")["used"], asked).get
+            look = {"route": route, "holdout": holdout.digest, "version": version, "basis": basis}
+            connection.execute(statements("versions")["judge"], {**look, "at": time.time()})
+            others: int = connection.execute(statements("versions")["used"], {**look, "family": family}).get
             alpha, uses = connection.execute(statements("versions")["shared"], (route, family)).get
             return Spent(others=others, alpha=alpha, uses=uses)
 

@@ -20,7 +20,8 @@ from itertools import pairwise
 from typing import ClassVar
 
 from palier.interfaces.guarding import Action, Context, Guard, Verdict
-from palier.pipeline.guarding import Log, Post, Posts, Watch
+from palier.pipeline.guarding import Watch
+from palier.pipeline.posts import Log, Post, Posts
 from palier.types import Delta, Event, Finish, GuardPlace
 
 ACTIONS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")

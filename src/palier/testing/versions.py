@@ -198,6 +198,8 @@ class VersionsSuite:
         assert await self._judged(versions, route, held, two) == (1, 8)
         assert await self._judged(versions, route, another, two) == (0, 8)
         assert await self._judged(versions, new_route(), held, two) == (0, 8)
+        assert (await versions.judged(route, held, one.id, "other answers")).others == 2, "another look is another use"
+        assert (await versions.judged(route, held, one.id, "other answers")).others == 2
         with pytest.raises(NotFound):
             await versions.judged(route, held, "v-none")
 
@@ -251,6 +253,18 @@ class VersionsSuite:
         assert await versions.get(one.id) == found
         with pytest.raises(NotFound):
             await versions.calibrate(Calibration(version="unknown", key=""))
+
+    async def test_what_passed_without_a_policy_may_get_one(self, versions: Versions) -> None:
+        route = new_route()
+        one = version_of(route, policy="")
+        await versions.add(one)
+        await versions.shadow(one.id, {"passed": True})
+        await versions.promote(one.id, best=True)
+        made = Calibration(version=one.id, key="k", policy="p1", files={"policy.json": "ab" * 32}, at=1.0)
+        await versions.calibrate(made)
+        assert await versions.get(one.id) == made.of(one)
+        with pytest.raises(InvalidRequest):
+            await versions.calibrate(msgspec.structs.replace(made, policy="p2"))
 
     async def test_routes_do_not_meet(self, versions: Versions) -> None:
         here, there = new_route(), new_route()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 LONGEST = 400
@@ -37,11 +38,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [piece for pieces in _cut(text) for piece in pieces]
 
 
-def windows(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=16)
+def windows(text: str) -> tuple[tuple[int, int], ...]:
     """The `sentences` of `text`, then spans across the places where one that is too long was cut.
 
     None is longer than `LONGEST`. What is of half that length at most, and in one sentence, stands whole in one of
-    them: for who looks for words.
+    them: for who looks for words. The last few are remembered: several guards look at one text.
     """
     found, seams = list[tuple[int, int]](), list[tuple[int, int]]()
     for pieces in _cut(text):
@@ -49,7 +51,7 @@ def windows(text: str) -> list[tuple[int, int]]:
         for (_, end), (start, _) in pairwise(pieces):
             low, high = max(end - LONGEST // 2, pieces[0][0]), min(start + LONGEST // 2, pieces[-1][1])
             seams += _trimmed(text, low, min(high, low + LONGEST))
-    return found + seams
+    return (*found, *seams)
 
 
 def _cut(text: str) -> Iterator[list[tuple[int, int]]]:

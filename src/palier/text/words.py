@@ -35,6 +35,8 @@ _WORD = re.compile(
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SPACES = str.maketrans("", "", " \u00a0\u202f")
 _WORD_LIMIT = 64
+_REMEMBERED = 4_000
+"""Characters of the longest text whose words are remembered."""
 
 
 def fold(text: str) -> str:
@@ -52,7 +54,13 @@ def tokens(text: str) -> list[str]:
     whole with a point (`29,99` -> `29.99`), codes lose their hyphen (`K-104` -> `k104`). Idempotent over a join by
     spaces, except where two numbers come to stand side by side.
     """
-    return [_fold_word(word) for word in _words(text)]
+    return list(_tokens(text) if len(text) <= _REMEMBERED else map(_fold_word, _words(text)))
+
+
+@lru_cache(maxsize=512)
+def _tokens(text: str) -> tuple[str, ...]:
+    """Remembered: guards, one after the other, read the words of the same sentences."""
+    return tuple(map(_fold_word, _words(text)))
 
 
 def terms(text: str, language: str) -> list[str]:

@@ -100,10 +100,18 @@ class Desk:
                 refused[screening.GONE] += len(found) - len(standing)
                 vectors = await self._stock.vectors(standing)
                 kept = await self._stock.store.add(standing, vectors, self._stock.encoder.name)
+            places = [n for n, new in enumerate(kept) if new]
+            added = [standing[n] for n in places]
+            outdone = await self._outdone(added, vectors[places])
         refused[AGAIN] += len(kept) - sum(kept)
-        added = [one for one, new in zip(standing, kept, strict=True) if new]
-        queued = sum(one.state == "queued" for one in added)
-        return Brought(added=len(added), queued=queued, refused=dict(sorted((+refused).items())))
+        contradicted = sum(one.answer.strip() != by.answer.strip() for one, by in outdone)
+        return Brought(
+            added=len(added),
+            queued=sum(one.state == "queued" for one in added),
+            refused=dict(sorted((+refused).items())),
+            outdone=dict(sorted(Counter(one.kind for one, _ in outdone).items())),
+            contradicted=contradicted,
+        )
 
     async def _remembered(self, lesson: Lesson) -> bool:
         """Whether the request that an exported lesson is of, if it is here, was not forgotten."""
@@ -158,19 +166,40 @@ class Desk:
 
     async def _twins(self, lessons: Sequence[Lesson], vectors: Vectors) -> list[bool]:
         """Whether each asks what another lesson of its route asks, be it one that comes with it."""
-        store, found = self._stock.store, [False] * len(lessons)
+        found = [False] * len(lessons)
         for route in {one.route for one in lessons}:
             places = [n for n, one in enumerate(lessons) if one.route == route]
-            there = [one async for page in pages(store, route) for one in page if not withdrawn(one)]
-            asking = await store.asking(route, self._stock.encoder.name)
-            known = dict(zip(asking.ids, asking.vectors, strict=True))
-            rows = [known[one.id] if one.id in known else (await self._stock.vectors([one]))[0] for one in there]
+            there = [one async for page in pages(self._stock.store, route) for one in page if not withdrawn(one)]
             others = [Asked(one.asked, rank(one.kind)) for one in there]
             new = [Asked(lessons[n].asked, rank(lessons[n].kind)) for n in places]
+            rows = await self._rows(route, there)
             told = await screening.twins(new, vectors[places], others, rows, self._stock.workers)
             for n, is_twin in zip(places, told, strict=True):
                 found[n] = is_twin
         return found
+
+    async def _outdone(self, added: Sequence[Lesson], vectors: Vectors) -> list[tuple[Lesson, Lesson]]:
+        """Accepted lessons that are not taught beside those just `added`, and by which of them."""
+        found: list[tuple[Lesson, Lesson]] = []
+        for route in {one.route for one in added}:
+            places = [n for n, one in enumerate(added) if one.route == route and one.state == "accepted"]
+            own = {one.id for one in added}
+            there = [
+                one async for page in pages(self._stock.store, route, "accepted") for one in page if one.id not in own
+            ]
+            if not places or not there:
+                continue
+            new = [Asked(added[n].asked, rank(added[n].kind)) for n in places]
+            others, rows = [Asked(one.asked, rank(one.kind)) for one in there], await self._rows(route, there)
+            told = await screening.outdone(new, vectors[places], others, rows, self._stock.workers)
+            found += [(one, added[places[by]]) for one, by in zip(there, told, strict=True) if by >= 0]
+        return found
+
+    async def _rows(self, route: str, there: Sequence[Lesson]) -> list[Vectors]:
+        """What each asks, by the encoder of today."""
+        asking = await self._stock.store.asking(route, self._stock.encoder.name)
+        known = dict(zip(asking.ids, asking.vectors, strict=True))
+        return [known[one.id] if one.id in known else (await self._stock.vectors([one]))[0] for one in there]
 
     async def _as_it_stands(self, lesson: Lesson, library: Library) -> tuple[Lesson, str]:
         """The lesson with today's labels, and why it may not be taught (empty: it may)."""

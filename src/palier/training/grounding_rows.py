@@ -19,7 +19,7 @@ from palier.errors import InvalidRequest
 from palier.guards.claims import claims, copied
 from palier.guards.compared import bare, spans
 from palier.guards.manner import asked, closely
-from palier.guards.supporting import MAX_PASSAGES, MAX_WORDS, foreign, passage, sentence, signals
+from palier.guards.supporting import MAX_PASSAGES, MAX_WORDS, foreign, overlap, passage, sentence, signals
 from palier.guards.taught import general
 from palier.guards.weighing import Sum
 from palier.text import tokens
@@ -183,7 +183,7 @@ def lay(row: Row, weights: Sum) -> Laid | None:
     if not own:
         return None
     question = asked(row.question)
-    found = closely(one, question, own)
+    found = closely(one, question, [overlap(one, other) for other in own])
     whole = weights.support(found)
     parts = [row.text[start:end] for start, end in spans(row.text)]
     claiming = [part for part in parts if claims(part)]

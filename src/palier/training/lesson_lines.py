@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from palier.errors import InvalidRequest
+from palier.errors import InvalidRequest, unfit
 from palier.ids import new_id
 from palier.lessons import (
     MAX_ANSWER,
@@ -143,7 +143,7 @@ def _lesson(item: JSON, route: str, number: int) -> Lesson:
     try:
         line = msgspec.convert(item, Line)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"line {number}: {str(error).replace('$.', '')}") from None
+        raise InvalidRequest(f"line {number}: {unfit(error)}") from None
     _check(line, number)
     question, messages = _asked(line, number)
     label = line.label or Label.CONFIDENTIAL
@@ -214,7 +214,7 @@ def _asked(line: Line, number: int) -> tuple[str, tuple[Message, ...]]:
         try:
             turns = msgspec.convert([msgspec.structs.asdict(turn) for turn in line.messages], tuple[Message, ...])
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"line {number}: `messages`: {error}", param="messages") from None
+            raise InvalidRequest(f"line {number}: `messages`: {unfit(error)}", param="messages") from None
         if turns[-1].role != "user" or any(turn.role == "tool" for turn in turns):
             raise InvalidRequest(
                 f"line {number}: `messages` must end with the user's turn, and hold no tools", param="messages"

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from palier.errors import InvalidRequest
+from palier.errors import InvalidRequest, unfit
 from palier.privacy.egress import assemble
 from palier.types import Data, Hit, Label, Message, Request
 
@@ -133,7 +133,7 @@ def _messages(item: Mapping[str, Any], number: int) -> tuple[Message, ...]:
         try:
             found = msgspec.convert(item["messages"], tuple[Message, ...])
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"line {number}: `messages`: {error}", param="messages") from None
+            raise InvalidRequest(f"line {number}: `messages`: {unfit(error)}", param="messages") from None
         if len(found) > MAX_TURNS or not any(turn.role == "user" for turn in found) or found[-1].role == "assistant":
             raise InvalidRequest(
                 f"line {number}: `messages` must be at most {MAX_TURNS} turns, one a user's, and end before the answer",

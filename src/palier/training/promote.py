@@ -232,19 +232,25 @@ class _Judge:
     def gain(self, home: Callable[[Outcome], bool]) -> Check:
         """That something is better: each ground at a share of the level (Bonferroni), since one of them is enough."""
         confidence = 1 - 2 * self._terms.level / len(GROUNDS)
-        told, best = [], None
+        better, others, unknown, best = [], [], [], None
         for ground in GROUNDS:
-            found = self._gain(ground, home, confidence)
+            values, missing = self._grounds(ground, home)
+            if missing:  # of those that are known, who stays home and who climbs are not shared out by chance
+                unknown.append(f"{ground} (of {missing} answers)")
+                continue
+            found = self._gain(ground, values, confidence)
             if found is None or found.value is None or found.low is None or found.high is None:
                 continue
-            better = found.low > 0 if ground == "coverage" else found.high < -self._least(ground)
-            told.append(f"{ground} {found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]")
-            if better and best is None:
-                best = ground, found
-        if best is None:
-            reason = f"nothing is surely better: {'; '.join(told) or 'no figure is known of both'}"
-            return Check(name="gain", passed=False, reason=reason)
-        return Check(name="gain", passed=True, reason=f"better: {'; '.join(told)}", figure=best[1])
+            wins = found.low > 0 if ground == "coverage" else found.high < -self._least(ground)
+            words = f"{ground} {found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]"
+            (better if wins else others).append(words)
+            best = best or (found if wins else None)
+        told = [f"better: {'; '.join(better)}"] if better else ["nothing is surely better"]
+        told += [f"not surely: {'; '.join(others)}"] if others else []
+        told += [f"not known: {', '.join(unknown)}"] if unknown else []
+        if not better and not others:
+            told.append("no figure is known of both")
+        return Check(name="gain", passed=best is not None, reason="; ".join(told), figure=best)
 
     def _least(self, ground: Ground) -> float:
         """What a ground must fall by: of times a tenth, since the two were not asked at the same moment."""
@@ -273,7 +279,9 @@ class _Judge:
         least = math.ceil(quantiles**2 / (4 * self._terms.margin))  # where the two never differed
         return max(math.ceil((spread * quantiles / self._terms.margin) ** 2), least)
 
-    def _gain(self, ground: Ground, home: Callable[[Outcome], bool], confidence: float) -> Estimate | None:
+    def _grounds(self, ground: Ground, home: Callable[[Outcome], bool]) -> tuple[dict[tuple[str, str], float], int]:
+        """What each outcome took, or whether it stayed home; and of how many answers that is not known."""
+
         def figure(outcome: Outcome) -> float | None:
             match ground:
                 case "cost":
@@ -285,13 +293,18 @@ class _Judge:
                 case _:
                     return float(home(outcome))
 
-        if ground == "latency" and not self._of_one_day():
-            return None
-        values = {}
+        values, missing = {}, 0
         for name, side in (("champion", self._champion), ("challenger", self._challenger)):
             for case, outcome in side.items():
                 if (value := figure(outcome)) is not None:
                     values[name, case] = value
+                elif outcome.status != "failed":
+                    missing += 1
+        return values, missing
+
+    def _gain(self, ground: Ground, values: dict[tuple[str, str], float], confidence: float) -> Estimate | None:
+        if ground == "latency" and not self._of_one_day():
+            return None
         metric = (
             measures.share(ground, values)
             if ground == "coverage"
@@ -337,11 +350,18 @@ def _certified(evidence: Evidence) -> Check:
     return Check(name="calibration", passed=evidence.certified is not False, reason=reason)
 
 
+def _knows(found: Exposure) -> str:
+    """What an exposure means, between that of what was never taught and that of what is known by heart."""
+    share = (found.mean - found.chance) / (found.most - found.chance) if found.most > found.chance else 0.0
+    return "does not know them" if share < 1 / 3 else "half knows them" if share < 2 / 3 else "knows them by heart"
+
+
 def _recited(evidence: Evidence) -> Check:
     if evidence.recited:
         told = ", ".join(evidence.recited[:5])
         return Check(name="canaries", passed=False, reason=f"it recites planted lessons: {told}")
     told = f"none of {evidence.planted} planted lessons is recited" if evidence.planted else "none was planted"
     if (found := evidence.exposure) is not None:
-        told += f"; exposure {found.mean:.1f} bits of {found.most:.1f}, {found.chance:.1f} by chance"
+        told += f"; it {_knows(found)}, which refuses nobody: exposure {found.mean:.1f} bits of {found.most:.1f}"
+        told += f", {found.chance:.1f} by chance"
     return Check(name="canaries", passed=True, reason=told)

@@ -142,6 +142,23 @@ async def twins(
     return found
 
 
+async def outdone(
+    new: Sequence[Asked], vectors: Vectors, others: Sequence[Asked], rows: Sequence[Vectors], workers: Workers
+) -> list[int]:
+    """For each of `others` the place of one of `new` that asks the same and is surer; -1 where none is. See `twins`."""
+    linked = await links([one.text for one in new], [one.text for one in others], workers)
+    near, _ = await asyncio.to_thread(_near, vectors, rows)
+    numbers = [_numbers(one.text) for one in others]
+    found = [-1] * len(others)
+    for n, one in enumerate(new):
+        mine = _numbers(one.text)
+        close = {place for place in np.flatnonzero(near[n]).tolist() if numbers[place] == mine}
+        for place in close | {place for place in linked[n] if place < len(others)}:
+            if others[place].rank > one.rank and (found[place] < 0 or new[found[place]].rank > one.rank):
+                found[place] = n
+    return found
+
+
 def _near(vectors: Vectors, rows: Sequence[Vectors]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which of `vectors` lie near which of `rows`, and of each other. For a thread: 50,000 rows take a second."""
     none = np.zeros((len(vectors), len(rows)), bool)

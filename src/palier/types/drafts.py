@@ -18,7 +18,7 @@ replaced; or nothing goes, since the evidence may not (abstain) or what was aske
 class Clearance(Data, frozen=True, kw_only=True):
     """What lets bytes out to a destination that is not on premises, and what the ledger says of them."""
 
-    purpose: Literal["draft", "audit", "probe", "download", "head", "telemetry"]
+    purpose: Literal["draft", "audit", "probe", "download", "head", "telemetry", "alert"]
     destination: str
     """The model's name, or what else is called."""
     region: str = ""

@@ -15,7 +15,9 @@ from tests.unit.app.test_students import ROUTE, kept
 from palier import Palier
 from palier.app import gate
 from palier.app.calibrating import CALIBRATING, certify
+from palier.app.certificates import certificate
 from palier.cases import Outcome, Suite
+from palier.cli.versions import calibrated as words_of
 from palier.config import Settings, label_source
 from palier.errors import InvalidRequest, Unavailable
 from palier.lessons import Lesson, Origin
@@ -71,6 +73,15 @@ async def ruled(folder: Path, declared: Settings, version: Version, of: Suite | 
         await versions.close()
 
 
+async def said(folder: Path, declared: Settings, version: Version) -> list[str]:
+    """What `palier versions VERSION` says of its promise."""
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    try:
+        return list(words_of(await certificate(declared, versions, folder / "data" / "students", version.id)))
+    finally:
+        await versions.close()
+
+
 def calibration(ruling: Ruling) -> Check:
     return next(check for check in ruling.checks if check.name == "calibration")
 
@@ -120,6 +131,10 @@ async def test_it_is_certified_passes_answers_under_its_own_promise_and_is_taken
         assert p.watch.monitors[ROUTE].n == len(home), "what it keeps is watched, by its own label source"
         await p.students.roll_back(ROUTE)
         assert p.policies.of(ROUTE).named == own
+    assert (await said(tmp_path, declared, version))[:2] == [
+        f"certified: {standing.policy.guarantee}",
+        f"  threshold of tier-1    {standing.policy.tiers[0].threshold:.3f}",
+    ]
     versions = SqliteVersions.open(tmp_path / "data" / "state.db")
     with pytest.raises(InvalidRequest, match="does not change any more"):
         await versions.calibrate(msgspec.structs.replace(made, key="another"))
@@ -157,6 +172,8 @@ async def test_too_few_labels_are_told_and_the_gate_says_why(tmp_path: Path, dec
     assert not made.policy
     assert "30 labels" in made.why
     assert "labels would do" in made.why
+    (told,) = [line for line in await said(tmp_path, declared, version) if line.startswith("not certified")]
+    assert made.why in told
     ruling = await ruled(tmp_path, declared, version, few)
     assert "calibration" in [check.name for check in ruling.failed]
     assert made.why in calibration(ruling).reason
@@ -164,6 +181,7 @@ async def test_too_few_labels_are_told_and_the_gate_says_why(tmp_path: Path, dec
     made = await certified(tmp_path, declared, version, none)
     assert made is not None
     assert "0 dev cases" in made.why
+    assert "at least 66 labels are needed" in made.why, "36 in a row that are right, at 5 % / 2, and 30 to fit by"
     made = await certified(tmp_path, declared, version)
     assert made is not None
     assert made.policy, "more labels are enough, though it was refused"
@@ -180,6 +198,16 @@ async def test_a_tier_that_is_away_is_told_after_a_few_cases(tmp_path: Path, dec
     made = await certified(tmp_path, declared, version)
     assert made is not None
     assert made.policy, made.why
+
+
+async def test_cases_made_of_requests_are_found_when_these_are_forgotten(tmp_path: Path, declared: Settings) -> None:
+    version, whole = await version_in(tmp_path), suite()
+    cases = (msgspec.structs.replace(whole.cases[0], origin="trace:chatcmpl-7"), *whole.cases[1:])
+    made = await certified(tmp_path, declared, version, msgspec.structs.replace(whole, cases=cases))
+    assert made is not None
+    seen = policies.load(tmp_path / "data" / "students" / version.id / "policy.json").seen
+    assert seen is not None
+    assert seen.among(["chatcmpl-7", "chatcmpl-8", "c1"]) == ["chatcmpl-7", "c1"]
 
 
 async def test_what_lessons_ask_certifies_nothing(tmp_path: Path, declared: Settings) -> None:
@@ -202,6 +230,11 @@ async def test_where_people_judge_the_references_of_the_suite_do(tmp_path: Path,
     assert made is not None
     assert made.policy, made.why
     assert made.source == "references by accuracy"
+    bare = [msgspec.structs.replace(one, references=()) if one.split == "dev" else one for one in suite().cases]
+    mute = msgspec.structs.replace(suite(), cases=tuple(bare))
+    made = await certified(tmp_path, by_people, await version_in(tmp_path), mute)
+    assert made is not None
+    assert "200 of its 200 have no `reference`" in made.why
     whole = msgspec.structs.replace(suite(), quality="macro_f1")
     made = await certified(tmp_path, by_people, await version_in(tmp_path), whole)
     assert made is not None
@@ -228,3 +261,18 @@ async def test_without_a_promise_nothing_is_asked(tmp_path: Path, declared: Sett
     named = msgspec.structs.replace(declared.routes[ROUTE], policy="")
     plain = msgspec.structs.replace(declared, routes={ROUTE: named})
     assert await certified(tmp_path, plain, await version_in(tmp_path)) is None
+    assert await said(tmp_path, plain, await version_in(tmp_path)) == ["calibration: its route promises nothing"]
+
+
+async def test_one_that_answers_without_a_promise_gets_one_as_it_is(tmp_path: Path, declared: Settings) -> None:
+    """As where the policy of the route came later."""
+    version = await kept(tmp_path, taught(("ngrams",)).content)
+    async with Palier.open(declared) as p:
+        await p.students.promote(version.id)
+        assert p.policies.of(ROUTE).policy is None
+        made = await certified(tmp_path, declared, version)
+        assert made is not None
+        assert made.policy, made.why
+        await p.returning.look()
+        assert p.policies.of(ROUTE).named == made.policy
+        assert (await p.students.standing(ROUTE)).live == version.id

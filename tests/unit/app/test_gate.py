@@ -12,12 +12,14 @@ from tests.unit.app.test_students import ENCODER, ROUTE, kept, settings
 
 from palier.app import gate
 from palier.cases import Case, Suite
-from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.config import Settings
+from palier.errors import ConfigurationError, InvalidRequest, NotFound, Unavailable
 from palier.evals.runs import running
 from palier.lessons import Lesson, Origin
 from palier.stores.lessons import SqliteLessons
 from palier.stores.versions import SqliteVersions
 from palier.testing.lessons import lesson_of
+from palier.testing.upstream import Call, Upstream, Wire, answers, refuses
 from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
 from palier.training.promote import Terms
@@ -121,6 +123,87 @@ async def test_a_better_one_passes_and_nonsense_does_not(folder: Path) -> None:
     await versions.close()
 
 
+async def test_the_same_look_is_no_other_use_and_any_other_is(folder: Path) -> None:
+    """As one that is judged until it passes: by another margin, beside another champion, after an edit of the route."""
+    version = await kept(folder, taught(("ngrams",)).content, ruled=False)
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+
+    async def judged(of: Settings, asked: Begun, margin: float = 0.05) -> gate.Ruling:
+        place, terms = folder / "data" / "students", Terms(margin=margin, uses=8)
+        return await gate.rule(of, versions, place, version.id, suite(), terms=terms, progress=asked)
+
+    try:
+        asked = Begun()
+        first = await judged(settings(folder), asked)
+        assert (first.use, set(asked.begun)) == (1, {"champion", "challenger"})
+        asked, happened = Begun(), len(await versions.history(ROUTE))
+        again = await judged(settings(folder), asked)
+        assert (again.use, again.checks, asked.begun) == (1, first.checks, {}), "nothing is run again"
+        assert "nothing changed since it was judged" in again.notes[-1]
+        assert len(await versions.history(ROUTE)) == happened
+        assert (await judged(settings(folder), Begun(), margin=0.06)).use == 2
+        declared = settings(folder)
+        route = declared.routes[ROUTE]
+        tiers = (msgspec.structs.replace(route.tiers[0], threshold=0.2), *route.tiers[1:])
+        edited = {ROUTE: msgspec.structs.replace(route, tiers=tiers)}
+        assert (await judged(msgspec.structs.replace(declared, routes=edited), Begun())).use == 3
+        before = await judged(settings(folder), Begun())
+        assert (before.use, before.passed) == (3, True), "as it was: judged again, and counted once"
+        await versions.promote(version.id, best=True)
+        await versions.roll_back(ROUTE, returned=True)
+        assert (await judged(settings(folder), Begun())).use == 4, "what did not hold is judged anew"
+    finally:
+        await versions.close()
+
+
+class Flaky:
+    """An upstream with no capacity for some questions the first `times` that they come."""
+
+    def __init__(self, times: int, questions: Sequence[str]) -> None:
+        self.left = dict.fromkeys(questions, times)
+        self.calls = 0
+
+    async def __call__(self, call: Call, wire: Wire) -> None:
+        asked = call.json["messages"][-1]["content"]
+        (known,) = [one for one in (*self.left, asked) if one in asked][:1]
+        self.calls += 1
+        if self.left.get(known, 0) > 0:
+            self.left[known] -= 1
+            await refuses(503)(call, wire)
+        else:
+            await answers("asked above")(call, wire)
+
+
+@pytest.mark.parametrize(("times", "few", "decides"), [(2, False, True), (9, False, False), (9, True, True)])
+async def test_what_was_away_is_asked_again_and_too_much_of_it_decides_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, times: int, few: bool, decides: bool
+) -> None:
+    monkeypatch.setattr(gate, "PAUSE_S", 0.0)
+    version = await kept(folder, taught(("ngrams",)).content, ruled=False)
+    held = [case.input for case in suite().cases if case.split == "holdout"]
+    flaky = Flaky(times, held[: 1 if few else 10])
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    async with Upstream(default=flaky) as upstream:
+        declared = settings(folder)
+        cloud = {"kind": "endpoint", "base_url": upstream.url, "model": "m", "retries": 0, "breaker_failures": 0}
+        model = msgspec.convert(cloud, type(declared.models["large"]))
+        off = msgspec.structs.replace(declared.redaction, names="off")
+        declared = msgspec.structs.replace(declared, models={**declared.models, "large": model}, redaction=off)
+        judging = gate.rule(declared, versions, folder / "data" / "students", version.id, suite(), terms=TERMS)
+        try:
+            if not decides:
+                with pytest.raises(Unavailable, match="10 of 80 cases could not be put to the champion, 3 times"):
+                    await judging
+                assert await versions.state(version.id) == "made"
+                return
+            ruling = await judging
+        finally:
+            await versions.close()
+    assert ruling.passed, [check.reason for check in ruling.failed]
+    away = [note for note in ruling.notes if "could not be put to the champion" in note]
+    assert len(away) == few
+
+
 async def test_a_holdout_that_judged_often_enough_judges_no_more(folder: Path) -> None:
     content = taught(("ngrams",)).content
     rulings = [await ruled(folder, await kept(folder, content, ruled=False)) for _ in range(3)]
@@ -189,7 +272,8 @@ async def test_a_head_that_learnt_planted_lessons_passes_and_says_how_near_it_is
     ruling = await ruled(folder, await planted_in(folder))
     assert ruling.passed, [check.reason for check in ruling.failed]
     (check,) = [check for check in ruling.checks if check.name == "canaries"]
-    assert check.reason.startswith("none of 5 planted lessons is recited; exposure ")
+    assert check.reason.startswith("none of 5 planted lessons is recited; it ")
+    assert "which refuses nobody: exposure " in check.reason
     assert "bits of 5.0, 1." in check.reason
 
 

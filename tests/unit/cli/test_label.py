@@ -147,8 +147,11 @@ async def test_an_exported_line_with_its_verdict_is_a_line_to_import(
         ('{"id": "a", "tier": "tier-1"}', "line 3: give `correct` or `score`"),
         ('{"id": "a", "tier": "tier-1", "correct": true, "score": 1}', "line 3: give `correct` or `score`"),
         ('{"id": "a", "tier": "tier-1", "score": 1.5}', "line 3: `score` is 1.5"),
-        ('{"id": "a", "tier": "tier-1", "correct": "yes"}', "line 3: Expected `bool | null`, got `str`"),
-        ('{"id": "a", "correct": true}', "line 3: Object missing required field `tier`"),
+        (
+            '{"id": "a", "tier": "tier-1", "correct": "yes"}',
+            "line 3: `correct` must be true or false or nothing, and is a text",
+        ),
+        ('{"id": "a", "correct": true}', "line 3: `tier` is missing"),
         ('{"id": "a", "tier": "tier-1", "correct": true, "label_source": "agreement x"}', "computed by palier"),
         ('{"id": "a", "tier": "tier-9", "correct": true}', "line 3: no audit has a draft of tier `tier-9` on `a`"),
         ('{"id": "zzz", "tier": "tier-1", "correct": true}', "line 3: no audit has a draft of tier `tier-1` on `zzz`"),

@@ -37,8 +37,11 @@ def lessons(each: int, *, shuffled: bool = False) -> None:
 @pytest.mark.usefixtures("made")
 def test_lessons_become_a_student_that_answers_and_once_is_enough() -> None:
     ran("learn", "intents", "--suite", "suite", status=2)  # nothing to teach yet
+    ran("learn", "intents", status=2)  # and no suite either
     lessons(20)
-    out = ran("learn", "intents", "--suite", "suite", "--margin", "0.05", "--as", "ann")
+    with Path("palier.toml").open("a") as file:
+        file.write('\n[lessons]\nsuites = ["suite"]\n')
+    out = ran("learn", "intents", "--margin", "0.05", "--as", "ann")
     assert "passes" in out
     assert "coverage" in out
     assert "none of 5 planted lessons is recited" in out

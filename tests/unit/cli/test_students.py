@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.heads import taught
+from tests.promised import own_policy
 from tests.serving import served
 from tests.unit.app.test_gate import shuffled, suite
 from tests.unit.app.test_students import ROUTE, kept
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from palier import Palier
 from palier.cli import app
 from palier.config import Learning, load
+from palier.routing import policy as policies
 from palier.server.admin import AdminServer
 from palier.versions import Version
 
@@ -95,6 +97,22 @@ def test_one_in_shadow_is_promoted_by_its_ruling(made: Version) -> None:
     assert "live, best" in ran("versions")
     ran("rollback")
     ran("promote", made.id, status=2)
+
+
+def test_promote_certifies_where_the_route_promises_something(made: Version, tmp_path: Path) -> None:
+    """As `learn` does; with a suite that is too small it says what is missing, and nothing answers."""
+    policy = asyncio.run(own_policy(load(Path("palier.toml"))))
+    Path("own.policy.json").write_bytes(policies.dump(policy))
+    Path("palier.toml").write_text(TOML.replace("audit = 0", 'audit = 0\npolicy = "own.policy.json"'))
+    done = CliRunner().invoke(app, ["promote", made.id, "--suite", "suite", "--margin", "0.05"])
+    assert done.exit_code == 3, done.output
+    assert f"{made.id} is not certified" in done.stderr
+    shown = ran("versions", made.id)
+    assert "not certified: " in shown
+    assert f"the route promises     {policy.guarantee}" in shown
+    last = json.loads(ran("versions", made.id, "--json"))["calibration"]["last"]
+    assert last["labels"] > 0
+    assert last["why"] in shown
 
 
 def test_a_version_shows_what_became_of_it_and_what_it_does(made: Version) -> None:

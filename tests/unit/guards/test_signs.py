@@ -5,6 +5,9 @@ from __future__ import annotations
 import tomllib
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from palier.guards import signs
 
@@ -44,3 +47,11 @@ def test_classes_of_classes_name_classes_that_hold_words() -> None:
     named = {word[1:] for words in sections.values() for word in words if word.startswith("@")}
     assert named
     assert named <= {name for name, words in sections.items() if not any(word.startswith("@") for word in words)}
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12))
+def test_a_score_is_that_of_the_pairs_written_out(seed: int, texts: int) -> None:
+    chance = np.random.default_rng(seed)
+    weights = chance.normal(size=signs.dimension())
+    there = chance.random((texts, signs.present([""]).shape[1])) < 0.2
+    assert signs.Scorer(weights)(there) == pytest.approx(signs.pairs(there) @ weights, abs=1e-3)

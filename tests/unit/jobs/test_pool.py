@@ -29,7 +29,7 @@ async def lane(count=1, max_queue=8, warm=None, **limits):
         await made.close()
 
 
-async def until(condition, seconds=10.0):
+async def until(condition, seconds=60.0):
     """Wait for what another process does; fails the test where it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palier.metrics.tokens import estimated
-from palier.types import Choice, Draft, Message, Parameters, Prompt, TokenLogprob, ToolCall
+from palier.metrics.tokens import counted, estimated
+from palier.types import Choice, Draft, Message, Outcome, Parameters, Prompt, Step, TokenLogprob, ToolCall, Usage
 
 
 def prompt(*said: str, **fields: object) -> Prompt:
@@ -44,3 +44,16 @@ def test_tokens_that_came_one_by_one_are_counted() -> None:
 def test_law_more_text_takes_no_fewer_tokens(one: str, more: str) -> None:
     assert estimated(prompt(one), draft(one)).prompt <= estimated(prompt(one + more), draft(one)).prompt
     assert (estimated(prompt(one), draft(one)).completion > 0) == bool(one)
+
+
+def step(outcome: Outcome, usage: Usage | None) -> Step:
+    return Step(tier="t", model="m", outcome=outcome, reason="", usage=usage)
+
+
+def test_a_head_below_an_upstream_that_does_not_count_is_not_nothing() -> None:
+    head, some = step("climbed", Usage()), step("answered", Usage(prompt=3, completion=2))
+    assert counted([head, step("answered", None)]) is None
+    assert counted([step("answered", None)]) is None
+    assert counted([]) is None
+    assert counted([head, some]) == Usage(prompt=3, completion=2)
+    assert counted([head, step("skipped", None), step("failed", None), some]) == Usage(prompt=3, completion=2)

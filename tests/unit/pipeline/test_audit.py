@@ -27,7 +27,7 @@ from palier.interfaces.guarding import Context, Verdict
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, Parts, answer, audit, stream
 from palier.pipeline.audit import ATTEMPTS, QUEUE, Auditor
-from palier.pipeline.guarding import Post, Posts
+from palier.pipeline.posts import Post, Posts
 from palier.pipeline.sample import Sample, stairs_of
 from palier.privacy.egress import EgressGate
 from palier.routing.audited import record_of

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from palier.errors import Unavailable
 from palier.interfaces.guarding import Context, Verdict
-from palier.pipeline.guarding import Log, Post, Posts, Watch, look
+from palier.pipeline.guarding import Watch
+from palier.pipeline.posts import Log, Post, Posts, look
 from palier.pipeline.sentences import LONGEST, Sentences
 from palier.types import Delta, Event, Finish, Parameters, TokenLogprob, ToolDelta
 

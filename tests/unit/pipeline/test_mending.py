@@ -20,8 +20,8 @@ from palier.guards.schema import build
 from palier.interfaces import Resources, Vectors
 from palier.models.fake import Fake, Rule
 from palier.pipeline import answer, stream
-from palier.pipeline.guarding import Post, Posts
 from palier.pipeline.landing import Landing
+from palier.pipeline.posts import Post, Posts
 from palier.privacy.egress import EgressGate
 from palier.privacy.prompts import PromptRedactor
 from palier.privacy.redaction import Redactor

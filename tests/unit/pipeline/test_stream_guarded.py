@@ -12,7 +12,7 @@ from tests.unit.pipeline.test_stream import hit, parts, request, tier, traces
 
 from palier.models.fake import Fake, Rule
 from palier.pipeline import answer, stream
-from palier.pipeline.guarding import Post, Posts
+from palier.pipeline.posts import Post, Posts
 from palier.stores.traces import SqliteTraces
 from palier.types import Completed, Delta, Event, Finish, Label, Parameters, Prompt, Result
 

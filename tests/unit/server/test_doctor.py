@@ -12,6 +12,7 @@ import pytest
 
 from palier.app import Palier
 from palier.config import Settings, parse
+from palier.errors import Unavailable
 from palier.interfaces import EntryFilter
 from palier.privacy import names
 from palier.privacy.keys import KeySource
@@ -253,7 +254,9 @@ async def test_an_upstream_out_of_reach_exits_4(tmp_path: Path) -> None:
     finding = await look(tmp_path, "http://127.0.0.1:9/v1")
     assert finding.status == "fail"
     assert exit_status([finding]) == 4
-    assert exit_status([finding, Finding(check="x", status="fail", detail="")]) == 1
+    assert exit_status([finding, Finding(check="x", status="fail", detail="")]) == 2
+    away = Finding.failed("model small", Unavailable("the engine is not ready"))
+    assert exit_status([away]) == 4
     assert exit_status([Finding(check="x", status="warn", detail="")]) == 0
 
 
@@ -270,7 +273,7 @@ async def test_the_key_is_sent_and_its_absence_said(tmp_path: Path, monkeypatch:
         assert missing.status == "fail"
         assert "CLOUD_KEY" in missing.detail
         assert upstream.calls == []
-        assert exit_status([missing]) == 1
+        assert exit_status([missing]) == 2
         monkeypatch.setenv("CLOUD_KEY", "s3cret")
         assert (await look(tmp_path, upstream.url, api_key_env="CLOUD_KEY")).status == "ok"
         assert upstream.calls[0].headers["authorization"] == "Bearer s3cret"
@@ -346,7 +349,7 @@ async def test_a_bad_file_ends_the_examination(tmp_path: Path) -> None:
     findings = [finding async for finding in examine(file)]
     assert findings[-1].check == "settings"
     assert "did you mean `port`?" in findings[-1].advice
-    assert exit_status(findings) == 1
+    assert exit_status(findings) == 2
 
 
 async def test_a_good_file_is_examined_to_the_end(tmp_path: Path) -> None:

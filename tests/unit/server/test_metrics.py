@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.serving import STAIRS, served, write_script
 
 from palier.counting import Counts
+from palier.drift.report import Alert
+from palier.drift.report import Standing as Drift
 from palier.routing.monitor import Monitor
 from palier.server.metrics import Now, Standing, text
 from palier.testing.traces import trace_of
@@ -45,6 +47,22 @@ def test_each_route_and_what_is_watched_of_it() -> None:
     assert found["palier_promised_risk"][labels(route="support")] == 0.1
     assert found["palier_watched_answers_total"][labels(route="support")] == 2
     assert found["palier_watched_losses_total"][labels(route="support")] == 1
+
+
+def test_what_drifts_is_one_and_what_does_not_is_nought() -> None:
+    alerts = tuple(
+        Alert(id="a", at=1.0, route="support", signal=signal, state="drifting", effect=0.25)
+        for signal in ("length", "sources/faq/stale")
+    )
+    evidence, seen = {"length": 900.0, "refused": 0.5}, {"length": 40, "refused": 50}
+    standing = Drift(route="support", evidence=evidence, seen=seen, drifting=alerts, unsent=2)
+    found = read(text(Now(drift=(standing,)), Counts()))
+    drifting = {dict(at)["signal"]: value for at, value in found["palier_drifting"].items()}
+    assert drifting == {"length": 1, "refused": 0, "sources/faq/stale": 1}
+    assert found["palier_drift_evidence"][labels(route="support", signal="length")] == 900
+    assert found["palier_drift_seen_total"][labels(route="support", signal="refused")] == 50
+    assert found["palier_drift_effect"][labels(route="support", signal="sources/faq/stale")] == 0.25
+    assert found["palier_drift_unsent"] == {labels(route="support"): 2}
 
 
 def test_what_guards_said_is_counted() -> None:

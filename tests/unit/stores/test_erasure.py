@@ -254,9 +254,12 @@ def _child(folder: Path, subject: str, stop: str = "write 0") -> tuple[int, byte
     return done.returncode, done.stdout
 
 
+EVERYWHERE = ("write 1", "write 3", "write 20", "rewrite 1")
+
+
 @pytest.mark.parametrize("subject", ["user", "document"])
-async def test_killed_anywhere_it_is_done_again_and_finishes(tmp_path, subject):
-    stops = ("write 1", "write 3", "write 20", "rewrite 1")
+@pytest.mark.parametrize("stops", [("write 3",), pytest.param(EVERYWHERE, marks=pytest.mark.slow)])
+async def test_killed_anywhere_it_is_done_again_and_finishes(tmp_path, stops, subject):
     for number, stop in enumerate(stops):
         await _fill(tmp_path, number)
         what = f"user=zorglub{number}" if subject == "user" else f"document=docs/zorglub{number}"

@@ -212,6 +212,22 @@ async def test_of_two_that_ask_the_same_the_surer_is_taught_whichever_came_first
     assert found.left_out == {OUTDONE: 1}
 
 
+async def test_what_is_brought_says_what_it_takes_the_place_of(school: Teaching) -> None:
+    await school.asked(climbed("a"), climbed("b", "What is the lamp made of?", "Of brass."))
+    await school.desk.harvest("support")
+    said = lines(
+        {"question": "What does the lamp cost?", "answer": "Nothing."},
+        {"question": "What is the lamp made of?", "answer": "Of brass."},
+        {"question": "Who repairs the lamp?", "answer": "The shop."},
+    )
+    added = await school.desk.add(said, who="ann", accept=True)
+    assert (added.added, added.outdone, added.contradicted) == (3, {"escalation": 2}, 1)
+    await school.asked(climbed("c", "Where is the bell kept?", "In the tower."))
+    await school.desk.harvest("support")
+    waiting = lines({"question": "Where is the bell kept?", "answer": "Nowhere."})
+    assert (await school.desk.add(waiting, who="ann")).outdone == {}, "what waits is not taught"
+
+
 async def test_a_teacher_whose_terms_changed_is_not_taught_any_more(school: Teaching) -> None:
     await school.asked(climbed("t1"))
     await school.desk.harvest("support")

@@ -60,7 +60,7 @@ def test_a_conversation_ends_with_what_is_asked() -> None:
     ("fields", "words"),
     [
         ({"answer": " "}, "`answer` must be a string that is not empty"),
-        ({"answer": 5}, "Expected `str`, got `int` - at `answer`"),
+        ({"answer": 5}, "`answer` must be a text, and is a whole number"),
         ({"question": ""}, "`question` must ask something"),
         ({"messages": [{"role": "user", "content": "x"}]}, "not both"),
         ({"kind": "gossip"}, "gossip"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,6 +77,23 @@ def test_as_good_and_cheaper_is_promoted() -> None:
     assert (ruling.use, ruling.needed) == (1, None)
     gain = next(check for check in ruling.checks if check.name == "gain")
     assert "cost -1 [" in gain.reason
+
+
+def test_what_is_not_known_of_all_is_no_gain() -> None:
+    """As carbon where only the drafts at home have a figure: those who stay are not drawn by lot."""
+    dear, cheap = outcomes(GOOD), outcomes(GOOD, said="y")
+    for side, grams in ((dear, 2.0), (cheap, 1.0)):
+        for name in list(side)[:300]:
+            side[name] = msgspec.structs.replace(side[name], carbon=Quantity(value=grams))
+    (gain,) = [check for check in ruled(dear, cheap).checks if check.name == "gain"]
+    assert not gain.passed
+    assert gain.reason.startswith("nothing is surely better; not surely: cost ")
+    assert gain.reason.endswith("; not known: carbon (of 600 answers)")
+    for side, grams in ((dear, 2.0), (cheap, 1.0)):
+        for name in side:
+            side[name] = msgspec.structs.replace(side[name], carbon=Quantity(value=grams))
+    (gain,) = [check for check in ruled(dear, cheap).checks if check.name == "gain"]
+    assert gain.reason.startswith("better: carbon -1 [")
 
 
 def test_staying_home_more_often_is_a_gain() -> None:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from palier.cases import MOST_AMOUNT, Case, Outcome, Published, Suite
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, unfit
 from palier.evals.elsewhere import logs
 from palier.evals.elsewhere.logs import MAX_SAMPLES, MAX_TEXT, Form, Sample
 from palier.evals.figures import Candidate, Estimate, Run
@@ -254,7 +254,7 @@ def _own(path: Path, rows: Sequence[tuple[str, JSON]], candidate: str) -> tuple[
         try:
             outcome = msgspec.convert({"candidate": candidate, **_plain(row)}, Outcome)
         except msgspec.ValidationError as error:
-            raise ConfigurationError(f"{path}: {where}: {error}") from None
+            raise ConfigurationError(f"{path}: {where}: {unfit(error)}") from None
         _check_amounts(path, where, outcome)
         metrics = {k: v for k, v in outcome.metrics.items() if math.isfinite(v)}
         outcome = msgspec.structs.replace(outcome, metrics=metrics, output=outcome.output[:MAX_TEXT])

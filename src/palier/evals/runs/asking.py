@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import msgspec
 
 from palier.cases import Outcome, Retrieved, Spell
 from palier.errors import PalierError, UpstreamTimeout
+from palier.metrics.tokens import counted
 from palier.types import (
     Completed,
     Delta,
@@ -25,7 +26,6 @@ from palier.types import (
     Step,
     ToolDelta,
     Trace,
-    Usage,
 )
 
 log = logging.getLogger("palier.bench")
@@ -112,7 +112,7 @@ def _with_trace(outcome: Outcome, trace: Trace, asker: Asker) -> Outcome:
         retrieved=tuple(_found(key, asker) for key in trace.evidence),
         spells=tuple(_spell(step) for step in trace.steps),
         guards=trace.guards,
-        usage=_total(trace.steps),
+        usage=counted(trace.steps),
         cost=trace.cost,
         energy=trace.energy,
         carbon=trace.carbon,
@@ -141,7 +141,7 @@ def _with_result(outcome: Outcome, result: Result, first: float | None) -> Outco
         retrieved=tuple(retrieved),
         spells=tuple(_spell(step) for step in result.steps),
         guards=result.guards,
-        usage=_total(result.steps),
+        usage=counted(result.steps),
         cost=result.cost,
         energy=result.energy,
         carbon=result.carbon,
@@ -166,16 +166,4 @@ def _spell(step: Step) -> Spell:
         energy=step.energy,
         carbon=step.carbon,
         busy_ms=step.latency_ms,
-    )
-
-
-def _total(steps: Iterable[Step]) -> Usage | None:
-    """The tokens that were counted; None where none were."""
-    counted = [step.usage for step in steps if step.usage is not None]
-    if not counted:
-        return None
-    return Usage(
-        prompt=sum(usage.prompt for usage in counted),
-        completion=sum(usage.completion for usage in counted),
-        cached=sum(usage.cached for usage in counted),
     )

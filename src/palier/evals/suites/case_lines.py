@@ -14,7 +14,7 @@ from typing import Any, get_args
 import msgspec
 
 from palier.cases import Case, Kind, Split, Task
-from palier.errors import InvalidRequest
+from palier.errors import InvalidRequest, unfit
 from palier.types import JSON, Data, Label, Message
 
 MAX_LINE = 2**20
@@ -264,7 +264,7 @@ def _message(turn: Any, where: str) -> Message:
     try:
         return msgspec.convert(fields, Message)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{where}: {_words(error)}", param="messages") from None
+        raise InvalidRequest(f"{where}: {unfit(error)}", param="messages") from None
 
 
 def _tool_call(call: Any) -> Any:
@@ -272,10 +272,6 @@ def _tool_call(call: Any) -> Any:
     if not isinstance(call, dict) or not isinstance(call.get("function"), dict):
         return call
     return {"id": call.get("id", ""), **call["function"]}
-
-
-def _words(error: msgspec.ValidationError) -> str:
-    return re.sub(r" - at `\$\.?([^`]*)`", lambda match: f" (`{match.group(1)}`)" if match.group(1) else "", str(error))
 
 
 def _shown(value: Any) -> str:

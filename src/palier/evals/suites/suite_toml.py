@@ -7,12 +7,12 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
 from palier.cases import Declared, Published, Suite
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, unfit
 from palier.evals.suites.case_lines import suggested, told
 from palier.types import JSON
 
@@ -72,10 +72,17 @@ def parse_suite(tree: JSON, folder: Path, settings: Path | None) -> Suite:
     try:
         suite = msgspec.convert(fields, Suite)
     except msgspec.ValidationError as error:
-        words = re.sub(r" - at `\$\.?([^`]*)`", r" (`\1`)", str(error)).replace("[...]", "")
-        raise ConfigurationError(f"{where}: {words}") from None
+        raise ConfigurationError(f"{where}: {unfit(error)}", hint=_choices(str(error))) from None
     _check(suite, where)
     return suite
+
+
+def _choices(error: str) -> str:
+    """The words that a field of the suite may be, if it is one of these."""
+    field = re.search(r"at `\$\.(\w+)`", error)
+    choices = get_args(get_type_hints(Suite).get(field[1])) if field else ()
+    words = [one for one in choices if isinstance(one, str)]
+    return f"one of {', '.join(words)}" if words else ""
 
 
 def check_known(tree: JSON, names: Sequence[str], where: str) -> None:

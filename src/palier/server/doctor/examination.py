@@ -113,8 +113,8 @@ def policy(settings: Settings, name: str, route: Route) -> Finding:
 
 
 def exit_status(findings: list[Finding]) -> int:
-    """0 when nothing fails, 4 when only upstreams do, else 1."""
+    """0 when nothing fails, 4 when only what is out of reach does, else 2: what every other command would exit with."""
     failed = [finding for finding in findings if finding.status == "fail"]
     if not failed:
         return 0
-    return 4 if all(finding.upstream for finding in failed) else 1
+    return 4 if all(finding.upstream for finding in failed) else ConfigurationError.exit_status

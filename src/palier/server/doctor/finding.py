@@ -6,11 +6,11 @@ from typing import Literal
 
 import msgspec
 
-from palier.errors import PalierError
+from palier.errors import PalierError, Unavailable
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, and `advice` on what to do about it. `upstream`: it is another machine's matter."""
+    """What was found, and `advice` on what to do about it. `upstream`: an upstream or an engine is out of reach."""
 
     check: str
     detail: str
@@ -21,4 +21,5 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def failed(check: str, error: PalierError, *, upstream: bool = False) -> Finding:
         """The finding that `error` is."""
-        return Finding(check=check, status="fail", detail=error.message, advice=error.hint, upstream=upstream)
+        away = upstream or error.exit_status == Unavailable.exit_status
+        return Finding(check=check, status="fail", detail=error.message, advice=error.hint, upstream=away)

@@ -31,11 +31,12 @@ SELECT version, state, at, who, why, ruling FROM happened
 WHERE route = :route AND (:version = '' OR version = :version) ORDER BY sequence
 
 -- :name judge
-INSERT INTO judged (route, holdout, version, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO judged (route, holdout, version, basis, at) VALUES (:route, :holdout, :version, :basis, :at)
+ON CONFLICT DO NOTHING
 
 -- :name used
 SELECT count(*) FROM judged JOIN holdout USING (route, holdout)
-WHERE route = :route AND family = :family AND NOT (holdout = :holdout AND version = :version)
+WHERE route = :route AND family = :family AND NOT (holdout = :holdout AND version = :version AND basis = :basis)
 
 -- :name hold
 INSERT INTO holdout (route, holdout, family, alpha, uses) VALUES (:route, :holdout, :family, :alpha, :uses)

@@ -256,7 +256,7 @@ def test_two_samples_of_one_case_are_refused(tmp_path: Path) -> None:
         ("r.jsonl", b"{nope\n", "line 1 is not JSON"),
         ("r.jsonl", b"[1, 2]\n", "line 1 is not a JSON object"),
         ("r.jsonl", b'{"text": "x"}\n', "neither `id`"),
-        ("r.jsonl", b'{"id": "c1", "output": 5}\n', "line 1: Expected `str`"),
+        ("r.jsonl", b'{"id": "c1", "output": 5}\n', "line 1: `output` must be a text"),
         ("r.jsonl", b'{"id": "c1", "metrics": {"f1": NaN}}\n', "NaN and Infinity are no JSON"),
         ("r.jsonl", b'{"id": ' + b"[" * 100_000 + b"\n", "line 1"),
         ("r.jsonl", b"\xff\xfe\n", "line 1 is not JSON"),

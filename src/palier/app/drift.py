@@ -1,0 +1,132 @@
+"""Drift of an open palier: two windows compared when somebody asks, and the watch while the gateway runs."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from palier.config import Settings
+from palier.drift.comparing import compare
+from palier.drift.reference import Vectors
+from palier.drift.report import DriftReport, Window
+from palier.drift.signals import Observed
+from palier.drifting import MOST, Drifting, Post, joined, judged
+from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.interfaces import Connector, Ratings
+from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
+from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.traces import SqliteTraces
+from palier.types import Clearance, Label
+
+if TYPE_CHECKING:
+    from palier.app.palier import Palier
+
+_CONNECT_S, _ANSWER_S, _TOTAL_S = 5.0, 10.0, 15.0
+LEAST_LEVEL = 0.01
+"""Lower, and the permutations could not reach it."""
+
+
+class Drifts(Drifting):
+    """The watch, and `compare`."""
+
+    ratings: Ratings
+
+    async def compare(self, route: str, now: Window, against: Window, level: float = 0.05) -> DriftReport:
+        """What differs between what went by in two windows; at most `drifting.MOST` requests of each, from all over it.
+
+        Raises `NotFound`, and `InvalidRequest` for windows that overlap or are none.
+        """
+        if route not in self._routes:
+            raise NotFound(f"there is no route `{route}`", hint=f"routes: {', '.join(self._routes)}")
+        check(now, against, level)
+        report = await self._workers.run(
+            partial(compare, level=level, encoder=self._gathering.encoder.name, route=route),
+            await self._side(route, against),
+            await self._side(route, now),
+        )
+        return msgspec.structs.replace(report, sources=tuple(await self.sources(route)))
+
+    async def _side(self, route: str, window: Window) -> tuple[Window, Sequence[Observed], Vectors | None]:
+        traces = await self._passing.between(route, window.since, window.until, MOST)
+        found, vectors = await self._gathering.of(traces)
+        rated = await self.ratings.count(route, since=window.since, until=window.until)
+        shares = [value for value, n in ((0.0, rated.up), (1.0, rated.down)) for _ in range(n)]
+        more = [
+            *judged(await self._said(route, window.since, window.until)),
+            *(Observed(values={"rated_down": value}) for value in shares),
+        ]
+        return msgspec.structs.replace(window, n=len(traces)), [*found, *more], joined(vectors, len(more))
+
+
+def check(now: Window, against: Window, level: float) -> None:
+    """Raise `InvalidRequest` for what cannot be compared."""
+    for window in (now, against):
+        if not (math.isfinite(window.since) and window.since < window.until):
+            raise InvalidRequest("a window ends after it begins", hint="--since 7d --against 30d..7d")
+    if now.since < against.until and against.since < now.until:
+        raise InvalidRequest("the two windows have requests in common", hint="--since 7d --against 30d..7d")
+    if not LEAST_LEVEL <= level <= 0.5:
+        raise InvalidRequest(f"the level is {level:g}", hint=f"a probability, {LEAST_LEVEL} to 0.5", param="level")
+
+
+def drifts_of(
+    palier: Palier, sources: Mapping[str, str], traces: SqliteTraces, knowledge: SqliteKnowledge, connector: Connector
+) -> Drifts:
+    """Of the parts of an open palier; `sources` judge the audits of its routes.
+
+    Raises `ConfigurationError`: the variable of the webhook's key is not set.
+    """
+    settings = palier.settings
+    found = Drifts(
+        settings.drift,
+        settings.routes,
+        sources,
+        passing=SqlitePassing(traces.database),
+        census=SqliteCensus(knowledge.database),
+        file=DriftFile(palier.folder.drift),
+        encoder=palier.encoder,
+        workers=palier.workers.batch,
+        named=lambda route: palier.policies.of(route).named,
+        post=_poster(settings, connector),
+    )
+    found.ratings = palier.feedback
+    return found
+
+
+def _poster(settings: Settings, connector: Connector) -> Post | None:
+    """What posts alerts through the door; None where no webhook is named."""
+    said = settings.drift
+    if not (said.enabled and said.webhook):
+        return None
+    headers = {"Content-Type": "application/json"}
+    if said.authorization_env:
+        key = os.environ.get(said.authorization_env, "")
+        if not key:
+            raise ConfigurationError(
+                f"[drift]: the environment variable {said.authorization_env} is not set",
+                hint="set it to the header Authorization that the webhook wants, or leave authorization_env out",
+            )
+        headers["Authorization"] = key
+    clearance = Clearance(
+        purpose="alert", destination="drift_webhook", label=Label.INTERNAL, reason="what drifts: numbers and names"
+    )
+
+    async def post(body: bytes) -> int:
+        async with connector.post(
+            said.webhook,
+            body,
+            headers=headers,
+            on_premises=said.on_premises,
+            connect_s=_CONNECT_S,
+            first_byte_s=_ANSWER_S,
+            total_s=_TOTAL_S,
+            clearance=None if said.on_premises else clearance,
+        ) as reply:
+            return reply.status
+
+    return post
