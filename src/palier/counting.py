@@ -67,6 +67,10 @@ class GatewayNow(Data, frozen=True, kw_only=True):
     routes: tuple[RouteNow, ...]
     unwell: dict[str, str]
     """Models that cannot be asked, and why."""
+    unrecorded: int = 0
+    """Requests that could not be recorded."""
+    failing: str = ""
+    """Why they cannot be now."""
 
 
 class Histogram:

@@ -24,6 +24,7 @@ from palier.interfaces import Audits, Erasable, Erasure, Traces
 from palier.pipeline.journey import digest
 from palier.routing import policy as policies
 from palier.stores.erasure import ErasableTraces, concerns, nameless
+from palier.stores.failing import Failing
 from palier.types import Data, Trace
 
 REMEMBERED = 1_000
@@ -149,7 +150,9 @@ class Recording:
     """`Traces` and `Audits`, as requests are recorded: one that began before its user or document was forgotten, and
     ends after, comes nameless and without words, and is not drawn."""
 
-    def __init__(self, traces: Traces, audits: Audits, forgetting: Forgetting) -> None:
+    def __init__(self, traces: Traces, audits: Audits, forgetting: Forgetting, failing: Failing | None = None) -> None:
+        self.failing = failing or Failing()
+        """Whether that is possible."""
         self._traces = traces
         self._audits = audits
         self._forgetting = forgetting
@@ -161,7 +164,7 @@ class Recording:
         for told in self.told:
             told(trace)
         erasure = self._forgetting.of(trace)
-        return self._traces.record(trace) if erasure is None else self._late(trace, erasure)
+        return self.failing.recorded(self._traces.record(trace) if erasure is None else self._late(trace, erasure))
 
     async def _late(self, trace: Trace, erasure: Erasure) -> None:
         await self._traces.record(nameless(trace, erasure))
@@ -172,7 +175,7 @@ class Recording:
         if self._forgetting.of(trace) is None:
             for told in self.told:
                 told(trace)
-            await self._audits.draw(trace, audit)
+            await self.failing.recorded(self._audits.draw(trace, audit))
         else:
             await self.record(trace)
 

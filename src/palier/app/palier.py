@@ -27,6 +27,7 @@ from palier.app.students import load as load_models
 from palier.app.tracing import exporter_of
 from palier.app.wiring import (
     Shared,
+    failing_of,
     forgetting_of,
     guards_of,
     known_again,
@@ -176,7 +177,7 @@ class Palier(Keeping):
             remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
-        recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        recording = self._recording = Recording(traces, self._drawn, self._forgetting, failing_of(settings))
         self.exporter = exporter_of(settings, door.connector)
         self.counts = Counts()
         self.listen(self.counts.take)
@@ -300,6 +301,7 @@ class Palier(Keeping):
             self._recording,
             traces,
             self.access.purse,
+            self._recording.failing,
             self._fingerprints,
             evidence=self._knowledge.label_of,
             links=links_of(self.settings),

@@ -18,6 +18,7 @@ from palier.pipeline.audit import Auditor
 from palier.policies import Policies, RouteStatus
 from palier.privacy.connector import HttpConnector
 from palier.spending import BudgetStanding
+from palier.stores.failing import Failing
 from palier.watching import Watch
 
 
@@ -48,6 +49,11 @@ class Reporting(Remembering):
             for one in found
         ]
 
+    @property
+    def failing(self) -> Failing:
+        """Whether requests are recorded."""
+        return self._recording.failing
+
     async def now(self) -> GatewayNow:
         """What went by since it was opened, and what is not well."""
         unwell = {name: str(one["detail"]) for name, one in (await self.health()).items() if not one["ok"]}
@@ -57,6 +63,8 @@ class Reporting(Remembering):
             load=self.auditor.load(),
             routes=tuple(self.counts.of(route) for route in self.settings.routes),
             unwell=unwell,
+            unrecorded=self.failing.unrecorded,
+            failing=self.failing.why,
         )
 
     async def probe(self, name: str) -> Probed:

@@ -49,6 +49,7 @@ from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
 from palier.stores.erasure import ErasableKnowledge, ErasableTraces
+from palier.stores.failing import Failing
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
@@ -70,6 +71,7 @@ class Shared:
     traces: Traces
     answers: Answers
     purse: Purse
+    failing: Failing | None = None
     fingerprints: Fingerprints | None = None
     evidence: Evidence | None = None
     links: Links | None = None
@@ -139,6 +141,11 @@ def links_of(settings: Settings) -> Links:
     return lambda evidence: lambda: InertLinks(settings.privacy.links, evidence)
 
 
+def failing_of(settings: Settings) -> Failing:
+    """What becomes of requests that cannot be recorded."""
+    return Failing(goes_on=settings.store.on_store_failure == "go on")
+
+
 def forgetting_of(
     declared: Settings,
     students: Path,
@@ -198,6 +205,7 @@ def parts_of(
         fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
         tool_label=route.tool_label,
         purse=shared.purse,
+        failing=shared.failing,
         fingerprints=shared.fingerprints,
         sticky=route.sticky,
         evidence=shared.evidence,

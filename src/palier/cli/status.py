@@ -142,6 +142,9 @@ def _page(
         lines.append(terminal.styled(f"{'':{len(route.route) + 2}}{figures}"))
     for name, why in now.unwell.items():
         lines.append(terminal.styled((terminal.one_line(f"model {name} cannot be asked: {why}"), "red")))
+    if now.failing or now.unrecorded:
+        trouble = f"requests are NOT RECORDED: {now.failing}" if now.failing else "requests are recorded again"
+        lines.append(terminal.styled((terminal.one_line(f"{trouble} ({now.unrecorded:,} were not)"), "bold red")))
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines

@@ -39,6 +39,8 @@ class Store(Section, frozen=True, kw_only=True):
     """How long the words of a request are kept; its figures stay."""
     record_content: bool = True
     """Whether the words of requests are kept at all."""
+    on_store_failure: Literal["refuse", "go on"] = "refuse"
+    """Where requests cannot be recorded, as on a full disk: refuse them, or answer and count them. Both are said."""
     vector_memory_mb: int = 128
     """Memory for the vectors of collections (128 holds 65,536 passages of 512 numbers); then files are searched."""
 

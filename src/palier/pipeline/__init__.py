@@ -43,6 +43,7 @@ from palier.pipeline.paying import affordable
 from palier.pipeline.posts import NONE, Posts, Stopped
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
+from palier.stores.failing import Failing
 from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
 from palier.versions import Version
 
@@ -87,6 +88,8 @@ class Parts:
     """Where what a key's requests cost is counted."""
     budget: Budget | None = None
     """What the route may take; None: as much as it does."""
+    failing: Failing | None = None
+    """Whether requests are recorded, and what becomes of those that are not."""
     fingerprints: Fingerprints | None = None
     """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
     reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
@@ -111,9 +114,12 @@ async def answer(request: Request, parts: Parts) -> Result:
 async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Completed, None]:
     """The served answer's events, then `Completed` after the trace is durable.
 
-    Raises `InvalidRequest` when no tier can honour the request, and the last tier's error when every tier that was
+    Raises `InvalidRequest` when no tier can honour the request, `BudgetExceeded` when the route's budget leaves none,
+    `StoreError` when it cannot be recorded, and the last tier's error when every tier that was
     asked failed. A request that is left, cancelled or failed is recorded too.
     """
+    if parts.failing is not None:
+        parts.failing.check()
     journey = Journey(
         _labelled(request, parts.tool_label), parts.retention_s, parts.keep_content, parts.fingerprint, parts.policy
     )
@@ -234,7 +240,8 @@ async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
         if journey.raised:
             await remember(journey, parts)
         if journey.replaced and parts.vault and parts.keep_content:
-            await parts.vault.keep_map(journey.request.id, journey.expires, journey.replacements())
+            kept = parts.vault.keep_map(journey.request.id, journey.expires, journey.replacements())
+            await (kept if parts.failing is None else parts.failing.recorded(kept))
     finally:
         if parts.sample and place is not None and journey.auditable:
             await parts.sample.keep(journey, place)

@@ -43,6 +43,9 @@ class Now(NamedTuple):
     departures: Mapping[tuple[str, str], int] = {}
     """What left since the process began, by destination and label."""
     budgets: tuple[BudgetStanding, ...] = ()
+    recording: bool = True
+    """Whether requests can be written down."""
+    unrecorded: int = 0
     drift: tuple[Drift, ...] = ()
     """How the watch over drift stands; nothing where nobody looks."""
     exporter: Exporter | None = None
@@ -63,6 +66,8 @@ async def metrics(call: Call) -> Reply:
         waiting=places.waiting,
         departures=palier.ledger.departures,
         budgets=tuple(await palier.budgets_now()),
+        recording=not palier.failing.why,
+        unrecorded=palier.failing.unrecorded,
         drift=tuple((await palier.drift.standings()).values()),
         exporter=palier.exporter,
     )
@@ -201,6 +206,8 @@ def _budgets(now: Now) -> Iterator[Family]:
 def _engines(now: Now) -> Iterator[Family]:
     left = [({"destination": to, "label": label}, count) for (to, label), count in now.departures.items()]
     healthy = [({"model": name}, ok) for name, ok in now.healthy.items()]
+    yield "palier_recording", "gauge", "1 where requests can be recorded.", _plain([({}, now.recording)])
+    yield "palier_unrecorded_total", "counter", "Requests that could not be.", _plain([({}, now.unrecorded)])
     yield "palier_requests_running", "gauge", "Requests taken on and not ended.", _plain([({}, now.running)])
     yield "palier_requests_waiting", "gauge", "Of these, those that wait for a place.", _plain([({}, now.waiting)])
     yield "palier_model_healthy", "gauge", "1 where the model can be asked.", _plain(healthy)
