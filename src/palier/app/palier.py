@@ -47,7 +47,7 @@ from palier.config import Route, Settings, audit_share, label_source, load
 from palier.counting import Counts
 from palier.errors import NotFound
 from palier.fingerprint import fingerprint
-from palier.forgetting import Recording
+from palier.forgetting import Forgetting, Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Guard,
@@ -166,16 +166,7 @@ class Palier(Telling):
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
-        self._forgetting = forgetting_of(
-            declared,
-            folder.students,
-            knowledge,
-            traces,
-            ErasableLedger(door.ledger),
-            ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key(), folder.students),
-            access.erasable,
-        )
+        self._forgetting = self._forgets(declared, knowledge, traces, door, lessons)
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
         self.exporter = exporter_of(settings, door.connector)
@@ -317,6 +308,21 @@ class Palier(Telling):
             return await cast(self._declared, version, folder, self.models, self._make, self._shared)
 
         await self.shadow.look(route, self._versions, ready)
+
+    def _forgets(
+        self, declared: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, door: Door, lessons: SqliteLessons
+    ) -> Forgetting:
+        folder = self.folder
+        return forgetting_of(
+            declared,
+            folder.students,
+            knowledge,
+            traces,
+            ErasableLedger(door.ledger),
+            ErasableBench(BenchFolder(self.settings.folder), door.ledger),
+            erasable(lessons, folder.fingerprint_key(), folder.students),
+            self.access.erasable,
+        )
 
     def _desk(self, lessons: SqliteLessons) -> Desk:
         return desk_of(
