@@ -47,7 +47,7 @@ from palier.config import Route, Settings, audit_share, label_source, load
 from palier.counting import Counts
 from palier.errors import NotFound
 from palier.fingerprint import fingerprint
-from palier.forgetting import Forgetting, Recording
+from palier.forgetting import Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Guard,
@@ -56,7 +56,6 @@ from palier.interfaces import (
     Retriever,
     Startable,
 )
-from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
 from palier.pipeline.audit import Auditor
@@ -140,7 +139,7 @@ class Palier(Telling):
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
         lessons: SqliteLessons,
-        versions: Versions,
+        versions: SqliteVersions,
         declared: Settings,
         now: Taught,
         make: Callable[[str, ModelSettings], Model],
@@ -148,7 +147,7 @@ class Palier(Telling):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
@@ -160,13 +159,20 @@ class Palier(Telling):
         self.heads = door.heads
         self._redactor = door.redactor
         self.key = folder.access_key()
-        self._knowledge = knowledge
-        self._retriever = retriever
+        self._knowledge, self._retriever = knowledge, retriever
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
-        self._forgetting = self._forgets(declared, knowledge, traces, door, lessons)
+        self._forgetting = forgetting_of(
+            declared,
+            knowledge,
+            traces,
+            ErasableLedger(door.ledger),
+            ErasableBench(BenchFolder(settings.folder), door.ledger),
+            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
+            access.erasable,
+        )
         self.lessons = self._desk(lessons)
         recording = self._recording = Recording(traces, self._drawn, self._forgetting)
         self.exporter = exporter_of(settings, door.connector)
@@ -204,7 +210,6 @@ class Palier(Telling):
             folder = stack.enter_context(DataFolder.claim(declared.folder, home))
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
-            now = await sound(declared, versions, folder.students)
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -224,6 +229,7 @@ class Palier(Telling):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
+            now = await sound(declared, versions, folder.students, knowledge)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
@@ -308,21 +314,6 @@ class Palier(Telling):
             return await cast(self._declared, version, folder, self.models, self._make, self._shared)
 
         await self.shadow.look(route, self._versions, ready)
-
-    def _forgets(
-        self, declared: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, door: Door, lessons: SqliteLessons
-    ) -> Forgetting:
-        folder = self.folder
-        return forgetting_of(
-            declared,
-            folder.students,
-            knowledge,
-            traces,
-            ErasableLedger(door.ledger),
-            ErasableBench(BenchFolder(self.settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key(), folder.students),
-            self.access.erasable,
-        )
 
     def _desk(self, lessons: SqliteLessons) -> Desk:
         return desk_of(
