@@ -151,8 +151,7 @@ class Palier(Keeping):
         self.heads = door.heads
         self._redactor = door.redactor
         self.key = folder.access_key()
-        self._knowledge = knowledge
-        self._retriever = retriever
+        self._knowledge, self._retriever = knowledge, retriever
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
