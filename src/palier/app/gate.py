@@ -86,7 +86,7 @@ class _Counting:
 
     def begin(self, candidate: str, cases: int, kept: int) -> None:
         if candidate == CHAMPION:
-            self.again = max(self.again, cases - kept)  # those that were away are put to it again
+            self.again = cases - kept
         self.told.begin(candidate, cases, kept)
 
     def done(self, outcome: Outcome) -> None:
@@ -265,7 +265,8 @@ async def _answers(trial: _Trial, opened: Bench, progress: Progress | None) -> _
     entrants = await opened.entrants()
     for attempt in range(TRIES):
         await asyncio.sleep(PAUSE_S * attempt)
-        run = await opened.run(trial.suite, trial.cases, entrants, options, progress=counting)
+        told = running.Quiet() if attempt else counting  # how far it is was told
+        run = await opened.run(trial.suite, trial.cases, entrants, options, progress=told)
         sides = {name: dict(run.outcomes.get(name, {})) for name in (CHAMPION, CHALLENGER)}
         own = {CHAMPION: "", CHALLENGER: trial.version.tier}
         away = {name: {case for case, one in side.items() if _lost(one, own[name])} for name, side in sides.items()}
