@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from palier.metrics.intervals import wilson
-from palier.spending import By, Landed, Line, Passing, Report, Saved, Share, Spread, Sum, WentBy
+from palier.spending import BudgetStanding, By, Landed, Line, Passing, Report, Saved, Share, Spread, Sum, WentBy
 from palier.types import Quantity
 
 NOBODY = "(nobody)"
@@ -26,7 +26,13 @@ FEW = 10
 _Z = 1.959963984540054
 
 
-def report(went: WentBy, by: By, routes: Mapping[str, Sequence[str]], teams: Mapping[str, Sequence[str]]) -> Report:
+def report(
+    went: WentBy,
+    by: By,
+    routes: Mapping[str, Sequence[str]],
+    teams: Mapping[str, Sequence[str]],
+    budgets: Sequence[BudgetStanding] = (),
+) -> Report:
     """`routes`: their tiers, lowest first; `teams`: those of each key, which counts in every one of them."""
     last = {route: tiers[-1] for route, tiers in routes.items() if tiers}
     names: dict[By, Callable[[Passing], Sequence[str]]] = {
@@ -50,6 +56,7 @@ def report(went: WentBy, by: By, routes: Mapping[str, Sequence[str]], teams: Map
         total=_line("all", went.passing, last),
         lines=tuple(lines),
         saved=tuple(one for one in saved if one.kept),
+        budgets=tuple(budgets),
     )
 
 

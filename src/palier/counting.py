@@ -7,10 +7,13 @@ client. What is unknown is counted as unknown, and adds nothing to a sum.
 from __future__ import annotations
 
 import bisect
+import time
 from collections import Counter, defaultdict
 from typing import Literal, NamedTuple
 
-from palier.types import GuardPlace, Quantity, Step, Trace
+import msgspec
+
+from palier.types import Data, GuardPlace, Quantity, Step, Trace
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Upper bounds of the buckets of a request's time."""
@@ -34,6 +37,40 @@ class GuardVerdict(NamedTuple):
 
 Cause = Literal["promise", "files", "failures"]
 """Why a version was taken back by itself."""
+
+
+class RouteNow(Data, frozen=True, kw_only=True):
+    """What went by on a route since the process began."""
+
+    route: str
+    requests: int = 0
+    answered: dict[str, int] = msgspec.field(default_factory=dict)
+    """By tier."""
+    abstained: int = 0
+    failed: int = 0
+    """Those that were left among them."""
+    mean_ms: float | None = None
+    cost: float = 0.0
+    """US dollars that are known."""
+    uncosted: int = 0
+    """Requests of which it is not known what they cost."""
+
+
+class GatewayNow(Data, frozen=True, kw_only=True):
+    """A gateway at one moment: what `palier status --watch` shows."""
+
+    at: float
+    since: float
+    """When the process began to count."""
+    load: float
+    """Requests at work, as a share of those it takes on at once."""
+    routes: tuple[RouteNow, ...]
+    unwell: dict[str, str]
+    """Models that cannot be asked, and why."""
+    unrecorded: int = 0
+    """Requests that could not be recorded."""
+    failing: str = ""
+    """Why they cannot be now."""
 
 
 class Histogram:
@@ -64,6 +101,7 @@ class Counts:
     """Counters of a process."""
 
     def __init__(self) -> None:
+        self.since = time.time()
         self.requests: Counter[tuple[str, str, str]] = Counter()
         """By route, status and the tier that answered ("" where none did)."""
         self.steps: Counter[tuple[str, str, str]] = Counter()
@@ -89,6 +127,23 @@ class Counts:
         """Requests put to versions in shadow, by route and what became of it; `dropped`: the gateway was busy."""
         self.returned: Counter[tuple[str, str]] = Counter()
         """Versions that were taken back by themselves, by route and cause."""
+
+    def of(self, route: str) -> RouteNow:
+        """What went by on `route`."""
+        rows = [(status, tier, count) for (name, status, tier), count in self.requests.items() if name == route]
+        requests, seconds = sum(count for _, _, count in rows), self.seconds.get(route)
+        abstained = sum(count for status, _, count in rows if status == "abstained")
+        answered = {tier: count for status, tier, count in rows if status == "answered"}
+        return RouteNow(
+            route=route,
+            requests=requests,
+            answered=answered,
+            abstained=abstained,
+            failed=requests - abstained - sum(answered.values()),
+            mean_ms=seconds.sum / requests * 1000 if seconds and requests else None,
+            cost=self.spent.get((route, "cost"), 0.0),
+            uncosted=self.unknown[route, "cost"],
+        )
 
     def take(self, trace: Trace) -> None:
         """Count one request."""

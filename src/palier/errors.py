@@ -11,6 +11,7 @@ PalierError
 ├── NotFound            404
 ├── TooLarge            413
 ├── Busy                429   a bounded queue is full; `retry_after` seconds
+├── BudgetExceeded      429   what a key or a route may spend is spent; `retry_after`
 ├── UpstreamError       502   a tier answered, but not with an answer                           exit 4
 │   ├── UpstreamRefused 502   401, 403, 429, 5xx, a redirect
 │   └── UpstreamGarbage 502   not JSON, not the wire, cut in the middle
@@ -113,6 +114,12 @@ class Busy(PalierError):
     status = 429
     code = "queue_full"
     type = "rate_limit_error"
+
+
+class BudgetExceeded(PalierError):
+    status = 429
+    code = "budget_exceeded"
+    type = "insufficient_quota"
 
 
 class UpstreamError(PalierError):

@@ -24,6 +24,7 @@ from palier.interfaces import Audits, Erasable, Erasure, Traces
 from palier.pipeline.journey import digest
 from palier.routing import policy as policies
 from palier.stores.erasure import ErasableTraces, concerns, nameless
+from palier.stores.failing import Failing
 from palier.types import Data, Trace
 
 REMEMBERED = 1_000
@@ -64,6 +65,8 @@ class Forgetting:
     """Erases, one user or document at a time.
 
     `policies` are the files that routes go by, by route; those of versions stand in the folders of `students`.
+
+    `remember` writes down that something is forgotten, before anything is.
     """
 
     def __init__(
@@ -73,12 +76,14 @@ class Forgetting:
         traces: ErasableTraces,
         policies: Mapping[str, Path],
         students: Path | None = None,
+        remember: Callable[[Erasure], None] = lambda erasure: None,
     ) -> None:
         self._documents = documents
         self._stores = stores
         self._traces = traces
         self._policies = policies
         self._students = students
+        self._remember = remember
         self._alone = asyncio.Lock()
         self._begun: deque[Erasure] = deque(maxlen=REMEMBERED)
 
@@ -90,6 +95,8 @@ class Forgetting:
         """
         erasure = _erasure(user, document)
         async with self._alone:
+            if not dry_run:
+                await asyncio.to_thread(self._remember, erasure)
             counts = Counter(await self._documents.forget(erasure, dry_run=dry_run))
             erasure = msgspec.structs.replace(erasure, before=time.time())
             if not dry_run:
@@ -143,7 +150,9 @@ class Recording:
     """`Traces` and `Audits`, as requests are recorded: one that began before its user or document was forgotten, and
     ends after, comes nameless and without words, and is not drawn."""
 
-    def __init__(self, traces: Traces, audits: Audits, forgetting: Forgetting) -> None:
+    def __init__(self, traces: Traces, audits: Audits, forgetting: Forgetting, failing: Failing | None = None) -> None:
+        self.failing = failing or Failing()
+        """Whether that is possible."""
         self._traces = traces
         self._audits = audits
         self._forgetting = forgetting
@@ -155,7 +164,7 @@ class Recording:
         for told in self.told:
             told(trace)
         erasure = self._forgetting.of(trace)
-        return self._traces.record(trace) if erasure is None else self._late(trace, erasure)
+        return self.failing.recorded(self._traces.record(trace) if erasure is None else self._late(trace, erasure))
 
     async def _late(self, trace: Trace, erasure: Erasure) -> None:
         await self._traces.record(nameless(trace, erasure))
@@ -166,7 +175,7 @@ class Recording:
         if self._forgetting.of(trace) is None:
             for told in self.told:
                 told(trace)
-            await self._audits.draw(trace, audit)
+            await self.failing.recorded(self._audits.draw(trace, audit))
         else:
             await self.record(trace)
 

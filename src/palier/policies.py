@@ -55,6 +55,8 @@ class RouteStatus(Data, frozen=True, kw_only=True):
     fingerprint: dict[str, str]
     student: str = ""
     """Which version answers or answers beside, and which was taken back by itself."""
+    budget: str = ""
+    """What is spent of what it may take, and of how many requests that is not known."""
     drift: str = ""
     """Whether what goes by is what it was; empty where nobody looks."""
 

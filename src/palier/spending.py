@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from palier.types import Data, Quantity
 
@@ -124,3 +124,77 @@ class Report(Data, frozen=True, kw_only=True):
     total: Line
     lines: tuple[Line, ...]
     saved: tuple[Saved, ...]
+    budgets: tuple[BudgetStanding, ...] = ()
+    """As they stand now, whatever the span."""
+
+
+Measure = Literal["cost", "carbon"]
+"""What a budget is of: US dollars, grams of CO2e."""
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+
+
+class BudgetSide(Data, frozen=True, kw_only=True):
+    """The money, or the carbon, of a budget."""
+
+    of: Measure
+    spent: float
+    """What is known."""
+    held: float
+    """For requests at work, the most their answers can take."""
+    uncounted: int
+    """Requests of which it is not known, and which are in no sum."""
+    soft: float | None = None
+    hard: float | None = None
+
+    @property
+    def state(self) -> Literal["below", "soft", "hard"]:
+        """Which of its limits was reached."""
+        if self.hard is not None and self.spent >= self.hard:
+            return "hard"
+        return "soft" if self.soft is not None and self.spent >= self.soft else "below"
+
+
+class BudgetStanding(Data, frozen=True, kw_only=True):
+    """How the budget of a route stands, from `begins` to `ends` (seconds, days of UTC)."""
+
+    route: str
+    per: Literal["day", "month"]
+    begins: float
+    ends: float
+    sides: tuple[BudgetSide, ...]
+
+
+class AuditsTook(Data, frozen=True, kw_only=True):
+    """What audits of a route took themselves; of `uncosted` of them it is not known what they cost."""
+
+    route: str
+    cost: float
+    carbon: float
+    uncosted: int
+    unweighed: int
+
+    def of(self, measure: Measure) -> tuple[float, int]:
+        """The sum of what is known, and of how many audits it is not."""
+        return (self.cost, self.uncosted) if measure == "cost" else (self.carbon, self.unweighed)
+
+
+def amount(of: Measure, value: float) -> str:
+    """Money or carbon, as people read it."""
+    return f"${value:.4g}" if of == "cost" else f"{value:.4g} g CO2e"
+
+
+def budget_words(standing: BudgetStanding) -> str:
+    """How a budget stands, in words."""
+    return "; ".join(_side_words(side, standing.per) for side in standing.sides)
+
+
+def _side_words(side: BudgetSide, per: str) -> str:
+    spent = amount(side.of, side.spent)
+    words = f"{spent} of {amount(side.of, side.hard)} this {per}" if side.hard is not None else f"{spent} this {per}"
+    if side.state == "hard":
+        words += ", which is all: tiers that cost something are not asked"
+    elif side.soft is not None:
+        words += f", {'over' if side.state == 'soft' else 'below'} the soft limit of {amount(side.of, side.soft)}"
+    if side.uncounted:
+        words += f"; the budget cannot count {side.uncounted:,} request{'s' if side.uncounted > 1 else ''}"
+    return words

@@ -68,6 +68,20 @@ def test_by_default_nothing_is_audited_where_nothing_can_be() -> None:
 
 
 @pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"hard": -1.0}, "budget: hard is -1"),
+        ({"soft_co2e": float("nan")}, "soft_co2e is nan"),
+        ({"soft": 3.0, "hard": 2.0}, "soft is 3, and hard 2"),
+        ({"per": "year"}, "per"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused(budget: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        route(budget=budget)
+
+
+@pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"audit": 2}, "audit 2.0 is not between 0 and 1"),

@@ -11,25 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from palier import pipeline, text
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.drift import Drifts, drifts_of
 from palier.app.effect import Effects
 from palier.app.given import check_readable, parameters_of
+from palier.app.keeping import Keeping
 from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
-from palier.app.probing import Probed, probe
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
 from palier.app.students import Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
-from palier.app.telling import Telling
 from palier.app.tracing import exporter_of
 from palier.app.wiring import (
     Shared,
+    failing_of,
     forgetting_of,
     guards_of,
     known_again,
@@ -41,6 +39,7 @@ from palier.app.wiring import (
     scorer_of,
     workers_of,
 )
+from palier.budgets import Budgets
 from palier.cards import ModelCard
 from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, audit_share, label_source, load
@@ -62,7 +61,7 @@ from palier.pipeline.audit import Auditor
 from palier.pipeline.journey import Journey
 from palier.pipeline.landing import Landing
 from palier.pipeline.sample import Sample, stairs_of
-from palier.policies import Policies, RouteStatus, Ruled, Standing
+from palier.policies import Policies, Ruled, Standing
 from palier.privacy.fingerprints import FingerprintMarker, Fingerprints
 from palier.privacy.heads import Heads
 from palier.privacy.lockdown import closed, lockdown_of
@@ -78,8 +77,9 @@ from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.ledger import SqliteLedger
 from palier.stores.lessons import SqliteLessons
 from palier.stores.shadows import SqliteShadows
+from palier.stores.tombstones import Tombstones
 from palier.stores.traces import SqliteTraces
-from palier.stores.upkeep import expire, keep_spent
+from palier.stores.upkeep import expire, keep_spent, roll
 from palier.stores.versions import SqliteVersions
 from palier.training.desk import Desk
 from palier.types import Completed, Event, Message, Principal, Request, Result
@@ -91,7 +91,7 @@ T = TypeVar("T")
 log = logging.getLogger("palier")
 
 
-class Palier(Telling):
+class Palier(Keeping):
     """An open palier: it owns its data folder until it is closed.
 
     async with Palier.open("palier.toml") as p:
@@ -100,10 +100,7 @@ class Palier(Telling):
     """
 
     settings: Settings
-    folder: DataFolder
     encoder: SentenceEncoder
-    students: Students
-    """What was taught, and which of it answers."""
     returning: Returning
     """Takes back what does not hold."""
     shadow: Shadow
@@ -115,13 +112,9 @@ class Palier(Telling):
     ledger: SqliteLedger
     """What left."""
     heads: Heads
-    auditor: Auditor
-    """Completes what is drawn: `start` it, or `await auditor.complete()`."""
     workers: ProcessWorkers
-    models: dict[str, Model]
     drift: Drifts
     key: str
-    counts: Counts
 
     def __init__(
         self,
@@ -152,8 +145,7 @@ class Palier(Telling):
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
-        self.encoder = encoder
-        self.models = models
+        self.encoder, self.models = encoder, models
         self.ledger = door.ledger
         self._connector = door.connector
         self.heads = door.heads
@@ -172,9 +164,10 @@ class Palier(Telling):
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, versions, folder.fingerprint_key(), folder.students),
             access.erasable,
+            remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
-        recording = self._recording = Recording(traces, self._drawn, self._forgetting)
+        recording = self._recording = Recording(traces, self._drawn, self._forgetting, failing_of(settings))
         self.exporter = exporter_of(settings, door.connector)
         self.counts = Counts()
         self.listen(self.counts.take)
@@ -185,14 +178,19 @@ class Palier(Telling):
         self.effects = Effects(settings, versions, self.shadows, traces, self.audits, self.feedback)
         self.returning = Returning(self.students, versions, folder.students, self.counts, self._cast)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
+        self.budgets = Budgets(settings.routes)
         self._shared = self._common(door, traces, guards)
         self._parts = {name: self._wire(name) for name in settings.routes}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
+        self._promise(settings)
+
+    def _promise(self, settings: Settings) -> None:
+        """What policies say of the routes, and the watch over it."""
         self.policies = Policies({name: self._ruled(name) for name in settings.routes}, self._relay)
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
         self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
-        self.drift = drifts_of(self, judges, traces, knowledge, door.connector)
+        self.drift = drifts_of(self, judges, self.traces, self._knowledge, self._connector)
 
     @classmethod
     @asynccontextmanager
@@ -266,6 +264,8 @@ class Palier(Telling):
             yield palier
 
     async def _begin(self, stack: AsyncExitStack) -> None:
+        await self.budgets.look(self.hours, self._drawn)
+        await self.forget_again()
         if self.exporter is not None:
             self.listen(self.exporter.take)
             self.exporter.start()
@@ -278,6 +278,7 @@ class Palier(Telling):
             "policies": self.policies.keep_looking(),
             "watch": self.watch.keep_looking(),
             "students": self.returning.keep_looking(),
+            "days": roll(SqliteHours(self.traces.database)),
         }
         for name, work in looking.items():
             stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
@@ -290,6 +291,7 @@ class Palier(Telling):
             self._recording,
             traces,
             self.access.purse,
+            self._recording.failing,
             self._fingerprints,
             evidence=self._knowledge.label_of,
             links=links_of(self.settings),
@@ -334,7 +336,8 @@ class Palier(Telling):
     def _wire(self, name: str) -> pipeline.Parts:
         route, shared = self.settings.routes[name], self._shared
         landings = landings_of(self.settings, route, self.models, shared.guards, self._live.get(name))
-        return parts_of(self.settings, route, landings, shared, self._sample(route, landings))
+        parts = parts_of(self.settings, route, landings, shared, self._sample(route, landings))
+        return replace(parts, budget=self.budgets.of(name))
 
     async def _teach(self, now: Taught, name: str) -> None:
         """From now on `now` is served on the route `name`; requests on their way go on as they began."""
@@ -468,21 +471,6 @@ class Palier(Telling):
         for (name, _), outcome in zip(starting, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 log.warning("`%s` did not start: %s", name, outcome)
-
-    async def status(self) -> list[RouteStatus]:
-        """How each route stands: what its policy promises, or why it is not calibrated."""
-        found = self.policies.status(self.watch.words)
-        drift, words = await self.drift.words(), self.students.words
-        return [msgspec.structs.replace(s, student=await words(s.route), drift=drift.get(s.route, "")) for s in found]
-
-    async def probe(self, name: str) -> Probed:
-        """Whether the endpoint of model `name` can be reached, through the door. Raises why it cannot."""
-        return await probe(self.settings, name, self._connector)
-
-    async def health(self) -> dict[str, dict[str, Any]]:
-        """{"ok", "detail"} of each model by name."""
-        found = {name: await model.health() for name, model in self.models.items()}
-        return {name: {"ok": ok, "detail": detail} for name, (ok, detail) in found.items()}
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -19,6 +19,7 @@ from palier.interfaces import (
     Destination,
     Encoder,
     Erasable,
+    Erasure,
     Evidence,
     Gate,
     Guard,
@@ -47,6 +48,7 @@ from palier.routing.cascade import DEFAULT_THRESHOLD, decide
 from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
 from palier.stores.erasure import ErasableKnowledge, ErasableTraces
+from palier.stores.failing import Failing
 from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
@@ -69,6 +71,7 @@ class Shared:
     traces: Traces
     answers: Answers
     purse: Purse
+    failing: Failing | None = None
     fingerprints: Fingerprints | None = None
     evidence: Evidence | None = None
     links: Links | None = None
@@ -141,13 +144,23 @@ def links_of(settings: Settings) -> Links:
     return lambda evidence: lambda: InertLinks(settings.privacy.links, evidence)
 
 
+def failing_of(settings: Settings) -> Failing:
+    """What becomes of requests that cannot be recorded."""
+    return Failing(goes_on=settings.store.on_store_failure == "go on")
+
+
 def forgetting_of(
-    declared: Settings, knowledge: SqliteKnowledge, traces: SqliteTraces, *others: Erasable
+    declared: Settings,
+    knowledge: SqliteKnowledge,
+    traces: SqliteTraces,
+    *others: Erasable,
+    remember: Callable[[Erasure], None] = lambda erasure: None,
 ) -> Forgetting:
     """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
     named = {name: declared.path(route.policy) for name, route in declared.routes.items() if route.policy}
     students = DataFolder(declared.folder).students
-    return Forgetting(ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database), named, students)
+    stores = ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database)
+    return Forgetting(*stores, named, students, remember)
 
 
 def landings_of(
@@ -195,6 +208,7 @@ def parts_of(
         fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
         tool_label=route.tool_label,
         purse=shared.purse,
+        failing=shared.failing,
         fingerprints=shared.fingerprints,
         sticky=route.sticky,
         evidence=shared.evidence,

@@ -14,6 +14,7 @@ from palier import __version__
 from palier.cli import (
     ask,
     audit,
+    backup,
     bench,
     calibrate,
     distill,
@@ -99,6 +100,8 @@ app.add_typer(guard.app, name="guard")
 app.add_typer(bench.app, name="bench")
 app.command()(status.status)
 app.command()(report.report)
+app.command()(backup.backup)
+app.command(name="restore-backup")(backup.restore_backup)
 app.command()(drift.drift)
 app.command()(setup.doctor)
 app.command()(setup.version)

@@ -14,7 +14,7 @@ from palier.cli import terminal
 from palier.cli.audit import since_ms
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import InvalidRequest
-from palier.spending import By, Line, Report, Saved, Sum
+from palier.spending import BudgetStanding, By, Line, Report, Saved, Sum, budget_words
 from palier.types import Quantity
 
 Since = Annotated[str, typer.Option("--since", metavar="WHEN", help="From then on: 2026-11-20, 12h, 7d, 30d.")]
@@ -49,7 +49,7 @@ def report(
         async with session(config) as p:
             went = await p.hours.went_by(begins, ends)
             teams = {key.name: key.groups for key in await p.access.keys.list()} if by == "team" else {}
-            found = made(went, msgspec.convert(by, By), p.routes, teams)
+            found = made(went, msgspec.convert(by, By), p.routes, teams, await p.budgets_now())
         if as_json:
             terminal.json_line(found)
         elif as_csv:
@@ -70,6 +70,8 @@ def _show(found: Report) -> None:
     terminal.columns((found.by, *_HEADER), [(line.name, *_row(line)) for line in rows])
     for saved in found.saved:
         _show_saved(saved)
+    for budget in found.budgets:
+        _show_budget(budget)
 
 
 def _row(line: Line) -> tuple[str, ...]:
@@ -113,6 +115,12 @@ def _show_saved(saved: Saved) -> None:
         ("carbon", saved.carbon, "{:.3g} g CO2e"),
     ):
         out.print(terminal.styled((f"  {name:<7} ", "bold"), _range(quantity, form)), soft_wrap=True)
+
+
+def _show_budget(budget: BudgetStanding) -> None:
+    out = terminal.out()
+    out.print()
+    out.print(terminal.styled((f"{budget.route}, budget: ", "bold"), budget_words(budget)), soft_wrap=True)
 
 
 def _range(quantity: Quantity, form: str) -> str:

@@ -12,6 +12,7 @@ import typer
 from palier.access import Group, Readers, Spending
 from palier.audits import Feedback, FeedbackCount
 from palier.config import Settings, load
+from palier.spending import BudgetStanding
 from palier.types import Completed, Document, Event, Hit, Principal, Trace
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Service(Protocol):
 
     @property
     def spending(self) -> Callable[[Sequence[str]], Awaitable[dict[str, Spending]]]: ...
+
+    async def budgets_now(self) -> list[BudgetStanding]: ...
 
     @property
     def readers(self) -> Callable[[], Awaitable[list[Readers]]]: ...

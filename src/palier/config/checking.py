@@ -141,8 +141,21 @@ def _check_route(settings: Settings, name: str, route: Route, where: str) -> Non
             )
         if tier.threshold is not None and not 0 <= tier.threshold <= 1:
             raise ConfigurationError(f"{where}: route `{name}`: threshold {tier.threshold} is not between 0 and 1")
+    _check_budget(name, route, where)
     _check_guards(settings, name, route, where)
     _check_audit(settings, name, route, where)
+
+
+def _check_budget(name: str, route: Route, where: str) -> None:
+    at, budget = f"{where}: route `{name}`: budget", route.budget
+    for soft, hard in (("soft", "hard"), ("soft_co2e", "hard_co2e")):
+        warned, ends = getattr(budget, soft), getattr(budget, hard)
+        _check_number(at, soft, warned, least=0)
+        _check_number(at, hard, ends, least=0)
+        if warned is not None and ends is not None and warned > ends:
+            raise ConfigurationError(
+                f"{at}: {soft} is {warned:g}, and {hard} {ends:g}", hint=f"{soft} is what is said before {hard} ends it"
+            )
 
 
 def _check_guards(settings: Settings, name: str, route: Route, where: str) -> None:

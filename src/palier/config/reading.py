@@ -11,12 +11,13 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from palier.config.checking import check
+from palier.config.console import Console
 from palier.config.drift import Drift
 from palier.config.section import Section
 from palier.config.sections import (
+    Budget,
     Carbon,
     Collection,
-    Console,
     Learning,
     Ledger,
     Lessons,
@@ -112,6 +113,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,
     "[[routes.NAME.tiers]]": Tier,
+    "[routes.NAME.budget]": Budget,
     "[routes.NAME]": Route,
 }
 
@@ -125,6 +127,8 @@ def _path(error: str) -> str:
 def _place(path: str) -> str:
     """The section that a path lies in."""
     parts = path.split(".")
+    if parts[:2] == ["routes", "budget"]:
+        return "[routes.NAME.budget]"
     if parts[0] == "routes":
         return "[[routes.NAME.tiers]]" if len(parts) > 1 else "[routes.NAME]"
     named = parts[0] in ("models", "collections")

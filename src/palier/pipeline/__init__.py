@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from palier.budgets import Budget, Tab
 from palier.errors import PalierError
 from palier.interfaces import (
     Admission,
@@ -38,9 +39,11 @@ from palier.pipeline.journey import Journey
 from palier.pipeline.known import carried, may_carry, remember
 from palier.pipeline.landing import Landing
 from palier.pipeline.mending import again
+from palier.pipeline.paying import affordable
 from palier.pipeline.posts import NONE, Posts, Stopped
 from palier.pipeline.sample import Sample
 from palier.privacy.fingerprints import Fingerprints
+from palier.stores.failing import Failing
 from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
 from palier.versions import Version
 
@@ -83,6 +86,10 @@ class Parts:
     """Where what was replaced in prompts is kept."""
     purse: Purse | None = None
     """Where what a key's requests cost is counted."""
+    budget: Budget | None = None
+    """What the route may take; None: as much as it does."""
+    failing: Failing | None = None
+    """Whether requests are recorded, and what becomes of those that are not."""
     fingerprints: Fingerprints | None = None
     """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
     reads: Callable[[Version, Principal], Awaitable[bool]] | None = None
@@ -107,17 +114,21 @@ async def answer(request: Request, parts: Parts) -> Result:
 async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Completed, None]:
     """The served answer's events, then `Completed` after the trace is durable.
 
-    Raises `InvalidRequest` when no tier can honour the request, and the last tier's error when every tier that was
+    Raises `InvalidRequest` when no tier can honour the request, `BudgetExceeded` when the route's budget leaves none,
+    `StoreError` when it cannot be recorded, and the last tier's error when every tier that was
     asked failed. A request that is left, cancelled or failed is recorded too.
     """
+    if parts.failing is not None:
+        parts.failing.check()
     journey = Journey(
         _labelled(request, parts.tool_label), parts.retention_s, parts.keep_content, parts.fingerprint, parts.policy
     )
     place = parts.sample.draw(request) if parts.sample else None  # before anything is known of the request
+    tab = parts.budget.open(request.created or None) if parts.budget else Tab()
     try:
         await _prepare(journey, parts)
         for landing in _ways(journey, parts):
-            admission = await _admit(journey, parts, landing)
+            admission = await _admit(journey, parts, landing, tab)
             if admission is None:
                 continue
             mending = False
@@ -138,11 +149,11 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
                 held = await asked.settle(parts) if asked.answered else None
                 for event in replay(held) if held else ():
                     yield _released(journey, event)
-                admission, mending = await _again(asked, journey, parts, landing, admission), True
+                admission, mending = await _again(asked, journey, parts, landing, admission, tab), True
             if journey.result or journey.refused or (asked.failed and not parts.climb_on_failure):
                 break
         if journey.result is None:
-            for event in replay(_unanswered(journey, parts).draft):
+            for event in replay(_unanswered(journey, parts, tab).draft):
                 yield _released(journey, event)
     except (GeneratorExit, asyncio.CancelledError):
         journey.error = "abandoned"
@@ -152,9 +163,10 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         journey.error = f"{type(error).__name__}: {told}"
         raise
     finally:
+        _pay(journey, parts, tab)
         await _record(journey, parts, place)
     assert journey.result is not None
-    yield Completed(result=journey.result)
+    yield Completed(result=msgspec.structs.replace(journey.result, budget=tab.words))
 
 
 def _released(journey: Journey, event: Event) -> Event:
@@ -164,11 +176,12 @@ def _released(journey: Journey, event: Event) -> Event:
     return event
 
 
-def _pay(journey: Journey, parts: Parts) -> None:
-    """Count what was spent on a key's request, however it ended: tokens that nobody counted by an estimate.
+def _pay(journey: Journey, parts: Parts, tab: Tab) -> None:
+    """Count what was spent, by its route and by its key, however it ended: tokens that nobody counted by an estimate.
 
     A cost that is not known counts as nothing.
     """
+    tab.close(journey.steps)
     if parts.purse is not None and (key := journey.request.principal.key):
         cost = sum(step.cost.value or 0.0 for step in journey.steps)
         used = [*(step.usage for step in journey.steps if step.usage is not None), *journey.guessed]
@@ -223,12 +236,12 @@ def _minds_language(request: Request, parts: Parts) -> bool:
 
 async def _record(journey: Journey, parts: Parts, place: float | None) -> None:
     """Keep what happened, whatever becomes of the rest."""
-    _pay(journey, parts)
     try:
         if journey.raised:
             await remember(journey, parts)
         if journey.replaced and parts.vault and parts.keep_content:
-            await parts.vault.keep_map(journey.request.id, journey.expires, journey.replacements())
+            kept = parts.vault.keep_map(journey.request.id, journey.expires, journey.replacements())
+            await (kept if parts.failing is None else parts.failing.recorded(kept))
     finally:
         if parts.sample and place is not None and journey.auditable:
             await parts.sample.keep(journey, place)
@@ -253,8 +266,8 @@ def _ways(journey: Journey, parts: Parts) -> Sequence[Landing]:
     return [landing.asked_alone() for landing in parts.landings if landing.name == request.tier]
 
 
-async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission | None:
-    """The prompt for this tier, or None when it cannot honour the request or may not receive it."""
+async def _admit(journey: Journey, parts: Parts, landing: Landing, tab: Tab) -> Admission | None:
+    """The prompt for this tier, or None when it cannot honour the request, costs too much, or may not receive it."""
     request = journey.request
     if journey.upwards and landing is not parts.landings[-1] and request.tier is None:
         journey.pass_over(landing, in_vain(landing, journey.upwards, ""))
@@ -268,6 +281,9 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
     if (decision := ahead(journey, parts, landing)) is not None and decision.action != "stay":
         journey.pass_over(landing, decision)
         return None
+    if why := affordable(tab, journey, landing):
+        journey.pass_over(landing, in_vain(landing, why, ""))
+        return None
     if landing.to.leaves:
         await _look_again(journey, parts)
     admission = await landing.admit(journey.request, parts.gate, journey.needed, why=journey.why)
@@ -279,10 +295,10 @@ async def _admit(journey: Journey, parts: Parts, landing: Landing) -> Admission 
 
 
 async def _again(
-    asked: Asked, journey: Journey, parts: Parts, landing: Landing, admission: Admission
+    asked: Asked, journey: Journey, parts: Parts, landing: Landing, admission: Admission, tab: Tab
 ) -> Admission | None:
     """What the tier is asked to mend its draft by; None where it has not to, or may not."""
-    if not asked.wanted:
+    if not asked.wanted or affordable(tab, journey, landing):
         return None
     return await again(
         journey, parts, landing, admission, asked.wanted, asked.wrote, lambda: _look_again(journey, parts)
@@ -314,11 +330,13 @@ async def _look_again(journey: Journey, parts: Parts) -> None:
     journey.request = msgspec.structs.replace(journey.request, passages=tuple(hits))
 
 
-def _unanswered(journey: Journey, parts: Parts) -> Result:
+def _unanswered(journey: Journey, parts: Parts, tab: Tab) -> Result:
     """The abstention of a request that nobody answered, or that a guard refused. Raises as `stream` does."""
     if journey.refused and journey.stopped is not None:
         words = _refusal(journey.request, parts, journey.stopped)
         return journey.abstain(words, Label.PUBLIC, why=journey.stopped.why)
+    if tab.refused is not None and {step.outcome for step in journey.steps} <= {"skipped", "refused"}:
+        raise tab.refused
     _raise_if_hopeless(journey)
     words, label = _abstention(journey.request, parts, unreached=bool(journey.failures))
     return journey.abstain(words, label)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from palier.audits import Audit, AuditTier, AuditWords, Judgement
+from palier.budgets import Tab
 from palier.config import Route, label_source
 from palier.errors import Busy, InvalidRequest, PalierError, StoreError, UpstreamTimeout
 from palier.interfaces import Admission, Audits, Evidence, Links, Redactions, Vault
@@ -30,6 +31,7 @@ from palier.pipeline.journey import cited
 from palier.pipeline.known import looked_up
 from palier.pipeline.landing import Landing
 from palier.pipeline.outgoing import outgoing
+from palier.pipeline.paying import most
 from palier.pipeline.posts import Log, Stopped
 from palier.pipeline.sample import stairs_of
 from palier.types import Choice, Draft, Features, Label, Prompt
@@ -44,6 +46,8 @@ QUEUE = 8
 ATTEMPTS = 4
 """Times a tier is asked before it counts as failed, a minute after the first, then each four times as long."""
 RETRY_S = 60.0
+BUDGET_S = 900.0
+"""When an audit is gone on with that the budget of its route keeps from asking a tier."""
 POLL_S = 30.0
 """How often is looked for those whose time to be tried again has come."""
 PAUSE_S = 0.25
@@ -181,9 +185,20 @@ class Auditor:
     async def _asked(self, audit: Audit, parts: Parts, landing: Landing) -> Audit:
         """The audit after this tier; with a later `due`, where the tier is to be tried again."""
         assert audit.words is not None
-        request, needed = audit.words.request, frozenset(audit.words.needed)
+        request = audit.words.request
         if obstacle := landing.obstacle(request):
             return _with(audit, landing, "skipped", obstacle.message)
+        tab = parts.budget.open() if parts.budget else Tab()
+        if tab.take(landing.model.card, landing.zone, lambda: most(landing, request)):
+            return msgspec.structs.replace(audit, due=time.time() + BUDGET_S)
+        try:
+            return await self._ask(audit, parts, landing, tab)
+        finally:
+            tab.settle(())
+
+    async def _ask(self, audit: Audit, parts: Parts, landing: Landing, tab: Tab) -> Audit:
+        assert audit.words is not None
+        request, needed = audit.words.request, frozenset(audit.words.needed)
         admission = await landing.admit(request, parts.gate, needed, why="drawn for the audit", audit=True)
         if admission.prompt is None:
             return _with(audit, landing, "skipped", admission.reason)
@@ -198,7 +213,9 @@ class Auditor:
                 due = time.time() + RETRY_S * 4**audit.attempts
                 return msgspec.structs.replace(audit, attempts=audit.attempts + 1, due=due)
             return _with(audit, landing, "failed", error.message)
-        return await _drafted(audit, parts, landing, admission.prompt, draft, early)
+        asked = await _drafted(audit, parts, landing, admission.prompt, draft, early)
+        tab.close([tier for tier in asked.tiers if tier.name == landing.name])
+        return asked
 
     def _agreements(self, audit: Audit) -> tuple[Judgement, ...]:
         """What agreement with the last tier says of each draft: nothing where that tier wrote none."""

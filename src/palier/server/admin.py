@@ -23,13 +23,14 @@ from palier import __version__, errors
 from palier.access import OWNER
 from palier.cards import ModelCard
 from palier.errors import Busy, InvalidRequest, PalierError, TooLarge
-from palier.server import access_calls, audit_calls, drift_calls, lesson_calls, student_calls
+from palier.server import access_calls, audit_calls, backup_calls, drift_calls, lesson_calls, student_calls
 from palier.server.access_calls import AccessCall, AnyAccessCall
 from palier.server.audit_calls import AnyAuditCall, AuditCall
+from palier.server.backup_calls import Backup
 from palier.server.calls import Call
 from palier.server.drift_calls import AnyDriftCall, DriftCall
 from palier.server.lesson_calls import AnyLessonCall, LessonCall
-from palier.server.spending_calls import WentByBetween
+from palier.server.spending_calls import BudgetsNow, WentByBetween
 from palier.server.student_calls import AnyStudentCall, StudentCall
 from palier.types import Document, Message, Parameters, Principal
 
@@ -60,6 +61,10 @@ class ProbeModel(Call, frozen=True, kw_only=True, tag="models.probe"):
     """Whether the endpoint of a model can be reached."""
 
     name: str
+
+
+class Now(Call, frozen=True, kw_only=True, tag="now"):
+    pass
 
 
 class RouteStanding(Call, frozen=True, kw_only=True, tag="routes.status"):
@@ -133,6 +138,7 @@ AnyCall = (
     | Health
     | ProbeModel
     | RouteStanding
+    | Now
     | Ask
     | Search
     | ListCollections
@@ -149,6 +155,8 @@ AnyCall = (
     | AnyStudentCall
     | AnyDriftCall
     | WentByBetween
+    | BudgetsNow
+    | Backup
 )
 
 
@@ -309,6 +317,8 @@ class AdminServer:
                 return await p.probe(call.name)
             case RouteStanding():
                 return await p.status()
+            case Now():
+                return await p.now()
             case Search():
                 return await p.search(call.query, call.collections, call.limit, call.principal)
             case ListCollections():
@@ -336,6 +346,10 @@ class AdminServer:
                 return await p.traces.get(call.id)
             case WentByBetween():
                 return await p.hours.went_by(call.since, call.until)
+            case BudgetsNow():
+                return await p.budgets_now()
+            case Backup():
+                return await backup_calls.value(p, call)
             case AccessCall():
                 return await access_calls.value(p, call)
             case AuditCall():

@@ -10,6 +10,7 @@ from palier.drift.report import Standing as Drift
 from palier.routing.monitor import Monitor
 from palier.server.endpoint import Call
 from palier.server.replies import Reply
+from palier.spending import BudgetStanding
 from palier.tracing.exporting import Became, Exporter
 
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -41,6 +42,10 @@ class Now(NamedTuple):
     waiting: int = 0
     departures: Mapping[tuple[str, str], int] = {}
     """What left since the process began, by destination and label."""
+    budgets: tuple[BudgetStanding, ...] = ()
+    recording: bool = True
+    """Whether requests can be written down."""
+    unrecorded: int = 0
     drift: tuple[Drift, ...] = ()
     """How the watch over drift stands; nothing where nobody looks."""
     exporter: Exporter | None = None
@@ -60,6 +65,9 @@ async def metrics(call: Call) -> Reply:
         running=places.taken,
         waiting=places.waiting,
         departures=palier.ledger.departures,
+        budgets=tuple(await palier.budgets_now()),
+        recording=not palier.failing.why,
+        unrecorded=palier.failing.unrecorded,
         drift=tuple((await palier.drift.standings()).values()),
         exporter=palier.exporter,
     )
@@ -72,6 +80,7 @@ def text(now: Now, counts: Counts) -> str:
         *_promises(now),
         *_traffic(counts),
         *_times(counts),
+        *_budgets(now),
         *_engines(now),
         *_drift(now),
         ("palier_guard_verdicts_total", "counter", "What guards said, once a request and tier.", _verdicts(counts)),
@@ -166,9 +175,39 @@ def _times(counts: Counts) -> Iterator[Family]:
     )
 
 
+def _budgets(now: Now) -> Iterator[Family]:
+    sides = [({"route": one.route, "of": side.of}, side) for one in now.budgets for side in one.sides]
+    limits: list[tuple[Labels, float]] = []
+    for labels, side in sides:
+        for name, limit in (("soft", side.soft), ("hard", side.hard)):
+            if limit is not None:
+                limits.append(({**labels, "limit": name}, limit))
+    yield (
+        "palier_budget_spent",
+        "gauge",
+        "Dollars or grams of the day or month that goes on, as far as known.",
+        _plain((labels, side.spent) for labels, side in sides),
+    )
+    yield "palier_budget_limit", "gauge", "What may be spent.", _plain(limits)
+    yield (
+        "palier_budget_held",
+        "gauge",
+        "The most that answers at work can take.",
+        _plain((labels, side.held) for labels, side in sides),
+    )
+    yield (
+        "palier_budget_uncounted",
+        "gauge",
+        "Requests of the day or month that cannot be counted.",
+        _plain((labels, side.uncounted) for labels, side in sides),
+    )
+
+
 def _engines(now: Now) -> Iterator[Family]:
     left = [({"destination": to, "label": label}, count) for (to, label), count in now.departures.items()]
     healthy = [({"model": name}, ok) for name, ok in now.healthy.items()]
+    yield "palier_recording", "gauge", "1 where requests can be recorded.", _plain([({}, now.recording)])
+    yield "palier_unrecorded_total", "counter", "Requests that could not be.", _plain([({}, now.unrecorded)])
     yield "palier_requests_running", "gauge", "Requests taken on and not ended.", _plain([({}, now.running)])
     yield "palier_requests_waiting", "gauge", "Of these, those that wait for a place.", _plain([({}, now.waiting)])
     yield "palier_model_healthy", "gauge", "1 where the model can be asked.", _plain(healthy)

@@ -33,7 +33,10 @@ class ModelHealth(Sent, frozen=True, kw_only=True):
 
 
 class Readiness(Sent, frozen=True, kw_only=True):
-    """`ready` when every route has a tier that could answer. `models` only for who shows an operator's key."""
+    """`ready` when every route has a tier that could answer, and requests are recorded or need not be.
+
+    `models` only for who shows an operator's key.
+    """
 
     status: Literal["ready", "not ready"]
     routes: dict[str, bool]
@@ -87,4 +90,6 @@ class Probes:
             name: any(models[tier.model].ok for tier in route.tiers)
             for name, route in self._palier.settings.routes.items()
         }
-        return Readiness(status="ready" if all(routes.values()) else "not ready", routes=routes, models=models)
+        failing = self._palier.failing
+        ready = all(routes.values()) and (failing.goes_on or not failing.why)
+        return Readiness(status="ready" if ready else "not ready", routes=routes, models=models)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from palier.access import AccessKey
-from palier.errors import PalierError
+from palier.errors import BudgetExceeded, PalierError
 from palier.interfaces import Purse
 from palier.server.auth import at
 from palier.stores.purse import day_ends, month_ends
@@ -21,14 +21,6 @@ class RateLimited(PalierError):
     status = 429
     code = "rate_limit_exceeded"
     type = "rate_limit_error"
-
-
-class BudgetExceeded(PalierError):
-    """429: the key has spent what it may in this day or month."""
-
-    status = 429
-    code = "budget_exceeded"
-    type = "insufficient_quota"
 
 
 class Quotas:

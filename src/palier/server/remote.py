@@ -27,6 +27,7 @@ from palier.server.admin import (
     ListCollections,
     ListDocuments,
     ListTraces,
+    Now,
     ProbeModel,
     PutDocuments,
     Reply,
@@ -39,12 +40,14 @@ from palier.server.audit_calls import Rate, RemoteAudits, RemoteFeedback
 from palier.server.calls import Call
 from palier.server.drift_calls import RemoteDrift
 from palier.server.lesson_calls import RemoteLessons
-from palier.server.spending_calls import RemoteHours
+from palier.server.spending_calls import BudgetsNow, RemoteHours
 from palier.server.student_calls import RemoteEffects, RemoteStudents
+from palier.spending import BudgetStanding
 from palier.types import Completed, Document, Event, Hit, Message, Parameters, Principal, Result, Trace
 
 if TYPE_CHECKING:  # each brings the whole gateway along, which a command that asks one has no use for
     from palier.app.probing import Probed
+    from palier.counting import GatewayNow
     from palier.forgetting import Forgotten
     from palier.policies import RouteStatus
 
@@ -139,6 +142,12 @@ class RemotePalier:
         found: list[RouteStatus] = await self.call(RouteStanding(), list[RouteStatus])
         return found
 
+    async def now(self) -> GatewayNow:
+        from palier.counting import GatewayNow
+
+        found: GatewayNow = await self.call(Now(), GatewayNow)
+        return found
+
     def request(
         self,
         question: str | Sequence[Message],
@@ -217,6 +226,10 @@ class RemotePalier:
 
         call = Forget(user=user, document=document, dry_run=dry_run)
         found: Forgotten = await self.call(call, Forgotten)
+        return found
+
+    async def budgets_now(self) -> list[BudgetStanding]:
+        found: list[BudgetStanding] = await self.call(BudgetsNow(), list[BudgetStanding])
         return found
 
     async def rate(self, id: str, *, principal: Principal = OWNER, **said: Any) -> Feedback:

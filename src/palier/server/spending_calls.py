@@ -17,6 +17,10 @@ class WentByBetween(Call, frozen=True, kw_only=True, tag="hours.went_by"):
     until: float
 
 
+class BudgetsNow(Call, frozen=True, kw_only=True, tag="budgets"):
+    pass
+
+
 class RemoteHours:
     """`interfaces.Hours`, through the gateway."""
 

@@ -28,6 +28,8 @@ class Report(Sent, frozen=True, kw_only=True):
     """What guards said, where the route has any."""
     retracted: bool | UnsetType = UNSET
     """True where what was streamed must be taken back (`release = "then_retract"`)."""
+    budget: str | UnsetType = UNSET
+    """That the route is over a soft limit of its budget."""
     others: list[Report] | UnsetType = UNSET
     """Where several prompts were sent at once: the reports of those after the first."""
 
@@ -50,6 +52,7 @@ def report(result: Result, *others: Result) -> Report:
         steps=result.steps,
         guards=result.guards or UNSET,
         retracted=result.retracted or UNSET,
+        budget=result.budget or UNSET,
         others=[report(other) for other in others] or UNSET,
     )
 

@@ -10,6 +10,7 @@ import msgspec
 
 from palier.audits import Audit, AuditCount, AuditWords, Judgement, unworded
 from palier.errors import NotFound
+from palier.spending import AuditsTook
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
 from palier.stores.traces import Row, record
@@ -115,6 +116,18 @@ class SqliteAudits:
                 cost=cost,
                 fingerprint=newest or "",
             )
+
+        return await self._database.read(run)
+
+    async def took(self, since: float) -> list[AuditsTook]:
+        """What they asked of tiers themselves, of requests from `since` on, by route: what budgets count."""
+        sql = statements("audits")["took"]
+
+        def run(connection: apsw.Connection) -> list[AuditsTook]:
+            return [
+                AuditsTook(route=route, cost=cost, carbon=carbon, uncosted=uncosted, unweighed=unweighed)
+                for route, cost, carbon, uncosted, unweighed in connection.execute(sql, (since,))
+            ]
 
         return await self._database.read(run)
 

@@ -93,6 +93,17 @@ class ErasableTraces:
         sql = statements("erasure")["forgotten"]
         return await self._database.read(lambda connection: tuple(name for (name,) in connection.execute(sql)))
 
+    async def users(self) -> list[str]:
+        """Whoever asked, rated or judged."""
+        sql = statements("erasure")["users"]
+        return await self._database.read(lambda connection: [name for (name,) in connection.execute(sql) if name])
+
+    async def documents(self) -> set[str]:
+        """The documents (`COLLECTION/ID`) that something was answered from."""
+        sql = statements("erasure")["evidence"]
+        passages = await self._database.read(lambda connection: [name for (name,) in connection.execute(sql)])
+        return {passage.rpartition("#")[0] for passage in passages}
+
     async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
         """See `interfaces.Erasable`."""
         counts = dict.fromkeys(KINDS, 0)
@@ -133,6 +144,13 @@ class ErasableKnowledge:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def documents(self) -> list[str]:
+        """All that there are (`COLLECTION/ID`)."""
+        sql = statements("erasure")["documents"]
+        return await self._database.read(
+            lambda connection: [f"{collection}/{name}" for collection, name in connection.execute(sql)]
+        )
 
     async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
         """See `interfaces.Erasable`."""

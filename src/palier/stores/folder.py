@@ -113,6 +113,16 @@ class DataFolder:
         return self.path / "learning.json"
 
     @property
+    def erasures(self) -> Path:
+        """When what was forgotten, by digests (`stores.tombstones`)."""
+        return self.path / "erasures.jsonl"
+
+    @property
+    def erasures_again(self) -> Path:
+        """Those of them that a backup brought back, and that are done again at the next start."""
+        return self.path / "erasures-again.jsonl"
+
+    @property
     def drift(self) -> Path:
         """What the watch over drift has come to, a file a route."""
         return self.path / "drift"

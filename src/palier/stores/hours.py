@@ -1,7 +1,9 @@
 """What went by, hour by hour, beside the traces: written in their commits, read by `palier report`.
 
 A row is of an hour, a route, a tier, a status and a key: as many as a gateway has of those, whatever is asked of it.
-Where a trace replaces another, the other is taken away again, so that the sums are those of the traces there are.
+Where a trace replaces another, the other is taken away again, so that the sums are those of the traces there are. Days
+that are over are added up once more (`roll`), so that months are read in milliseconds; what changes a trace of such a
+day throws that sum away.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from palier.stores.sqlite import Database
 from palier.types import Quantity, Trace
 
 HOUR_S = 3600
+DAY_S = 86_400
+SETTLED_S = 2 * HOUR_S
+"""After its end, when a day is added up: requests of its last minutes are recorded by then."""
 Key = tuple[int | str, ...]
 Rows = dict[Key, list[float]]
 
@@ -32,6 +37,14 @@ class SqliteHours:
         span = {"since": int(since) // HOUR_S * HOUR_S, "until": -(-int(until) // HOUR_S) * HOUR_S}
         return await self._database.read(lambda connection: _went_by(connection, span))
 
+    async def roll(self, now: float) -> int:
+        """Add up the days that are over at `now`, one a commit; how many there were. Raises `StoreError` and `Busy`."""
+        rolled = 0
+        before = int(now - SETTLED_S) // DAY_S * DAY_S
+        while await self._database.write(lambda connection: _roll(connection, before)):
+            rolled += 1
+        return rolled
+
 
 def count(connection: apsw.Connection, traces: Sequence[Trace]) -> None:
     """Add traces that are about to be recorded, and take away those they replace; each id once."""
@@ -46,6 +59,11 @@ def change(connection: apsw.Connection, old: Sequence[Trace], new: Sequence[Trac
     sql = statements("hours")
     connection.executemany(sql["add_hour"], [(*key, *values) for key, values in rows.items()])
     connection.executemany(sql["add_landing"], [(*key, *values) for key, values in landings.items()])
+    for day in {_hour(trace) // DAY_S * DAY_S for trace in (*old, *new)}:
+        connection.execute(sql["unroll"], (day,))
+        if connection.changes():
+            connection.execute(sql["forget_day"], (day,))
+            connection.execute(sql["forget_landing_day"], (day,))
     for at in {_hour(trace) for trace in old}:
         connection.execute(sql["empty_hours"], (at,))
         connection.execute(sql["empty_landings"], (at,))
@@ -94,8 +112,31 @@ def _spread(one: Quantity) -> tuple[float, float, int]:
     return (0.0, 0.0, 1) if one.value is None else (one.value, one.value**2, 0)
 
 
+def _roll(connection: apsw.Connection, before: int) -> bool:
+    """Add up the oldest day that is not yet; whether there was one."""
+    sql, day = statements("hours"), 0
+    while (at := connection.execute(sql["next_hour"], {"day": day}).get) is not None:
+        day = at // DAY_S * DAY_S
+        if day >= before:
+            break
+        if not connection.execute(sql["is_rolled"], {"day": day}).get:
+            for name in ("roll_day", "roll_landings", "roll"):
+                connection.execute(sql[name], {"day": day})
+            return True
+        day += DAY_S
+    return False
+
+
+def _parts(connection: apsw.Connection, span: dict[str, int]) -> dict[str, str]:
+    """A span of hours as days that are rolled, and spans of what is beside them, as JSON."""
+    days = [day for (day,) in connection.execute(statements("hours")["rolled"], span)]
+    ends = [span["since"], *(end for day in days for end in (day, day + DAY_S)), span["until"]]
+    spans = [(begin, end) for begin, end in zip(ends[::2], ends[1::2], strict=True) if begin < end]
+    return {"days": msgspec.json.encode(days).decode(), "spans": msgspec.json.encode(spans).decode()}
+
+
 def _went_by(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
-    sql = statements("hours")
+    sql, parts = statements("hours"), _parts(connection, span)
     passing = [
         Passing(
             route=route,
@@ -112,7 +153,7 @@ def _went_by(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
             carbon=_sum(rest[8:12]),
         )
         for route, tier, status, key, requests, latency_ms, prompt, completion, uncounted, *rest in connection.execute(
-            sql["went_by"], span
+            sql["went_by"], parts
         )
     ]
     landed = [
@@ -126,7 +167,7 @@ def _went_by(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
             energy=_squared(rest[3:6]),
             carbon=_squared(rest[6:9]),
         )
-        for route, tier, outcome, steps, latency_ms, *rest in connection.execute(sql["landed"], span)
+        for route, tier, outcome, steps, latency_ms, *rest in connection.execute(sql["landed"], parts)
     ]
     return WentBy(since=span["since"], until=span["until"], passing=tuple(passing), landed=tuple(landed))
 

@@ -33,6 +33,22 @@ async def expire(*stores: Expiring) -> None:
         await asyncio.sleep(EXPIRE_EVERY_S)
 
 
+class Rolling(Protocol):
+    """What adds up days that are over."""
+
+    async def roll(self, now: float) -> int: ...
+
+
+async def roll(hours: Rolling) -> None:
+    """Add up the days that are over, now and every hour."""
+    while True:
+        try:
+            await hours.roll(time.time())
+        except PalierError as error:
+            log.warning("the days that are over could not be added up: %s", error)
+        await asyncio.sleep(EXPIRE_EVERY_S)
+
+
 async def keep_spent(purse: Purse) -> None:
     """Write what keys spent, every few seconds."""
     while True:

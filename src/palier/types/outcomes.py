@@ -115,6 +115,8 @@ class Result(Data, frozen=True, kw_only=True):
     energy: Quantity = UNKNOWN
     carbon: Quantity = UNKNOWN
     timings: dict[str, float] = {}
+    budget: str = ""
+    """That the route is over a soft limit of its budget; empty below."""
 
     @property
     def text(self) -> str:

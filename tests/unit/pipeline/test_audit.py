@@ -18,7 +18,9 @@ from tests.stairs import wired
 from tests.unit.pipeline.test_guarding import Words
 
 from palier.audits import Audit, Judgement
-from palier.cards import ModelCard
+from palier.budgets import Budget, Budgets
+from palier.cards import ModelCard, Price
+from palier.config import Budget as Terms
 from palier.config import Route, Tier
 from palier.errors import UpstreamError
 from palier.interfaces.guarding import Context, Verdict
@@ -31,8 +33,9 @@ from palier.privacy.egress import EgressGate
 from palier.routing.audited import record_of
 from palier.routing.cascade import decide
 from palier.stores.audits import SqliteAudits
+from palier.stores.hours import SqliteHours
 from palier.stores.traces import SqliteTraces
-from palier.types import Draft, Features, Hit, Label, Message, Parameters, Principal, Prompt, Request
+from palier.types import Draft, Features, Hit, Label, Message, Parameters, Principal, Prompt, Request, Usage
 
 AGREEMENT = "agreement f1>=0.6 with tier-3"
 EVERY = 1.0
@@ -578,6 +581,31 @@ async def test_a_dead_tier_is_tried_again_later_and_then_counts_as_failed(
     assert (done.tiers[1].outcome, done.tiers[1].reason) == ("failed", "scripted failure: unavailable")
     assert done.judgements == ()
     assert len(await house.audits.queue(route="support", sources=[AGREEMENT, "person"])) == 1
+
+
+async def test_an_audit_waits_for_the_budget_and_what_it_takes_is_counted(
+    traces: SqliteTraces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, price = Price(input=0.0, output=0.0), Price(input=0.0, output=1e6)
+    home = tier("tier-1", Rule(answer="29.99 surely"), price=free)
+    dear = tier("tier-3", Rule(answer="one two three", delay_s=0.001), threshold=0.0, price=price)
+    budget = Budget("support", Terms(hard=1.0))
+    house = House(traces, home, dear, budget=budget)
+    spent = budget.open()
+    assert not spent.take(dear.model.card, None, lambda: Usage(prompt=0, completion=1))
+    await house.ask()
+    assert await house.auditor.complete() == 0
+    assert not calls(dear), "the dollar is held for an answer at work"
+    spent.close(())
+    later(monkeypatch, audit.BUDGET_S + 1)
+    assert await house.auditor.complete() == 1
+    (side,) = budget.standing().sides
+    cost = (await house.only()).tiers[1].cost.value
+    assert (cost, side.held) == (side.spent, 0.0)
+    assert cost
+    after = Budgets({"support": msgspec.structs.replace(house.route, budget=budget.terms)})
+    await after.look(SqliteHours(traces.database), house.audits)
+    assert after.standing()[0].sides[0].spent == cost
 
 
 async def test_a_tier_that_recovers_completes_the_audit(traces: SqliteTraces, monkeypatch: pytest.MonkeyPatch) -> None:

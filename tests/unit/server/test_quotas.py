@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.access import AccessKey, Spending
+from palier.errors import BudgetExceeded
 from palier.server import quotas as module
-from palier.server.quotas import BudgetExceeded, Quotas, RateLimited
+from palier.server.quotas import Quotas, RateLimited
 
 NOON = float(timegm((2026, 11, 26, 12, 0, 0)))
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from palier.interfaces import Erasure
 from palier.spending import Passing, WentBy
 from palier.stores.erasure import ErasableTraces
-from palier.stores.hours import HOUR_S, SqliteHours
+from palier.stores.hours import DAY_S, HOUR_S, SETTLED_S, SqliteHours
 from palier.stores.schema import migrations
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import CREATED, trace_of
@@ -35,7 +35,7 @@ traces = st.builds(
         usage=usage,
     ),
     st.sampled_from("abcdef"),
-    st.integers(0, 3),
+    st.sampled_from([0, 1, 3, 24, 25, 50]),
     st.sampled_from(["support", "sales"]),
     st.sampled_from(["answered", "abstained"]),
     st.sampled_from(["tier-1", "tier-2", None]),
@@ -77,20 +77,46 @@ def told(traces: Sequence[Trace], went: WentBy) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(traces, min_size=1, max_size=4), max_size=5))
+@given(st.lists(st.tuples(st.lists(traces, min_size=1, max_size=4), st.booleans()), max_size=5), st.integers(0, 60))
 async def test_the_sums_are_those_of_the_traces_there_are(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Trace]]
+    tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[list[Trace], bool]], since: int
 ) -> None:
+    """Whenever days are added up, and whatever is recorded again of them."""
     store = SqliteTraces.open(tmp_path_factory.mktemp("hours") / "traces.db")
     try:
         kept: dict[str, Trace] = {}
-        for batch in batches:
+        for batch, rolls in batches:
             for trace in batch:
                 await store.record(trace)
                 kept[trace.id] = trace
+            if rolls:
+                await SqliteHours(store.database).roll(CREATED + 40 * HOUR_S)
         told(list(kept.values()), await all_of(store))
+        begins = CREATED // HOUR_S * HOUR_S + since * HOUR_S
+        went = await SqliteHours(store.database).went_by(begins, CREATED * 2)
+        told([trace for trace in kept.values() if trace.created >= begins], went)
     finally:
         await store.close()
+
+
+async def test_a_day_is_added_up_when_it_is_over_and_thrown_away_when_it_changes(tmp_path: Path) -> None:
+    store = SqliteTraces.open(tmp_path / "traces.db")
+    hours, day = SqliteHours(store.database), CREATED // DAY_S * DAY_S
+    for n in range(3):
+        await store.record(trace_of(f"t{n}", day + n * DAY_S))
+    assert await hours.roll(day + DAY_S + SETTLED_S - 1) == 0
+    assert await hours.roll(day + 2 * DAY_S + SETTLED_S) == 2
+    assert await hours.roll(day + 2 * DAY_S + SETTLED_S) == 0
+
+    def rolled(connection: apsw.Connection) -> list[int]:
+        return [at for (at,) in connection.execute("SELECT day FROM rolled WHERE day IN (SELECT at FROM day)")]
+
+    assert await store.database.read(rolled) == [day, day + DAY_S]
+    await store.record(trace_of("late", day + 5))
+    assert await store.database.read(rolled) == [day + DAY_S]
+    assert sum(row.requests for row in (await hours.went_by(day, day + 1)).passing) == 1 + 1
+    assert await hours.roll(day + 2 * DAY_S + SETTLED_S) == 1
+    await store.close()
 
 
 async def test_a_span_is_of_whole_hours(tmp_path: Path) -> None:
@@ -108,6 +134,7 @@ async def test_a_user_who_is_forgotten_is_no_key_either(tmp_path: Path) -> None:
     store = SqliteTraces.open(tmp_path / "traces.db")
     for number, name in (("t1", "alice"), ("t2", "shop")):
         await store.record(msgspec.structs.replace(trace_of(number), principal=name, key=name))
+    await SqliteHours(store.database).roll(CREATED + 3 * DAY_S)
     erasable = ErasableTraces(store.database)
     erasure = Erasure(user="alice", before=CREATED + 1)
     requests = await erasable.requests(erasure, lambda text: text)

@@ -126,3 +126,15 @@ ON CONFLICT (route, policy) DO UPDATE SET state = excluded.state
 
 -- :name watched
 UPDATE audit SET watched = 1 WHERE trace IN (SELECT value FROM json_each(?))
+
+-- :name took
+-- What audits asked themselves of the tiers, by route: not what the request they are of had asked already.
+SELECT route, total(cost), total(carbon), sum(uncosted), sum(unweighed) FROM (
+    SELECT route, total(tier ->> '$.cost.value') AS cost, total(tier ->> '$.carbon.value') AS carbon,
+        max((tier ->> '$.cost.value') IS NULL) AS uncosted, max((tier ->> '$.carbon.value') IS NULL) AS unweighed
+    FROM (
+        SELECT trace, route, value AS tier FROM audit, json_each(CAST(figures AS TEXT), '$.tiers')
+        WHERE created >= ?)
+    WHERE tier ->> '$.outcome' = 'drafted' AND NOT ifnull(tier ->> '$.reused', 0)
+    GROUP BY trace, route)
+GROUP BY route ORDER BY route

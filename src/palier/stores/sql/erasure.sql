@@ -62,3 +62,13 @@ WHERE (trace, principal) IN (
 UPDATE judgement SET who = 'forgotten' WHERE (trace, tier, source) IN (
     SELECT trace, tier, source FROM judgement
     WHERE who = :user AND trace NOT IN (SELECT value FROM json_each(:requests)) LIMIT :limit)
+
+-- :name users
+SELECT CAST(figures AS TEXT) ->> '$.principal' FROM trace UNION SELECT principal FROM feedback
+UNION SELECT who FROM judgement
+
+-- :name evidence
+SELECT DISTINCT value FROM trace, json_each(CAST(figures AS TEXT), '$.evidence')
+
+-- :name documents
+SELECT collection.name, document.name FROM document JOIN collection ON collection.id = document.collection

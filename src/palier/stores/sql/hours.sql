@@ -44,13 +44,53 @@ DELETE FROM landing_hour WHERE at = ? AND steps = 0
 -- :name known
 SELECT figures FROM trace WHERE id IN (SELECT value FROM json_each(?))
 
+-- :name rolled
+SELECT day FROM rolled WHERE day >= :since AND day + 86400 <= :until ORDER BY day
+
+-- :name next_hour
+SELECT at FROM hour WHERE at >= :day ORDER BY at LIMIT 1
+
+-- :name is_rolled
+SELECT EXISTS (SELECT 1 FROM rolled WHERE day = :day)
+
+-- :name roll_day
+INSERT INTO day SELECT :day, route, tier, status, key, sum(requests), sum(latency_ms), sum(prompt), sum(completion), sum(uncounted), sum(cost), sum(cost_low),
+    sum(cost_high), sum(cost_unknown), sum(energy), sum(energy_low), sum(energy_high), sum(energy_unknown),
+    sum(carbon), sum(carbon_low), sum(carbon_high), sum(carbon_unknown)
+FROM hour WHERE at >= :day AND at < :day + 86400 GROUP BY route, tier, status, key
+
+-- :name roll_landings
+INSERT INTO landing_day SELECT :day, route, tier, outcome, sum(steps), sum(latency_ms), sum(cost), sum(cost_squares), sum(cost_unknown), sum(energy),
+    sum(energy_squares), sum(energy_unknown), sum(carbon), sum(carbon_squares), sum(carbon_unknown)
+FROM landing_hour WHERE at >= :day AND at < :day + 86400 GROUP BY route, tier, outcome
+
+-- :name roll
+INSERT INTO rolled VALUES (:day)
+
+-- :name unroll
+DELETE FROM rolled WHERE day = ?
+
+-- :name forget_day
+DELETE FROM day WHERE at = ?
+
+-- :name forget_landing_day
+DELETE FROM landing_day WHERE at = ?
+
 -- :name went_by
+-- `days` are those that are rolled; `spans` of hours are what is left between and beside them.
 SELECT route, tier, status, key, sum(requests), sum(latency_ms), sum(prompt), sum(completion), sum(uncounted), sum(cost), sum(cost_low),
     sum(cost_high), sum(cost_unknown), sum(energy), sum(energy_low), sum(energy_high), sum(energy_unknown),
     sum(carbon), sum(carbon_low), sum(carbon_high), sum(carbon_unknown)
-FROM hour WHERE at >= :since AND at < :until GROUP BY route, tier, status, key ORDER BY route, tier, status, key
+FROM (
+    SELECT hour.* FROM json_each(:spans) AS span JOIN hour ON at >= span.value ->> 0 AND at < span.value ->> 1
+    UNION ALL SELECT day.* FROM json_each(:days) AS rolled JOIN day ON day.at = rolled.value)
+GROUP BY route, tier, status, key ORDER BY route, tier, status, key
 
 -- :name landed
 SELECT route, tier, outcome, sum(steps), sum(latency_ms), sum(cost), sum(cost_squares), sum(cost_unknown), sum(energy),
     sum(energy_squares), sum(energy_unknown), sum(carbon), sum(carbon_squares), sum(carbon_unknown)
-FROM landing_hour WHERE at >= :since AND at < :until GROUP BY route, tier, outcome ORDER BY route, tier, outcome
+FROM (
+    SELECT landing_hour.* FROM json_each(:spans) AS span
+    JOIN landing_hour ON at >= span.value ->> 0 AND at < span.value ->> 1
+    UNION ALL SELECT landing_day.* FROM json_each(:days) AS rolled JOIN landing_day ON landing_day.at = rolled.value)
+GROUP BY route, tier, outcome ORDER BY route, tier, outcome

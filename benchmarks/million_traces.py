@@ -1,0 +1,308 @@
+"""A store of a million traces: what looking at it takes, what recording another one does, and what retention leaves.
+
+    python -m benchmarks.million_traces [--traces 1000000] [--rounds 12] [--seconds 5] [--rate 500]
+
+The traces are made: 90 days of four routes of three tiers, twenty keys, a thousand users, in the order of time; words
+are kept of the last 30 days. Recording is measured in two gateways before the same upstream, at the same rate, in turns:
+one records into the store of a million, the other records nothing. What recording costs is the difference: of the
+processor's time of the whole process, and of the time a request takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+
+from benchmarks.gateway import BODY, Client, free_ports, serve_upstream, wait_for
+from benchmarks.results import keep, mean_and_error
+from palier.accounting import report
+from palier.budgets import Budgets
+from palier.config import Budget, Route, Tier
+from palier.stores.audits import SqliteAudits
+from palier.stores.hours import SqliteHours
+from palier.stores.traces import Row, SqliteTraces, record
+from palier.testing.traces import trace_of
+from palier.types import Label, Message, Quantity, Trace, TraceContent
+
+DAY_S = 86_400
+DAYS, KEPT_DAYS = 90, 30
+ROUTES = dict.fromkeys(("support", "desk", "contracts", "search"), ("tier-1", "tier-2", "tier-3"))
+BATCH, REPEATS, CONNECTIONS = 512, 30, 32
+CONFIG = """
+[server]
+port = {port}
+[models.upstream]
+kind = "endpoint"
+base_url = "http://127.0.0.1:{upstream}/v1"
+model = "upstream"
+on_premises = true
+[routes.bench]
+audit = 0
+tiers = [{{ model = "upstream", highest_label = "internal" }}]
+"""
+
+
+def made(number: int, of: int, now: float, chance: random.Random) -> Trace:
+    """The trace `number` of so many, the last of them of now."""
+    created = now - DAYS * DAY_S * (1 - number / of)
+    climbed = chance.choices((0, 1, 2), (70, 25, 5))[0]
+    status = chance.choices(("answered", "abstained", "failed"), (96, 3.9, 0.1))[0]
+    route = chance.choice(list(ROUTES))
+    words = f"Question {number}: what does the Goeland fibre cost each month, and until when?"
+    content = TraceContent(
+        label=Label.INTERNAL,
+        expires=created + KEPT_DAYS * DAY_S,
+        messages=(Message(role="user", content=words),),
+        answer="It costs 29.99 euros a month, with television included, for twelve months [1]. " * 3,
+    )
+    bare = trace_of(f"chatcmpl-{chance.getrandbits(96):024x}", created, route=route, status=status)
+    steps = tuple(
+        msgspec.structs.replace(bare.steps[0], tier=ROUTES[route][n], cost=Quantity(value=n * 0.001, basis="measured"))
+        for n in range(climbed + 1)
+    )
+    return msgspec.structs.replace(
+        bare,
+        tier=ROUTES[route][climbed] if status == "answered" else None,
+        principal=f"user-{chance.randrange(1000)}",
+        key=f"key-{chance.randrange(20)}",
+        steps=steps,
+        answers=(f"{number:032x}",),
+        content=content if content.expires > now else None,
+        guards=(),
+    )
+
+
+async def fill(store: SqliteTraces, count: int, now: float) -> dict[str, Any]:
+    chance, writing, started = random.Random(7), 0.0, time.perf_counter()
+    for start in range(0, count, BATCH):
+        rows = [Row.of(made(n, count, now, chance)) for n in range(start, min(start + BATCH, count))]
+        before = time.perf_counter()
+        await store.database.write(lambda connection, rows=rows: record(connection, rows))  # type: ignore[misc]
+        writing += time.perf_counter() - before
+        if start % (BATCH * 100) == 0:
+            print(f"{start:,} of {count:,}, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    return {"traces": count, "traces_per_s": round(count / writing)}
+
+
+async def timed(ask: Callable[[], Awaitable[Any]], repeats: int = REPEATS) -> dict[str, float]:
+    """Milliseconds."""
+    await ask()
+    took = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        await ask()
+        took.append((time.perf_counter() - started) * 1000)
+    return {
+        "p50_ms": round(float(np.median(took)), 2),
+        "p95_ms": round(float(np.percentile(took, 95)), 2),
+        "most_ms": round(max(took), 2),
+    }
+
+
+async def looked(store: SqliteTraces, now: float) -> dict[str, Any]:
+    """What overviews and searches take, the worst of each kind among them: where nothing is found all is read."""
+    hours, middle = SqliteHours(store.database), now - 45 * DAY_S
+    some = await store.list(before=middle, limit=1)
+    routes = {name: Route(tiers=(Tier(model="m"),), budget=Budget(soft=1.0)) for name in ROUTES}
+
+    async def overview(days: int, by: Any) -> None:
+        report(await hours.went_by(now - days * DAY_S, now), by, ROUTES, {})
+
+    return {
+        "overview, 30 days by route": await timed(lambda: overview(30, "route")),
+        "overview, 90 days by key": await timed(lambda: overview(90, "key")),
+        "newest 50": await timed(lambda: store.list()),
+        "newest 50 that failed, of one route": await timed(lambda: store.list(route="desk", status="failed")),
+        "50 of the middle": await timed(lambda: store.list(before=middle)),
+        "of a route that is not there": await timed(lambda: store.list(route="none", status="failed", tier="tier-1")),
+        "by id": await timed(lambda: store.get(some[0].id)),
+        "by the last twelve digits": await timed(lambda: store.get(some[0].id[-12:])),
+        "by twelve digits that are none's": await timed(lambda: store.get("0" * 11 + "x")),
+        "budgets of four routes, at a start": await timed(
+            lambda: Budgets(routes).look(hours, SqliteAudits(store.database))
+        ),
+    }
+
+
+# --- recording -------------------------------------------------------------------------------------------------------
+
+
+def serve(config: str, records: bool) -> None:
+    """A gateway; one that records nothing waits for nothing there."""
+    from palier.cli import app
+    from palier.forgetting import Recording
+
+    if not records:
+
+        async def nothing(self: Recording, trace: Trace) -> None: ...
+
+        Recording.record = nothing  # type: ignore[method-assign, assignment]
+    sys.argv = ["palier", "serve", "--config", config]
+    app()
+
+
+async def at_rate(port: int, key: str, rate: float, seconds: float, process: psutil.Process) -> dict[str, float]:
+    """Requests at a steady rate: milliseconds of each, and of the gateway's processor's time for each."""
+    body = BODY
+    clients: asyncio.Queue[Client] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        client = Client(port, "/v1/chat/completions", key, body)
+        await client.open()
+        clients.put_nowait(client)
+    took: list[float] = []
+
+    async def ask() -> None:
+        client = await clients.get()
+        took.append((await client.exchange())[1] * 1000)
+        clients.put_nowait(client)
+
+    spent, started = process.cpu_times(), time.perf_counter()
+    asking = []
+    for n in range(int(rate * seconds)):
+        wait = started + n / rate - time.perf_counter()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        asking.append(asyncio.create_task(ask()))
+    await asyncio.gather(*asking)
+    elapsed, after = time.perf_counter() - started, process.cpu_times()
+    cpu = after.user + after.system - spent.user - spent.system
+    for _ in range(CONNECTIONS):
+        clients.get_nowait().writer.close()
+    return {
+        "cpu_ms": cpu / len(took) * 1000,
+        "p50_ms": float(np.median(took)),
+        "p99_ms": float(np.percentile(took, 99)),
+        "requests_per_s": len(took) / elapsed,
+    }
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, port: int, upstream: int, *, records: bool) -> Iterator[psutil.Process]:
+    config = folder / "palier.toml"
+    config.write_text(CONFIG.format(port=port, upstream=upstream))
+    command = [sys.executable, "-m", "benchmarks.million_traces", "--serve", str(config)]
+    started = subprocess.Popen(command + ([] if records else ["--without"]), stdout=subprocess.DEVNULL)
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setaffinity(started.pid, {0})
+    try:
+        yield psutil.Process(started.pid)
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+async def recorded(full: Path, empty: Path, asked: argparse.Namespace) -> dict[str, Any]:
+    """Both gateways, in turns; the figures of each, and of every pair what recording adds."""
+    upstream, *ports = free_ports(3)
+    serving = asyncio.create_task(serve_upstream(upstream))
+    rounds: dict[str, list[dict[str, float]]] = {"recording": [], "not": []}
+    with (
+        gateway(full, ports[0], upstream, records=True) as recording,
+        gateway(empty, ports[1], upstream, records=False) as without,
+    ):
+        sides = {"recording": (ports[0], full, recording), "not": (ports[1], empty, without)}
+        for port in ports:
+            await wait_for(port)
+        for turn in range(asked.rounds + 1):
+            for name in sorted(sides, reverse=bool(turn % 2)):
+                port, folder, process = sides[name]
+                key = (folder / ".palier" / "key").read_text().strip()
+                found = await at_rate(port, key, asked.rate, asked.seconds, process)
+                if turn:  # the first is to warm up
+                    rounds[name].append(found)
+    serving.cancel()
+    pairs = list(zip(rounds["recording"], rounds["not"], strict=True))
+    return {
+        "rate": asked.rate,
+        **{name: {k: mean_and_error([one[k] for one in kept]) for k in kept[0]} for name, kept in rounds.items()},
+        "cpu_ms_of_recording": mean_and_error([a["cpu_ms"] - b["cpu_ms"] for a, b in pairs]),
+        "cpu_share": mean_and_error([(a["cpu_ms"] - b["cpu_ms"]) / a["cpu_ms"] for a, b in pairs]),
+        "later_p50_ms": mean_and_error([a["p50_ms"] - b["p50_ms"] for a, b in pairs]),
+    }
+
+
+# --- retention -------------------------------------------------------------------------------------------------------
+
+
+async def aged(path: Path, now: float) -> dict[str, Any]:
+    """What is left of the file when words are past their retention: a month at once, which is the worst."""
+    store = SqliteTraces.open(path)
+    before, started = size(path), time.perf_counter()
+    deleted = await store.expire(now + (KEPT_DAYS + 1) * DAY_S)
+    took, after = time.perf_counter() - started, size(path)
+    await fill_words(store, deleted, now)
+    again = size(path)
+    await store.close()
+    return {
+        "words_deleted": deleted,
+        "took_s": round(took, 1),
+        "file_mb": {"before": before, "after": after, "with as many traces of another month": again},
+    }
+
+
+async def fill_words(store: SqliteTraces, count: int, now: float) -> None:
+    """As many again as words were deleted, of the days that follow."""
+    chance = random.Random(8)
+    for start in range(0, count, BATCH):
+        some = [made(n, count, now + DAY_S, chance) for n in range(start, min(start + BATCH, count))]
+        rows = [Row.of(one) for one in some]
+        await store.database.write(lambda connection, rows=rows: record(connection, rows))  # type: ignore[misc]
+
+
+def size(path: Path) -> int:
+    """Megabytes of the file and its log."""
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return round(sum(file.stat().st_size for file in files if file.exists()) / 1e6)
+
+
+async def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as temporary:
+        full, empty = Path(temporary) / "full", Path(temporary) / "empty"
+        for folder in (full, empty):
+            (folder / ".palier").mkdir(parents=True, mode=0o700)
+        path, now = full / ".palier" / "traces.db", time.time()
+        store = SqliteTraces.open(path)
+        figures: dict[str, Any] = {"filled": await fill(store, asked.traces, now)}
+        started = time.perf_counter()
+        days = await SqliteHours(store.database).roll(now)
+        figures["rolled"] = {"days": days, "took_s": round(time.perf_counter() - started, 2)}
+        await store.database.truncate_log()
+        figures["file_mb"] = size(path)
+        figures["looked"] = await looked(store, now)
+        await store.close()
+        figures["recording"] = await recorded(full, empty, asked)
+        figures["retention"] = await aged(path, now)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--traces", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rate", type=float, default=500)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--without", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve:
+        serve(asked.serve, records=not asked.without)
+    else:
+        keep("million_traces", asyncio.run(measure(asked)))
+
+
+if __name__ == "__main__":
+    main()
