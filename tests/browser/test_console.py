@@ -174,6 +174,10 @@ def test_no_page_has_a_serious_fault(person: Person, language: str, scheme: str)
     for summary in window.all("summary"):
         window.press(summary)
     found["an answer"] = window.faults()
+    window.open("/console/traces")
+    window.press(window.one("main a[href*='/console/traces/']"))
+    window.one(".waterfall")
+    found["a trace"] = window.faults()
     assert not {page: faults for page, faults in found.items() if faults}
 
 
