@@ -128,6 +128,20 @@ class Spending(Data, frozen=True, kw_only=True):
     tokens_today: int = 0
 
 
+class Action(Data, frozen=True, kw_only=True):
+    """What somebody did in the console: no words, but who, when, what, and the id or name it was about."""
+
+    id: int
+    at: float
+    who: str
+    """Empty for whoever could not say, whose address is what it is `about`."""
+    role: str
+    what: str
+    about: str
+    outcome: str
+    """`done`, or the code of the error."""
+
+
 MAX_NAME = 256
 """Characters of a user's name, or of a group's."""
 _USER = "user:"

@@ -1,7 +1,8 @@
 """The nouns of versions: what was taught for a route, from what, and what became of it.
 
 A version never changes once the gate has passed it, but that one without a policy may get one. The route's own (what
-stands in the settings) is no version: it is what answers where none is live, and what a rollback may end at.
+stands in the settings) is no version: it is what answers where none is live, and what a rollback may end at. Its label
+rises with that of the documents it was taught on.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Version(Data, frozen=True, kw_only=True):
     """The most restrictive of its lessons: whoever may not read that is not served by it."""
     collections: tuple[str, ...] = ()
     """All that its lessons stand on: whoever may not read them is not served by it."""
+    readers: tuple[tuple[str, ...], ...] = ()
+    """Of documents among them that only these read by now: whoever is none of one of these is not served by it."""
     code: str = ""
     """The version of palier that taught it."""
     plan: JSON = {}
@@ -80,6 +83,33 @@ class Calibration(Data, frozen=True, kw_only=True):
     def of(self, version: Version) -> Version:
         """`version` with this policy."""
         return msgspec.structs.replace(version, policy=self.policy, files={**version.files, **self.files})
+
+
+class Labelled(Data, frozen=True, kw_only=True):
+    """A document as it is now: how confidential, and who alone reads it (none: all who read its collection)."""
+
+    collection: str
+    document: str
+    label: Label
+    groups: tuple[str, ...] = ()
+
+
+class Raised(Data, frozen=True, kw_only=True):
+    """What a version carries besides, since documents that it was taught on are others now. It never falls."""
+
+    label: Label = Label.PUBLIC
+    readers: tuple[tuple[str, ...], ...] = ()
+
+    def of(self, version: Version) -> Version:
+        """`version` with it."""
+        readers = tuple(dict.fromkeys((*version.readers, *self.readers)))
+        return msgspec.structs.replace(version, label=Label.highest(version.label, self.label), readers=readers)
+
+    def over(self, document: Labelled) -> Raised:
+        """The same, and what `document` carries."""
+        groups = (tuple(sorted(document.groups)),) if document.groups else ()
+        readers = tuple(dict.fromkeys((*self.readers, *groups)))
+        return Raised(label=Label.highest(self.label, document.label), readers=readers)
 
 
 class Happened(Data, frozen=True, kw_only=True):

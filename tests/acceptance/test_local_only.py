@@ -20,7 +20,7 @@ from pathlib import Path
 tried = []
 
 def watch(event, arguments):
-    '''Installed first: it sees what is tried, also what palier then refuses. And nothing gets out of a test.'''
+    '''Installed before palier: it sees what is tried, also what palier then refuses. And nothing gets out of a test.'''
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else ""
@@ -35,10 +35,12 @@ def watch(event, arguments):
     if event == "subprocess.Popen":
         started.append([str(word) for word in arguments[1]])
 
+import httpx2
+
+httpx2.Client().close()  # the test's own client: what it loads once, and starts for it, is not palier's
 started = []
 sys.addaudithook(watch)
 
-import httpx2
 from tests.serving import served
 
 CLOUD = {"kind": "endpoint", "model": "large", "retries": 1, "connect_timeout_s": 1.0}

@@ -109,6 +109,8 @@ async def test_nothing_of_a_user_stays_in_any_file(palier: Palier) -> None:
         "lessons": 0,
         "reviews": 0,
         "trainings": 0,
+        "actions": 0,
+        "sources": 0,
     }
     left = _files(palier.folder.path)
     assert b"zebrafinch" not in left

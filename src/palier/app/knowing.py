@@ -9,6 +9,7 @@ import msgspec
 
 from palier import ingest
 from palier.access import OWNER, Readers
+from palier.app.students import Students
 from palier.config import Settings, least_label
 from palier.interfaces import Retriever
 from palier.jobs.pool import ProcessWorkers
@@ -25,6 +26,7 @@ class Knowing:
     settings: Settings
     encoder: SentenceEncoder
     workers: ProcessWorkers
+    students: Students
     _knowledge: SqliteKnowledge
     _retriever: Retriever
 
@@ -40,11 +42,15 @@ class Knowing:
         return await self._knowledge.collections(principal)
 
     async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
-        """Cut, embed and store; visible to the next search. Raises `NotFound` and `Forbidden` as the store does."""
+        """Cut, embed and store; visible to the next search, and students that were taught on them carry their labels.
+
+        Raises `NotFound` and `Forbidden` as the store does.
+        """
         labelled = [
             msgspec.structs.replace(d, label=least_label(self.settings, d.collection, d.label)) for d in documents
         ]
         await ingest.index_documents(labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch)
+        await self.students.relabelled([(one.collection, one.id) for one in labelled])
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
         """A document with its text, or None."""

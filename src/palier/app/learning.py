@@ -28,7 +28,7 @@ from palier.lessons import Lesson
 from palier.models.weights import hash_once
 from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
-from palier.training.lesson_sets import Carried
+from palier.training.lesson_sets import Carried, sources_of
 from palier.versions import Student, Version
 
 LEAST = 20
@@ -147,7 +147,7 @@ async def teach_head(
         who=who,
         created=time.time(),
     )
-    await versions.add(version)
+    await versions.add(version, sources_of(lessons))
     return version, True
 
 

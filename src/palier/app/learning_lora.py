@@ -33,6 +33,7 @@ from palier.training.canaries import Planted
 from palier.training.desk import TrainingSet
 from palier.training.fidelity import Fidelity
 from palier.training.lesson_lines import line_of
+from palier.training.lesson_sets import sources_of
 from palier.training.lora import CURVE, Rows
 from palier.training.lora_lessons import Lessons
 from palier.training.lora_plan import Plan
@@ -102,7 +103,7 @@ async def teach_adapter(
             await _teach(area / name, given, wanted, tell)
             _settle(area / name, folder / name)
         version = _version(folder / name, name, given, wanted, training)
-        await versions.add(version)
+        await versions.add(version, sources_of(training.lessons))
     return version, True
 
 

@@ -16,15 +16,18 @@ from palier.interfaces import Encoder, Erasure, Judgements, Ratings, Redactor, S
 from palier.privacy.prompts import PromptRedactor
 from palier.privacy.redaction import Redactor as Finder
 from palier.stores.lessons import ErasableLessons, SqliteLessons
+from palier.stores.versions import ErasableVersions, SqliteVersions
 from palier.training.desk import Desk
 from palier.training.stock import Stock, hashed
 
 
 class ErasableLearning:
-    """`interfaces.Erasable`: lessons, and what is being taught by some, in whose folders they stand as tokens."""
+    """`interfaces.Erasable`: lessons, what is being taught by some, in whose folders they stand as tokens, and on which
+    documents versions were taught."""
 
-    def __init__(self, lessons: ErasableLessons, students: Path) -> None:
+    def __init__(self, lessons: ErasableLessons, versions: ErasableVersions, students: Path) -> None:
         self._lessons = lessons
+        self._versions = versions
         self._students = students
 
     async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
@@ -32,11 +35,13 @@ class ErasableLearning:
         concerned = (await self._lessons.forget(erasure, dry_run=True))["lessons"]
         # First: killed in between, the lessons still tell that these are concerned.
         begun = await asyncio.to_thread(self._begun, remove=not dry_run) if concerned else 0
-        return {**await self._lessons.forget(erasure, dry_run=dry_run), "trainings": begun}
+        versions = await self._versions.forget(erasure, dry_run=dry_run)
+        return {**await self._lessons.forget(erasure, dry_run=dry_run), "trainings": begun, **versions}
 
     async def scrub(self, erasure: Erasure) -> None:
         """See `interfaces.Erasable`."""
         await self._lessons.scrub(erasure)
+        await self._versions.scrub(erasure)
 
     def _begun(self, *, remove: bool) -> int:
         found = [place for place in self._students.glob(f"{TEACHING}/*/*") if place.is_dir()]
@@ -50,9 +55,10 @@ class ErasableLearning:
         return len(found)
 
 
-def erasable(store: SqliteLessons, key: bytes, students: Path) -> ErasableLearning:
+def erasable(store: SqliteLessons, versions: SqliteVersions, key: bytes, students: Path) -> ErasableLearning:
     """What forgets lessons, and what is being taught in the folder `students`. `key` is that of `desk_of`."""
-    return ErasableLearning(ErasableLessons(store.database, lambda user: hashed(user, key)), students)
+    lessons = ErasableLessons(store.database, lambda user: hashed(user, key))
+    return ErasableLearning(lessons, ErasableVersions(versions.database), students)
 
 
 def desk_of(

@@ -50,13 +50,11 @@ from palier.forgetting import Recording
 from palier.ids import new_id
 from palier.interfaces import (
     Guard,
-    Judgements,
     Model,
     Resources,
     Retriever,
     Startable,
 )
-from palier.interfaces.versions import Versions
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics.energy import prepare
 from palier.pipeline.audit import Auditor
@@ -103,10 +101,6 @@ class Palier(Keeping):
 
     settings: Settings
     encoder: SentenceEncoder
-    audits: Judgements
-    """Requests that every permitted tier answered, and who judged them."""
-    lessons: Desk
-    """What students are taught."""
     returning: Returning
     """Takes back what does not hold."""
     shadow: Shadow
@@ -121,8 +115,6 @@ class Palier(Keeping):
     workers: ProcessWorkers
     drift: Drifts
     key: str
-    routes: dict[str, list[str]]
-    """Names of the tiers of each route, lowest first."""
 
     def __init__(
         self,
@@ -140,7 +132,7 @@ class Palier(Keeping):
         fingerprints: Fingerprints,
         guards: Mapping[str, Guard],
         lessons: SqliteLessons,
-        versions: Versions,
+        versions: SqliteVersions,
         declared: Settings,
         now: Taught,
         make: Callable[[str, ModelSettings], Model],
@@ -148,7 +140,7 @@ class Palier(Keeping):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
@@ -168,12 +160,12 @@ class Palier(Keeping):
         self.hours = SqliteHours(traces.database)
         self._forgetting = forgetting_of(
             declared,
-            folder.students,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, folder.fingerprint_key(), folder.students),
+            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
+            access.erasable,
             remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
@@ -218,7 +210,6 @@ class Palier(Keeping):
             folder = stack.enter_context(DataFolder.claim(declared.folder, home))
             versions = SqliteVersions.open(folder.state)
             stack.push_async_callback(versions.close)
-            now = await sound(declared, versions, folder.students)
             workers = workers_of(declared)
             stack.push_async_callback(workers.close)
             marker = FingerprintMarker(folder.fingerprint_key())
@@ -238,6 +229,7 @@ class Palier(Keeping):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
+            now = await sound(declared, versions, folder.students, knowledge)
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
@@ -288,7 +280,7 @@ class Palier(Keeping):
             "policies": self.policies.keep_looking(),
             "watch": self.watch.keep_looking(),
             "students": self.returning.keep_looking(),
-            "days": roll(self.hours),
+            "days": roll(SqliteHours(self.traces.database)),
         }
         for name, work in looking.items():
             stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))

@@ -9,11 +9,17 @@ from palier.access import Spending
 from palier.app.knowing import LOCAL, Knowing
 from palier.app.wiring import DAY_S
 from palier.audits import Feedback
+from palier.errors import NotFound
 from palier.forgetting import Forgetting, Forgotten, Recording
-from palier.interfaces import Ratings, Traces
+from palier.interfaces import Hours, Judgements, Ratings, SearchableTraces
+from palier.lessons import Lesson
 from palier.pipeline import feedback, reading
 from palier.stores.access import SqliteAccess
+from palier.training.desk import Desk
 from palier.types import Principal, Trace
+
+LESSONS = 50
+"""Lessons looked at in one go, so that others have their turn in between."""
 
 
 class Remembering(Knowing):
@@ -21,8 +27,13 @@ class Remembering(Knowing):
 
     access: SqliteAccess
     """Keys, groups, and what keys spent."""
-    traces: Traces
+    traces: SearchableTraces
     feedback: Ratings
+    audits: Judgements
+    """Requests that every permitted tier answered, and who judged them."""
+    hours: Hours
+    lessons: Desk
+    """What students are taught."""
     _recording: Recording
     _forgetting: Forgetting
 
@@ -53,6 +64,45 @@ class Remembering(Knowing):
     async def list_traces(self, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
         """The newest traces that `principal` may read; `asked` as in `interfaces.Traces.list`."""
         return await reading.list_traces(principal, self.traces, self._knowledge.standing, **asked)
+
+    async def search_traces(self, text: str, principal: Principal = LOCAL, **asked: Any) -> reading.TracePage:
+        """Those that have `text` in their id or in words that `principal` may read; `asked` as in `list_traces`."""
+        return await reading.search_traces(text, principal, self.traces, self._knowledge.standing, **asked)
+
+    async def list_lessons(
+        self, principal: Principal = LOCAL, *, limit: int = 20, after: str = "", **asked: str
+    ) -> tuple[list[Lesson], str]:
+        """Lessons that `principal` may review, in order of id, and the id to go on after (empty: there are no more).
+
+        Whoever is no administrator reviews what asks a first question, and stands on nothing they may not read.
+        """
+        found: list[Lesson] = []
+        while len(found) < limit:
+            page = await self.lessons.page(after=after, limit=LESSONS, **asked)
+            for lesson in page:
+                after = lesson.id
+                if await self._reviews(lesson, principal):
+                    found.append(lesson)
+                    if len(found) == limit:
+                        return found, after
+            if len(page) < LESSONS:
+                return found, ""
+        return found, after
+
+    async def read_lesson(self, id: str, principal: Principal = LOCAL) -> Lesson:
+        """The lesson `id`, for `principal` to review. Raises `NotFound`, also for one that is not theirs."""
+        lesson = await self.lessons.get(id)
+        if not await self._reviews(lesson, principal):
+            raise NotFound(f"there is no lesson `{id[:80]}`", param="id")
+        return lesson
+
+    async def _reviews(self, lesson: Lesson, principal: Principal) -> bool:
+        if principal.admin or not principal.reviewer:
+            return principal.admin
+        if any(message.role not in ("system", "user") for message in lesson.messages):
+            return False
+        keys = [f"{one.collection}/{one.document}#{one.passage}" for one in lesson.evidence if one.document]
+        return all(await self._knowledge.standing(keys, principal)) if keys else True
 
     async def spending(self, keys: Sequence[str]) -> dict[str, Spending]:
         """What each of `keys` has spent so far."""

@@ -9,8 +9,8 @@ import msgspec
 
 from palier.app.drift import Drifts
 from palier.app.probing import Probed, probe
-from palier.app.remembering import Remembering
 from palier.app.students import Students
+from palier.app.telling import Telling
 from palier.budgets import Budgets
 from palier.counting import Counts, GatewayNow
 from palier.interfaces import Model
@@ -22,7 +22,7 @@ from palier.stores.failing import Failing
 from palier.watching import Watch
 
 
-class Reporting(Remembering):
+class Reporting(Telling):
     """The part of `Palier` that says how it is."""
 
     policies: Policies

@@ -22,7 +22,7 @@ from palier.config import Settings
 from palier.config.taught import tier_of, with_version
 from palier.errors import ConfigurationError, NotFound, PalierError
 from palier.interfaces import Adaptable, Model
-from palier.interfaces.versions import Versions
+from palier.interfaces.versions import Labels, Versions
 from palier.models import adapters, weights
 from palier.models.weights import hash_once
 from palier.versions import MONITOR, Happened, Standing, Version
@@ -62,6 +62,12 @@ async def taught(declared: Settings, versions: Versions, folder: Path) -> Taught
     for version in filter(None, beside):
         settings = await asyncio.to_thread(with_beside, settings, version, folder, declared)
     return Taught(settings, live, problems)
+
+
+async def raised(versions: Versions, labels: Labels, documents: Sequence[tuple[str, str]] | None = None) -> set[str]:
+    """Have versions carry what `documents` (None: all that any was taught on) carry by now; those that changed."""
+    named = await versions.sources() if documents is None else documents
+    return set(await versions.raise_to(await labels.labels(named))) if named else set()
 
 
 async def _waiting(versions: Versions, route: str) -> Version | None:
@@ -174,7 +180,7 @@ class Students:
     """The versions of an open palier. `served` is told what is to be served from now on, and on which route; `beside`,
     once that is so, what is to be loaded for the change after.
 
-    One change at a time: whoever comes second waits.
+    One change at a time: whoever comes second waits. `labels`: how confidential documents are.
     """
 
     def __init__(
@@ -185,8 +191,10 @@ class Students:
         served: Callable[[Taught, str], Awaitable[None]],
         beside: Callable[[Settings], Awaitable[None]],
         now: Taught,
+        labels: Labels,
     ) -> None:
         self._declared = declared
+        self._labels = labels
         self._versions = versions
         self._folder = folder
         self._served = served
@@ -225,6 +233,13 @@ class Students:
         """How a version stands to what its route promises. Raises `NotFound`."""
         return await certificate(self._declared, self._versions, self._folder, id)
 
+    async def relabelled(self, documents: Sequence[tuple[str, str]]) -> None:
+        """Documents (collection, id) are others now: what was taught on them carries what they carry from now on."""
+        changed = await raised(self._versions, self._labels, documents)
+        for route in [route for route, version in self._now.live.items() if version.id in changed]:
+            async with self._alone:
+                await self._serve(route)
+
     async def promote(self, id: str, *, best: bool = True, who: str = "", why: str = "") -> Standing:
         """The version answers from now on. Where it cannot be served nothing changes, and that is raised.
 
@@ -235,6 +250,8 @@ class Students:
             if version is None:
                 raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
             await asyncio.to_thread(check, version, self._folder, self._declared)
+            if await raised(self._versions, self._labels):  # since it was taught
+                version = await self._versions.get(id) or version
             before = await self._versions.standing(version.route)
             standing = await self._versions.promote(id, best=best, who=who, why=why)
             if standing == before:

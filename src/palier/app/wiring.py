@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from palier import pipeline, registry, text
 from palier.config import Model as ModelSettings
@@ -50,6 +49,7 @@ from palier.routing.confidence import FittedConfidence
 from palier.routing.policy import digest
 from palier.stores.erasure import ErasableKnowledge, ErasableTraces
 from palier.stores.failing import Failing
+from palier.stores.folder import DataFolder
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.traces import SqliteTraces
@@ -77,7 +77,7 @@ class Shared:
     links: Links | None = None
     vault: Vault | None = None
     guards: Mapping[str, Guard] = field(default_factory=dict)
-    reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
+    reads: Callable[[Version, Principal], Awaitable[bool]] | None = None
     beside: Callable[[Journey], None] | None = None
 
 
@@ -126,12 +126,15 @@ def posts_of(settings: Settings, route: Route, guards: Mapping[str, Guard]) -> P
     return Posts(stand(said.input), stand(said.evidence), stand(said.draft), stand(said.output), said.release)
 
 
-def reads_of(knowledge: SqliteKnowledge) -> Callable[[Collection[str], Principal], Awaitable[bool]]:
-    """Whether a principal may read all of some collections; of one that is gone, nobody knows."""
+def reads_of(knowledge: SqliteKnowledge) -> Callable[[Version, Principal], Awaitable[bool]]:
+    """Whether a principal may read all that a version was taught on; of a collection that is gone, nobody knows."""
 
-    async def reads(collections: Collection[str], principal: Principal) -> bool:
+    async def reads(version: Version, principal: Principal) -> bool:
+        names = knowledge.names_of(principal)
+        if any(names.isdisjoint(readers) for readers in version.readers):
+            return False
         known = {one["name"] for one in await knowledge.collections(principal)}
-        return known.issuperset(collections)
+        return known.issuperset(version.collections)
 
     return reads
 
@@ -148,7 +151,6 @@ def failing_of(settings: Settings) -> Failing:
 
 def forgetting_of(
     declared: Settings,
-    students: Path,
     knowledge: SqliteKnowledge,
     traces: SqliteTraces,
     *others: Erasable,
@@ -156,6 +158,7 @@ def forgetting_of(
 ) -> Forgetting:
     """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
     named = {name: declared.path(route.policy) for name, route in declared.routes.items() if route.policy}
+    students = DataFolder(declared.folder).students
     stores = ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database)
     return Forgetting(*stores, named, students, remember)
 

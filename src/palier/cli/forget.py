@@ -35,6 +35,8 @@ KINDS = {
     "lessons": "made from what is forgotten: no student is taught them any more",
     "reviews": "of lessons, without the name; the lessons stay",
     "trainings": "that were going on by some of these lessons: they begin anew",
+    "actions": "in the console that name {whom}: the name goes",
+    "sources": "that students were taught on, without the document's name; their labels stay",
     "results": "answers that benchmarks kept",
     "reports": "of benchmarks, without those cases; their figures stay",
 }

@@ -36,7 +36,18 @@ Model = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="The file it was fitted to, instead of the settings'.", show_default=False),
 ]
-Place = Annotated[str, typer.Option("--place", help="Where it stands: input, evidence, draft or output.")]
+PLACES = ("input", "evidence", "draft", "output")
+
+
+def _placed(place: str) -> str:
+    if place not in PLACES:
+        raise typer.BadParameter(f"it is `{place[:40]}`, and one of {', '.join(PLACES)}")
+    return place
+
+
+Place = Annotated[
+    str, typer.Option("--place", callback=_placed, help="Where it stands: input, evidence, draft or output.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 Outside = Annotated[str, typer.Option("--outside", help="The label of examples that are out of scope.")]
 Refused = Annotated[
@@ -47,8 +58,6 @@ Refused = Annotated[
         show_default="scope 0.02, grounding 0.125",
     ),
 ]
-
-PLACES = ("input", "evidence", "draft", "output")
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,8 +252,6 @@ def _read(item: JSON, place: str) -> tuple[str, Context, str]:
     from palier.interfaces.guarding import Context
     from palier.types import GuardPlace, Parameters
 
-    if place not in PLACES:
-        raise InvalidRequest(f"--place is `{place[:40]}`", hint=f"one of {', '.join(PLACES)}", param="place")
     try:
         line = msgspec.convert(item, _Line)
     except msgspec.ValidationError as error:

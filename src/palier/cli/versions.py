@@ -130,7 +130,9 @@ def _show_one(
 ) -> None:
     where = f": {version.student}, tier {version.tier} of {version.route}, {_state(version, standing, happened)}"
     _print((version.id, "bold"), where)
-    readers = f"; it answers who may read {', '.join(version.collections)}" if version.collections else ""
+    whom = [f"may read {', '.join(version.collections)}"] if version.collections else []
+    whom += [f"is of {' or '.join(some)}" for some in version.readers]
+    readers = f"; it answers who {' and '.join(whom)}" if whom else ""
     _print(f"taught by {version.taught:,} lessons, {version.label}{readers}")
     for one in happened:
         by = f" by {one.who}" if one.who else ""

@@ -3,6 +3,7 @@
 The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
 """
 
+from palier.config.budget import Budget
 from palier.config.derived import (
     AUDIT_SHARE,
     INSIDE,
@@ -19,9 +20,9 @@ from palier.config.drift import Drift
 from palier.config.reading import load, parse
 from palier.config.section import Section
 from palier.config.sections import (
-    Budget,
     Carbon,
     Collection,
+    Console,
     Guard,
     Guards,
     Learning,
@@ -46,6 +47,7 @@ __all__ = [
     "Budget",
     "Carbon",
     "Collection",
+    "Console",
     "Drift",
     "Guard",
     "Guards",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import re
 from datetime import datetime
@@ -20,6 +21,7 @@ def check(settings: Settings, where: str) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigurationError(f"{where}: `{name}` is no name", hint="letters, digits, '.', '_', '-'; 64 at most")
     _check_resources(settings, where)
+    _check_console(settings, where)
     for name, guard in settings.guards.items():
         _check_number(f"{where}: guard `{name}`", "timeout_s", guard.timeout_s, least=0.001)
         _check_number(f"{where}: guard `{name}`", "threshold", guard.threshold, least=0)
@@ -29,6 +31,26 @@ def check(settings: Settings, where: str) -> None:
             )
     for name, route in settings.routes.items():
         _check_route(settings, name, route, where)
+
+
+def _check_console(settings: Settings, where: str) -> None:
+    """A header that anybody could send, networks that are none."""
+    console, at = settings.console, f"{where}: [console]"
+    for network in (*console.networks, *console.proxy_addresses):
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise ConfigurationError(f"{at}: `{network}` is no network", hint="for example 10.0.0.0/8") from None
+    if not 0 < console.session_hours <= 24 * 366:
+        raise ConfigurationError(f"{at}: session_hours is {console.session_hours:g}", hint="hours, above 0")
+    proxied = bool(console.proxy_addresses or console.proxy_secret_env)
+    if console.proxy_header and not proxied:
+        raise ConfigurationError(
+            f"{at}: anybody could send the header {console.proxy_header}",
+            hint="say where the proxy calls from (proxy_addresses) or what it knows (proxy_secret_env), best both",
+        )
+    if proxied and not console.proxy_header:
+        raise ConfigurationError(f"{at}: a proxy is declared, and no proxy_header", hint='"X-Forwarded-User", often')
 
 
 def _check_resources(settings: Settings, where: str) -> None:

@@ -10,13 +10,14 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
+from palier.config.budget import Budget
 from palier.config.checking import check
 from palier.config.drift import Drift
 from palier.config.section import Section
 from palier.config.sections import (
-    Budget,
     Carbon,
     Collection,
+    Console,
     Learning,
     Ledger,
     Lessons,
@@ -97,6 +98,7 @@ def _suggest(error: msgspec.ValidationError, tree: dict[str, Any]) -> str:
 
 _SECTIONS: dict[str, type[Section]] = {
     "[server]": Server,
+    "[console]": Console,
     "[store]": Store,
     "[workers]": Workers,
     "[networks]": Networks,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from palier.cards import Price
+from palier.config.budget import Budget
 from palier.config.drift import Drift
 from palier.config.section import Section
 from palier.types import Label
@@ -30,6 +31,26 @@ class Server(Section, frozen=True, kw_only=True):
     """Longest a request may take in all."""
     shutdown_timeout_s: float = 10.0
     """How long open requests may finish when the gateway stops."""
+
+
+class Console(Section, frozen=True, kw_only=True):
+    """`[console]`: the pages for people, at `/console`."""
+
+    enabled: bool = True
+    """Whether there are any."""
+    networks: tuple[str, ...] = ()
+    """Networks (CIDR), beside loopback, whose machines may open them."""
+    session_hours: float = 12.0
+    """How long a sign-in lasts, and no longer than its key."""
+    proxy_header: str = ""
+    """The header in which a reverse proxy names whom it signed in, who is then whoever has the key of that name. It
+    counts from `proxy_addresses`, with the secret of `proxy_secret_env`; whichever is given must hold, and one is."""
+    proxy_addresses: tuple[str, ...] = ()
+    """Networks (CIDR) that the proxy calls from; it may open the pages."""
+    proxy_secret_env: str = ""
+    """Variable holding what the proxy sends in the header `X-Palier-Proxy-Secret`."""
+    proxy_role: Literal["none", "viewer", "reviewer", "operator", "admin"] = "none"
+    """The role of whom the proxy names where there is no such key; by default they stay outside."""
 
 
 class Store(Section, frozen=True, kw_only=True):
@@ -349,24 +370,6 @@ class Guards(Section, frozen=True, kw_only=True):
     `palier` object says `retracted`: whoever shows it takes it back. Tool calls always wait for their check."""
 
 
-class Budget(Section, frozen=True, kw_only=True):
-    """`[routes.NAME.budget]`: what a route may take in a day or a month of UTC, of US dollars and of grams of CO2e."""
-
-    per: Literal["day", "month"] = "month"
-    """What the limits are for."""
-    soft: float | None = None
-    """US dollars from which it is said, in logs, metrics and answers, and by `palier status`; it goes on."""
-    hard: float | None = None
-    """US dollars from which tiers that cost something are not asked: what is left answers, or abstains, or 429."""
-    soft_co2e: float | None = None
-    """As `soft`, in grams of CO2e."""
-    hard_co2e: float | None = None
-    """As `hard`, in grams of CO2e."""
-    uncounted: Literal["refuse", "allow"] = "refuse"
-    """Under a hard limit: whether a tier is asked of which it is not known what it takes. What runs inside palier sends
-    no bill, and is."""
-
-
 class Tier(Section, frozen=True, kw_only=True):
     """`[[routes.NAME.tiers]]`: one landing, cheapest first."""
 
@@ -445,6 +448,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """The data folder, relative to the file."""
     server: Server = Server()
     """See `[server]`."""
+    console: Console = Console()
+    """See `[console]`."""
     store: Store = Store()
     """See `[store]`."""
     workers: Workers = Workers()

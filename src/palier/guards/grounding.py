@@ -117,6 +117,7 @@ class Grounding:
         self._encoder = encoder
         self._workers = workers
         self._scorer = scorer
+        self.shares = scorer is None  # a model is asked for one sentence after the other
         self._vectors: OrderedDict[tuple[str, ...], Floats] = OrderedDict()
 
     async def check(self, text: str, context: Context) -> Verdict:
@@ -167,11 +168,12 @@ class Grounding:
         since many texts together take little longer than a few do."""
         places = [at for at, one in enumerate(beside.sentences) if one.foreign or one.taught is not None]
         windows = {at: texts for at, texts in beside.windows.items() if texts}
-        unknown = [texts for texts in dict.fromkeys(windows.values()) if texts not in self._vectors]
+        # Taken now: while others are embedded, other requests may displace them.
+        known = {texts: self._vectors[texts] for texts in windows.values() if texts in self._vectors}
+        unknown = [texts for texts in dict.fromkeys(windows.values()) if texts not in known]
         wanted = [*(beside.sentences[at].text for at in places), *(text for texts in unknown for text in texts)]
         vectors = await self._encoder.encode(wanted)
         said = dict(zip(places, vectors, strict=False))
-        known = {texts: self._vectors[texts] for texts in windows.values() if texts not in unknown}
         start = len(places)
         for texts in unknown:
             known[texts] = self._vectors[texts] = vectors[start : start + len(texts)]

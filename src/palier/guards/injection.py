@@ -137,6 +137,7 @@ class Injection:
     """
 
     sentences = True
+    shares = True
 
     def __init__(self, name: str, settings: Settings, sides: dict[str, _Heads], encoder: Encoder) -> None:
         self.name = name

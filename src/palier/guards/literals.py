@@ -15,7 +15,6 @@ from palier.text.stopwords import BOTH
 
 SHORTEST = 3
 """Of fewer letters, beside those of stop words, nearly every text has them."""
-_DOTLESS = str.maketrans("ı", "i")
 
 
 def needed(pattern: str) -> frozenset[str]:
@@ -30,7 +29,7 @@ def needed(pattern: str) -> frozenset[str]:
 
 def plainly(text: str) -> str:
     """`text` so that letters which are one to `re.IGNORECASE` are one."""
-    return text.casefold().translate(_DOTLESS)
+    return text.casefold().replace("i\u0307", "i").replace("ı", "i")  # small letters of İ and I, in Turkish
 
 
 def _of(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str]:

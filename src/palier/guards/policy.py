@@ -120,12 +120,16 @@ def _checked(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 
 def _ready(name: str, rule: Rule) -> _Ready:
-    try:
-        patterns = tuple(_Pattern(re.compile(pattern), needed(pattern)) for pattern in rule.patterns)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ConfigurationError(f"guard `{name}`, rule `{rule.name}`: no regular expression: {error}") from None
+    patterns = []
+    for pattern in rule.patterns:
+        try:
+            patterns.append(_Pattern(re.compile(pattern), needed(pattern)))
+        except (re.error, RecursionError, OverflowError) as error:
+            shown = pattern if len(pattern) <= 80 else f"{pattern[:80]}…"
+            at = f"guard `{name}`, rule `{rule.name}`"
+            raise ConfigurationError(f"{at}: `{shown}` is no regular expression: {error}") from None
     phrases = (" ".join(tokens(words)) for words in rule.words)
-    return _Ready(rule, tuple(f" {phrase} " for phrase in phrases if phrase), patterns)
+    return _Ready(rule, tuple(f" {phrase} " for phrase in phrases if phrase), tuple(patterns))
 
 
 class Policy:

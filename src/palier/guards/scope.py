@@ -20,7 +20,7 @@ from palier.interfaces import Encoder, Resources
 from palier.interfaces.guarding import Context, Verdict
 
 EMBEDDED, LONG = 240, 480
-"""Characters of a text that are embedded, which is what takes long, and length from which on a quarter of them are:
+"""Characters of a text that are embedded, which is what takes long, and length from which on half of them are:
 long texts are known by their n-grams better than short ones by both (benchmarks/scope.py)."""
 
 
@@ -54,13 +54,14 @@ def opening(text: str, head: Head) -> str:
     """What is embedded of a text: of a long one its opening, where the head reads the n-grams of the rest too."""
     if head.header.reads != "both" or len(text) <= EMBEDDED:
         return text
-    return text[: EMBEDDED if len(text) <= LONG else EMBEDDED // 4].rsplit(maxsplit=1)[0]
+    return text[: EMBEDDED if len(text) <= LONG else EMBEDDED // 2].rsplit(maxsplit=1)[0]
 
 
 class Scope:
     """`interfaces.Guard`. It looks at the first `MAX_CHARACTERS` of a text."""
 
     sentences = False
+    shares = True
 
     def __init__(self, name: str, settings: Settings, head: Head, encoder: Encoder) -> None:
         self.name = name
@@ -74,7 +75,7 @@ class Scope:
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. The score is calibrated, in [0, 1]; a text without a word is out."""
-        text = text[:MAX_CHARACTERS]
+        text = text.strip()[:MAX_CHARACTERS]
         vectors = await self._encoder.encode([opening(text, self._head)]) if self._head.embeds else None
         linear = self._head.linear([text], vectors)[0]
         nearest = self._head.header.labels[int(linear.argmax())]

@@ -50,6 +50,8 @@ COPIED: Mapping[str, float] = {name: float(sign > 0) for name, sign in SIGNS.ite
 """The signals of a sentence that stands there word for word."""
 MAX_PASSAGES, MAX_PASSAGE, MAX_WORDS, MAX_WINDOWS = 50, 8_000, 120, 60
 """Passages, characters of each, words of a sentence and windows of a passage that are looked at."""
+_PLACES = 100
+"""Of a word, places in a passage that are looked at: one that says a word again and again would take forever."""
 _HEAVIEST = 9
 _LETTERS = 5
 _GONE = 12
@@ -119,24 +121,24 @@ def passage(text: str) -> Passage:
     windows = _windows(text)
     return Passage(
         f" {' '.join(words)} ",
-        _index([stem] for stem in stems),
+        _index(([stem] for stem in stems), _PLACES),
         frozenset(stems),
         frozenset(_pairs(words)),
         _stretches(words),
         values(text) | spelled,
         windows,
-        _index(window.stems for window in windows),
+        _index((window.stems for window in windows), len(windows)),
         detect(text),
     )
 
 
-def _index(of: Iterable[Iterable[str]]) -> dict[str, tuple[int, ...]]:
-    """Of each stem, in which of these it is, in order."""
+def _index(of: Iterable[Iterable[str]], most: int) -> dict[str, tuple[int, ...]]:
+    """Of each stem, in which of these it is, in order: the first `most`."""
     found: dict[str, list[int]] = {}
     for number, stems in enumerate(of):
         for stem in stems:
             found.setdefault(stem, []).append(number)
-    return {stem: tuple(numbers) for stem, numbers in found.items()}
+    return {stem: tuple(numbers[:most]) for stem, numbers in found.items()}
 
 
 def _windows(text: str) -> tuple[Window, ...]:

@@ -4,7 +4,7 @@ Each is one to four methods. The parts never import one another: `app` hands eac
 each seam is in `palier.testing`.
 """
 
-from palier.interfaces.access import Directory, KeyFinder, Keys, Purse
+from palier.interfaces.access import Actions, Directory, KeyFinder, Keys, Purse
 from palier.interfaces.deciding import Confidence, Decide, Rule
 from palier.interfaces.door import (
     Admission,
@@ -30,10 +30,21 @@ from palier.interfaces.lessons import Asking, LessonIndex, Lessons, SourceDocume
 from palier.interfaces.measuring import Builder, Metric
 from palier.interfaces.models import Adaptable, Connector, Encoder, Model, Reply, Resources, Startable, Vectors, Workers
 from palier.interfaces.personal import Entity, Recogniser
-from palier.interfaces.records import Answers, Audits, Hours, Judgements, Ratings, Traces, Watched
+from palier.interfaces.records import (
+    Answers,
+    Audits,
+    Hours,
+    Judgements,
+    Ratings,
+    SearchableTraces,
+    Traces,
+    TraceSearch,
+    Watched,
+)
 
 __all__ = [
     "Access",
+    "Actions",
     "Adaptable",
     "Admission",
     "Answers",
@@ -87,10 +98,12 @@ __all__ = [
     "Rule",
     "Scorer",
     "Sealing",
+    "SearchableTraces",
     "SourceDocument",
     "Sources",
     "Span",
     "Startable",
+    "TraceSearch",
     "Traces",
     "Turns",
     "Vault",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from palier.access import AccessKey, Group, IssuedKey, Spending
+from palier.access import AccessKey, Action, Group, IssuedKey, Spending
 from palier.types import Principal
 
 
@@ -78,4 +78,16 @@ class Purse(Protocol):
 
     async def keep(self) -> None:
         """Make durable what was added since the last time."""
+        ...
+
+
+class Actions(Protocol):
+    """What people did in the console."""
+
+    async def record(self, what: str, *, who: str, role: str, about: str = "", outcome: str = "done") -> None:
+        """Keep it; durable when this returns. The oldest leave when there are many."""
+        ...
+
+    async def page(self, *, before: int = 0, limit: int = 100, who: str = "", what: str = "") -> list[Action]:
+        """Newest first; those of ids below `before`, the last of a page giving it for the next."""
         ...

@@ -64,6 +64,16 @@ class Guard(Protocol):
         ...
 
 
+@runtime_checkable
+class Sharing(Protocol):
+    """What a guard may have besides: where `shares` is true, its work on a text is bounded and mostly embeddings.
+
+    It may then be asked before its turn, so that what several guards and sentences embed is one call.
+    """
+
+    shares: bool
+
+
 class Scorer(Protocol):
     """How likely a small model finds a text that it did not write."""
 

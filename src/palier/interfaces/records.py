@@ -8,7 +8,7 @@ from typing import Protocol
 
 from palier.audits import Audit, AuditCount, Feedback, FeedbackCount, Judgement
 from palier.spending import WentBy
-from palier.types import Label, Trace
+from palier.types import Data, Label, Trace
 
 
 class Traces(Protocol):
@@ -44,6 +44,33 @@ class Traces(Protocol):
 
     async def expire(self, now: float) -> int:
         """Delete contents whose retention is over; how many."""
+        ...
+
+
+class TraceSearch(Data, frozen=True, kw_only=True):
+    """Traces that were found, newest first, with their words. `before`, `before_id` lead on; None: nothing is older."""
+
+    traces: tuple[Trace, ...]
+    before: float | None = None
+    before_id: str = ""
+
+
+class SearchableTraces(Traces, Protocol):
+    """Traces that can be looked through."""
+
+    async def search(
+        self,
+        text: str,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = 50,
+        route: str = "",
+        status: str = "",
+        tier: str = "",
+    ) -> TraceSearch:
+        """Those among the newest that fit (see `Traces.list`) which have `text` in their id or their words, whatever
+        the case of plain letters, or were asked by a name that begins so."""
         ...
 
 

@@ -6,20 +6,32 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from palier.types import JSON
-from palier.versions import Calibration, Happened, Holdout, Shadowed, Spent, Standing, State, Version
+from palier.versions import Calibration, Happened, Holdout, Labelled, Shadowed, Spent, Standing, State, Version
 
 
 class Versions(Protocol):
     """The registry of what was taught. Every change is whole, and durable when it returns."""
 
-    async def add(self, version: Version) -> None:
-        """Keep a version, as `made`. Raises `InvalidRequest` where its id is known."""
+    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep a version, as `made`, that was taught on `sources` (collection, document). Raises `InvalidRequest` where
+        its id is known."""
         ...
 
     async def get(self, id: str) -> Version | None: ...
 
     async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
         """The newest first."""
+        ...
+
+    async def sources(self) -> Sequence[tuple[str, str]]:
+        """The documents (collection, id) that any version was taught on."""
+        ...
+
+    async def raise_to(self, documents: Sequence[Labelled]) -> Sequence[str]:
+        """Have what was taught on `documents` carry what they carry now: `get` and `list` give it so from then on.
+
+        The versions that changed: of what is no more confidential than before, none does.
+        """
         ...
 
     async def calibrate(self, calibration: Calibration) -> None:
@@ -98,4 +110,12 @@ class Shadows(Protocol):
 
         The last of a page gives `before` (`created`) and `before_id` (`trace`) for the next.
         """
+        ...
+
+
+class Labels(Protocol):
+    """How confidential documents are."""
+
+    async def labels(self, documents: Sequence[tuple[str, str]]) -> Sequence[Labelled]:
+        """Those of `documents` (collection, id) that are there, as they are now, whoever may read them."""
         ...

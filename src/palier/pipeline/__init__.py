@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -92,8 +92,8 @@ class Parts:
     """Whether requests are recorded, and what becomes of those that are not."""
     fingerprints: Fingerprints | None = None
     """Knows labelled text again; without, only palier's own answers are known, where they come whole."""
-    reads: Callable[[Collection[str], Principal], Awaitable[bool]] | None = None
-    """Whether a principal may read all of some collections: of those that a student was taught on."""
+    reads: Callable[[Version, Principal], Awaitable[bool]] | None = None
+    """Whether a principal may read all that a student was taught on."""
     guards: Posts = NONE
     """What looks at questions, evidence, drafts and answers."""
     sticky: bool = False
@@ -307,9 +307,9 @@ async def _again(
 
 async def _may_be_served(principal: Principal, parts: Parts, version: Version) -> bool:
     """Who may not read all that a student was taught on is not told by it what stands there."""
-    if principal.admin or not version.collections:
+    if principal.admin or not (version.collections or version.readers):
         return True
-    return parts.reads is not None and await parts.reads(version.collections, principal)
+    return parts.reads is not None and await parts.reads(version, principal)
 
 
 async def _look_again(journey: Journey, parts: Parts) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from palier.guards.failing import DEFAULTS
 from palier.interfaces.guarding import Choosy, Context, Verdict
 from palier.pipeline.drafts import Collector, replay
-from palier.pipeline.posts import Log, Post, Posts, Stopped, look, passed
+from palier.pipeline.posts import Ahead, Log, Post, Posts, Stopped, look, passed
 from palier.pipeline.sentences import Sentences
 from palier.types import (
     Delta,
@@ -105,7 +105,7 @@ async def _tool(message: Message, context: Context, posts: Posts, told: Log) -> 
 
 
 _AT_ONCE = 4
-"""Sentences that are looked at together: what they embed is embedded together."""
+"""Sentences of which guards that share their work are asked together."""
 
 
 def said_of(request: Request, prompt: Prompt) -> Context:
@@ -206,39 +206,37 @@ class Watch:
         return self._choices[choice]
 
     async def _sentences(self, watched: _Watched, sentences: Iterable[str]) -> list[Event]:
-        """Those that pass; held back where some guard wants to see the whole. A few are looked at at once."""
+        """Those that pass; held back where some guard wants to see the whole."""
         free: list[Event] = []
-        choice = watched.choice
         # Where a sentence was cut is known while it is the last that was given.
         waiting = [(sentence, watched.sentences.seam) for sentence in sentences]
         for at in range(0, len(waiting), _AT_ONCE):
-            some = waiting[at : at + _AT_ONCE]
-            looks = [asyncio.create_task(self._sentence(sentence, seam)) for sentence, seam in some]
+            ahead = Ahead()
             try:
-                for (sentence, _), look in zip(some, looks, strict=True):
-                    text, stopped, told = await look
-                    self._told.take(told)
-                    if stopped is not None:
-                        self._stops[choice] = stopped
+                if len(some := waiting[at : at + _AT_ONCE]) > 1:
+                    for sentence, _ in some:
+                        ahead.ask(self._at(self._by_sentence), sentence)
+                for sentence, seam in some:
+                    if not await self._sentence(watched, sentence, seam, ahead, free):
                         return free
-                    self.mended = self.mended or text != sentence
-                    watched.passed.append(text)
-                    event = watched.event(sentence, text)
-                    if event is not None and not self._by_whole and not self._early:
-                        free.append(event)
             finally:
-                for look in looks:
-                    look.cancel()
+                ahead.leave()
         return free
 
-    async def _sentence(self, sentence: str, seam: str) -> tuple[str, Stopped | None, Log]:
-        """What passes of it, and who stops it; `seam`: what lies across its end, where it was cut."""
-        told = Log()
-        text, stopped = await self._passed(self._by_sentence, sentence, told)
-        if stopped is None and seam:
-            across = "it does not pass across two parts of it"
-            _, stopped = await self._passed(self._by_sentence, seam, told, unmendable=across)
-        return text, stopped, told
+    async def _sentence(self, watched: _Watched, sentence: str, seam: str, ahead: Ahead, free: list[Event]) -> bool:
+        """Whether it passes; what is released of it is `free` then. `seam`: what lies across its end, if it was cut."""
+        choice = watched.choice
+        text = await self._look(self._by_sentence, sentence, choice, ahead=ahead)
+        if choice not in self._stops and seam:
+            await self._look(self._by_sentence, seam, choice, unmendable="it does not pass across two parts of it")
+        if choice in self._stops:
+            return False
+        self.mended = self.mended or text != sentence
+        watched.passed.append(text)
+        event = watched.event(sentence, text)
+        if event is not None and not self._by_whole and not self._early:
+            free.append(event)
+        return True
 
     async def _ended(self, choice: int) -> list[Event]:
         free: list[Event] = []
@@ -294,29 +292,24 @@ class Watch:
         context: Context | None = None,
         unmendable: str = "",
         empty: bool = False,
+        ahead: Ahead | None = None,
     ) -> str:
-        """What passes of it; that nothing does is written down. `empty`: it is looked at also where it is."""
-        text, stopped = await self._passed(stand, text, self._told, context=context, unmendable=unmendable, empty=empty)
+        """What passes of it. `unmendable`: why what a guard would mend stops instead; `empty`: also where it is."""
+        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
+        if not text and not empty:
+            return text
+        at = self._at(stand, context)
+        text, stopped = await passed(
+            at, text, self._told, tier=self._tier, unmendable=unmendable, empty=empty, ahead=ahead
+        )
         if stopped is not None:
             self._stops[choice] = stopped
         return text
 
-    async def _passed(
-        self,
-        stand: Sequence[tuple[Post, GuardPlace]],
-        text: str,
-        told: Log,
-        *,
-        context: Context | None = None,
-        unmendable: str = "",
-        empty: bool = False,
-    ) -> tuple[str, Stopped | None]:
-        """What passes of it, or who stopped it. `unmendable`: why what a guard would mend stops instead."""
-        if not text and not empty:
-            return text, None
-        unmendable = unmendable or ("it was released, and would have been mended" if self._early else "")
-        at = [(post, msgspec.structs.replace(context or self._context, place=place)) for post, place in stand]
-        return await passed(at, text, told, tier=self._tier, unmendable=unmendable, empty=empty)
+    def _at(
+        self, stand: Sequence[tuple[Post, GuardPlace]], context: Context | None = None
+    ) -> list[tuple[Post, Context]]:
+        return [(post, msgspec.structs.replace(context or self._context, place=place)) for post, place in stand]
 
 
 def _spaced(name: str) -> str:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
-
 from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
-from palier.interfaces.guarding import Action, Context, Guard, Verdict
+from palier.interfaces.guarding import Action, Context, Guard, Sharing, Verdict
 from palier.types import Guarded, GuardPlace
 
 log = logging.getLogger("palier.guards")
@@ -83,41 +82,58 @@ class Log:
 
     def note(self, post: Post, place: GuardPlace, tier: str, said: Verdict, took_ms: float, *, failed: bool) -> None:
         """Write down one verdict."""
-        self._add(
-            Guarded(
-                guard=post.guard.name,
-                place=place,
-                tier=tier,
-                action=said.action,
-                reason=said.reason,
-                score=said.score,
-                failed=failed,
-                took_ms=took_ms,
-            )
-        )
-
-    def take(self, told: Log) -> None:
-        """Write down what another holds."""
-        for row in told.rows:
-            self._add(row)
-
-    def _add(self, new: Guarded) -> None:
-        key = new.guard, new.place, new.tier
+        key = post.guard.name, place, tier
         row = self._rows.get(key)
-        if row is None:
-            self._rows[key] = new
-            return
-        stricter = _STRICTNESS.index(new.action) > _STRICTNESS.index(row.action)
-        says = new if stricter or (new.failed and not row.failed) else row
-        self._rows[key] = msgspec.structs.replace(
-            row,
-            action=new.action if stricter else row.action,
-            reason=says.reason,
-            score=max((score for score in (row.score, new.score) if score is not None), default=None),
-            failed=row.failed or new.failed,
-            texts=row.texts + new.texts,
-            took_ms=row.took_ms + new.took_ms,
+        score = said.score
+        if row is not None:
+            score = max((s for s in (row.score, score) if s is not None), default=None)
+        stricter = row is None or _STRICTNESS.index(said.action) > _STRICTNESS.index(row.action)
+        worse = stricter or (failed and row is not None and not row.failed)
+        self._rows[key] = Guarded(
+            guard=post.guard.name,
+            place=place,
+            tier=tier,
+            action=said.action if row is None or stricter else row.action,
+            reason=said.reason if row is None or worse else row.reason,
+            score=score,
+            failed=failed or (row is not None and row.failed),
+            texts=1 if row is None else row.texts + 1,
+            took_ms=took_ms if row is None else row.took_ms + took_ms,
         )
+
+
+_Said = tuple[Verdict, float, bool]
+"""What a guard says, how long it took (ms), and whether it failed."""
+
+
+class Ahead:
+    """Verdicts that are asked for before their turn, of guards that share their work (`interfaces.guarding.Sharing`).
+
+    Nothing is heard of one that failed: it may have waited for the others, and is asked again by itself.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[int, GuardPlace, str], asyncio.Task[_Said]] = {}
+
+    def ask(self, stand: Sequence[tuple[Post, Context]], text: str, *, least: int = 1) -> None:
+        """Ask those of these guards that can share their work, where they are `least` in number or more."""
+        some = [(post, context) for post, context in stand if _shares(post)]
+        for post, context in some if len(some) >= least else ():
+            key = id(post), context.place, text
+            if key not in self._asked:
+                self._asked[key] = asyncio.create_task(_verdict(post, text, context))
+
+    async def verdict(self, post: Post, text: str, context: Context) -> _Said:
+        """What the guard says of the text, whether it was asked or not."""
+        task = self._asked.pop((id(post), context.place, text), None)
+        if task is not None and not (said := await task)[2]:
+            return said
+        return await _verdict(post, text, context)
+
+    def leave(self) -> None:
+        """Nobody will hear the others."""
+        for task in self._asked.values():
+            task.cancel()
 
 
 async def look(
@@ -135,46 +151,37 @@ async def passed(
     tier: str = "",
     unmendable: str = "",
     empty: bool = False,
+    ahead: Ahead | None = None,
 ) -> tuple[str, Stopped | None]:
     """As `look`, of guards that stand at several places. `unmendable`: why what one would mend stops instead; `empty`:
-    also where nothing is left of it.
-
-    All are asked at once, so that what they embed is embedded together, and heard in order: once one has mended the
-    text, those after it are asked again; what is said after one has stopped it, nobody hears.
-    """
-    asked = _asked(stand, text)
+    also where nothing is left of it; `ahead`: what was asked before. Guards that share their work are asked together
+    when the first of them has its turn."""
+    asked = ahead or Ahead()
     try:
         for number, (post, context) in enumerate(stand):
-            verdict, took_ms, failed = await asked[number]
+            if _shares(post):
+                asked.ask(stand[number:], text, least=2)
+            verdict, took_ms, failed = await asked.verdict(post, text, context)
             told.note(post, context.place, tier, verdict, took_ms, failed=failed)
-            if verdict.action == "mend" and not (unmendable and verdict.text != text):
-                if verdict.text == text:
-                    continue
+            if verdict.action not in ("pass", "mend"):
+                return text, Stopped(post, context.place, verdict)
+            if verdict.action == "mend" and verdict.text != text:
+                if unmendable:
+                    return text, Stopped(post, context.place, Verdict(action="climb", reason=unmendable))
                 text = verdict.text
                 if not text and not empty:
                     break
-                _leave(asked[number + 1 :])
-                asked[number + 1 :] = _asked(stand[number + 1 :], text)
-            elif verdict.action == "mend":
-                return text, Stopped(post, context.place, Verdict(action="climb", reason=unmendable))
-            elif verdict.action != "pass":
-                return text, Stopped(post, context.place, verdict)
     finally:
-        _leave(asked)
+        if ahead is None:
+            asked.leave()
     return text, None
 
 
-def _asked(stand: Sequence[tuple[Post, Context]], text: str) -> list[asyncio.Task[tuple[Verdict, float, bool]]]:
-    return [asyncio.create_task(_verdict(post, text, context)) for post, context in stand]
+def _shares(post: Post) -> bool:
+    return isinstance(post.guard, Sharing) and post.guard.shares
 
 
-def _leave(asked: Sequence[asyncio.Task[tuple[Verdict, float, bool]]]) -> None:
-    for task in asked:
-        task.cancel()
-
-
-async def _verdict(post: Post, text: str, context: Context) -> tuple[Verdict, float, bool]:
-    """What a guard says, how long it took (ms), and whether it failed."""
+async def _verdict(post: Post, text: str, context: Context) -> _Said:
     started, failed = time.perf_counter(), True
     try:
         async with asyncio.timeout(post.timeout_s):
@@ -185,7 +192,9 @@ async def _verdict(post: Post, text: str, context: Context) -> tuple[Verdict, fl
     except PalierError as error:
         verdict = _failed(post, context, error.message)
     except Exception as error:  # a defect of a guard must not let a text through, nor end the request
-        log.exception("guard %s failed", post.guard.name)
+        # Where, and of which kind; its message may hold what the guard looked at.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("guard %s failed: %s\n%s", post.guard.name, type(error).__name__, where)
         verdict = _failed(post, context, type(error).__name__)
     return verdict, (time.perf_counter() - started) * 1000, failed
 

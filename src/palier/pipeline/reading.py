@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from palier.interfaces import Traces
+from palier.interfaces import SearchableTraces, Traces
 from palier.pipeline.discretion import discreet
 from palier.types import Data, Principal, Trace
 
@@ -50,14 +50,17 @@ async def list_traces(
     route: str = "",
     status: str = "",
     tier: str = "",
+    since: float = 0.0,
 ) -> TracePage:
-    """The newest traces that `principal` may read, among at most `MAX_LOOKED_AT`."""
+    """The newest traces that `principal` may read, among at most `MAX_LOOKED_AT`; none created before `since`."""
     found: list[Trace] = []
     looked_at = 0
     while len(found) < limit and looked_at < MAX_LOOKED_AT:
         page = await traces.list(before=before, before_id=before_id, limit=PAGE, route=route, status=status, tier=tier)
         for trace in page:
             before, before_id = trace.created, trace.id
+            if trace.created < since:
+                return TracePage(traces=tuple(found))
             if read := await _as_read(trace, principal, standing):
                 found.append(read)
                 if len(found) == limit:
@@ -66,6 +69,43 @@ async def list_traces(
         if len(page) < PAGE and len(found) < limit:
             return TracePage(traces=tuple(found))
     return TracePage(traces=tuple(found), before=before, before_id=before_id)
+
+
+async def search_traces(
+    text: str,
+    principal: Principal,
+    traces: SearchableTraces,
+    standing: Standing,
+    *,
+    before: float | None = None,
+    before_id: str = "",
+    limit: int = 50,
+    since: float = 0.0,
+    **asked: str,
+) -> TracePage:
+    """As `list_traces`, of those that have `text` in what `principal` may read of them; one search's worth of them.
+
+    What one may not read finds nothing either: else a guess could be tried at it.
+    """
+    page = await traces.search(text, before=before, before_id=before_id, limit=limit, **asked)
+    found: list[Trace] = []
+    for trace in page.traces:
+        if trace.created < since:
+            return TracePage(traces=tuple(found))
+        read = await _as_read(trace, principal, standing)
+        if read is not None and _has(read, text):
+            found.append(msgspec.structs.replace(read, content=None))
+    over = page.before is not None and page.before < since
+    return TracePage(traces=tuple(found), before=None if over else page.before, before_id=page.before_id)
+
+
+def _has(trace: Trace, text: str) -> bool:
+    """Whether `text` is in what is told of a trace."""
+    content = trace.content
+    turns = [message.content for message in content.messages] if content else []
+    words = [*turns, content.answer, content.text or "", *content.drafts.values()] if content else []
+    sought = text.casefold()
+    return text in trace.id or trace.principal.startswith(text) or any(sought in one.casefold() for one in words)
 
 
 async def reviews(trace: Trace, principal: Principal, standing: Standing) -> bool:

@@ -64,9 +64,13 @@ class Caller:
 
     def check(self, need: Need) -> None:
         """Raise `Forbidden`, naming the role that is needed, where this one's is not enough."""
-        if not self.role.covers(need.role):
+        self.check_role(need.role)
+
+    def check_role(self, role: Role) -> None:
+        """Raise `Forbidden`, naming `role`, where this one's is not enough."""
+        if not self.role.covers(role):
             raise Forbidden(
-                f"this takes a key of the role `{need.role}`, and `{self.principal.key}` has `{self.role}`",
+                f"this takes a key of the role `{role}`, and `{self.principal.key}` has `{self.role}`",
                 hint="palier keys create NAME --role ROLE",
             )
 
@@ -102,15 +106,30 @@ class Authenticator:
                 "no access key was given",
                 hint="send `Authorization: Bearer KEY`; the owner's is in the file `key` of the data folder",
             )
-        digest = sha256(secret).digest()
-        if hmac.compare_digest(digest, self._owner):
-            caller, key = self._as_owner, None
-        else:
-            key = self._key(digest)
-            caller = Caller(key.principal, key.role, key, self._keys.is_key)
+        caller = self.holder(sha256(secret).digest())
         if _USER not in headers:
             return caller
-        return self._speaking(key, secret, headers)
+        return self._speaking(caller.key, secret, headers)
+
+    def holder(self, digest: bytes) -> Caller:
+        """Whose the key of this SHA-256 is. Raises `Unauthorized` where it does not hold now."""
+        if hmac.compare_digest(digest, self._owner):
+            return self._as_owner
+        key = self._key(digest)
+        return self.of(key)
+
+    def of(self, key: AccessKey) -> Caller:
+        """Whoever has `key`."""
+        return Caller(key.principal, key.role, key, self._keys.is_key)
+
+    def without_key(self, name: str, role: Role) -> Caller:
+        """Somebody that a proxy signed in. Raises `InvalidRequest`, and `Forbidden` for a name that is a key's."""
+        check_user(name)
+        if name in RESERVED or self._keys.is_key(name):
+            raise Forbidden(f"`{name}` is a key's name, or reserved, and no key of that name holds now")
+        reviews = role.covers(Role.REVIEWER)
+        principal = Principal(name=name, admin=role is Role.ADMIN, reviewer=reviews)
+        return Caller(principal, role, None, self._keys.is_key)
 
     def _key(self, digest: bytes) -> AccessKey:
         key = self._keys.find(digest)

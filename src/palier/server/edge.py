@@ -27,6 +27,7 @@ class Edge:
     """Wraps the whole application.
 
     The Host header must name this gateway: a web page that a name of its own leads here (DNS rebinding) is refused.
+    What an answer says of itself, as the console's pages do of what they may load, is left.
     """
 
     def __init__(self, app: ASGIApp, settings: Server) -> None:
@@ -42,7 +43,8 @@ class Edge:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"].extend(added)
+                own = {name for name, _ in message["headers"]}
+                message["headers"].extend(pair for pair in added if pair[0] not in own)
             await send(message)
 
         try:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from palier.app import Palier
 from palier.errors import PalierError, UpstreamTimeout
 from palier.server.auth import Authenticator, Caller, Need
-from palier.server.limits import BodyTimeout, ClientLeft, Places, read_body
+from palier.server.limits import JSON, BodyTimeout, ClientLeft, Places, read_body
 from palier.server.quotas import Quotas
 from palier.server.replies import Answer, Reply, Stream, error_reply, unforeseen
 from palier.server.watch import Patrol, Watch
@@ -85,7 +85,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer(send)
         try:
-            headers = _headers(scope["headers"])
+            headers = headers_of(scope["headers"])
             caller = self._gateway.authenticate(headers)
             caller.check(self._need)
             self._gateway.quotas.take(caller.key, spends=self._need.spends)
@@ -113,28 +113,51 @@ class Endpoint:
 
     async def _admit(self, call: Call, receive: Receive, answer: Answer) -> None:
         gateway = self._gateway
-        gateway.places.admit()
-        watch = gateway.patrol.watch()
+
+        async def work(body: bytes) -> None:
+            call.body = body
+            await answer.give(await self._handler(call))
+
+        turn = Turn(gateway.places, gateway.patrol, gateway.max_body_bytes, JSON if self._has_body else None)
+        await turn.take(receive, call.headers, work)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request's turn among those at work. With `media` its body, of that kind, is read before."""
+
+    places: Places
+    patrol: Patrol
+    max_body_bytes: int
+    media: bytes | None
+
+    async def take(
+        self, receive: Receive, headers: Mapping[bytes, bytes], work: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        """Do `work` with the body, once there is a place. Raises `Busy`, what `read_body` does, and why it ended."""
+        self.places.admit()
+        watch = self.patrol.watch()
         try:
-            if self._has_body:
-                call.body = await read_body(receive, call.headers, gateway.max_body_bytes)
+            body = b""
+            if self.media is not None:
+                body = await read_body(receive, headers, self.max_body_bytes, self.media)
             watch.listen(receive)
-            await gateway.places.take()
+            await self.places.take()
             try:
-                await answer.give(await self._handler(call))
+                await work(body)
             finally:
-                gateway.places.give_back()
+                self.places.give_back()
         except asyncio.CancelledError:
             if watch.ended():
                 raise self._ended(watch) from None
             raise
         finally:
             watch.stop()
-            gateway.places.leave()
+            self.places.leave()
 
     def _ended(self, watch: Watch) -> PalierError:
         """Why the work was ended: whose time it was that ran out."""
-        limit, hint = self._gateway.patrol.limit_s, "[server] request_timeout_s sets the limit"
+        limit, hint = self.patrol.limit_s, "[server] request_timeout_s sets the limit"
         if watch.reading:
             return BodyTimeout(f"the body did not come within {limit:g} s", hint=hint)
         if watch.left:
@@ -142,7 +165,7 @@ class Endpoint:
         return UpstreamTimeout(f"the answer took more than {limit:g} s", hint=hint)
 
 
-def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def headers_of(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """By name; what was given more than once is one list (RFC 9110, 5.3), so that none of it is overlooked."""
     headers = dict(pairs)
     if len(headers) < len(pairs):

@@ -16,10 +16,12 @@ from typing import Any
 import uvicorn
 from starlette.routing import Route, Router
 
+from palier.access import OWNER, Role
 from palier.app import Palier
 from palier.errors import ConfigurationError
 from palier.server import feedback_api, models, openai_api, palier_api, traces_api
 from palier.server.auth import NEEDS, Authenticator, Need
+from palier.server.console.routing import routes as console_routes
 from palier.server.corked import CorkedProtocol
 from palier.server.edge import Edge, not_found
 from palier.server.endpoint import Endpoint, Gateway, Handler, Resource
@@ -29,6 +31,7 @@ from palier.server.openapi import document
 from palier.server.probes import Probes
 from palier.server.quotas import Quotas
 from palier.server.watch import Patrol
+from palier.stores.actions import KEY_SHOWN
 
 _KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none writes into one that is just being closed."""
@@ -47,7 +50,8 @@ def create_app(palier: Palier) -> Edge:
         max_body_bytes=settings.max_body_bytes,
         patrol=Patrol(settings.request_timeout_s),
     )
-    return Edge(Router(_routes(gateway), redirect_slashes=False, default=not_found), settings)
+    pages = console_routes(gateway) if palier.settings.console.enabled else []
+    return Edge(Router([*_routes(gateway), *pages], redirect_slashes=False, default=not_found), settings)
 
 
 def _routes(gateway: Gateway) -> list[Route]:
@@ -91,7 +95,8 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
     """Serve until SIGINT, SIGTERM or cancellation; then requests have `shutdown_timeout_s` to end.
 
     `ready` is called with the gateway's URL once it answers; without one, the URL and where the key is are written to
-    standard error. Raises `ConfigurationError` where the address cannot be listened on.
+    standard error, the first time with the key itself. Raises `ConfigurationError` where the address cannot be listened
+    on.
     """
     settings = palier.settings.server
     config = uvicorn.Config(
@@ -108,23 +113,40 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
+    announce = ready or _announcing(palier, new=await _is_new(palier))
     palier.auditor.start()
     palier.drift.start()
     palier.shadow.start()
     try:
-        await _Server(config, ready or _announcing(palier)).serve()
+        await _Server(config, announce).serve()
     finally:
         await palier.shadow.stop()
         await palier.drift.stop()
         await palier.auditor.stop()
 
 
-def _announcing(palier: Palier) -> Callable[[str], None]:
+def _announcing(palier: Palier, *, new: bool) -> Callable[[str], None]:
     def announce(url: str) -> None:
-        sys.stderr.write(f"palier answers on {url}/v1\nthe access key is in {palier.folder.key_file}\n")
+        lines = [f"palier answers on {url}/v1", f"the access key is in {palier.folder.key_file}"]
+        if palier.settings.console.enabled:
+            lines.append(f"the console is on {url}/console")
+        if new:
+            lines.append(f"sign in with the owner's key, shown this once: {palier.key}")
+        sys.stderr.write("".join(f"{line}\n" for line in lines))  # not logged: a log is kept, and read by others
         sys.stderr.flush()
 
     return announce
+
+
+async def _is_new(palier: Palier) -> bool:
+    """Whether nobody has a key yet, nor was shown the owner's; from now on they were."""
+    actions = palier.access.actions
+    if not palier.settings.console.enabled or await palier.access.keys.list():
+        return False
+    if await actions.page(what=KEY_SHOWN, limit=1):
+        return False
+    await actions.record(KEY_SHOWN, who=OWNER.name, role=Role.ADMIN.value)
+    return True
 
 
 def _settle() -> None:

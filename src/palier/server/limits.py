@@ -96,12 +96,16 @@ class Places:
         self._free += 1
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int, media: bytes = JSON) -> bytes:
     """The whole body, at most `limit` bytes, whether its length was declared or not.
 
     Raises `TooLarge`, `UnsupportedMedia` and `ClientLeft`.
     """
-    _check_media(headers)
+    _check_media(headers, media)
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         await _linger(receive, limit)
@@ -128,14 +132,15 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int
 _LIMIT_HINT = "[server] max_body_bytes sets it"
 
 
-def _check_media(headers: Mapping[bytes, bytes]) -> None:
-    kind = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
+def _check_media(headers: Mapping[bytes, bytes], media: bytes) -> None:
+    kind = headers.get(b"content-type", media).partition(b";")[0].strip().lower()
+    if kind != media:
         shown = kind.decode("latin-1")[:60]
-        raise UnsupportedMedia(f"the Content-Type is `{shown}`", hint="send `Content-Type: application/json`")
+        raise UnsupportedMedia(f"the Content-Type is `{shown}`", hint=f"send `Content-Type: {media.decode()}`")
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
     if coding != b"identity":
-        raise UnsupportedMedia(f"the Content-Encoding is `{coding.decode('latin-1')[:60]}`", hint="send plain JSON")
+        plain = "plain JSON" if media == JSON else "it plain"
+        raise UnsupportedMedia(f"the Content-Encoding is `{coding.decode('latin-1')[:60]}`", hint=f"send {plain}")
 
 
 async def _linger(receive: Receive, limit: int) -> None:

@@ -67,7 +67,8 @@ class Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._streaming = False
+        self.streaming = False
+        """Whether the first chunk has been sent: then an error is the last event of the stream."""
 
     async def give(self, reply: Reply | Stream) -> None:
         """Send all of it."""
@@ -78,15 +79,15 @@ class Answer:
             return
         async with aclosing(reply.chunks) as chunks:
             async for chunk in chunks:
-                if not self._streaming:
+                if not self.streaming:
                     await self._start(200, [*_EVENTS, *reply.headers])
-                    self._streaming = True
+                    self.streaming = True
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
     async def fail(self, error: PalierError) -> None:
         """Send an error: as the answer, or as the last event of a stream that has begun."""
-        if self._streaming:
+        if self.streaming:
             await self._send({"type": "http.response.body", "body": failure(encode(error_object(error)))})
         else:
             await self.give(error_reply(error))

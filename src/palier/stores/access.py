@@ -1,4 +1,4 @@
-"""`access.db`: keys, groups and what was spent, in one file that only its owner reads."""
+"""`access.db`: keys, groups, what was spent and what people did, in one file that only its owner reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from palier.stores.actions import ErasableActions, SqliteActions
 from palier.stores.groups import SqliteDirectory, read_membership
 from palier.stores.keys import SqliteKeys, read_keys
 from palier.stores.purse import SqlitePurse, read_spent
@@ -17,13 +18,22 @@ ACCESS = Schema(name="access", application_id=0x706C6163, synchronous=2)
 
 
 class SqliteAccess:
-    """The open file and its three parts."""
+    """The open file and its parts."""
 
-    def __init__(self, database: Database, keys: SqliteKeys, directory: SqliteDirectory, purse: SqlitePurse) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: SqliteKeys,
+        directory: SqliteDirectory,
+        purse: SqlitePurse,
+        actions: SqliteActions,
+    ) -> None:
         self._database = database
         self.keys = keys
         self.directory = directory
         self.purse = purse
+        self.actions = actions
+        self.erasable = ErasableActions(database)
 
     @classmethod
     async def open(cls, path: str | Path, clock: Callable[[], float] = time.time) -> SqliteAccess:
@@ -41,6 +51,7 @@ class SqliteAccess:
             SqliteKeys(database, keys, clock),
             SqliteDirectory(database, membership),
             SqlitePurse(database, spent, clock),
+            SqliteActions(database, clock),
         )
 
     async def close(self) -> None:

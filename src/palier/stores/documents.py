@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -14,6 +14,7 @@ from palier.interfaces import SourceDocument, Vectors
 from palier.stores.readers import as_json, check_writable, list_readers, names_of, readable, stay_open
 from palier.stores.schema import statements
 from palier.types import Document, Label, Passage, Principal
+from palier.versions import Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,15 @@ def source_document(connection: apsw.Connection, collection: str, document: str)
         readers=(readers[0].readers or (NOBODY_NAME,)) if readers else (),
         passages=dict(connection.execute(sql["source_passages"], (number,))),
     )
+
+
+def labelled_documents(connection: apsw.Connection, documents: Sequence[tuple[str, str]]) -> Iterator[Labelled]:
+    """Those of `documents` that are there, with how confidential they are."""
+    for collection, document in documents:
+        row = connection.execute(statements("knowledge")["source"], (collection, document)).fetchone()
+        if row is not None:
+            groups = msgspec.json.decode(row[4], type=tuple[str, ...])
+            yield Labelled(collection=collection, document=document, label=Label(row[2]), groups=groups)
 
 
 def _own_collection(connection: apsw.Connection, name: str, encoder: str, dimension: int) -> Collection:

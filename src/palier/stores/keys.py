@@ -65,6 +65,11 @@ class SqliteKeys:
         """Whether a key is, or was, called that."""
         return name in self._names
 
+    def named(self, name: str) -> AccessKey | None:
+        """The newest key called that which opens now; None where there is none."""
+        now = self._clock()
+        return next((key for key in reversed(self._keys.values()) if key.name == name and key.holds_at(now)), None)
+
     # --- changes
 
     async def create(self, key: AccessKey, *, inherits: bool = False) -> IssuedKey:

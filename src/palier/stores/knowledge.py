@@ -17,6 +17,7 @@ from palier.stores.documents import (
     Prepared,
     delete_documents,
     get_document,
+    labelled_documents,
     list_documents,
     put_documents,
     raise_labels,
@@ -30,11 +31,12 @@ from palier.stores.passages import (
     readable_collections,
     standing_documents,
 )
-from palier.stores.readers import change_readers, list_readers
+from palier.stores.readers import change_readers, list_readers, names_of
 from palier.stores.schema import Schema
 from palier.stores.sqlite import Database
 from palier.stores.vectors import VectorMemory
 from palier.types import Document, Hit, Label, Passage, Principal
+from palier.versions import Labelled
 
 KNOWLEDGE = Schema(name="knowledge", application_id=0x706C6B6E, page_size=16_384, vectors=True)
 """Pages of 16 KiB hold seven vectors of 512 dimensions; of 4 KiB one, and the file is twice the size."""
@@ -198,6 +200,14 @@ class SqliteKnowledge:
     async def sources(self, documents: Sequence[tuple[str, str]]) -> list[SourceDocument | None]:
         """What lessons stand on, as it is now; see `interfaces.Sources`."""
         return await self._database.read(lambda connection: [source_document(connection, *one) for one in documents])
+
+    async def labels(self, documents: Sequence[tuple[str, str]]) -> list[Labelled]:
+        """How confidential documents are; see `interfaces.versions.Labels`."""
+        return await self._database.read(lambda connection: list(labelled_documents(connection, documents)))
+
+    def names_of(self, principal: Principal) -> frozenset[str]:
+        """By what `principal` reads: its groups as the directory knows them, and itself."""
+        return frozenset(names_of(self._resolve(principal)))
 
     async def readers(self) -> list[Readers]:
         """Who reads each collection for which that was said; every other is everybody's."""

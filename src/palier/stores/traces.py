@@ -11,6 +11,7 @@ import apsw
 import msgspec
 
 from palier.ids import SHORT_ID
+from palier.interfaces import TraceSearch
 from palier.stores import hours
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
@@ -19,6 +20,8 @@ from palier.types import Label, Trace, TraceContent
 TRACES = Schema(name="traces", application_id=0x706C7472)
 SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
+SEARCHED = 20_000
+"""Traces that one search looks through: a fraction of a second."""
 MARK_BYTES = 32 * 2**20
 """Marks of answers kept in all, four million; beyond, the oldest answers are known again only where they come whole."""
 _EXPIRING = (
@@ -99,10 +102,7 @@ class SqliteTraces:
         row = await self._database.read(lambda connection: _get(connection, id))
         if row is None:
             return None
-        trace = msgspec.json.decode(row[0], type=Trace)
-        if row[1] is None:
-            return trace
-        return msgspec.structs.replace(trace, content=msgspec.json.decode(row[1], type=TraceContent))
+        return _with_words(*row)
 
     async def asked(self, name: str) -> bool:
         """Whether anything was asked by somebody of that name. Reads all figures there are: seconds for a million."""
@@ -136,14 +136,56 @@ class SqliteTraces:
         tier: str = "",
     ) -> list[Trace]:
         """Newest first, of one time by id downwards, without content; see `interfaces.Traces.list`."""
-        asked = {"route": route, "status": status, "tier": tier}
-        conditions = [f"{column} = :{column}" for column, value in asked.items() if value]
-        if before is not None:
-            conditions.append("(created, id) < (:before, :before_id)")
-        sql = statements("traces")["list"].replace("filters", " AND ".join(conditions) or "true")
-        values = {**asked, "before": before, "before_id": before_id, "limit": max(limit, 0)}
+        conditions, values = _filters(route, status, tier, before, before_id)
+        sql = statements("traces")["list"].replace("filters", conditions)
+        values |= {"limit": max(limit, 0)}
         rows = await self._database.read(lambda connection: list(connection.execute(sql, values)))
         return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
+
+    async def search(
+        self,
+        text: str,
+        *,
+        before: float | None = None,
+        before_id: str = "",
+        limit: int = 50,
+        route: str = "",
+        status: str = "",
+        tier: str = "",
+    ) -> TraceSearch:
+        """Among the newest `SEARCHED` that fit, those that have `text`; see `interfaces.SearchableTraces`."""
+        conditions, values = _filters(route, status, tier, before, before_id)
+        written = msgspec.json.encode(text)[1:-1]
+        values |= {"text": text, "name": b'"principal":"' + written, "words": written.decode().lower()}
+        values |= {"window": SEARCHED, "limit": max(limit, 0)}
+
+        def run(connection: apsw.Connection) -> TraceSearch:
+            sql = {name: statements("traces")[name].replace("filters", conditions) for name in ("search", "search_end")}
+            found = [_with_words(*row) for row in connection.execute(sql["search"], values)]
+            if len(found) == limit:
+                return TraceSearch(traces=tuple(found), before=found[-1].created, before_id=found[-1].id)
+            end = connection.execute(sql["search_end"], values).fetchone()
+            return TraceSearch(traces=tuple(found), before=end[0] if end else None, before_id=end[1] if end else "")
+
+        return await self._database.read(run)
+
+
+def _filters(
+    route: str, status: str, tier: str, before: float | None, before_id: str
+) -> tuple[str, dict[str, str | float | bytes | None]]:
+    """The conditions of a list, and their values."""
+    asked = {"route": route, "status": status, "tier": tier}
+    conditions = [f"{column} = :{column}" for column, value in asked.items() if value]
+    if before is not None:
+        conditions.append("(created, id) < (:before, :before_id)")
+    return " AND ".join(conditions) or "true", {**asked, "before": before, "before_id": before_id}
+
+
+def _with_words(figures: bytes, words: bytes | None) -> Trace:
+    trace = msgspec.json.decode(figures, type=Trace)
+    if words is None:
+        return trace
+    return msgspec.structs.replace(trace, content=msgspec.json.decode(words, type=TraceContent))
 
 
 def record(connection: apsw.Connection, rows: list[Row]) -> None:

@@ -10,10 +10,22 @@ import apsw
 import msgspec
 
 from palier.errors import InvalidRequest, NotFound
+from palier.interfaces import Erasure
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import JSON
-from palier.versions import NOT_PASSED, Calibration, Happened, Holdout, Spent, Standing, State, Version
+from palier.versions import (
+    NOT_PASSED,
+    Calibration,
+    Happened,
+    Holdout,
+    Labelled,
+    Raised,
+    Spent,
+    Standing,
+    State,
+    Version,
+)
 
 VERSIONS = Schema(name="versions", application_id=0x706C7665, synchronous=2)
 _READERS, _QUEUE = 1, 1_000
@@ -35,7 +47,12 @@ class SqliteVersions:
         """Finish what is queued, then close."""
         await self._database.close()
 
-    async def add(self, version: Version) -> None:
+    @property
+    def database(self) -> Database:
+        """The file."""
+        return self._database
+
+    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = ()) -> None:
         """Keep it; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> None:
@@ -45,9 +62,29 @@ class SqliteVersions:
             connection.execute(
                 statements("versions")["add"], (version.id, version.route, version.created or time.time(), words)
             )
+            connection.executemany(statements("versions")["add_source"], [(version.id, *one) for one in sources])
             _happen(connection, version, "made", version.who, "")
 
         await self._database.write(run)
+
+    async def sources(self) -> Sequence[tuple[str, str]]:
+        """What versions were taught on; see `interfaces.Versions`."""
+        return await self._database.read(lambda connection: list(connection.execute(statements("versions")["sources"])))
+
+    async def raise_to(self, documents: Sequence[Labelled]) -> Sequence[str]:
+        """Raise what was taught on them; see `interfaces.Versions`."""
+        concerned = await self._database.read(lambda connection: _raised(connection, documents))
+        if not concerned:  # as nearly always: nothing waits for the disk
+            return []
+
+        def run(connection: apsw.Connection) -> Sequence[str]:
+            found = _raised(connection, documents)
+            for version, raised in found.items():
+                row = {"version": version, "words": msgspec.json.encode(raised)}
+                connection.execute(statements("versions")["raise"], row)
+            return list(found)
+
+        return await self._database.write(run)
 
     async def get(self, id: str) -> Version | None:
         """One version; see `interfaces.Versions`."""
@@ -185,6 +222,29 @@ class SqliteVersions:
         return await self._database.read(run)
 
 
+class ErasableVersions:
+    """`interfaces.Erasable`: the names of documents that versions were taught on. What these carry stays."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
+        """See `interfaces.Erasable`."""
+        document = (erasure.collection, erasure.document)
+        sql = statements("versions")
+        found: int = await self._database.read(
+            lambda connection: connection.execute(sql["count_sources"], document).get
+        )
+        if found and not dry_run:
+            await self._database.write(lambda connection: connection.execute(sql["forget_sources"], document))
+        return {"sources": found}
+
+    async def scrub(self, erasure: Erasure) -> None:
+        """See `interfaces.Erasable`."""
+        if erasure.document:
+            await self._database.rewrite()
+
+
 def _get(connection: apsw.Connection, id: str) -> Version | None:
     row = connection.execute(statements("versions")["get"], (id,)).fetchone()
     return _decoded(*row) if row is not None else None
@@ -197,9 +257,27 @@ def _known(connection: apsw.Connection, id: str) -> Version:
     return version
 
 
-def _decoded(words: bytes, calibrated: bytes | None) -> Version:
+def _decoded(words: bytes, calibrated: bytes | None, raised: bytes | None) -> Version:
     version = msgspec.json.decode(words, type=Version)
-    return msgspec.json.decode(calibrated, type=Calibration).of(version) if calibrated is not None else version
+    if calibrated is not None:
+        version = msgspec.json.decode(calibrated, type=Calibration).of(version)
+    return msgspec.json.decode(raised, type=Raised).of(version) if raised is not None else version
+
+
+def _raised(connection: apsw.Connection, documents: Sequence[Labelled]) -> dict[str, Raised]:
+    """What the versions carry that are taught on `documents`, where that is more than they carry already."""
+    found: dict[str, Raised] = {}
+    for document in documents:
+        for (version,) in connection.execute(
+            statements("versions")["taught_on"], (document.collection, document.document)
+        ):
+            found[version] = found.get(version, Raised()).over(document)
+    changed = {}
+    for version, more in found.items():
+        now = _known(connection, version)
+        if more.of(now) != now:
+            changed[version] = Raised(label=more.of(now).label, readers=more.of(now).readers)
+    return changed
 
 
 def _family(connection: apsw.Connection, route: str, holdout: Holdout) -> str:

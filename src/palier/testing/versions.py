@@ -15,7 +15,7 @@ import pytest
 from palier.errors import InvalidRequest, NotFound
 from palier.interfaces.versions import Versions
 from palier.types import Label
-from palier.versions import Calibration, Holdout, Standing, Version
+from palier.versions import Calibration, Holdout, Labelled, Standing, Version
 
 _numbers = itertools.count()
 
@@ -265,6 +265,29 @@ class VersionsSuite:
         assert await versions.get(one.id) == made.of(one)
         with pytest.raises(InvalidRequest):
             await versions.calibrate(msgspec.structs.replace(made, policy="p2"))
+
+    async def test_what_was_taught_on_a_document_carries_what_it_carries_by_now(self, versions: Versions) -> None:
+        route, docs = new_route(), new_route()
+        one, two = version_of(route), version_of(route)
+        await versions.add(one, [(docs, "a"), (docs, "b")])
+        await versions.add(two, [(docs, "b")])
+        assert {name for of, name in await versions.sources() if of == docs} == {"a", "b"}
+
+        async def now(document: str, label: Label, *groups: str) -> set[str]:
+            told = Labelled(collection=docs, document=document, label=label, groups=groups)
+            return set(await versions.raise_to([told]))
+
+        assert await now("a", Label.INTERNAL) == set(), "as it was"
+        assert await now("c", Label.RESTRICTED) == set()
+        assert await now("a", Label.CONFIDENTIAL) == {one.id}
+        assert await now("a", Label.PUBLIC) == set(), "it never falls"
+        assert await now("b", Label.INTERNAL, "board", "audit") == {one.id, two.id}
+        assert await now("b", Label.INTERNAL, "audit", "board") == set()
+        assert await now("b", Label.INTERNAL, "hr") == {one.id, two.id}
+        readers = (("audit", "board"), ("hr",))
+        raised = msgspec.structs.replace(one, label=Label.CONFIDENTIAL, readers=readers)
+        assert await versions.get(one.id) == raised
+        assert {one.id: one.readers for one in await versions.list(route)} == {one.id: readers, two.id: readers}
 
     async def test_routes_do_not_meet(self, versions: Versions) -> None:
         here, there = new_route(), new_route()

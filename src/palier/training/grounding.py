@@ -231,7 +231,7 @@ def _judge(task: _Task, laid: Sequence[Laid], refused: float, done: Done) -> _Ju
     if scale <= 0:
         raise InvalidRequest(
             f"nothing was learnt: of examples not taught, AUROC {auroc(linear, task.right):.3f}",
-            hint="does each line have the passages that its label is about?",
+            hint="does each line have the passages that its label is about, and one text one label?",
         )
     support = _logistic(scale * linear + shift)
     whole = np.array([one.general for one in laid])

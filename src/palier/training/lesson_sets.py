@@ -57,6 +57,11 @@ def carried(lessons: Iterable[Lesson]) -> Carried:
     )
 
 
+def sources_of(lessons: Iterable[Lesson]) -> list[tuple[str, str]]:
+    """The documents (collection, id) that `lessons` stand on, each once."""
+    return sorted({(one.collection, one.document) for lesson in lessons for one in lesson.evidence if one.document})
+
+
 class Question(NamedTuple):
     """What tells families apart, of one lesson."""
 

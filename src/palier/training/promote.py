@@ -232,7 +232,10 @@ class _Judge:
     def gain(self, home: Callable[[Outcome], bool]) -> Check:
         """That something is better: each ground at a share of the level (Bonferroni), since one of them is enough."""
         confidence = 1 - 2 * self._terms.level / len(GROUNDS)
-        better, others, unknown, best = [], [], [], None
+        better: list[str] = []
+        others: list[str] = []
+        unknown: list[str] = []
+        best: Estimate | None = None
         for ground in GROUNDS:
             values, missing = self._grounds(ground, home)
             if missing:  # of those that are known, who stays home and who climbs are not shared out by chance

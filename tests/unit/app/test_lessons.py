@@ -13,6 +13,7 @@ from palier.config.taught import TEACHING
 from palier.interfaces import Erasure
 from palier.lessons import Lesson, Origin
 from palier.stores.lessons import SqliteLessons
+from palier.stores.versions import SqliteVersions
 
 
 @pytest.fixture
@@ -31,14 +32,15 @@ async def test_a_training_goes_with_its_lessons(store: SqliteLessons, tmp_path: 
     for place in (begun, whole):
         place.mkdir(parents=True)
         (place / "lessons.tokens.json").write_text("[]")
-    forgets = erasable(store, b"key", students)
+    versions = SqliteVersions.open(tmp_path / "state.db")
+    forgets = erasable(store, versions, b"key", students)
 
     other = Erasure(before=1.0, requests=("r2",))
-    assert await forgets.forget(other) == {"lessons": 0, "reviews": 0, "trainings": 0}
+    assert await forgets.forget(other) == {"lessons": 0, "reviews": 0, "trainings": 0, "sources": 0}
     assert begun.is_dir()
 
     concerned = Erasure(before=1.0, requests=("r1",))
-    counts = {"lessons": 1, "reviews": 0, "trainings": 1}
+    counts = {"lessons": 1, "reviews": 0, "trainings": 1, "sources": 0}
     assert await forgets.forget(concerned, dry_run=True) == counts
     assert begun.is_dir()
     assert await forgets.forget(concerned) == counts
@@ -46,3 +48,4 @@ async def test_a_training_goes_with_its_lessons(store: SqliteLessons, tmp_path: 
     assert not begun.exists()
     assert whole.is_dir()
     assert not any((await forgets.forget(concerned)).values())
+    await versions.close()

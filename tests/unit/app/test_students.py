@@ -7,16 +7,17 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.heads import ENCODER, FILLERS, TOPICS, embed, taught
 
 from palier import Palier
-from palier.config import Settings, parse
+from palier.config import Collection, Settings, parse
 from palier.errors import ConfigurationError, InvalidRequest, NotFound
 from palier.stores.versions import SqliteVersions
 from palier.testing.versions import version_of
@@ -67,8 +68,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def kept(folder: Path, content: bytes, *, ruled: bool = True, **fields: Any) -> Version:
-    """A version that passed the gate, or is still to be `ruled`."""
+async def kept(
+    folder: Path, content: bytes, *, ruled: bool = True, sources: Sequence[tuple[str, str]] = (), **fields: Any
+) -> Version:
+    """A version that passed the gate, or is still to be `ruled`; taught on `sources`."""
     digest = hashlib.sha256(content).hexdigest()
     fields = {"collections": (), **fields}
     version = version_of(ROUTE, student="head", policy="", files={"student.head": digest}, **fields)
@@ -76,7 +79,7 @@ async def kept(folder: Path, content: bytes, *, ruled: bool = True, **fields: An
     place.mkdir(parents=True)
     (place / "student.head").write_bytes(content)
     versions = SqliteVersions.open(folder / "data" / "state.db")
-    await versions.add(version)
+    await versions.add(version, sources)
     if ruled:
         await versions.shadow(version.id, {"passed": True})
     await versions.close()
@@ -142,6 +145,43 @@ async def test_who_may_not_read_what_it_was_taught_on_is_not_served_by_it(folder
         assert (result.text, result.tier) == ("asked above", "tier-2")
         assert "board" not in result.steps[0].reason
         assert await told(p) == OTHER, "the owner reads everything"
+
+
+async def test_its_label_and_its_readers_are_those_of_what_it_was_taught_on_today(folder: Path) -> None:
+    version = await kept(folder, another(), label=Label.INTERNAL, sources=[("shelf", "d")])
+    ann, bob = Principal(name="ann", groups=("board",)), Principal(name="bob")
+
+    def document(label: Label, *groups: str) -> Document:
+        return Document(id="d", collection="shelf", text="Of fibre.", label=label, groups=groups)
+
+    async with opened(folder) as p:
+        await p.put_documents([document(Label.INTERNAL)])
+        await p.students.promote(version.id)
+        assert (await p.ask(QUESTION, principal=bob)).label is Label.INTERNAL
+        await p.put_documents([document(Label.CONFIDENTIAL)])
+        result = await p.ask(QUESTION, principal=bob)
+        assert (result.text, result.label) == (OTHER, Label.CONFIDENTIAL), "at once"
+        assert p.students.live[ROUTE].label is Label.CONFIDENTIAL
+        await p.put_documents([document(Label.PUBLIC, "board")])
+        assert await told(p, principal=ann) == OTHER
+        assert (await p.ask(QUESTION, principal=bob)).tier == "tier-2", "who may not read it is not served by it"
+        await p.forget(document="shelf/d")
+    async with opened(folder) as p:
+        assert (await p.ask(QUESTION, principal=ann)).label is Label.CONFIDENTIAL, "after a restart, too"
+        assert (await p.ask(QUESTION, principal=bob)).tier == "tier-2"
+    assert b"shelf" not in (folder / "data" / "state.db").read_bytes()
+
+
+async def test_what_was_relabelled_while_nobody_looked_is_seen_at_the_next_start(folder: Path) -> None:
+    """As by `[collections.NAME] label`, or while a student was being taught."""
+    version = await kept(folder, another(), label=Label.INTERNAL, sources=[("shelf", "d")])
+    async with opened(folder) as p:
+        await p.put_documents([Document(id="d", collection="shelf", text="Of fibre.", label=Label.INTERNAL)])
+        await p.students.promote(version.id)
+    declared = settings(folder)
+    named = {"shelf": Collection(label=Label.RESTRICTED)}
+    async with Palier.open(msgspec.structs.replace(declared, collections=named)) as p:
+        assert (await p.ask(QUESTION)).label is Label.RESTRICTED
 
 
 @pytest.mark.parametrize("how", ["was changed", "is not there"])

@@ -130,7 +130,7 @@ def test_a_guard_of_the_settings_is_measured() -> None:
 @pytest.mark.parametrize(
     ("arguments", "lines", "why"),
     [
-        (("guard", "report", "form", "--place", "roof"), [{"text": "a", "expected": "pass"}], "--place is `roof`"),
+        (("guard", "report", "form", "--place", "roof"), [{"text": "a", "expected": "pass"}], "it is `roof`"),
         (("guard", "report", "form"), [{"text": "a"}], "`expected` is missing"),
         (("guard", "report", "form"), [], "no labelled text"),
         (("guard", "check", "scope"), [], "has no `file`"),

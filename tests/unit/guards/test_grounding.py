@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +15,10 @@ from tests.heads import WordEncoder
 
 from palier.config import Guard
 from palier.errors import ConfigurationError, InvalidRequest
+from palier.guards import grounding
 from palier.guards.grounding import MOST, Grounding, build
 from palier.guards.weighing import load
-from palier.interfaces import Resources
+from palier.interfaces import Resources, Vectors
 from palier.interfaces.guarding import Context, Verdict
 from palier.pipeline.sentences import Sentences
 
@@ -274,3 +276,20 @@ async def test_a_copied_sentence_is_supported_and_with_another_number_less(sente
         other = await said(changed, context)
         assert other.score is not None
         assert other.score > copied.score
+
+
+async def test_passages_that_others_displace_meanwhile_are_there_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(WordEncoder):
+        async def encode(self, texts: Sequence[str]) -> Vectors:
+            await asyncio.sleep(0)
+            return await super().encode(texts)
+
+    monkeypatch.setattr(grounding, "_REMEMBERED", 2)
+    resources = Resources(cast(Any, None), Slow(), Here(), Path(), lambda name: Path(name))
+    slow = build("g", Guard(kind="grounding"), resources)
+    texts = [f"Dossier {n} : la fibre est réparée mardi, le technicien passe vers {n} heures." for n in range(12)]
+    claim = "The fibre is repaired on Tuesday, and the technician comes at five."
+    contexts = [Context(place="draft", evidence=(texts[n], texts[(n + 1) % 12]), language="en") for n in range(12)]
+    for _ in range(3):
+        found = await asyncio.gather(*(slow.check(claim, context) for context in contexts))
+        assert all(verdict.score is not None for verdict in found)

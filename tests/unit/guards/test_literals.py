@@ -23,6 +23,7 @@ OWN = [
     r"(?i)strasse|Kelvin|ıdiot",
     r"(?!nothing)anything",
     r"(?:one|)two",
+    r"(?i)İtinéraire bis|istanbul télécom",
 ]
 
 
@@ -53,3 +54,12 @@ def test_what_matches_holds_one_of_them(given: tuple[str, str]) -> None:
 
 def test_most_patterns_of_palier_say_what_they_need() -> None:
     assert sum(not needed(pattern) for pattern in PATTERNS) <= 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("(?i)itinéraire bis", "l'İtinéraire bis"), ("(?i)İstanbul Telecom", "istanbul telecom"), ("(?i)idiot", "ıdİot")],
+)
+def test_letters_that_are_one_to_the_expression_are_one(pattern: str, text: str) -> None:
+    assert re.search(pattern, text)
+    assert any(part in plainly(text) for part in needed(pattern))

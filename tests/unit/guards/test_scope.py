@@ -42,6 +42,14 @@ async def test_what_it_was_fitted_to_is_in_and_what_is_far_is_out(fitted: Path) 
     assert (await guard.check("   ", Context(place="input"))).action == "refuse"
 
 
+@pytest.mark.parametrize("space", ["\n" * 300, "\u00a0" * 300, " " * 3000])
+async def test_space_before_a_text_says_nothing(fitted: Path, space: str) -> None:
+    guard = build("s", Guard(kind="scope", file="scope.head"), resources(fitted))
+    for text in ("cancel my fibre the box", "zebras graze quietly", "cancel my fibre the box. " * 30):
+        plain = await guard.check(text, Context(place="input"))
+        assert (await guard.check(space + text, Context(place="input"))).score == plain.score
+
+
 async def test_a_threshold_of_ones_own_wins(fitted: Path) -> None:
     lenient = build("s", Guard(kind="scope", file="scope.head", threshold=1.0), resources(fitted))
     assert (await lenient.check("zebras graze quietly", Context(place="input"))).action == "pass"

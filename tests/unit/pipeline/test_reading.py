@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from palier.pipeline import reading
-from palier.pipeline.reading import list_traces, read_trace, reviews
+from palier.pipeline.reading import list_traces, read_trace, reviews, search_traces
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import content_of, trace_of
 from palier.types import Label, Message, Principal, Trace
@@ -104,3 +104,57 @@ async def test_a_page_looks_through_so_many_at_most(traces: SqliteTraces, monkey
     page = await list_traces(ANN, traces, standing, before=12.0, before_id=page.before_id)
     page = await list_traces(ANN, traces, standing, before=page.before, before_id=page.before_id)
     assert [each.id for each in page.traces] == ["t00"]
+
+
+async def test_a_list_goes_back_so_far(traces: SqliteTraces) -> None:
+    for n in range(5):
+        await traces.record(trace(f"t{n}", created=float(n)))
+    page = await list_traces(ANN, traces, standing, since=2.0)
+    assert [one.id for one in page.traces] == ["t4", "t3", "t2"]
+    assert page.before is None
+    found = await search_traces("HOW much", ANN, traces, standing, since=3.0)
+    assert ([one.id for one in found.traces], found.before) == (["t4", "t3"], None)
+
+
+@pytest.mark.parametrize(
+    ("sought", "principal", "found"),
+    [
+        ("HOW MUCH", ANN, ["shared", "own"]),
+        ("how much", ADMIN, ["shared", "bobs", "closed", "own"]),
+        ("how much", REVIEWER, ["shared", "bobs", "own"]),
+        ("how much", Principal(name="bob"), ["bobs"]),
+        ("bob", ADMIN, ["bobs"]),
+        ("ob", ADMIN, ["bobs"]),
+        ("clos", ADMIN, ["closed"]),
+        ('say "9\n', ADMIN, ["shared"]),
+        ("created", ADMIN, []),
+        ("%", ADMIN, []),
+    ],
+)
+async def test_what_one_may_not_read_finds_nothing(
+    traces: SqliteTraces, sought: str, principal: Principal, found: list[str]
+) -> None:
+    await traces.record(trace("own", created=1.0))
+    await traces.record(trace("closed", ["x/d#0"], created=2.0))
+    await traces.record(trace("bobs", principal="bob", created=3.0))
+    quoted = (Message(role="user", content='how much? say "9\neuros"'),)
+    await traces.record(trace("shared", turns=quoted, created=4.0))
+    page = await search_traces(sought, principal, traces, standing)
+    assert [one.id for one in page.traces] == found
+    assert all(one.content is None for one in page.traces)
+
+
+async def test_a_search_goes_on_where_it_ended(traces: SqliteTraces, monkeypatch: pytest.MonkeyPatch) -> None:
+    from palier.stores import traces as module
+
+    monkeypatch.setattr(module, "SEARCHED", 4)
+    for n in range(10):
+        await traces.record(trace(f"t{n}", created=float(n), turns=(Message(role="user", content=f"n{n % 3}."),)))
+    found, before, before_id = [], None, ""
+    for _ in range(20):
+        page = await search_traces("n0.", ANN, traces, standing, before=before, before_id=before_id, limit=1)
+        found += [one.id for one in page.traces]
+        before, before_id = page.before, page.before_id
+        if before is None:
+            break
+    assert found == ["t9", "t6", "t3", "t0"]

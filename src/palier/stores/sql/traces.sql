@@ -30,6 +30,17 @@ SELECT id FROM trace WHERE id LIKE ? LIMIT 2
 -- `filters` is replaced by the conditions that were asked for.
 SELECT figures FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT :limit
 
+-- :name search
+-- Of the newest so many: by id, by the words, by how the name of who asked begins. `filters` as in `list`.
+SELECT figures, words FROM
+    (SELECT id, created, figures FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT :window) AS newest
+    LEFT JOIN content ON content.trace = newest.id
+WHERE instr(newest.id, :text) OR instr(figures, :name) OR instr(lower(CAST(words AS TEXT)), :words)
+ORDER BY created DESC, newest.id DESC LIMIT :limit
+
+-- :name search_end
+SELECT created, id FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT 1 OFFSET :window - 1
+
 -- :name asked
 SELECT EXISTS (SELECT 1 FROM trace WHERE instr(figures, ?) AND (CAST(figures AS TEXT) ->> '$.principal') = ?)
 

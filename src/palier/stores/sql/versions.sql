@@ -2,10 +2,12 @@
 INSERT INTO version (id, route, created, words) VALUES (?, ?, ?, ?)
 
 -- :name get
-SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id WHERE id = ?
+SELECT version.words, calibration.words, raised.words FROM version
+LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id WHERE id = ?
 
 -- :name list
-SELECT version.words, calibration.words FROM version LEFT JOIN calibration ON version = id
+SELECT version.words, calibration.words, raised.words FROM version
+LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id
 WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
 
 -- :name calibrate
@@ -65,3 +67,22 @@ INSERT INTO promoted (route, position, version, best) VALUES (?, ?, ?, ?)
 
 -- :name take_back
 DELETE FROM promoted WHERE route = ? AND position = ?
+
+-- :name add_source
+INSERT INTO source (version, collection, document) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- :name sources
+SELECT DISTINCT collection, document FROM source ORDER BY collection, document
+
+-- :name taught_on
+SELECT version FROM source WHERE collection = ? AND document = ?
+
+-- :name raise
+INSERT INTO raised (version, words) VALUES (:version, :words)
+ON CONFLICT (version) DO UPDATE SET words = excluded.words
+
+-- :name count_sources
+SELECT count(*) FROM source WHERE collection = ? AND document = ?
+
+-- :name forget_sources
+DELETE FROM source WHERE collection = ? AND document = ?

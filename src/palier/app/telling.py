@@ -1,0 +1,208 @@
+"""What an open palier tells of itself: what is promised and how true it is, what went by and how good it was."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+
+import msgspec
+
+from palier.accounting import report
+from palier.app.remembering import Remembering
+from palier.audits import Audit, AuditCount, Judgement
+from palier.config import label_source
+from palier.errors import NotFound
+from palier.metrics.intervals import wilson
+from palier.metrics.reliability import Bin, brier, reliability_bins
+from palier.pipeline import Parts
+from palier.pipeline.landing import Landing
+from palier.policies import Policies
+from palier.routing.confidence import FittedConfidence
+from palier.routing.monitor import Monitor
+from palier.routing.policy import Guarantee
+from palier.spending import Line, Saved, Share
+from palier.types import Data, Features
+from palier.watching import Watch
+
+PAGE = 200
+MOST = 20_000
+"""Judged requests that a curve, or a span, is of at most."""
+FEWEST = 5
+"""Judged drafts from which a curve has points."""
+_BINS = 8
+
+
+class Curve(Data, frozen=True, kw_only=True):
+    """What one tier's confidence was worth: of drafts that were so sure, how many were right."""
+
+    tier: str
+    threshold: float
+    labels: int
+    bins: tuple[Bin, ...]
+    brier: float | None
+    """Mean squared error; None where there are too few labels."""
+
+
+class Promise(Data, frozen=True, kw_only=True):
+    """How a route stands: what its policy promises, what watching it found, and its tiers' curves.
+
+    Without a `guarantee` nothing is promised, and `words` say why; `broken`: it was, and is not true.
+    """
+
+    route: str
+    words: str
+    broken: bool
+    guarantee: Guarantee | None
+    monitor: Monitor | None
+    watch: str
+    """What watching found, in words."""
+    source: str
+    """Who judges."""
+    judged: AuditCount
+    curves: tuple[Curve, ...]
+
+
+class Bucket(Data, frozen=True, kw_only=True):
+    """What went by from `since` to before `until`. `tiers`: answers by `ROUTE/TIER`; `right`: of those judged."""
+
+    since: float
+    until: float
+    total: Line
+    tiers: dict[str, int]
+    right: Share | None
+
+
+class Overview(Data, frozen=True, kw_only=True):
+    """A span, and the buckets that it is made of."""
+
+    total: Line
+    routes: tuple[Line, ...]
+    saved: tuple[Saved, ...]
+    right: Share | None
+    buckets: tuple[Bucket, ...]
+
+
+class Telling(Remembering):
+    """The part of `Palier` that tells how it stands."""
+
+    policies: Policies
+    watch: Watch
+    routes: dict[str, list[str]]
+    """Names of the tiers of each route, lowest first."""
+    _parts: dict[str, Parts]
+
+    async def promise(self, route: str) -> Promise:
+        """How `route` stands. Raises `NotFound`."""
+        if route not in self._parts:
+            raise NotFound(f"there is no route `{route[:80]}`", hint=f"routes: {', '.join(self._parts)}", param="route")
+        standing = self.policies.of(route)
+        guarantee = standing.policy.guarantee if standing.policy else None
+        source = guarantee.label_source if guarantee else label_source(self.settings.routes[route])
+        landings = self._parts[route].landings
+        audits = await self._judged(route, source)
+        return Promise(
+            route=route,
+            words=str(standing),
+            broken=bool(standing.broken),
+            guarantee=guarantee,
+            monitor=self.watch.monitors.get(route),
+            watch=self.watch.words.get(route, ""),
+            source=source,
+            judged=await self.audits.count(route=route, sources=(source,)),
+            curves=tuple(_curve(landing, audits, source) for landing in landings[:-1]),
+        )
+
+    async def overview(self, edges: Sequence[float], route: str = "") -> Overview:
+        """What went by between the first and the last of `edges` (seconds, whole hours), and between each two.
+
+        Of `route`, where it is given. Raises `NotFound`.
+        """
+        if route and route not in self.routes:
+            raise NotFound(f"there is no route `{route[:80]}`", hint=f"routes: {', '.join(self.routes)}", param="route")
+        names = [route] if route else list(self.routes)
+        right: list[tuple[float, float]] = []
+        for name in names:
+            source = label_source(self.settings.routes[name])
+            for audit in await self._judged(name, source, since=edges[0]):
+                verdict = audit.judged(source).get(audit.served)
+                if verdict is not None:
+                    right.append((audit.created, _worth(verdict)))
+        routes = {name: self.routes[name] for name in names}
+        buckets = []
+        for since, until in itertools.pairwise(edges):
+            went = await self.hours.went_by(since, until)
+            kept = [row for row in went.passing if not route or row.route == route]
+            tiers: dict[str, int] = {}
+            for row in kept:
+                if row.status == "answered":
+                    tiers[f"{row.route}/{row.tier}"] = tiers.get(f"{row.route}/{row.tier}", 0) + row.requests
+            total = report(msgspec.structs.replace(went, passing=tuple(kept)), "route", routes, {}).total
+            share = _share([worth for at, worth in right if since <= at < until])
+            buckets.append(Bucket(since=since, until=until, total=total, tiers=tiers, right=share))
+        went = await self.hours.went_by(edges[0], edges[-1])
+        kept = [row for row in went.passing if not route or row.route == route]
+        whole = report(msgspec.structs.replace(went, passing=tuple(kept)), "route", routes, {})
+        return Overview(
+            total=whole.total,
+            routes=whole.lines,
+            saved=whole.saved,
+            right=_share([worth for at, worth in right if at < edges[-1]]),
+            buckets=tuple(buckets),
+        )
+
+    async def _judged(self, route: str, source: str, since: float = 0.0) -> list[Audit]:
+        """Judged requests of `route`, created from then on, oldest first, at most `MOST`."""
+        found: list[Audit] = []
+        after, after_id = since, ""
+        while len(found) < MOST:
+            page = await self.audits.done(route=route, source=source, after=after, after_id=after_id, limit=PAGE)
+            found += [audit for audit in page if audit.judgements]
+            if len(page) < PAGE:
+                break
+            after, after_id = page[-1].created, page[-1].trace
+            await asyncio.sleep(0)
+        return found
+
+
+def _curve(landing: Landing, audits: Sequence[Audit], source: str) -> Curve:
+    sure: list[float] = []
+    right: list[float] = []
+    for audit in audits:
+        verdict = audit.judged(source).get(landing.name)
+        drafted = next((tier for tier in audit.tiers if tier.name == landing.name and tier.outcome == "drafted"), None)
+        if verdict is None or drafted is None or drafted.stopped:
+            continue
+        probability = _probability(landing, drafted.features)
+        if probability is not None:
+            sure.append(probability)
+            right.append(_worth(verdict))
+    enough = len(sure) >= FEWEST
+    return Curve(
+        tier=landing.name,
+        threshold=landing.threshold,
+        labels=len(sure),
+        bins=tuple(reliability_bins(sure, right, bins=min(_BINS, len(sure) // 3))) if enough else (),
+        brier=brier(sure, right) if enough else None,
+    )
+
+
+def _probability(landing: Landing, features: Features) -> float | None:
+    """How sure the tier is by what decides today; None where those signals are not of it."""
+    if landing.rule is not None:
+        return landing.rule.probability(features)
+    try:
+        return FittedConfidence().probability(features, generates=landing.model.card.generates)
+    except (ValueError, KeyError):
+        return None
+
+
+def _worth(verdict: Judgement) -> float:
+    return float(verdict.correct) if verdict.correct is not None else verdict.score or 0.0
+
+
+def _share(worth: Sequence[float]) -> Share | None:
+    if not worth:
+        return None
+    low, high = wilson(sum(worth), len(worth))
+    return Share(value=sum(worth) / len(worth), low=low, high=high, n=len(worth))

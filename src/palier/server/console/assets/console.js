@@ -1,0 +1,25 @@
+// What every page shares. Nothing here is needed to use the console: it only makes it quicker.
+"use strict";
+
+const palier = {
+  // Text from anywhere, with what cannot be seen as its code point; as `inert.visible` on the server.
+  visible(text) {
+    const odd = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u00ad\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+    return text.replace(/\r\n/g, "\n").replace(odd, (c) =>
+      "\u27e8U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + "\u27e9");
+  },
+
+  // Moves the keyboard's focus to what a link within the page leads to, so that reading goes on from there.
+  follow(event) {
+    const link = event.target.closest("a.mark");
+    if (!link) return;
+    const source = document.getElementById(link.getAttribute("href").slice(1));
+    if (source) {
+      source.tabIndex = -1;
+      source.focus({ preventScroll: true });
+    }
+  },
+};
+
+document.addEventListener("click", palier.follow);
+document.querySelector("nav.pages [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

@@ -1,0 +1,107 @@
+// Plots from what stands in `data-plot`: {x, label, scale: time|share, unit, threshold, series: [{label, values, low, high, kind}]}.
+// Every plot has its figures in a table on the page: whoever sees no plot misses nothing.
+"use strict";
+
+(() => {
+  const language = document.documentElement.lang;
+  const numbers = {
+    percent: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }),
+    dollars: new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", maximumSignificantDigits: 2 }),
+    number: new Intl.NumberFormat(language, { maximumFractionDigits: 1 }),
+    grams: new Intl.NumberFormat(language, { maximumSignificantDigits: 2 }),
+    ms: new Intl.NumberFormat(language, { maximumFractionDigits: 0 }),
+  };
+  const suffix = { grams: "\u00a0g", ms: "\u00a0ms" };
+  const shown = (unit, value) => value == null ? "–" : numbers[unit].format(value) + (suffix[unit] || "");
+  const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" });
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+
+  function palette() {
+    const style = getComputedStyle(document.documentElement);
+    const of = (name) => style.getPropertyValue(name).trim();
+    return { ink: of("--ink"), dim: of("--dim"), line: of("--line"), colours: [of("--accent"), of("--plot-2"), of("--plot-3"), of("--plot-4"), of("--plot-5")] };
+  }
+
+  // Intervals as whiskers, where a series has them.
+  function whiskers(given, colours) {
+    return (plot) => {
+      const { ctx } = plot;
+      ctx.save();
+      given.series.forEach((one, at) => {
+        if (!one.low || !plot.series[at + 1].show) return;
+        ctx.strokeStyle = colours[at];
+        ctx.lineWidth = 1.5 * devicePixelRatio;
+        given.x.forEach((x, n) => {
+          if (one.low[n] == null) return;
+          const left = plot.valToPos(x, "x", true);
+          ctx.beginPath();
+          ctx.moveTo(left, plot.valToPos(one.low[n], "y", true));
+          ctx.lineTo(left, plot.valToPos(one.high[n], "y", true));
+          ctx.stroke();
+        });
+      });
+      if (given.threshold != null) {
+        const left = plot.valToPos(given.threshold, "x", true);
+        ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+        ctx.strokeStyle = palette().dim;
+        ctx.beginPath();
+        ctx.moveTo(left, plot.bbox.top);
+        ctx.lineTo(left, plot.bbox.top + plot.bbox.height);
+        ctx.stroke();
+      }
+      ctx.restore();
+    };
+  }
+
+  function series(one, colour, unit, dim) {
+    const base = { label: one.label, stroke: colour, width: 2, value: (_, value) => shown(unit, value), spanGaps: false };
+    if (one.kind === "bars") return { ...base, fill: colour + "55", paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } };
+    if (one.kind === "points") return { ...base, points: { show: true, size: 7, fill: colour } };
+    if (one.kind === "reference") return { ...base, stroke: dim, width: 1, dash: [6, 4], points: { show: false } };
+    return { ...base, points: { show: one.values.filter((value) => value != null).length < 3, size: 6 } };
+  }
+
+  function draw(place) {
+    const given = JSON.parse(place.dataset.plot);
+    const { ink, dim, line, colours } = palette();
+    const timed = given.scale === "time";
+    const long = timed && given.x[given.x.length - 1] - given.x[0] > 2 * 86400;
+    const step = given.x[1] - given.x[0];
+    const whole = given.unit === "percent";
+    const own = given.series.map((one, at) => (one.kind === "reference" ? dim : colours[at % colours.length]));
+    const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
+    const width = () => Math.max(place.clientWidth, 200);
+    const height = () => place.classList.contains("square") ? Math.min(width(), 420) : 200;
+    const high = Math.max(0, ...given.series.flatMap((one) => [...one.values, ...(one.high || [])].filter((value) => value != null)));
+    const options = {
+      width: width(), height: height(), cursor: { drag: { x: false, y: false } },
+      scales: {
+        x: timed ? { time: true, range: (_, low, most) => [low - step / 2, most + step / 2] } : { time: false, range: [0, 1] },
+        y: { range: whole ? [0, 1] : [0, high ? high * 1.1 : 1] },
+      },
+      axes: [
+        { ...axis, values: (_, at) => at.map((value) => timed ? (long ? day : hour).format(value * 1000) : shown("percent", value)), space: 64 },
+        { ...axis, size: 64, values: (_, at) => at.map((value) => shown(given.unit, value)) },
+      ],
+      series: [
+        { value: (_, value) => value == null ? "–" : timed ? `${day.format(value * 1000)} ${hour.format(value * 1000)}` : shown("percent", value), label: given.label },
+        ...given.series.map((one, at) => series(one, own[at], given.unit, dim)),
+      ],
+      hooks: { draw: [whiskers(given, own)] },
+    };
+    place.replaceChildren();
+    place.style.color = ink;
+    const made = new uPlot(options, [given.x, ...given.series.map((one) => one.values)], place);
+    new ResizeObserver(() => {
+      if (made.width !== width()) made.setSize({ width: width(), height: height() });
+    }).observe(place);
+    return made;
+  }
+
+  const all = () => document.querySelectorAll(".plot[data-plot]");
+  let drawn = [...all()].map(draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    drawn.forEach((one) => one.destroy());
+    drawn = [...all()].map(draw);
+  });
+})();

@@ -1,0 +1,188 @@
+"""The console as people use it, in a real browser: signing in, asking, correcting, with the keyboard, on a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+from tests.browser.chromium import Browser
+from tests.browser.company import HOSTILE
+from tests.serving import Served
+
+Person = Callable[[str], Browser]
+Console = tuple[Served, dict[str, str]]
+PAGES = (
+    "/console/ask",
+    "/console/traces",
+    "/console/ledger",
+    "/console/ledger/1",
+    "/console/actions",
+    "/console/no/such/page",
+)
+
+
+def ask(window: Browser, question: str) -> None:
+    """Ask by typing, and wait for the whole answer."""
+    count = len(window.all(".outcome[aria-busy=false]"))
+    field = window.one("#question")
+    window.driver.execute_script("arguments[0].value = arguments[1]", field, question)
+    field.send_keys(Keys.ENTER)
+    window.wait(lambda w: len(w.all(".outcome[aria-busy=false]")) > count)
+
+
+def test_somebody_signs_in_asks_sees_sources_and_corrects(console: Console, person: Person) -> None:
+    window = person("anna")
+    ask(window, "Is an eSIM free?")
+    assert "free" in window.one(".answer .words").text
+    mark = window.one(".answer a.mark")
+    window.press(mark)
+    source = window.one(".source.cited")
+    assert mark.get_attribute("href").endswith(f"#{source.get_attribute('id')}")
+    assert window.driver.switch_to.active_element == source, "the keyboard goes on from the source"
+    window.press(window.one(".why summary"))
+    assert "tier-1 answered" in window.one(".step.answered .landing").text
+    window.press(window.one(".thumb[value=up]"))
+    window.wait(lambda w: "kept as right" in w.one(".kept").text)
+    window.press(window.one(".correct summary"))
+    field = window.wait(lambda w: w.one(".correct textarea"))
+    field.clear()
+    field.send_keys("It is free, and comes within the hour.")
+    window.press(window.one(".correct button"))
+    window.wait(lambda w: "reviewer accepts it" in w.one(".kept").text)
+    gateway = console[0]
+    (trace,) = gateway.run(gateway.palier.list_traces(limit=1)).traces
+    (kept,) = gateway.run(gateway.palier.feedback.ratings(trace.id))
+    assert (kept.principal, kept.correction) == ("anna", "It is free, and comes within the hour.")
+    assert not window.complaints()
+
+
+def test_a_conversation_goes_on_and_begins_anew(console: Console, person: Person) -> None:
+    window = person("anna")
+    ask(window, "Is an eSIM free?")
+    ask(window, "And within which time?")
+    gateway = console[0]
+    (trace,) = gateway.run(gateway.palier.list_traces(limit=1)).traces
+    content = gateway.run(gateway.palier.read_trace(trace.id)).content  # type: ignore[union-attr]
+    assert content is not None
+    assert [message.role for message in content.messages] == ["user", "assistant", "user"]
+    window.press(window.one("#again"))
+    assert not window.all(".turn")
+
+
+def test_hostile_words_are_inert_in_a_browser(person: Person) -> None:
+    window = person("anna")
+    ask(window, HOSTILE)
+    title, shown = window.driver.title, window.one(".question .words").text
+    assert "owned" not in title
+    assert "<script>" in shown
+    assert "⟨U+202E⟩" in shown
+    assert "⟨U+001B⟩" in shown
+    assert not window.all(".turn img, .turn script")
+    assert not window.complaints()
+
+
+def test_everything_is_there_with_the_keyboard_alone(console: Console, window: Browser) -> None:
+    window.driver.delete_all_cookies()
+    window.look()
+    window.driver.switch_to.active_element.send_keys(console[1]["anna"], Keys.ENTER)
+    assert window.one("#question") == window.driver.switch_to.active_element
+    window.open("/console/no/such/page")
+    window.one("body").send_keys(Keys.TAB)
+    first = window.driver.switch_to.active_element
+    assert first.get_attribute("href").endswith("#main")
+    first.send_keys(Keys.ENTER)
+    assert window.driver.switch_to.active_element.tag_name == "main"
+
+
+def test_a_reviewer_works_through_lessons_by_the_keyboard(console: Console, person: Person) -> None:
+    window = person("bruno")
+    window.open("/console/lessons")
+    ids = [card.get_attribute("id").removeprefix("l-") for card in window.all(".lesson")]
+    assert len(ids) == 3
+
+    def focused() -> str:
+        return window.driver.switch_to.active_element.get_attribute("id").removeprefix("l-")
+
+    assert focused() == ids[0]
+    window.driver.switch_to.active_element.send_keys("j")
+    assert focused() == ids[1]
+    window.driver.switch_to.active_element.send_keys("k")
+    assert focused() == ids[0]
+    window.driver.switch_to.active_element.send_keys("a")
+    window.wait(lambda _: focused() == ids[1])
+    window.driver.switch_to.active_element.send_keys("e")
+    window.wait(lambda w: w.driver.switch_to.active_element.tag_name == "textarea")
+    field = window.one(f"#answer-{ids[1]}")
+    field.send_keys(" Une date plus lointaine se demande. aer")
+    window.press(window.one(f"#l-{ids[1]} button[name=accept]"))
+    window.wait(lambda _: focused() == ids[2])
+    window.driver.switch_to.active_element.send_keys("r")
+    window.wait(lambda w: len(w.all(".lesson.done")) == 3)
+    gateway = console[0]
+    lessons = [gateway.run(gateway.palier.lessons.get(name)) for name in ids]
+    assert [(one.state, one.reviewer) for one in lessons] == [
+        (s, "bruno") for s in ("accepted", "accepted", "rejected")
+    ]
+    assert lessons[1].answer.endswith("Une date plus lointaine se demande. aer"), "keys in a field are its own"
+    assert not window.complaints()
+
+
+def test_signing_out_closes_the_door(person: Person) -> None:
+    window = person("anna")
+    window.press(window.one(".account button"))
+    window.one("#key")
+    window.open("/console/ask")
+    window.one("#key")
+    assert "next=" in window.driver.current_url
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme"),
+    [
+        ("en", "light"),
+        ("fr", "dark"),
+        pytest.param("en", "dark", marks=pytest.mark.slow),
+        pytest.param("fr", "light", marks=pytest.mark.slow),
+    ],
+)
+def test_no_page_has_a_serious_fault(person: Person, language: str, scheme: str) -> None:
+    window = person("local")
+    window.look(language=language, scheme=scheme)  # type: ignore[arg-type]
+    found = {}
+    for path in ("/console/sign-in", *PAGES):
+        window.open(path)
+        assert window.one("html").get_attribute("lang") == language
+        found[path] = window.faults()
+    window.open("/console/ask")
+    ask(window, "Is an eSIM free?")
+    for summary in window.all("summary"):
+        window.press(summary)
+    found["an answer"] = window.faults()
+    assert not {page: faults for page, faults in found.items() if faults}
+
+
+def test_no_page_is_wider_than_a_telephone(person: Person) -> None:
+    window = person("local")
+    window.look(width=360, height=740)
+    wide = {}
+    for path in ("/console/sign-in", *PAGES):
+        window.open(path)
+        if path.endswith("ask"):
+            ask(window, "Is an eSIM free?")
+        wide[path] = window.driver.execute_script("return document.documentElement.scrollWidth")
+    assert set(wide.values()) == {360}, wide
+
+
+def test_pages_work_without_scripts(console: Console, person: Person) -> None:
+    window = person("anna")
+    window.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        window.open("/console/ask")
+        window.one("#question").send_keys("Is an eSIM free?")
+        window.one("#send").click()
+        assert "free" in window.one(".answer .words").text
+        window.one(".thumb[value=down]").click()
+        assert "kept as wrong" in window.one(".kept").text
+    finally:
+        window.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
