@@ -59,6 +59,7 @@ PAGES: dict[str, Callable[[Browser], None]] = {
     "traces": at("/console/traces"),
     "trace": opened("/console/traces", "tbody tr:nth-child(3) a"),
     "lessons": at("/console/lessons"),
+    "judge": at("/console/judge"),
     "guarantee": plotted("/console/guarantee"),
     "overview": plotted("/console/overview"),
     "ledger": at("/console/ledger"),

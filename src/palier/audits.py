@@ -6,6 +6,7 @@ the words of the field ("label source", `palier label`).
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -145,6 +146,20 @@ class FeedbackCount(Data, frozen=True, kw_only=True):
     down: int = 0
     scored: int = 0
     score: float | None = None
+
+
+PERSON = "person"
+"""The source that is whoever judges by hand."""
+
+
+def blind(audit: Audit) -> list[tuple[str, tuple[str, ...]]]:
+    """The drafts, each text once with the tiers that wrote it, in an order that says nothing of the tier."""
+    words = audit.words.drafts if audit.words else {}
+    texts: dict[str, list[str]] = {}
+    for tier in audit.drafted:
+        texts.setdefault(words.get(tier, ""), []).append(tier)
+    order = sorted(texts.items(), key=lambda item: blake2b(f"{audit.trace} {item[1][0]}".encode()).digest())
+    return [(text, tuple(tiers)) for text, tiers in order]
 
 
 def unworded(audit: Audit) -> Audit:

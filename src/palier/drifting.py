@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -33,8 +33,8 @@ from palier.types import Trace
 
 log = logging.getLogger(__name__)
 
-MOST = 2_000
-"""Requests of one look, or of the reference; of more, as many from all over them."""
+MOST, REFERENCE_MOST = 2_000, 5_000
+"""Requests of one look, and of the reference; of more, as many from all over them."""
 LEAST = 200
 """Requests of a reference."""
 UNSENT = 500
@@ -226,11 +226,11 @@ class Drifting:
             state.chosen = waits
             return
         if said.reference_from:
-            traces = await self._passing.between(route, since, until, MOST)
+            traces = await self._passing.between(route, since, until, REFERENCE_MOST)
             says = await self._said(route, since, until)
             count = len(traces)
         else:
-            traces = await self._passing.after(route, state.start, last, MOST)
+            traces = await self._passing.after(route, state.start, last, REFERENCE_MOST)
             says = await self._judged(route, state.start, last)
         if len(traces) < LEAST:
             state.chosen = f"the declared reference has {len(traces)} requests, and {LEAST} are needed"
@@ -241,7 +241,9 @@ class Drifting:
         everything = [*found, *judged(says)]
         encoder = self._gathering.encoder.name
         state.reference = await self._workers.run(fit, window, everything, joined(vectors, len(says)), encoder)
-        state.followed = following.follow(state.reference, self._settings.false_alarms, secrets.randbits(48))
+        state.followed = following.follow(
+            state.reference, self._settings.false_alarms, zlib.crc32(f"{route}/{since}".encode())
+        )
         state.sources = {one.collection: one.shares for one in sources}
         state.chosen, state.place = chosen, last
 

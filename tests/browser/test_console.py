@@ -128,6 +128,21 @@ def test_a_reviewer_works_through_lessons_by_the_keyboard(console: Console, pers
     assert not window.complaints()
 
 
+def test_a_reviewer_judges_by_the_keyboard(console: Console, person: Person) -> None:
+    window = person("bruno")
+    window.open("/console/judge")
+    first = window.one("#judge [name=trace]").get_attribute("value")
+    drafts = len(window.all("#judge fieldset"))
+    for key in "yn"[:drafts]:
+        window.driver.switch_to.active_element.send_keys(key)
+    window.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    window.wait(lambda w: w.one("main").text and first not in w.driver.page_source)
+    gateway = console[0]
+    done = gateway.run(gateway.palier.audits.done(source="person"))
+    verdicts = next(audit.judgements for audit in done if audit.trace == first)
+    assert {one.who for one in verdicts} == {"bruno"}
+
+
 def test_signing_out_closes_the_door(person: Person) -> None:
     window = person("anna")
     window.press(window.one(".account button"))

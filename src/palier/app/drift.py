@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,10 +12,10 @@ import msgspec
 from palier.config import Settings
 from palier.drift.comparing import compare
 from palier.drift.reference import Vectors
-from palier.drift.report import DriftReport, Window
+from palier.drift.report import DriftReport, Window, check_comparable
 from palier.drift.signals import Observed
-from palier.drifting import MOST, Drifting, Post, joined, judged
-from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.drifting import MOST, REFERENCE_MOST, Drifting, Post, joined, judged
+from palier.errors import ConfigurationError, NotFound
 from palier.interfaces import Connector, Ratings
 from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
 from palier.stores.knowledge import SqliteKnowledge
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from palier.app.palier import Palier
 
 _CONNECT_S, _ANSWER_S, _TOTAL_S = 5.0, 10.0, 15.0
-LEAST_LEVEL = 0.01
-"""Lower, and the permutations could not reach it."""
 
 
 class Drifts(Drifting):
@@ -37,22 +34,22 @@ class Drifts(Drifting):
     ratings: Ratings
 
     async def compare(self, route: str, now: Window, against: Window, level: float = 0.05) -> DriftReport:
-        """What differs between what went by in two windows; at most `drifting.MOST` requests of each, from all over it.
+        """What differs between what went by in two windows; of each at most so many requests (`drifting`).
 
         Raises `NotFound`, and `InvalidRequest` for windows that overlap or are none.
         """
         if route not in self._routes:
             raise NotFound(f"there is no route `{route}`", hint=f"routes: {', '.join(self._routes)}")
-        check(now, against, level)
+        check_comparable(now, against, level)
         report = await self._workers.run(
             partial(compare, level=level, encoder=self._gathering.encoder.name, route=route),
-            await self._side(route, against),
-            await self._side(route, now),
+            await self._side(route, against, REFERENCE_MOST),
+            await self._side(route, now, MOST),
         )
         return msgspec.structs.replace(report, sources=tuple(await self.sources(route)))
 
-    async def _side(self, route: str, window: Window) -> tuple[Window, Sequence[Observed], Vectors | None]:
-        traces = await self._passing.between(route, window.since, window.until, MOST)
+    async def _side(self, route: str, window: Window, most: int) -> tuple[Window, Sequence[Observed], Vectors | None]:
+        traces = await self._passing.between(route, window.since, window.until, most)
         found, vectors = await self._gathering.of(traces)
         rated = await self.ratings.count(route, since=window.since, until=window.until)
         shares = [value for value, n in ((0.0, rated.up), (1.0, rated.down)) for _ in range(n)]
@@ -61,17 +58,6 @@ class Drifts(Drifting):
             *(Observed(values={"rated_down": value}) for value in shares),
         ]
         return msgspec.structs.replace(window, n=len(traces)), [*found, *more], joined(vectors, len(more))
-
-
-def check(now: Window, against: Window, level: float) -> None:
-    """Raise `InvalidRequest` for what cannot be compared."""
-    for window in (now, against):
-        if not (math.isfinite(window.since) and window.since < window.until):
-            raise InvalidRequest("a window ends after it begins", hint="--since 7d --against 30d..7d")
-    if now.since < against.until and against.since < now.until:
-        raise InvalidRequest("the two windows have requests in common", hint="--since 7d --against 30d..7d")
-    if not LEAST_LEVEL <= level <= 0.5:
-        raise InvalidRequest(f"the level is {level:g}", hint=f"a probability, {LEAST_LEVEL} to 0.5", param="level")
 
 
 def drifts_of(

@@ -40,7 +40,10 @@ from palier.versions import Calibration, Holdout, Version
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOST = 0.02
-"""The share of cases that may fail because nothing could be reached: more would be a ruling on the network."""
+"""The share of cases that one side alone may lack because nothing could be reached: more would be a ruling on the
+network."""
+AWAY = 0.1
+"""The share that a side may lack at all: what no upstream will ever answer, as by its own rules, neither side has."""
 TRIES = 3
 """Times that cases are put to a side that was busy, or away."""
 PAUSE_S = 5.0
@@ -83,7 +86,7 @@ class _Counting:
 
     def begin(self, candidate: str, cases: int, kept: int) -> None:
         if candidate == CHAMPION:
-            self.again = max(self.again, cases - kept)  # those that were away are put to it again
+            self.again = cases - kept
         self.told.begin(candidate, cases, kept)
 
     def done(self, outcome: Outcome) -> None:
@@ -262,23 +265,29 @@ async def _answers(trial: _Trial, opened: Bench, progress: Progress | None) -> _
     entrants = await opened.entrants()
     for attempt in range(TRIES):
         await asyncio.sleep(PAUSE_S * attempt)
-        run = await opened.run(trial.suite, trial.cases, entrants, options, progress=counting)
+        told = running.Quiet() if attempt else counting  # how far it is was told
+        run = await opened.run(trial.suite, trial.cases, entrants, options, progress=told)
         sides = {name: dict(run.outcomes.get(name, {})) for name in (CHAMPION, CHALLENGER)}
-        own = trial.version.tier
-        lost = {
-            name: sum(_lost(one, own if name == CHALLENGER else "") for one in sides[name].values()) for name in sides
-        }
-        if not any(lost.values()):
+        own = {CHAMPION: "", CHALLENGER: trial.version.tier}
+        away = {name: {case for case, one in side.items() if _lost(one, own[name])} for name, side in sides.items()}
+        if not any(away.values()):
             break
-    for name, count in lost.items():
-        if count > LOST * len(trial.cases):
-            raise Unavailable(
-                f"{count} of {len(trial.cases)} cases could not be put to the {name}, {TRIES} times: no ruling",
-                hint="try again; what was answered is kept",
-            )
+    _check_reached(away, len(trial.cases))
+    lost = {name: len(some) for name, some in away.items()}
     recited = await recite(opened.palier, CHALLENGER, trial.version, trial.folder / trial.version.id)
     standings = {name: opened.palier.policies.of(name) for name in sides}
     return _Answers(sides[CHAMPION], sides[CHALLENGER], standings, recited, counting.again, lost)
+
+
+def _check_reached(away: Mapping[str, set[str]], cases: int) -> None:
+    """Raise `Unavailable` where a ruling would be one on the network."""
+    both = away[CHAMPION] & away[CHALLENGER]
+    for name, some in away.items():
+        if len(some - both) > LOST * cases or len(some) > AWAY * cases:
+            raise Unavailable(
+                f"{len(some)} of {cases} cases could not be put to the {name}, {TRIES} times: no ruling",
+                hint="try again; what was answered is kept",
+            )
 
 
 def _lost(outcome: Outcome, own: str) -> bool:

@@ -44,9 +44,10 @@ from palier.cards import ModelCard
 from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, audit_share, label_source, load
 from palier.counting import Counts
-from palier.errors import NotFound
+from palier.errors import NotFound, PalierError
 from palier.fingerprint import fingerprint
 from palier.forgetting import Recording
+from palier.guards.compared import compare
 from palier.ids import new_id
 from palier.interfaces import (
     Guard,
@@ -115,6 +116,8 @@ class Palier(Keeping):
     workers: ProcessWorkers
     drift: Drifts
     key: str
+    warming: bool = False
+    """Whether workers are being started, and questions would wait for them."""
 
     def __init__(
         self,
@@ -145,15 +148,13 @@ class Palier(Keeping):
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
-        self.encoder = encoder
-        self.models = models
+        self.encoder, self.models = encoder, models
         self.ledger = door.ledger
         self._connector = door.connector
         self.heads = door.heads
         self._redactor = door.redactor
         self.key = folder.access_key()
-        self._knowledge = knowledge
-        self._retriever = retriever
+        self._knowledge, self._retriever = knowledge, retriever
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
@@ -463,10 +464,18 @@ class Palier(Keeping):
 
         An engine that does not start is logged, shown by `health`, and tried again by the first request that needs it.
         """
-        self.workers.start()
-        await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
-        await asyncio.to_thread(prepare, [model.card for model in self.models.values()])
-        await self._fingerprints.warm()
+        self.warming = True
+        try:
+            self.workers.start()
+            await asyncio.to_thread(text.terms, "warm", text.detect("warm"))
+            await asyncio.to_thread(prepare, [model.card for model in self.models.values()])
+            await self._fingerprints.warm()
+            await self.encoder.encode(["warm"])
+            await self.workers.run(compare, "It is warm.", "", ("It is warm.",))
+        except PalierError as error:
+            log.warning("workers did not start: %s", error)
+        finally:
+            self.warming = False
         parts = {**self.models, "redaction": self._redactor}
         starting = [(name, part) for name, part in parts.items() if isinstance(part, Startable)]
         outcomes = await asyncio.gather(*(part.start() for _, part in starting), return_exceptions=True)

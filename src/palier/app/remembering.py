@@ -8,7 +8,8 @@ from typing import Any
 from palier.access import Spending
 from palier.app.knowing import LOCAL, Knowing
 from palier.app.wiring import DAY_S
-from palier.audits import Feedback
+from palier.audits import PERSON, Audit, Feedback
+from palier.config import label_source
 from palier.errors import NotFound
 from palier.forgetting import Forgetting, Forgotten, Recording
 from palier.interfaces import Hours, Judgements, Ratings, SearchableTraces
@@ -95,6 +96,22 @@ class Remembering(Knowing):
         if not await self._reviews(lesson, principal):
             raise NotFound(f"there is no lesson `{id[:80]}`", param="id")
         return lesson
+
+    async def to_judge(
+        self, route: str, principal: Principal = LOCAL, *, after: float = -1.0, after_id: str = ""
+    ) -> Audit | None:
+        """The next audited request of `route` that no person and not its own source has judged, in the order of the
+        draw, of those whose words `principal` may read; None where there is none. Raises `NotFound`."""
+        if route not in self.settings.routes:
+            raise NotFound(f"there is no route `{route[:80]}`", param="route")
+        sources = (PERSON, label_source(self.settings.routes[route]))
+        while page := await self.audits.queue(route=route, sources=sources, after=after, after_id=after_id):
+            for audit in page:
+                trace = await self.read_trace(audit.trace, principal)
+                if trace is not None and trace.content is not None:
+                    return audit
+            after, after_id = page[-1].place, page[-1].trace
+        return None
 
     async def _reviews(self, lesson: Lesson, principal: Principal) -> bool:
         if principal.admin or not principal.reviewer:

@@ -15,18 +15,15 @@ from palier.budgets import Budgets
 from palier.counting import Counts, GatewayNow
 from palier.interfaces import Model
 from palier.pipeline.audit import Auditor
-from palier.policies import Policies, RouteStatus
+from palier.policies import RouteStatus
 from palier.privacy.connector import HttpConnector
 from palier.spending import BudgetStanding
 from palier.stores.failing import Failing
-from palier.watching import Watch
 
 
 class Reporting(Telling):
     """The part of `Palier` that says how it is."""
 
-    policies: Policies
-    watch: Watch
     students: Students
     """What was taught, and which of it answers."""
     drift: Drifts

@@ -22,12 +22,13 @@ from palier.routing.confidence import FittedConfidence
 from palier.routing.monitor import Monitor
 from palier.routing.policy import Guarantee
 from palier.spending import Line, Saved, Share
+from palier.stores.audits import SqliteAudits
 from palier.types import Data, Features
 from palier.watching import Watch
 
 PAGE = 200
 MOST = 20_000
-"""Judged requests that a curve, or a span, is of at most."""
+"""Judged requests that a curve is of at most."""
 FEWEST = 5
 """Judged drafts from which a curve has points."""
 _BINS = 8
@@ -88,6 +89,7 @@ class Telling(Remembering):
 
     policies: Policies
     watch: Watch
+    _drawn: SqliteAudits
     routes: dict[str, list[str]]
     """Names of the tiers of each route, lowest first."""
     _parts: dict[str, Parts]
@@ -124,10 +126,7 @@ class Telling(Remembering):
         right: list[tuple[float, float]] = []
         for name in names:
             source = label_source(self.settings.routes[name])
-            for audit in await self._judged(name, source, since=edges[0]):
-                verdict = audit.judged(source).get(audit.served)
-                if verdict is not None:
-                    right.append((audit.created, _worth(verdict)))
+            right += await self._drawn.served_right(route=name, source=source, since=edges[0], until=edges[-1])
         routes = {name: self.routes[name] for name in names}
         buckets = []
         for since, until in itertools.pairwise(edges):
@@ -147,14 +146,14 @@ class Telling(Remembering):
             total=whole.total,
             routes=whole.lines,
             saved=whole.saved,
-            right=_share([worth for at, worth in right if at < edges[-1]]),
+            right=_share([worth for _, worth in right]),
             buckets=tuple(buckets),
         )
 
-    async def _judged(self, route: str, source: str, since: float = 0.0) -> list[Audit]:
-        """Judged requests of `route`, created from then on, oldest first, at most `MOST`."""
+    async def _judged(self, route: str, source: str) -> list[Audit]:
+        """Judged requests of `route`, oldest first, at most `MOST`."""
         found: list[Audit] = []
-        after, after_id = since, ""
+        after, after_id = 0.0, ""
         while len(found) < MOST:
             page = await self.audits.done(route=route, source=source, after=after, after_id=after_id, limit=PAGE)
             found += [audit for audit in page if audit.judgements]

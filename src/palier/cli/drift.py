@@ -12,7 +12,7 @@ import typer
 from palier.cli import jsonl, terminal
 from palier.cli.audit import since_ms
 from palier.cli.session import CONFIG, Config, Json, session
-from palier.drift.report import DriftReport, Finding, Window
+from palier.drift.report import DriftReport, Finding, Window, check_comparable
 from palier.drift.signals import Observed, of_line
 from palier.errors import InvalidRequest, NotFound
 
@@ -64,12 +64,13 @@ def drift(
         if reference is not None:
             report = await _of_lines(reference, now, level)
         else:
+            windows = _windows(since, until, against)
+            check_comparable(*windows, level)
             async with session(config) as p:
                 name = _route(route, list(p.routes))
                 if renew:
                     terminal.note(f"{name}: {await p.drift.renew(name)}")
                     return 0
-                windows = _windows(since, until, against)
                 report = await p.drift.compare(name, *windows, level)
         if as_json:
             terminal.json_line(report)
@@ -105,12 +106,11 @@ def _windows(since: str, until: str, against: str) -> tuple[Window, Window]:
 
 
 async def _of_lines(reference: Path, now: Path, level: float) -> DriftReport:
-    from palier.app.drift import check
     from palier.drift.comparing import compare
     from palier.retrieval import sentence_model
 
     windows = Window(since=0.0, until=1.0), Window(since=1.0, until=2.0)
-    check(windows[1], windows[0], level)
+    check_comparable(windows[1], windows[0], level)
     sides = [await _read(file) for file in (reference, now)]
     sizes = {len(one.vector) for side in sides for one in side if one.vector}
     texts = any(one.question.strip() and not one.vector for side in sides for one in side)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from palier.audits import PERSON, blind
 from palier.cli import jsonl, terminal, verdicts
 from palier.cli.records import Route, route_name
 from palier.cli.session import CONFIG, Config, session
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from palier.audits import Audit, Judgement
     from palier.interfaces import Judgements
 
-PERSON = "person"
 KEYS = {"y": True, "n": False}
 ASKED = "right? y(es), n(o), s(kip), q(uit): "
 
@@ -116,7 +115,7 @@ async def _ask(audit: Audit) -> dict[str, bool] | None:
     """Right or wrong by draft; empty where it is skipped, None where enough is enough."""
     out = terminal.out()
     said: dict[str, bool] = {}
-    for number, (text, tiers) in enumerate(_blind(audit), 1):
+    for number, (text, tiers) in enumerate(blind(audit), 1):
         out.print(terminal.styled((f"\nanswer {number}:", "bold")))
         out.print(terminal.styled(text.strip() or "(nothing)"), soft_wrap=True)
         key = await _key()
@@ -126,15 +125,6 @@ async def _ask(audit: Audit) -> dict[str, bool] | None:
             return {}
         said |= dict.fromkeys(tiers, KEYS[key])
     return said
-
-
-def _blind(audit: Audit) -> list[tuple[str, list[str]]]:
-    """The drafts, each text once, in an order that says nothing of the tier."""
-    assert audit.words is not None
-    texts: dict[str, list[str]] = {}
-    for tier in audit.drafted:
-        texts.setdefault(audit.words.drafts.get(tier, ""), []).append(tier)
-    return sorted(texts.items(), key=lambda item: blake2b(f"{audit.trace} {item[1][0]}".encode()).digest())
 
 
 async def _key() -> str:

@@ -72,7 +72,7 @@ def styled(*parts: str | tuple[str, str]) -> Text:
 
 def note(message: str) -> None:
     """A word to the user, on standard error."""
-    err().print(styled((message, "dim")))
+    err().print(styled((message, "dim")), soft_wrap=True)
 
 
 def complain(error: PalierError) -> None:

@@ -4,6 +4,7 @@ The file is data: nothing is opened or connected here. Secrets never stand in it
 """
 
 from palier.config.budget import Budget
+from palier.config.console import Console
 from palier.config.derived import (
     AUDIT_SHARE,
     INSIDE,
@@ -22,7 +23,6 @@ from palier.config.section import Section
 from palier.config.sections import (
     Carbon,
     Collection,
-    Console,
     Guard,
     Guards,
     Learning,

@@ -12,12 +12,12 @@ import msgspec
 
 from palier.config.budget import Budget
 from palier.config.checking import check
+from palier.config.console import Console
 from palier.config.drift import Drift
 from palier.config.section import Section
 from palier.config.sections import (
     Carbon,
     Collection,
-    Console,
     Learning,
     Ledger,
     Lessons,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from palier.cards import Price
 from palier.config.budget import Budget
+from palier.config.console import Console
 from palier.config.drift import Drift
 from palier.config.section import Section
 from palier.types import Label
@@ -31,26 +32,6 @@ class Server(Section, frozen=True, kw_only=True):
     """Longest a request may take in all."""
     shutdown_timeout_s: float = 10.0
     """How long open requests may finish when the gateway stops."""
-
-
-class Console(Section, frozen=True, kw_only=True):
-    """`[console]`: the pages for people, at `/console`."""
-
-    enabled: bool = True
-    """Whether there are any."""
-    networks: tuple[str, ...] = ()
-    """Networks (CIDR), beside loopback, whose machines may open them."""
-    session_hours: float = 12.0
-    """How long a sign-in lasts, and no longer than its key."""
-    proxy_header: str = ""
-    """The header in which a reverse proxy names whom it signed in, who is then whoever has the key of that name. It
-    counts from `proxy_addresses`, with the secret of `proxy_secret_env`; whichever is given must hold, and one is."""
-    proxy_addresses: tuple[str, ...] = ()
-    """Networks (CIDR) that the proxy calls from; it may open the pages."""
-    proxy_secret_env: str = ""
-    """Variable holding what the proxy sends in the header `X-Palier-Proxy-Secret`."""
-    proxy_role: Literal["none", "viewer", "reviewer", "operator", "admin"] = "none"
-    """The role of whom the proxy names where there is no such key; by default they stay outside."""
 
 
 class Store(Section, frozen=True, kw_only=True):

@@ -2,8 +2,8 @@
 
 The test is of exchangeability, by permutation: had nothing changed, every way to deal the counts of both windows to the
 two would be as likely as the one that was seen. It is exact for any number of requests and any ties. Its statistic is
-the effect itself: Kolmogorov's distance for what is ordered, total variation for topics. Holm (1979) corrects for the
-number of signals, whatever they have to do with each other.
+Kolmogorov's distance for what is ordered, and Pearson's chi-square for topics, which sees much of few before little of
+many. Holm (1979) corrects for the number of signals, whatever they have to do with each other.
 
 Intervals: of a difference of shares, Newcombe's (1998, method 10); of Kolmogorov's distance, from the two bands of
 Dvoretzky, Kiefer & Wolfowitz with Massart's constant (1990); of a total variation, from McDiarmid's inequality (1989)
@@ -72,7 +72,7 @@ def effect_of(kind: Kind, before: Counts, after: Counts) -> tuple[float, float, 
         shares = [int(counts[1]) / total for counts, total in ((after, m), (before, n))]
         around = [wilson(int(counts[1]), total, CONFIDENCE) for counts, total in ((after, m), (before, n))]
         return apart(shares[0], around[0], shares[1], around[1])
-    found = float(_distance(kind, before, after[None])[0])
+    found = float(_distance(kind, before[None], after[None])[0])
     tail = 1 - CONFIDENCE
     if kind == "ordered":  # a band each, of half of what may be missed
         width = sum(math.sqrt(math.log(4 / tail) / (2 * size)) for size in (n, m))
@@ -85,18 +85,26 @@ def effect_of(kind: Kind, before: Counts, after: Counts) -> tuple[float, float, 
 
 def p_value(kind: Kind, before: Counts, after: Counts, rng: np.random.Generator, draws: int = DRAWS) -> float:
     """Of the hypothesis that both windows are alike: the share of the ways to deal them that are as far apart."""
-    seen = abs(float(_distance(kind, before, after[None])[0]))
-    dealt = rng.multivariate_hypergeometric(before + after, int(after.sum()), size=draws, method="marginals")
-    as_far = _distance(kind, before + after, dealt, rest=True) >= seen - 1e-12
+    every = before + after
+    seen = float(_statistic(kind, every, after[None])[0])
+    dealt = rng.multivariate_hypergeometric(every, int(after.sum()), size=draws, method="marginals")
+    as_far = _statistic(kind, every, dealt) >= seen - 1e-12
     return (int(as_far.sum()) + 1) / (draws + 1)
 
 
-def _distance(kind: Kind, before: Counts, after: Counts, *, rest: bool = False) -> Floats:
-    """Of each row of `after` from `before`; with `rest`, from what is left of `before` without it."""
-    others = before - after if rest else before[None]
-    gap = after / np.maximum(after.sum(axis=1, keepdims=True), 1) - others / np.maximum(
-        others.sum(axis=1, keepdims=True), 1
-    )
+def _statistic(kind: Kind, every: Counts, after: Counts) -> Floats:
+    """How far each row of `after` is from what is left of `every` without it."""
+    if kind != "topics":
+        return _distance(kind, every - after, after)
+    expected = every * (after[0].sum() / every.sum())
+    found: Floats = ((after - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=1)
+    return found
+
+
+def _distance(kind: Kind, before: Counts, after: Counts) -> Floats:
+    """Of each row of `after` from its row of `before`."""
+    shares = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in (after, before))
+    gap = next(shares) - next(shares)
     found: Floats = np.abs(gap).sum(axis=1) / 2 if kind == "topics" else np.abs(gap.cumsum(axis=1)).max(axis=1)
     return found
 

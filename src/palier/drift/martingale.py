@@ -67,7 +67,7 @@ def _bets() -> _Bets:
 
 
 BETS = _bets()
-_FADES = 0.5 ** (1.0 / np.array(HALVES))
+_FADING = (1.0 - 0.5 ** (1.0 / np.array(HALVES)))[:, None]
 
 
 class Martingale(msgspec.Struct, kw_only=True):
@@ -97,22 +97,30 @@ class Martingale(msgspec.Struct, kw_only=True):
         return reserve(self.n) + sum(self.wealth)
 
     def update(self, bins: Sequence[int]) -> None:
-        """After more values, in their order. About 30 microseconds each."""
+        """After more values, in their order. About 20 microseconds each."""
         if not bins:
             return
         if not 0 <= min(bins) <= max(bins) < len(self.counts):
             raise ValueError(f"drift: bins go from 0 to {len(self.counts) - 1}")
         chance = np.random.Generator(np.random.PCG64(self.seed).advance(self.n)).random(len(bins))
-        counts, wealth, cells = np.array(self.counts), np.array(self.wealth), np.array(self.cells)
-        for value, tie in zip(bins, chance.tolist(), strict=True):
-            p = (float(counts[value + 1 :].sum()) + tie * (float(counts[value]) + 1.0)) / (float(counts.sum()) + 1.0)
-            counts[value] += 1
+        wealth, cells = np.array(self.wealth), np.array(self.cells)
+        for odds in odds_of(self._ranks(bins, chance.tolist()), cells):
             stake = max(reserve(self.n) - reserve(self.n + 1), 1e-300)
             before = wealth + stake * BETS.weight
-            wealth = np.minimum(before * _odds(p, cells), _RICHEST)
+            wealth = np.minimum(before * odds, _RICHEST)
             self.n += 1
-            self._follow(math.log(float(wealth.sum()) / float(before.sum())), float(wealth.sum()))
-        self.counts, self.wealth, self.cells = counts.tolist(), wealth.tolist(), cells.tolist()
+            held = float(wealth.sum())
+            self._follow(math.log(held / float(before.sum())), held)
+        self.wealth, self.cells = wealth.tolist(), cells.tolist()
+
+    def _ranks(self, bins: Sequence[int], chance: Sequence[float]) -> Floats:
+        """The share of the values so far, itself among them, that are higher; of those that are equal, some."""
+        ranks, counts, total = [], self.counts, sum(self.counts)
+        for value, tie in zip(bins, chance, strict=True):
+            total += 1
+            ranks.append((sum(counts[value + 1 :]) + tie * (counts[value] + 1)) / total)
+            counts[value] += 1
+        return np.array(ranks)
 
     def _follow(self, growth: float, held: float) -> None:
         if self.alarmed_at is not None:
@@ -124,13 +132,17 @@ class Martingale(msgspec.Struct, kw_only=True):
             self.alarmed_at = self.n
 
 
-def _odds(p: float, cells: Floats) -> Floats:
-    """What each bet multiplies its capital by, 1 on average over a uniform `p`; `cells` take `p` in."""
-    middle = abs(2.0 * p - 1.0)
-    places = np.array([p, 1.0 - p, middle, 1.0 - middle])
-    fixed = np.where(places[BETS.side] < BETS.share, BETS.inside, BETS.outside)
-    cell = min(int(p * CELLS), CELLS - 1)
-    adapted = cells[:, cell] / cells.sum(axis=1) * CELLS
-    cells -= (cells - PRIOR) * (1.0 - _FADES)[:, None]
-    cells[:, cell] += 1.0
-    return np.concatenate([fixed, adapted])
+def odds_of(ranks: Floats, cells: Floats) -> Floats:
+    """What each bet multiplies its capital by at each rank, (ranks, bets): 1 on average over a uniform one.
+
+    `cells` are those of the histograms, and take the ranks in.
+    """
+    middle = np.abs(2.0 * ranks - 1.0)
+    places = np.stack([ranks, 1.0 - ranks, middle, 1.0 - middle], axis=1)
+    odds = np.empty((len(ranks), len(BETS.weight)))
+    odds[:, : len(BETS.side)] = np.where(places[:, BETS.side] < BETS.share, BETS.inside, BETS.outside)
+    for row, cell in enumerate(np.minimum((ranks * CELLS).astype(int), CELLS - 1).tolist()):
+        odds[row, len(BETS.side) :] = cells[:, cell] / cells.sum(axis=1) * CELLS
+        cells -= (cells - PRIOR) * _FADING
+        cells[:, cell] += 1.0
+    return odds

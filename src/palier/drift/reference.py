@@ -1,7 +1,7 @@
 """The reference: how each signal was, as counts of bins, and the topics that questions were about.
 
-Half of what the window holds, drawn by chance, says what the bins and topics are; the other half is counted in them.
-So what is counted then, and what comes after, are alike as long as nothing changes, which is what the tests need. A
+A third of what the window holds, drawn by chance, says what the bins and topics are; the rest is counted in them. So
+what is counted then, and what comes after, are alike as long as nothing changes, which is what the tests need. A
 question's vector is reduced to two numbers, its topic and how far it is from all topics: to reduce first and to test
 each number, corrected for how many they are, finds as much as a test of whole vectors, and says what has changed
 (Rabanser, Günnemann & Lipton 2019, "Failing loudly"; topics are its "BBSDh", with clusters for a classifier's labels).
@@ -26,9 +26,9 @@ Vectors = NDArray[np.float32]
 LEAST = 30
 """Values below which nothing is said of a signal."""
 BINS = 32
-TOPICS, MEMBERS = 32, 5
-"""Topics at most; a topic is of at least so many questions."""
-_ROUNDS = 15
+TOPICS, MEMBERS = 128, 5
+"""Topics at most, so many that what is new is far from all; a topic is of at least so many questions."""
+_ROUNDS = 8
 _HALVES = np.array([0.5])
 
 
@@ -76,12 +76,12 @@ def fit(
 ) -> Reference:
     """What a window says. `vectors` (n, d) are those of the questions, a row of NaN where there is none.
 
-    A signal with fewer than twice `LEAST` values has no scale. The order of the requests changes which half is which,
-    and nothing else.
+    A signal with fewer than `LEAST` values on either side has no scale. The order of the requests changes which third
+    says what the bins are, and nothing else.
     """
     rng = np.random.default_rng(seed)
     first = np.zeros(len(observed), bool)
-    first[rng.permutation(len(observed))[: len(observed) // 2]] = True
+    first[rng.permutation(len(observed))[: len(observed) // 3]] = True
     centres = None
     if vectors is not None:
         known = vectors[first & ~np.isnan(vectors).any(axis=1)]
@@ -109,10 +109,10 @@ def _values(observed: Sequence[Observed], vectors: Vectors | None, centres: Vect
         if any(name in one.values for one in observed)
     }
     if centres is not None and vectors is not None and len(vectors):
-        alike = vectors.astype(np.float64) @ centres.T.astype(np.float64)
+        alike = vectors @ centres.T
         known = ~np.isnan(alike).any(axis=1)
         nearest = np.where(known, np.nan_to_num(alike, nan=0.0).argmax(axis=1).astype(np.float64), np.nan)
-        found = {"topics": nearest, "novelty": 1.0 - alike.max(axis=1), **found}
+        found = {"topics": nearest, "novelty": 1.0 - alike.max(axis=1).astype(np.float64), **found}
     return found
 
 
@@ -147,10 +147,9 @@ def _topics(vectors: Vectors, rng: np.random.Generator) -> Vectors:
     centres = unit[rng.choice(len(unit), max(min(TOPICS, len(unit) // (2 * MEMBERS)), 1), replace=False)]
     for turn in range(_ROUNDS):
         nearest = (unit @ centres.T).argmax(axis=1)
-        members = np.bincount(nearest, minlength=len(centres))
-        least = MEMBERS if turn >= _ROUNDS - 2 else 1
-        kept = [k for k in range(len(centres)) if members[k] >= least]
-        means = np.stack([unit[nearest == k].mean(axis=0) for k in kept])
-        centres = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        _, starts, members = np.unique(np.sort(nearest), return_index=True, return_counts=True)
+        sums = np.add.reduceat(unit[np.argsort(nearest, kind="stable")], starts, axis=0)
+        kept = sums[members >= (MEMBERS if turn >= _ROUNDS - 2 else 1)]
+        centres = kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
     found: Vectors = centres.astype(np.float32)
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
 
+from palier.errors import InvalidRequest
 from palier.types import Data
 
 Kind = Literal["ordered", "share", "topics"]
@@ -33,6 +35,21 @@ class Window(Data, frozen=True, kw_only=True):
     since: float
     until: float
     n: int = 0
+
+
+LEAST_LEVEL = 0.01
+"""Lower, and the permutations could not reach it."""
+
+
+def check_comparable(now: Window, against: Window, level: float) -> None:
+    """Raise `InvalidRequest` for what cannot be compared."""
+    for window in (now, against):
+        if not (math.isfinite(window.since) and window.since < window.until):
+            raise InvalidRequest("a window ends after it begins", hint="--since 7d --against 30d..7d")
+    if now.since < against.until and against.since < now.until:
+        raise InvalidRequest("the two windows have requests in common", hint="--since 7d --against 30d..7d")
+    if not LEAST_LEVEL <= level <= 0.5:
+        raise InvalidRequest(f"the level is {level:g}", hint=f"a probability, {LEAST_LEVEL} to 0.5", param="level")
 
 
 class Finding(Data, frozen=True, kw_only=True):

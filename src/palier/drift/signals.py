@@ -30,8 +30,9 @@ def observed(trace: Trace) -> Observed:
     }
     if (confidence := next((s.confidence for s in trace.steps if s.confidence is not None), None)) is not None:
         values["confidence"] = confidence
-    if trace.evidence and (score := next((s.features["score"] for s in trace.steps if "score" in s.features), None)):
-        values["retrieval"] = score
+    scores = [step.features["score"] for step in trace.steps if "score" in step.features]
+    if trace.evidence and scores:
+        values["retrieval"] = scores[0]
     answering = next((step.usage for step in reversed(trace.steps) if step.tier == trace.tier), None)
     if answering is not None and answering.completion:
         values["length"] = float(answering.completion)

@@ -33,7 +33,7 @@ class ModelHealth(Sent, frozen=True, kw_only=True):
 
 
 class Readiness(Sent, frozen=True, kw_only=True):
-    """`ready` when every route has a tier that could answer, and requests are recorded or need not be.
+    """`ready` when workers are there, routes have a tier that could answer, and requests are recorded or need not be.
 
     `models` only for who shows an operator's key.
     """
@@ -91,5 +91,5 @@ class Probes:
             for name, route in self._palier.settings.routes.items()
         }
         failing = self._palier.failing
-        ready = all(routes.values()) and (failing.goes_on or not failing.why)
+        ready = all(routes.values()) and (failing.goes_on or not failing.why) and not self._palier.warming
         return Readiness(status="ready" if ready else "not ready", routes=routes, models=models)

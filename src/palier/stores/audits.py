@@ -88,6 +88,15 @@ class SqliteAudits:
         """Keep them all, or none; see `interfaces.Judgements`."""
         await self._database.write(lambda connection: _judge(connection, judgements))
 
+    async def served_right(self, *, route: str, source: str, since: float, until: float) -> list[tuple[float, float]]:
+        """When each audited answer of `route` that `source` judged was asked for, and how right it was, in [0, 1].
+
+        Of those asked from `since` to before `until`: a few microseconds each.
+        """
+        values = {"route": route, "source": source, "since": since, "until": until}
+        sql = statements("audits")["served_right"]
+        return await self._database.read(lambda connection: list(connection.execute(sql, values)))
+
     async def count(self, *, route: str = "", sources: Sequence[str] = ()) -> AuditCount:
         """How far they are; see `interfaces.Judgements`."""
         values = {"route": route, "sources": _texts(sources)}

@@ -204,6 +204,26 @@ async def test_what_was_away_is_asked_again_and_too_much_of_it_decides_nothing(
     assert len(away) == few
 
 
+@pytest.mark.parametrize(
+    ("champion", "challenger", "stops"),
+    [
+        (range(2), range(0), False),
+        (range(3), range(0), True),
+        (range(0), range(3), True),
+        (range(3), range(3), False),
+        (range(3), range(3, 6), True),
+        (range(11), range(11), True),
+    ],
+)
+def test_what_one_side_lacks_that_the_other_has_is_no_ruling(champion: range, challenger: range, stops: bool) -> None:
+    away = {"champion": set(map(str, champion)), "challenger": set(map(str, challenger))}
+    if not stops:
+        gate._check_reached(away, 100)
+        return
+    with pytest.raises(Unavailable, match="no ruling"):
+        gate._check_reached(away, 100)
+
+
 async def test_a_holdout_that_judged_often_enough_judges_no_more(folder: Path) -> None:
     content = taught(("ngrams",)).content
     rulings = [await ruled(folder, await kept(folder, content, ruled=False)) for _ in range(3)]

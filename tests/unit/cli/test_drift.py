@@ -79,7 +79,7 @@ def test_lines_of_now_are_compared_with_those_of_before(here: Path) -> None:
 
 
 def test_texts_are_embedded(here: Path) -> None:
-    (here / "ref.jsonl").write_text("".join(json.dumps({"text": f"where is my parcel {n}"}) + "\n" for n in range(80)))
+    (here / "ref.jsonl").write_text("".join(json.dumps({"text": f"where is my parcel {n}"}) + "\n" for n in range(120)))
     now = "".join(json.dumps({"text": f"a recipe of pancakes for {n}"}) + "\n" for n in range(40))
     found = json.loads(palier("--reference", "ref.jsonl", "--json", given=now, status=3).stdout)
     assert [one["signal"] for one in found["findings"] if one["drifts"]] == ["topics", "novelty"]
@@ -132,8 +132,6 @@ def recorded(here: Path) -> Path:
 
 
 def test_a_week_is_compared_with_the_three_before(recorded: Path) -> None:
-    done = palier(status=3)
-    assert "drifts: escalated" in done.stdout
     found = json.loads(palier("support", "--since", "7d", "--against", "30d..7d", "--json", status=3).stdout)
     assert (found["route"], found["now"]["n"] + found["reference"]["n"]) == ("support", 400)
     assert "no drift found" in palier("--since", "14d", "--until", "7d").stdout

@@ -43,7 +43,7 @@ def found_of(report: DriftReport) -> dict[str, float]:
 
 def test_what_changed_is_found_and_what_did_not_is_not() -> None:
     before = (WAS, requests(800, 1), vectors(800, 1))
-    report = compare(before, (IS, requests(500, 2, lower=1.0), vectors(500, 2, new=0.2)))
+    report = compare(before, (IS, requests(500, 2, lower=1.0), vectors(500, 2, new=0.35)))
     assert set(report.drifting) == {"topics", "novelty", "confidence"}
     by_name = {one.signal: one for one in report.findings}
     assert set(by_name) == set(KINDS)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palier.drift.martingale import BETS, CELLS, HALVES, PRIOR, Martingale, _odds
+from palier.drift.martingale import BETS, CELLS, HALVES, PRIOR, Martingale, odds_of
 
 BINS = 16
 
@@ -22,7 +22,7 @@ def test_no_bet_gains_while_ranks_are_uniform() -> None:
     cells = np.full((len(HALVES), CELLS), PRIOR)
     cells[0, 3] += 40.0
     grid = (np.arange(5_000) + 0.5) / 5_000
-    means = np.mean([_odds(p, cells.copy()) for p in grid], axis=0)
+    means = np.mean([odds_of(np.array([rank]), cells.copy())[0] for rank in grid], axis=0)
     assert means == pytest.approx(np.ones(len(BETS.weight)), abs=2e-3)
     assert BETS.weight.sum() == pytest.approx(1.0)
 

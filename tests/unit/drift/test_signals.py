@@ -15,9 +15,9 @@ from palier.types import Guarded, TraceContent
 
 def test_what_a_trace_says() -> None:
     trace = trace_of("a", content=content_of("Where is my parcel?"))
-    step = msgspec.structs.replace(trace.steps[0], features={"score": 1.5, "cosine": 0.4})
+    step = msgspec.structs.replace(trace.steps[0], features={"score": 0.0, "cosine": 0.4})
     one = observed(msgspec.structs.replace(trace, steps=(step,)))
-    assert one.values == {"escalated": 1.0, "refused": 0.0, "confidence": 0.31, "length": 9.0, "retrieval": 1.5}
+    assert one.values == {"escalated": 1.0, "refused": 0.0, "confidence": 0.31, "length": 9.0, "retrieval": 0.0}
     assert one.question == "Where is my parcel?"
 
 

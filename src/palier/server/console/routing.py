@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from palier.access import Role
 from palier.errors import NotFound
-from palier.server.console import actions, ask, entrance, guarantee, ledger, lessons, overview, traces
+from palier.server.console import actions, ask, entrance, guarantee, judge, ledger, lessons, overview, traces
 from palier.server.console.serving import Anybody, Console, Handler, Page, route
 from palier.server.console.visits import Visit
 from palier.server.endpoint import Gateway
@@ -43,6 +43,7 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/lessons/{id}/accept", POST=does("lesson.accept", lessons.accept, reviewer)),
         route("/console/lessons/{id}/reject", POST=does("lesson.reject", lessons.reject, reviewer)),
         route("/console/lessons/{id}/edit", POST=does("lesson.edit", lessons.edit, reviewer)),
+        route("/console/judge", GET=shows(judge.show, reviewer), POST=does("judge", judge.judge, reviewer)),
         route("/console/guarantee", GET=shows(guarantee.show, viewer)),
         route("/console/overview", GET=shows(overview.show, operator)),
         route("/console/actions", GET=shows(actions.show, admin)),

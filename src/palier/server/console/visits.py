@@ -38,6 +38,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("ask", "/console/ask", Role.VIEWER),
     Entry("traces", "/console/traces", Role.VIEWER),
     Entry("lessons", "/console/lessons", Role.REVIEWER),
+    Entry("judge", "/console/judge", Role.REVIEWER),
     Entry("guarantee", "/console/guarantee", Role.VIEWER),
     Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),

@@ -27,6 +27,12 @@ SELECT figures, CASE WHEN :words THEN words END FROM audit LEFT JOIN audit_conte
 WHERE state = 'done' AND (created, trace) > (:after, :after_id) AND (:route = '' OR route = :route)
 ORDER BY created, trace LIMIT :limit
 
+-- :name served_right
+-- What was judged of the answers themselves: of the draft of the tier that answered.
+SELECT audit.created, ifnull(j.correct, j.score) FROM audit JOIN trace ON trace.id = audit.trace
+    JOIN judgement AS j ON j.trace = audit.trace AND j.tier = trace.tier AND j.source = :source
+WHERE audit.state = 'done' AND audit.route = :route AND audit.created >= :since AND audit.created < :until
+
 -- :name queue
 SELECT figures, words FROM audit JOIN audit_content USING (trace)
 WHERE state = 'done' AND route = :route AND (place, trace) > (:after, :after_id) AND EXISTS (

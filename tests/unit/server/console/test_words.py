@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from importlib import resources
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
+from palier.access import Role
+from palier.lessons import KINDS, STATES
+from palier.routing.risk import Target
+from palier.server.console import overview, traces
+from palier.server.console.visits import NAVIGATION
 from palier.server.console.words import LANGUAGES, THIN, WIDE, Words, catalogue, french, language_of
-from palier.types import Quantity
+from palier.types import Label, Quantity, drafts, outcomes
 
 CONSOLE = Path(str(resources.files("palier.server.console")))
 EN, FR = Words("en"), Words("fr")
@@ -95,3 +101,26 @@ def test_one_is_not_many() -> None:
 )
 def test_the_language_is_what_was_chosen_or_what_the_browser_says(chosen: str, accepted: str, language: str) -> None:
     assert language_of(chosen, accepted) == language
+
+
+def test_every_word_of_the_field_is_said_in_words() -> None:
+    """What is added to one of these must be added to the catalogue."""
+    hints = get_type_hints(drafts.Clearance)
+    fields = {
+        "guarded": [*get_args(outcomes.GuardPlace), *get_args(get_type_hints(outcomes.Guarded)["action"])],
+        "labels": list(Label),
+        "lesson_kinds": KINDS,
+        "purposes": get_args(hints["purpose"]),
+        "roles": list(Role),
+        "spans": [*traces.SPANS, *overview.SPANS],
+        "states": STATES,
+        "statuses": get_args(outcomes.TraceStatus),
+        "steps": get_args(outcomes.Outcome),
+        "targets": get_args(Target),
+        "verdicts": get_args(drafts.Verdict),
+        "pages": [entry.name for entry in NAVIGATION],
+    }
+    missing = [
+        f"{page}.{word}" for page, words in fields.items() for word in words if f"{page}.{word}" not in catalogue()
+    ]
+    assert not missing
