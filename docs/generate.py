@@ -38,10 +38,14 @@ pass; 4 an upstream or engine that could not be reached; 5 a budget that is spen
 """
 
 
+FILES = ("sections.py", "budget.py", "console.py", "drift.py")
+"""Of the settings."""
+
+
 def settings() -> str:
     """settings.md: a table for each section of the file."""
     folder = ROOT / "src" / "palier" / "config"
-    trees = [ast.parse((folder / name).read_text(encoding="utf-8")) for name in ("sections.py", "drift.py")]
+    trees = [ast.parse((folder / name).read_text(encoding="utf-8")) for name in FILES]
     sections = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and _is_section(node)]
     sections.sort(key=lambda node: node.name != "Settings")
     return "\n".join([SETTINGS, *(_section(node) for node in sections)])

@@ -3,6 +3,7 @@
 The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
 """
 
+from palier.config.budget import Budget
 from palier.config.console import Console
 from palier.config.derived import (
     AUDIT_SHARE,
@@ -20,7 +21,6 @@ from palier.config.drift import Drift
 from palier.config.reading import load, parse
 from palier.config.section import Section
 from palier.config.sections import (
-    Budget,
     Carbon,
     Collection,
     Guard,

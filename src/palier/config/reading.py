@@ -10,12 +10,12 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
+from palier.config.budget import Budget
 from palier.config.checking import check
 from palier.config.console import Console
 from palier.config.drift import Drift
 from palier.config.section import Section
 from palier.config.sections import (
-    Budget,
     Carbon,
     Collection,
     Learning,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from palier.cards import Price
+from palier.config.budget import Budget
 from palier.config.console import Console
 from palier.config.drift import Drift
 from palier.config.section import Section
@@ -348,24 +349,6 @@ class Guards(Section, frozen=True, kw_only=True):
     """When a client that streams gets the words of a tier that is served whatever it says: sentence by sentence after
     their check; or as they come, and where a guard then stops them the answer ends with `content_filter` and its
     `palier` object says `retracted`: whoever shows it takes it back. Tool calls always wait for their check."""
-
-
-class Budget(Section, frozen=True, kw_only=True):
-    """`[routes.NAME.budget]`: what a route may take in a day or a month of UTC, of US dollars and of grams of CO2e."""
-
-    per: Literal["day", "month"] = "month"
-    """What the limits are for."""
-    soft: float | None = None
-    """US dollars from which it is said, in logs, metrics and answers, and by `palier status`; it goes on."""
-    hard: float | None = None
-    """US dollars from which tiers that cost something are not asked: what is left answers, or abstains, or 429."""
-    soft_co2e: float | None = None
-    """As `soft`, in grams of CO2e."""
-    hard_co2e: float | None = None
-    """As `hard`, in grams of CO2e."""
-    uncounted: Literal["refuse", "allow"] = "refuse"
-    """Under a hard limit: whether a tier is asked of which it is not known what it takes. What runs inside palier sends
-    no bill, and is."""
 
 
 class Tier(Section, frozen=True, kw_only=True):

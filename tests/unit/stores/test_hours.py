@@ -76,7 +76,7 @@ def told(traces: Sequence[Trace], went: WentBy) -> None:
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.lists(traces, min_size=1, max_size=4), st.booleans()), max_size=5), st.integers(0, 60))
 async def test_the_sums_are_those_of_the_traces_there_are(
     tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[list[Trace], bool]], since: int
