@@ -72,6 +72,9 @@ async def test_a_stopped_run_goes_on_without_asking_twice(tmp_path: Path, sign: 
             while len(finished(tmp_path)) < CASES // 2 - 2:
                 await asyncio.sleep(0.01)
         first.send_signal(sign)
+        if sign is signal.SIGINT:  # what is being asked is waited for
+            await asyncio.sleep(0.5)
+            stopped.set()
         told, _ = await first.communicate()
         stopped.set()
         assert first.returncode == (-sign if sign is signal.SIGKILL else 130), told.decode()

@@ -52,6 +52,7 @@ def stands(folder: Path) -> tuple[str, str]:
     return route["student"], route["words"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_student_is_certified_promoted_and_taken_back(home: Path) -> None:
     before = stands(home)

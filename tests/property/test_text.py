@@ -32,7 +32,7 @@ def test_sentences_are_ordered_trimmed_and_leave_nothing_out(text):
 def test_what_is_short_stands_whole_in_a_window_of_a_sentence_that_was_cut(text, start, length):
     endless = ("".join(text.split()) + "word, " * 400).replace(".", "").replace("!", "").replace("?", "")
     found = windows(endless)
-    assert found[: len(sentences(endless))] == sentences(endless)
+    assert list(found[: len(sentences(endless))]) == sentences(endless)
     assert all(0 <= a < b <= len(endless) and b - a <= LONGEST for a, b in found)
     if len(found) == 2 * len(sentences(endless)) - 1:  # one sentence, of so many pieces
         stretch = endless[start : start + length].strip()
