@@ -96,6 +96,7 @@ def test_a_stream_gives_what_the_whole_gives(text: str, cuts: list[int]) -> None
 
 @settings(max_examples=200)
 @given(TEXTS)
+@example(".https.\u00a0.")
 def test_letter_by_letter_too(text: str) -> None:
     assert streamed(text, list(range(len(text)))) == inert().whole(text)[0]
 

@@ -153,6 +153,7 @@ class _Scan:
 
     def take(self, chunk: str, *, last: bool = False) -> str:
         text = self._held + chunk if self._held else chunk
+        self._held = ""
         sign = _SIGN.search(text)
         if sign is None:
             self._unread.append(text)
@@ -162,7 +163,6 @@ class _Scan:
             self._unread.clear()
         out: list[str] = []
         at = 0
-        self._held = ""
         while sign is not None:
             start = sign.start()
             if start > at:
