@@ -20,7 +20,7 @@ from palier.types.drafts import (
     ToolDelta,
     Verdict,
 )
-from palier.types.knowledge import Document, Hit, Passage
+from palier.types.knowledge import Document, Hit, Passage, Shelved
 from palier.types.labels import Label
 from palier.types.numbers import UNKNOWN, Quantity, Usage
 from palier.types.outcomes import (
@@ -69,6 +69,7 @@ __all__ = [
     "Quantity",
     "Request",
     "Result",
+    "Shelved",
     "Source",
     "Step",
     "TokenLogprob",

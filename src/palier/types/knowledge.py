@@ -28,6 +28,18 @@ class Document(Data, frozen=True, kw_only=True):
     updated: float = 0.0
 
 
+class Shelved(Data, frozen=True, kw_only=True):
+    """A document as it stands in a list: without its text, and with what is wrong with it."""
+
+    document: Document
+    passages: int
+    """Of 0, nothing can be found."""
+    stale: bool
+    """Not renewed for longer than `[drift] stale_days`."""
+    duplicated: bool
+    """Another that was put before has the same content."""
+
+
 class Passage(Data, frozen=True, kw_only=True):
     """A stretch of a document, at characters `start` to `end` of its text."""
 

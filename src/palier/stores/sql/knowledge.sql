@@ -131,6 +131,16 @@ SELECT name, title, url, language, label, groups, metadata, digest, source, upda
 WHERE collection = :collection AND name > :after AND audience IN (SELECT value FROM json_each(:readable))
 ORDER BY name LIMIT :limit
 
+-- :name browse
+SELECT name, title, url, language, label, groups, '{}', digest, source, updated, '', passages, stale, again FROM (
+    SELECT name, title, url, language, label, groups, digest, source, updated, passages, updated < :stale AS stale,
+        digest <> '' AND row_number() OVER (PARTITION BY digest ORDER BY id) > 1 AS again
+    FROM document WHERE collection = :collection AND audience IN (SELECT value FROM json_each(:readable))
+)
+WHERE name > :after AND instr(lower(name || ' ' || title), lower(:words)) AND (:label = '' OR label = :label)
+AND CASE :fault WHEN 'stale' THEN stale WHEN 'empty' THEN passages = 0 WHEN 'duplicated' THEN again ELSE 1 END
+ORDER BY name LIMIT :limit
+
 -- :name collections
 SELECT collection.name, count(*), sum(document.passages), encoder, dimension
 FROM document JOIN collection ON collection.id = document.collection

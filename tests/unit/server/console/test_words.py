@@ -9,12 +9,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from palier import ingest
 from palier.access import Role
 from palier.lessons import KINDS, STATES
 from palier.routing.risk import Target
 from palier.server.console import overview, traces
 from palier.server.console.visits import NAVIGATION
 from palier.server.console.words import LANGUAGES, THIN, WIDE, Words, catalogue, french, language_of
+from palier.stores import browsing
 from palier.types import Label, Quantity, drafts, outcomes
 
 CONSOLE = Path(str(resources.files("palier.server.console")))
@@ -43,7 +45,7 @@ def test_what_pages_say_is_in_the_catalogue() -> None:
 def test_no_sentence_is_said_nowhere() -> None:
     """Those that are put together from a page and a word are of these pages."""
     together = {"acts", "errors", "guarded", "kinds", "labels", "pages", "purposes", "roles", "spans", "statuses"}
-    together |= {"lesson_kinds", "states", "steps", "targets", "verdicts"}
+    together |= {"brought", "faults", "lesson_kinds", "states", "steps", "targets", "verdicts"}
     texts = "".join(file.read_text(encoding="utf-8") for kind in ("*.html", "*.py") for file in CONSOLE.rglob(kind))
     silent = [
         name
@@ -107,6 +109,8 @@ def test_every_word_of_the_field_is_said_in_words() -> None:
     """What is added to one of these must be added to the catalogue."""
     hints = get_type_hints(drafts.Clearance)
     fields = {
+        "brought": get_args(ingest.Action),
+        "faults": browsing.FAULTS,
         "guarded": [*get_args(outcomes.GuardPlace), *get_args(get_type_hints(outcomes.Guarded)["action"])],
         "labels": list(Label),
         "lesson_kinds": KINDS,
