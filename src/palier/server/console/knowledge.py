@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from palier.errors import InvalidRequest, NotFound
 from palier.ingest import Options, Outcome
 from palier.retrieval.parsing import KINDS
-from palier.server.console.visits import Visit
+from palier.server.console.visits import Visit, see_other
 from palier.server.palier_api import check_collection
 from palier.server.replies import Reply
 from palier.stores.browsing import FAULTS, Wanted
@@ -66,7 +66,9 @@ async def open_collection(visit: Visit) -> Reply:
 
 
 async def open_document(visit: Visit) -> Reply:
-    """`GET /console/knowledge/document?collection=C&id=ID`."""
+    """`GET /console/knowledge/document?collection=C&id=ID`; without an id, the way to the lists."""
+    if "id" not in visit.query:
+        return see_other("/console/knowledge")
     collection, name = visit.query.get("collection", ""), visit.query.get("id", "")
     document = await visit.palier.get_document(collection, name, visit.principal)
     if document is None:

@@ -6,7 +6,19 @@ from starlette.routing import Route
 
 from palier.access import Role
 from palier.errors import NotFound
-from palier.server.console import actions, ask, entrance, guarantee, judge, knowledge, ledger, lessons, overview, traces
+from palier.server.console import (
+    actions,
+    ask,
+    entrance,
+    guarantee,
+    judge,
+    knowledge,
+    ledger,
+    lessons,
+    models,
+    overview,
+    traces,
+)
 from palier.server.console.serving import Anybody, Console, Handler, Page, route
 from palier.server.console.visits import Visit
 from palier.server.endpoint import Gateway
@@ -51,6 +63,10 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/lessons/{id}/edit", POST=does("lesson.edit", lessons.edit, reviewer)),
         route("/console/judge", GET=shows(judge.show, reviewer), POST=does("judge", judge.judge, reviewer)),
         route("/console/guarantee", GET=shows(guarantee.show, viewer)),
+        route("/console/models", GET=shows(models.show, viewer)),
+        route("/console/models/versions/{id}", GET=shows(models.open_version, viewer)),
+        route("/console/models/versions/{id}/promote", POST=does("version.promote", models.promote, operator)),
+        route("/console/models/rollback", POST=does("version.rollback", models.roll_back, operator)),
         route("/console/overview", GET=shows(overview.show, operator)),
         route("/console/actions", GET=shows(actions.show, admin)),
         route("/console/{rest:path}", GET=shows(_nothing, viewer)),

@@ -42,6 +42,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("lessons", "/console/lessons", Role.REVIEWER),
     Entry("judge", "/console/judge", Role.REVIEWER),
     Entry("guarantee", "/console/guarantee", Role.VIEWER),
+    Entry("models", "/console/models", Role.VIEWER),
     Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),
 )

@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from palier import ingest
+from palier import ingest, versions
 from palier.access import Role
 from palier.lessons import KINDS, STATES
 from palier.routing.risk import Target
@@ -45,7 +45,18 @@ def test_what_pages_say_is_in_the_catalogue() -> None:
 def test_no_sentence_is_said_nowhere() -> None:
     """Those that are put together from a page and a word are of these pages."""
     together = {"acts", "errors", "guarded", "kinds", "labels", "pages", "purposes", "roles", "spans", "statuses"}
-    together |= {"brought", "faults", "lesson_kinds", "states", "steps", "targets", "verdicts"}
+    together |= {
+        "brought",
+        "effects",
+        "faults",
+        "lesson_kinds",
+        "students",
+        "version_states",
+        "states",
+        "steps",
+        "targets",
+        "verdicts",
+    }
     texts = "".join(file.read_text(encoding="utf-8") for kind in ("*.html", "*.py") for file in CONSOLE.rglob(kind))
     silent = [
         name
@@ -121,7 +132,9 @@ def test_every_word_of_the_field_is_said_in_words() -> None:
         "statuses": get_args(outcomes.TraceStatus),
         "steps": get_args(outcomes.Outcome),
         "targets": get_args(Target),
+        "students": get_args(versions.Student),
         "verdicts": get_args(drafts.Verdict),
+        "version_states": versions.STATES,
         "pages": [entry.name for entry in NAVIGATION],
     }
     missing = [
