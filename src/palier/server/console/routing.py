@@ -9,6 +9,7 @@ from palier.errors import NotFound
 from palier.server.console import (
     actions,
     ask,
+    benchmarks,
     entrance,
     guarantee,
     judge,
@@ -63,6 +64,9 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/lessons/{id}/edit", POST=does("lesson.edit", lessons.edit, reviewer)),
         route("/console/judge", GET=shows(judge.show, reviewer), POST=does("judge", judge.judge, reviewer)),
         route("/console/guarantee", GET=shows(guarantee.show, viewer)),
+        route("/console/benchmarks", GET=shows(benchmarks.show, viewer)),
+        route("/console/benchmarks/compare", GET=shows(benchmarks.compare, viewer)),
+        route("/console/benchmarks/reports/{name}", GET=shows(benchmarks.open_report, viewer)),
         route("/console/models", GET=shows(models.show, viewer)),
         route("/console/models/versions/{id}", GET=shows(models.open_version, viewer)),
         route("/console/models/versions/{id}/promote", POST=does("version.promote", models.promote, operator)),

@@ -43,6 +43,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("judge", "/console/judge", Role.REVIEWER),
     Entry("guarantee", "/console/guarantee", Role.VIEWER),
     Entry("models", "/console/models", Role.VIEWER),
+    Entry("benchmarks", "/console/benchmarks", Role.VIEWER),
     Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),
 )

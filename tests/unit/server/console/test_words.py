@@ -13,7 +13,7 @@ from palier import ingest, versions
 from palier.access import Role
 from palier.lessons import KINDS, STATES
 from palier.routing.risk import Target
-from palier.server.console import overview, traces
+from palier.server.console import benchmarks, overview, traces
 from palier.server.console.visits import NAVIGATION
 from palier.server.console.words import LANGUAGES, THIN, WIDE, Words, catalogue, french, language_of
 from palier.stores import browsing
@@ -46,6 +46,7 @@ def test_no_sentence_is_said_nowhere() -> None:
     """Those that are put together from a page and a word are of these pages."""
     together = {"acts", "errors", "guarded", "kinds", "labels", "pages", "purposes", "roles", "spans", "statuses"}
     together |= {
+        "axes",
         "brought",
         "effects",
         "faults",
@@ -120,6 +121,7 @@ def test_every_word_of_the_field_is_said_in_words() -> None:
     """What is added to one of these must be added to the catalogue."""
     hints = get_type_hints(drafts.Clearance)
     fields = {
+        "axes": list(benchmarks.AXES),
         "brought": get_args(ingest.Action),
         "faults": browsing.FAULTS,
         "guarded": [*get_args(outcomes.GuardPlace), *get_args(get_type_hints(outcomes.Guarded)["action"])],
