@@ -18,7 +18,7 @@ from palier.jobs.pool import ProcessWorkers
 from palier.retrieval.encoder import SentenceEncoder
 from palier.stores.browsing import Wanted
 from palier.stores.knowledge import SqliteKnowledge
-from palier.types import Document, Hit, Principal, Shelved
+from palier.types import Document, FailingSource, Hit, Principal, Shelved
 
 LOCAL = OWNER
 DAY_S = 86_400.0
@@ -52,6 +52,14 @@ class Knowing:
     async def browse(self, collection: str, wanted: Wanted, principal: Principal = LOCAL) -> list[Shelved]:
         """The documents of a collection that are wanted, in order of id, with what is wrong with each."""
         return await self._knowledge.browse(collection, principal, wanted, self._stale_before())
+
+    async def note_failing(self, collection: str, roots: Sequence[str], failures: Sequence[tuple[str, str]]) -> None:
+        """Keep which files at or below `roots` an ingestion could not read, and why; the others are well again."""
+        await self._knowledge.note_failing(collection, roots, failures, time.time())
+
+    async def failing_sources(self, principal: Principal = LOCAL) -> list[FailingSource]:
+        """Files that could not be read when they were last ingested, of collections that `principal` may read."""
+        return await self._knowledge.failing(principal)
 
     def _stale_before(self) -> float:
         return time.time() - self.settings.drift.stale_days * DAY_S

@@ -5,6 +5,7 @@ As everywhere, what may not be read is never in a query: it is neither shown nor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import apsw
@@ -13,9 +14,11 @@ from palier.interfaces.drift import Counted
 from palier.stores.documents import document_of, opened_collection, opened_collections
 from palier.stores.readers import as_json, readable
 from palier.stores.schema import statements
-from palier.types import Data, Principal, Shelved
+from palier.types import Data, FailingSource, Principal, Shelved
 
 Fault = Literal["stale", "empty", "duplicated"]
+MAX_FAILING, MAX_TEXT = 1_000, 1_000
+"""Files of one ingestion that are kept as failing, and characters of what is kept of one."""
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
@@ -39,6 +42,25 @@ def census(connection: apsw.Connection, principal: Principal, stale_before: floa
     }
     rows = connection.execute(statements("drift")["census"], asked)
     return [Counted(name, *(int(value) for value in figures)) for name, *figures in rows]
+
+
+def note_failing(
+    connection: apsw.Connection, collection: str, roots: Sequence[str], failures: Sequence[tuple[str, str]], at: float
+) -> None:
+    """Keep which files at or below `roots` could not be read, and why, in the place of what was known of these."""
+    sql = statements("knowledge")
+    connection.execute(sql["not_failing"], {"collection": collection, "roots": as_json(list(roots))})
+    rows = [(collection, source[:MAX_TEXT], error[:MAX_TEXT], at) for source, error in failures[:MAX_FAILING]]
+    connection.executemany(sql["fails"], rows)
+
+
+def list_failing(connection: apsw.Connection, principal: Principal) -> list[FailingSource]:
+    """Those of the collections that `principal` may read; where nothing could be read at all, administrators alone."""
+    names = [each.name for each in opened_collections(connection, principal, None)]
+    asked = {"admin": principal.admin, "collections": as_json(names), "limit": MAX_FAILING}
+    names_of_row = ("collection", "source", "error", "at")
+    rows = connection.execute(statements("knowledge")["failing"], asked)
+    return [FailingSource(**dict(zip(names_of_row, row, strict=True))) for row in rows]
 
 
 def browse(

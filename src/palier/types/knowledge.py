@@ -40,6 +40,15 @@ class Shelved(Data, frozen=True, kw_only=True):
     """Another that was put before has the same content."""
 
 
+class FailingSource(Data, frozen=True, kw_only=True):
+    """A file that could not be read when it was last ingested into a collection, and why."""
+
+    collection: str
+    source: str
+    error: str
+    at: float
+
+
 class Passage(Data, frozen=True, kw_only=True):
     """A stretch of a document, at characters `start` to `end` of its text."""
 

@@ -29,12 +29,16 @@ async def show(visit: Visit, done: str = "") -> Reply:
     palier = visit.palier
     collections = await palier.list_collections(visit.principal)
     readers = {one.collection: one for one in await palier.readers()} if visit.covers("operator") else {}
+    failing = await palier.failing_sources(visit.principal) if visit.covers("operator") else []
+    targets = _targets(visit, [one["name"] for one in collections])
     return visit.page(
         "knowledge.html",
         collections=collections,
         faults={one.collection: one for one in await palier.census(visit.principal)},
         readers=readers,
-        targets=_targets(visit, [one["name"] for one in collections]),
+        failing=failing,
+        targets=targets,
+        target=next((name for name in _of_routes(visit) if name in targets), targets[0] if targets else ""),
         kinds=",".join(KINDS),
         done=done,
     )
@@ -119,8 +123,13 @@ async def delete(visit: Visit) -> Reply:
 
 def _targets(visit: Visit, names: list[str]) -> list[str]:
     """Where files may go: collections that may be read, and to administrators, who make new ones, those of routes."""
-    routes = visit.palier.settings.routes.values() if visit.principal.admin else ()
-    return sorted({*names, *(one for route in routes for one in route.collections)})
+    return sorted({*names, *(_of_routes(visit) if visit.principal.admin else ())})
+
+
+def _of_routes(visit: Visit) -> list[str]:
+    """The collections that the routes of whoever is here look in."""
+    routes = visit.palier.settings.routes
+    return [collection for name in visit.routes for collection in routes[name].collections]
 
 
 def _one_of(name: str, given: str, known: tuple[str, ...]) -> str:

@@ -158,3 +158,21 @@ def test_who_reads_a_collection_is_told_to_operators(people: People) -> None:
         assert people(Role.OPERATOR).get("/console/knowledge/collections/shelf").status_code == 404
     finally:
         gateway.run(gateway.palier.change_readers("shelf", everyone=True))
+
+
+def test_sources_that_fail_are_told_to_operators_who_may_read_the_collection(people: People) -> None:
+    owner = people()
+    palier, run = owner.gateway.palier, owner.gateway.run
+    bad = [("/in/a.pdf", f"no text in it {HOSTILE}"), ("/in/b.pdf", "broken")]
+    run(palier.note_failing("shelf", ["/in"], bad))
+    run(palier.note_failing("unborn", ["/in"], [("/in/c.pdf", "empty")]))
+    assert "/in/a.pdf" not in people(Role.VIEWER).get("/console/knowledge").text
+    shown = people(Role.OPERATOR).get("/console/knowledge").text
+    assert "/in/a.pdf" in shown
+    assert "<script>alert" not in shown
+    assert "/in/c.pdf" not in shown, "nobody but administrators knows of a collection that holds nothing"
+    assert "/in/c.pdf" in owner.get("/console/knowledge").text
+    run(palier.note_failing("shelf", ["/in/a.pdf"], []))
+    run(palier.forget(document="shelf/b.pdf"))
+    run(palier.note_failing("unborn", ["/in"], []))
+    assert run(palier.failing_sources()) == []
