@@ -89,6 +89,7 @@ def main(names: list[str]) -> None:
         history.remember(gateway)
         workshop.teach(gateway)
         workshop.measure(gateway)
+        workshop.spend(gateway)
         window.look(height=620)
         if not names:
             window.driver.save_screenshot(str(FOLDER / "sign-in.png"))

@@ -36,6 +36,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, 
         keys = company.fill(running)
         workshop.teach(running)
         workshop.measure(running)
+        workshop.spend(running)
         history.remember(running, an_hour=2)
         yield running, keys
 

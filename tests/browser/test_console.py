@@ -227,13 +227,15 @@ def test_from_a_file_to_a_lesson_and_the_way_back(console: Console, person: Pers
     """An operator brings a document, somebody asks and corrects, a reviewer accepts, and a version is taken back."""
     (tmp_path / "lighthouse.md").write_text(f"# The lighthouse of Penmarch\n\nIt is 65 metres tall. {HOSTILE}\n")
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    (tmp_path / "large.txt").write_text("x" * 5_000_000)
     window = person("chloe")
     window.open("/console/knowledge")
-    window.one("#files").send_keys(f"{tmp_path / 'lighthouse.md'}\n{tmp_path / 'broken.pdf'}")
+    window.one("#files").send_keys("\n".join(str(path) for path in tmp_path.iterdir()))
     window.driver.execute_script("document.getElementById('least').value = 'public'")
     window.press(window.one("#upload button"))
-    window.wait(lambda w: len(w.all("#uploaded .tag")) == 2)
-    assert [tag.text for tag in window.all("#uploaded .tag")] == ["added", "refused"]
+    window.wait(lambda w: len(w.all("#uploaded .tag")) == 2 and not w.one("#sent").is_displayed())
+    assert sorted(tag.text for tag in window.all("#uploaded .tag")) == ["added", "refused"]
+    assert "large.txt: That is too long" in window.one("#uploaded .problem").text
     window.wait(lambda w: w.all("#list tbody tr")[1].find_elements("css selector", "td")[0].text == "5")
     window.press(window.one("#uploaded a"))
     assert "⟨U+202E⟩" in window.one(".card .words").text

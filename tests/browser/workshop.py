@@ -42,6 +42,13 @@ def teach(gateway: Served) -> tuple[Version, Version]:
     return made  # type: ignore[return-value]
 
 
+def spend(gateway: Served) -> None:
+    """What the desk has taken of its budget."""
+    budget = gateway.palier.budgets.of(ROUTE)
+    assert budget is not None
+    budget.add(budget.now(), "cost", 41.3, 3)
+
+
 def measure(gateway: Served) -> None:
     """Two reports of a suite, a week apart."""
     folder = gateway.palier.settings.folder / "bench" / "reports"

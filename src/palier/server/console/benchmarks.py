@@ -81,7 +81,7 @@ def _plot(report: Report, axis: str, t: Words) -> dict[str, Any]:
 
     def series(at: int, point: Point) -> dict[str, Any]:
         ends = {"low": alone(at, point.y_low), "high": alone(at, point.y_high)} if point.y_low is not None else {}
-        return {"label": point.name, "values": alone(at, point.y), "kind": "points", **ends}
+        return {"label": point.name, "values": alone(at, point.y), "kind": "points", "colour": point.colour, **ends}
 
     line = [point.y if named.get(point.name) in front else None for point in points]
     shares = all(0 <= value <= 1 for point in points for value in (point.y, point.y_low, point.y_high) if value)

@@ -99,7 +99,9 @@ async def _rows(visit: Visit) -> list[Row]:
     """The models of the routes that may be asked, with what each may be given and what was measured of it here."""
     palier, settings = visit.palier, visit.palier.settings
     health = await palier.health()
-    measured, _ = await palier.workers.batch.run(results.newest, settings.folder)
+    measured: dict[str, tuple[Measured, ...]] = {}
+    if (settings.folder / results.REPORTS).is_dir():
+        measured, _ = await palier.workers.batch.run(results.newest, settings.folder)
     tiers: dict[str, list[str]] = {}
     labels: dict[str, Label] = {}
     cards: dict[str, ModelCard] = {}

@@ -116,8 +116,8 @@ class Page:
             visit.form = fields(body)
         visit.check_csrf()
         try:
-            if self.asks:
-                visit.quotas.take(visit.caller.key, spends=True)
+            if self.asks or self.files:
+                visit.quotas.take(visit.caller.key, spends=self.asks)
             reply = await self.handler(visit)
         except PalierError as error:
             await visit.did(self.does, visit.about, error.code)

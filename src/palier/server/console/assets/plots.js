@@ -1,4 +1,4 @@
-// Plots from what stands in `data-plot`: {x, label, scale: time|share|value, x_unit, unit, threshold, series: [{label, values, low, high, kind}]}.
+// Plots from what stands in `data-plot`: {x, label, scale: time|share|value, x_unit, unit, threshold, series: [{label, values, low, high, kind, colour}]}.
 // Every plot has its figures in a table on the page: whoever sees no plot misses nothing.
 "use strict";
 
@@ -70,7 +70,7 @@
     const long = timed && given.x[given.x.length - 1] - given.x[0] > 2 * 86400;
     const step = given.x[1] - given.x[0];
     const whole = given.unit === "percent";
-    const own = given.series.map((one, at) => (one.kind === "reference" ? dim : colours[at % colours.length]));
+    const own = given.series.map((one, at) => (one.kind === "reference" ? dim : colours[(one.colour ?? at) % colours.length]));
     const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
     const width = () => Math.max(place.clientWidth, 200);
     const height = () => place.classList.contains("square") ? Math.min(width(), 420) : 200;

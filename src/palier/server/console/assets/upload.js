@@ -27,11 +27,11 @@
     });
   }
 
-  function show(html, name) {
+  function show(html, name, why) {
     const shown = document.createElement("div");
     if (html == null) {
       shown.className = "problem";
-      shown.textContent = `${palier.visible(name)}: ${form.dataset.failed}`;
+      shown.textContent = `${palier.visible(name)}: ${why}`;
     } else {
       shown.innerHTML = html;
     }
@@ -51,8 +51,12 @@
         bar.value = (n + (total ? loaded / total : 0)) / files.length;
         said.textContent = `${loaded < total ? form.dataset.sending : form.dataset.reading}: ${where}`;
       };
+      if (file.size > Number(form.dataset.most)) {
+        show(null, file.name, form.dataset.large);
+        continue;
+      }
       told(0, file.size || 1);
-      show(await send(file, told), file.name);
+      show(await send(file, told), file.name, form.dataset.failed);
     }
     bar.hidden = true;
     said.textContent = "";
