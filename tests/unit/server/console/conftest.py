@@ -26,7 +26,7 @@ TREE: dict[str, Any] = {
     "models": {"fake": {"kind": "fake", "file": "script.jsonl"}},
     "routes": {
         "support": {
-            "budget": {"soft": 40.0, "hard": 50.0},
+            "budget": {"soft": 40.0, "hard": 50.0, "uncounted": "allow"},
             "collections": ["notes"],
             "tiers": [{"model": "fake", "highest_label": "restricted"}],
         },
