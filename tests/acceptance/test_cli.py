@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -53,6 +54,14 @@ class Home:
 
     path: Path
     environment: Mapping[str, str]
+
+    def failing(self) -> list[str]:
+        """The sources that could not be read when they were last ingested."""
+        connection = sqlite3.connect(next(self.path.glob("*/knowledge.db")))
+        try:
+            return [source for (source,) in connection.execute("SELECT source FROM failing")]
+        finally:
+            connection.close()
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "palier", *arguments]
@@ -174,6 +183,10 @@ def test_a_broken_file_is_reported_and_the_rest_goes_on(home: Home, tmp_path: Pa
     assert "confidential: will not climb" in " ".join(done.stderr.split())
     summary = json.loads(done.stdout)
     assert (summary["added"], summary["failed"]) == (1, 1)
+    assert home.failing() == [str(tmp_path / "broken.pdf")], "which the console shows"
+    (tmp_path / "broken.pdf").unlink()
+    home.run("ingest", str(tmp_path), "--collection", "other")
+    assert home.failing() == []
 
 
 def test_ask_answers_then_says_where_from_and_why(home: Home) -> None:
@@ -203,6 +216,7 @@ def test_ingest_reads_json_lines_from_standard_input(served: Home) -> None:
     assert summary["added"] == 1
     assert served.json("search", "pipe", "--collection", "piped", "--json")[0]["document"] == "n1"
     served.run("ingest", "-", "--collection", "piped", "--label", "public", stdin='{"id": 1}\n', status=2)
+    assert served.failing() == ["stdin"]
 
 
 def test_search_shows_passages_and_scores(served: Home) -> None:

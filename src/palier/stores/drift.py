@@ -71,7 +71,7 @@ class SqliteCensus:
     async def count(self, collections: Sequence[str], stale_before: float) -> Sequence[Counted]:
         """All documents; see `interfaces.drift.Census`."""
         names = msgspec.json.encode(list(collections)).decode()
-        asked = {"collections": names, "stale": stale_before}
+        asked = {"collections": names, "stale": stale_before, "readable": None}
         rows = await self._database.read(
             lambda connection: list(connection.execute(statements("drift")["census"], asked))
         )

@@ -44,10 +44,11 @@ SELECT coalesce(score, correct) FROM (
 ORDER BY said, id
 
 -- :name census
--- In the file of the documents.
+-- In the file of the documents. Of those that a principal may read; of all where `readable` is null.
 SELECT name, count(*), total(updated < :stale), total(passages = 0), total(again) FROM (
     SELECT collection.name AS name, updated, document.passages AS passages,
         digest <> '' AND row_number() OVER (PARTITION BY collection.id, digest ORDER BY document.id) > 1 AS again
     FROM document JOIN collection ON collection.id = document.collection
     WHERE collection.name IN (SELECT value FROM json_each(:collections))
+        AND (:readable IS NULL OR audience IN (SELECT value FROM json_each(:readable)))
 ) GROUP BY name ORDER BY name
