@@ -80,7 +80,7 @@ from palier.stores.lessons import SqliteLessons
 from palier.stores.shadows import SqliteShadows
 from palier.stores.tombstones import Tombstones
 from palier.stores.traces import SqliteTraces
-from palier.stores.upkeep import expire, keep_spent, roll
+from palier.stores.upkeep import expire, index, keep_spent, roll
 from palier.stores.versions import SqliteVersions
 from palier.training.desk import Desk
 from palier.types import Completed, Event, Message, Principal, Request, Result
@@ -282,6 +282,7 @@ class Palier(Keeping):
             "watch": self.watch.keep_looking(),
             "students": self.returning.keep_looking(),
             "days": roll(SqliteHours(self.traces.database)),
+            "endings": index(self.traces),
         }
         for name, work in looking.items():
             stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))
