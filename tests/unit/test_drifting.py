@@ -17,8 +17,9 @@ from palier.drift.report import Alert
 from palier.drifting import DAY_S, LEAST, Drifting, Gathering
 from palier.errors import StoreError, Unavailable
 from palier.interfaces import Vectors
-from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
+from palier.stores.drift import SqliteCensus, SqlitePassing
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.states import StateFile
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import content_of, trace_of
 
@@ -82,7 +83,7 @@ class House:
             {"support": "person"},
             passing=SqlitePassing(self.traces.database),
             census=SqliteCensus(self.knowledge.database),
-            file=DriftFile(self.folder / "drift"),
+            file=StateFile(self.folder / "drift"),
             encoder=Plain(),
             workers=Here(),
             named=lambda route: self.policy,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from palier import pipeline, text
+from palier.app.alerts import overspending_of
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.drift import Drifts, drifts_of
@@ -193,6 +194,7 @@ class Palier(Keeping):
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
         self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
+        self.overspending = overspending_of(settings, self.budgets, self.folder, self._connector)
         self.drift = drifts_of(self, judges, self.traces, self._knowledge, self._connector)
 
     @classmethod

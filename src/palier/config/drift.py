@@ -25,7 +25,8 @@ class Drift(Section, frozen=True, kw_only=True):
     stale_days: float = 365.0
     """After how long a document that is not renewed is stale."""
     webhook: str = ""
-    """A URL that what begins to drift, or is over, is posted to, once: numbers and names of signals, no words."""
+    """A URL that what begins to drift, or is over, is posted to, once: numbers and names of signals, no words. Empty:
+    that of `[alerts]`."""
     on_premises: bool = False
     """Whether that is loopback or in `[networks] on_premises`; else what is sent leaves, and stands in the ledger."""
     authorization_env: str = ""

@@ -1,4 +1,4 @@
-"""What drift is looked for in: drawn evenly, in the order of recording whatever the clock said; the file of a watch."""
+"""What drift is looked for in: drawn evenly, in the order of recording whatever the clock said."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from palier.errors import StoreError
 from palier.interfaces.drift import Counted, Place
 from palier.stores.audits import SqliteAudits
-from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
+from palier.stores.drift import SqliteCensus, SqlitePassing
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.traces import SqliteTraces
 from palier.testing.audits import done_of, judgement_of
@@ -88,19 +87,3 @@ async def test_documents_are_counted(tmp_path: Path) -> None:
     assert await census.count(["faq", "absent"], 50.0) == [Counted("faq", 5, 1, 5, 2)]
     assert await census.count([], 50.0) == []
     await knowledge.close()
-
-
-def test_a_file_is_replaced_whole_and_its_owners_alone(tmp_path: Path) -> None:
-    file = DriftFile(tmp_path / "drift")
-    assert file.load("support") is None
-    file.keep("support", b"one")
-    file.keep("support", b"two")
-    assert file.load("support") == b"two"
-    assert [entry.name for entry in (tmp_path / "drift").iterdir()] == ["support.json"]
-    assert (tmp_path / "drift" / "support.json").stat().st_mode & 0o777 == 0o600
-    (tmp_path / "drift" / "support.json.new").mkdir()
-    with pytest.raises(StoreError, match="cannot be written"):
-        file.keep("support", b"three")
-    assert file.load("support") == b"two"
-    with pytest.raises(StoreError, match="no name of a route"):
-        file.keep("../key", b"")
