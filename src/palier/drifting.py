@@ -82,9 +82,10 @@ class Gathering:
         return [msgspec.structs.replace(one, question="") for one in found], vectors
 
 
-def judged(values: Sequence[float]) -> list[Observed]:
-    """Judgements as requests of which nothing else is known."""
-    return [Observed(values={"quality": value}) for value in values]
+def opinions(quality: Sequence[float], rated_down: Sequence[float]) -> list[Observed]:
+    """Judgements and ratings as requests of which nothing else is known."""
+    values = {"quality": quality, "rated_down": rated_down}
+    return [Observed(values={name: value}) for name, given in values.items() for value in given]
 
 
 def joined(vectors: Vectors | None, more: int) -> Vectors | None:
@@ -225,14 +226,14 @@ class Drifting:
             count = len(traces)
         else:
             traces = await self._passing.after(route, state.start, last, REFERENCE_MOST)
-            says = await self._judged(route, state.start, last)
+            says = await self._said_after(route, state.start, last)
         if len(traces) < LEAST:
             state.chosen = f"the declared reference has {len(traces)} requests, and {LEAST} are needed"
             return
         sources = await self.sources(route)
         found, vectors = await self._gathering.of(traces)
         window = Window(since=since, until=until, n=len(traces))
-        everything = [*found, *judged(says)]
+        everything = [*found, *says]
         encoder = self._gathering.encoder.name
         state.reference = await self._workers.run(fit, window, everything, joined(vectors, len(says)), encoder)
         state.followed = following.follow(
@@ -241,16 +242,20 @@ class Drifting:
         state.sources = {one.collection: one.shares for one in sources}
         state.chosen, state.place = chosen, last
 
-    async def _said(self, route: str, since: float, until: float) -> Sequence[float]:
+    async def _said(self, route: str, since: float, until: float) -> list[Observed]:
+        """How right what was asked in that time was, and how it was rated."""
         source = self._judges.get(route)
-        return await self._passing.judged_between(route, source, since, until, MOST) if source else ()
+        quality = await self._passing.judged_between(route, source, since, until, MOST) if source else ()
+        return opinions(quality, await self._passing.rated_between(route, since, until, MOST))
 
-    async def _judged(self, route: str, place: Place, last: Place) -> Sequence[float]:
+    async def _said_after(self, route: str, place: Place, last: Place) -> list[Observed]:
+        """The same of what was said after `place`."""
         source = self._judges.get(route)
-        return await self._passing.judged_after(route, source, place, last, MOST) if source else ()
+        quality = await self._passing.judged_after(route, source, place, last, MOST) if source else ()
+        return opinions(quality, await self._passing.rated_after(route, place, last, MOST))
 
     async def _advance(self, route: str, state: State, reference: Reference, last: Place) -> None:
-        says, sources = await self._judged(route, state.place, last), await self.sources(route)
+        says, sources = await self._said_after(route, state.place, last), await self.sources(route)
         found, vectors = await self._gathering.of(await self._passing.after(route, state.place, last, MOST))
         if reference.encoder != self._gathering.encoder.name:
             vectors = None  # of another space
@@ -262,7 +267,7 @@ class Drifting:
             state="drifting",
             reference=reference.window,
         )
-        everything, seed = [*found, *judged(says)], state.place.trace
+        everything, seed = [*found, *says], state.place.trace
         state.followed, alerts = await self._workers.run(
             following.advance, reference, state.followed, everything, joined(vectors, len(says)), common, seed
         )

@@ -13,9 +13,9 @@ from palier.drift.comparing import compare
 from palier.drift.reference import Vectors
 from palier.drift.report import DriftReport, Window, check_comparable
 from palier.drift.signals import Observed
-from palier.drifting import MOST, REFERENCE_MOST, Drifting, joined, judged
+from palier.drifting import MOST, REFERENCE_MOST, Drifting, joined
 from palier.errors import NotFound
-from palier.interfaces import Connector, Ratings
+from palier.interfaces import Connector
 from palier.stores.drift import SqliteCensus, SqlitePassing
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.states import StateFile
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 class Drifts(Drifting):
     """The watch, and `compare`."""
-
-    ratings: Ratings
 
     async def compare(self, route: str, now: Window, against: Window, level: float = 0.05) -> DriftReport:
         """What differs between what went by in two windows; of each at most so many requests (`drifting`).
@@ -48,12 +46,7 @@ class Drifts(Drifting):
     async def _side(self, route: str, window: Window, most: int) -> tuple[Window, Sequence[Observed], Vectors | None]:
         traces = await self._passing.between(route, window.since, window.until, most)
         found, vectors = await self._gathering.of(traces)
-        rated = await self.ratings.count(route, since=window.since, until=window.until)
-        shares = [value for value, n in ((0.0, rated.up), (1.0, rated.down)) for _ in range(n)]
-        more = [
-            *judged(await self._said(route, window.since, window.until)),
-            *(Observed(values={"rated_down": value}) for value in shares),
-        ]
+        more = await self._said(route, window.since, window.until)
         return msgspec.structs.replace(window, n=len(traces)), [*found, *more], joined(vectors, len(more))
 
 
@@ -65,7 +58,7 @@ def drifts_of(
     Raises `ConfigurationError`: the variable of the webhook's key is not set.
     """
     settings = palier.settings
-    found = Drifts(
+    return Drifts(
         settings.drift,
         settings.routes,
         sources,
@@ -77,5 +70,3 @@ def drifts_of(
         named=lambda route: palier.policies.of(route).named,
         post=post_of(settings, connector, "drift") if settings.drift.enabled else None,
     )
-    found.ratings = palier.feedback
-    return found

@@ -40,19 +40,26 @@ class SqlitePassing:
     async def last(self) -> Place:
         """Where the file ends; see `interfaces.drift.Passing`."""
         sql = statements("drift")["last"]
-        trace, judgement = await self._database.read(lambda connection: connection.execute(sql).get)
-        return Place(trace, judgement)
+        return Place(*await self._database.read(lambda connection: connection.execute(sql).get))
 
     async def judged_between(self, route: str, source: str, since: float, until: float, limit: int) -> Sequence[float]:
         """By when they were asked; see `interfaces.drift.Passing`."""
-        return await self._judged("judged_between", route=route, source=source, since=since, until=until, limit=limit)
+        return await self._values("judged_between", route=route, source=source, since=since, until=until, limit=limit)
 
     async def judged_after(self, route: str, source: str, place: Place, until: Place, limit: int) -> Sequence[float]:
         """By when they were judged; see `interfaces.drift.Passing`."""
         asked = {"after": place.judgement, "last": until.judgement, "limit": limit}
-        return await self._judged("judged_after", route=route, source=source, **asked)
+        return await self._values("judged_after", route=route, source=source, **asked)
 
-    async def _judged(self, name: str, **asked: str | float) -> Sequence[float]:
+    async def rated_between(self, route: str, since: float, until: float, limit: int) -> Sequence[float]:
+        """By when they were asked; see `interfaces.drift.Passing`."""
+        return await self._values("rated_between", route=route, since=since, until=until, limit=limit)
+
+    async def rated_after(self, route: str, place: Place, until: Place, limit: int) -> Sequence[float]:
+        """By when they were rated; see `interfaces.drift.Passing`."""
+        return await self._values("rated_after", route=route, after=place.rating, last=until.rating, limit=limit)
+
+    async def _values(self, name: str, **asked: str | float) -> Sequence[float]:
         sql = statements("drift")[name]
         return await self._database.read(lambda connection: [float(v) for (v,) in connection.execute(sql, asked)])
 
