@@ -1,5 +1,8 @@
 """Limits of budgets that were passed are told to a webhook: each once in its day or month, whoever restarts.
 
+Those of routes and those of access keys. A key's are logged too, with a webhook or without: a route's are where they
+are passed.
+
 What was told, and what still is to be, stands in one file, replaced whole before anything is sent. How a budget stands
 is looked at again and again, rather than listened to: what was passed while nobody looked, or just before a gateway was
 killed, is told by the next look. The gateway starts it, and stops it.
@@ -10,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 import msgspec
 
 from palier.alerting import RETRY_S, UNSENT, Post, Webhook, later
 from palier.errors import PalierError
+from palier.interfaces import Erasure
 from palier.spending import BudgetSide, BudgetStanding, Measure
 from palier.stores.states import StateFile
 from palier.types import Data
@@ -31,16 +35,17 @@ Limit = Literal["soft", "hard"]
 
 
 class BudgetAlert(Data, frozen=True, kw_only=True):
-    """What is told, once: that a route passed a limit. Numbers and the route's name alone."""
+    """What is told, once: that a route, or a key, passed a limit. Numbers and its name alone."""
 
     id: str
     """The same for the same alert, however often it arrives."""
     at: float
-    route: str
+    route: str = ""
+    key: str = ""
     of: Measure
     """`cost`, US dollars, or `carbon`, grams of CO2e."""
     limit: Limit
-    """At the hard one, tiers that cost something are no longer asked."""
+    """At the hard one, tiers that cost something are no longer asked; nor is anything, by a key."""
     least: float
     """Where it lies."""
     spent: float
@@ -63,23 +68,21 @@ class State(msgspec.Struct, kw_only=True):
     """What is kept."""
 
     said: dict[str, Said] = msgspec.field(default_factory=dict)
-    """By `ROUTE/MEASURE`."""
+    """By `ROUTE/MEASURE`, and `key/NAME/cost`."""
     unsent: list[BudgetAlert] = msgspec.field(default_factory=list)
 
 
-class Standing(Protocol):
-    """What knows how budgets stand."""
-
-    def standing(self) -> list[BudgetStanding]: ...
+Standings = Callable[[], Awaitable[Sequence[BudgetStanding]]]
+"""How all budgets stand now."""
 
 
 class Overspending:
-    """The watch over all budgets. Without `post` it does nothing: the log, `palier status` and `/metrics` say it."""
+    """The watch over all budgets. Without `post` nothing is kept: the log, `palier status` and `/metrics` say it."""
 
     def __init__(
-        self, budgets: Standing, file: StateFile, post: Post | None = None, clock: Callable[[], float] = time.time
+        self, standings: Standings, file: StateFile, post: Post | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._budgets, self._file, self._clock = budgets, file, clock
+        self._standings, self._file, self._clock = standings, file, clock
         self._webhook = Webhook(post, "budgets") if post is not None else None
         self._state: State | None = None
         self._kept = b""
@@ -92,8 +95,8 @@ class Overspending:
         return len(self._state.unsent) if self._state is not None else 0
 
     def start(self) -> None:
-        """Look until `stop`, where there is a webhook to tell."""
-        if self._task is None and self._webhook is not None:
+        """Look until `stop`."""
+        if self._task is None:
             self._task = asyncio.create_task(self._keep_looking(), name="palier-overspending")
 
     async def stop(self) -> None:
@@ -121,9 +124,13 @@ class Overspending:
         """Note what was passed and not told yet. Raises `StoreError`: then the next look does."""
         async with self._busy:
             state = await self._known()
-            for standing in self._budgets.standing():
+            for standing in await self._standings():
                 for side in standing.sides:
-                    state.unsent += self._passed(state, standing, side)
+                    passed = self._passed(state, standing, side)
+                    for alert in passed:
+                        if alert.key:
+                            log.warning("key `%s` is over its %s limit of $%g", alert.key, alert.limit, alert.least)
+                    state.unsent += passed if self._webhook is not None else ()
             state.unsent = state.unsent[-UNSENT:]
             await self._keep(state)
 
@@ -141,8 +148,24 @@ class Overspending:
                 await self._keep(state)
             return True
 
+    async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
+        """What names a key that is to be forgotten; see `interfaces.Erasable`."""
+        async with self._busy:
+            state = await self._known()
+            names = [name for name in state.said if erasure.user and name.startswith(f"key/{erasure.user}/")]
+            unsent = [alert for alert in state.unsent if not erasure.user or alert.key != erasure.user]
+            count = len(names) + len(state.unsent) - len(unsent)
+            if count and not dry_run:
+                state.said = {name: said for name, said in state.said.items() if name not in names}
+                state.unsent = unsent
+                await self._keep(state, always=True)
+            return {"alerts": count} if count else {}
+
+    async def scrub(self, erasure: Erasure) -> None:
+        """See `interfaces.Erasable`: the file was replaced whole."""
+
     def _passed(self, state: State, standing: BudgetStanding, side: BudgetSide) -> Sequence[BudgetAlert]:
-        name = f"{standing.route}/{side.of}"
+        name = f"key/{standing.key}/{side.of}" if standing.key else f"{standing.route}/{side.of}"
         said = state.said.get(name)
         if said is not None and standing.begins < said.begins:  # a clock that stepped back
             return ()
@@ -161,6 +184,7 @@ class Overspending:
                 id=f"budget/{name}/{int(standing.begins)}/{limit}/{least:g}",
                 at=self._clock(),
                 route=standing.route,
+                key=standing.key,
                 of=side.of,
                 limit=limit,
                 least=least,
@@ -185,8 +209,8 @@ class Overspending:
             self._kept = msgspec.json.encode(self._state)
         return self._state
 
-    async def _keep(self, state: State) -> None:
+    async def _keep(self, state: State, *, always: bool = False) -> None:
         content = msgspec.json.encode(state)
-        if content != self._kept:
+        if content != self._kept and (always or self._webhook is not None):
             await asyncio.to_thread(self._file.keep, NAME, content)
             self._kept = content

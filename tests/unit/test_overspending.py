@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from palier import overspending
 from palier.errors import StoreError, Unavailable
+from palier.interfaces import Erasure
 from palier.overspending import BudgetAlert, Overspending
 from palier.spending import BudgetSide, BudgetStanding
 from palier.stores.states import StateFile
@@ -26,14 +28,17 @@ class House:
         self.spent, self.begins = 0.0, BEGINS
         self.soft: float | None = 4.0
         self.hard: float | None = 5.0
+        self.key = BudgetSide(of="cost", spent=0.0, held=0.0, uncounted=0, soft=2.0, hard=3.0)
         self.answers: list[int | Exception] = []
         self.told: list[BudgetAlert] = []
 
-    def standing(self) -> list[BudgetStanding]:
+    async def standings(self) -> list[BudgetStanding]:
         side = BudgetSide(of="cost", spent=self.spent, held=1.0, uncounted=3, soft=self.soft, hard=self.hard)
         carbon = BudgetSide(of="carbon", spent=self.spent, held=0.0, uncounted=0, hard=1_000.0)
         ends = self.begins + DAY_S
-        return [BudgetStanding(route="support", per="day", begins=self.begins, ends=ends, sides=(side, carbon))]
+        key = BudgetStanding(key="ann", per="day", begins=self.begins, ends=ends, sides=(self.key,))
+        route = BudgetStanding(route="support", per="day", begins=self.begins, ends=ends, sides=(side, carbon))
+        return [route, key]
 
     async def post(self, body: bytes) -> int:
         answer = self.answers.pop(0) if self.answers else 204
@@ -44,7 +49,7 @@ class House:
         return answer
 
     def open(self) -> Overspending:
-        return Overspending(self, self.file, self.post, clock=lambda: self.begins + 60)
+        return Overspending(self.standings, self.file, self.post, clock=lambda: self.begins + 60)
 
     @property
     def limits(self) -> list[str]:
@@ -148,7 +153,7 @@ async def test_a_file_that_cannot_be_read_is_begun_anew(house: House) -> None:
 
 async def test_it_looks_while_it_runs_and_not_without_a_webhook(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overspending, "LOOK_EVERY_S", 0.01)
-    watch, silent = house.open(), Overspending(house, StateFile(house.file._folder / "none"))
+    watch, silent = house.open(), Overspending(house.standings, StateFile(house.file._folder / "none"))
     for one in (watch, silent):
         one.start()
     house.spent = 4.5
@@ -159,3 +164,39 @@ async def test_it_looks_while_it_runs_and_not_without_a_webhook(house: House, mo
     assert house.limits == ["soft 4"]
     assert silent.unsent == 0
     assert not (house.file._folder / "none").exists()
+
+
+async def test_keys_are_logged_without_a_webhook_and_told_with_one(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.key = msgspec.structs.replace(house.key, spent=2.5)
+    silent = Overspending(house.standings, StateFile(tmp_path / "none"))
+    with caplog.at_level(logging.WARNING):
+        await looked(silent)
+    assert [record.message for record in caplog.records] == ["key `ann` is over its soft limit of $2"]
+    assert silent.unsent == 0
+    assert not (tmp_path / "none").exists()
+    watch = house.open()
+    await looked(watch)
+    house.key = msgspec.structs.replace(house.key, spent=3.0)
+    await looked(house.open())
+    assert [(alert.key, alert.route, alert.limit) for alert in house.told] == [("ann", "", "soft"), ("ann", "", "hard")]
+
+
+async def test_a_key_that_is_forgotten_is_nowhere(house: House) -> None:
+    house.key = msgspec.structs.replace(house.key, spent=5.0)
+    house.answers = [503]
+    house.spent = 4.5
+    watch = house.open()
+    await looked(watch, 1)
+    assert b"ann" in (house.file.load("budgets") or b"")
+    erasure = Erasure(user="ann", before=BEGINS)
+    assert await watch.forget(erasure, dry_run=True) == {"alerts": 3}
+    assert b"ann" in (house.file.load("budgets") or b"")
+    assert await watch.forget(Erasure(user="bob", before=BEGINS)) == {}
+    assert await watch.forget(Erasure(collection="c", document="d", before=BEGINS)) == {}
+    assert await house.open().forget(erasure) == {"alerts": 3}
+    assert b"ann" not in (house.file.load("budgets") or b"")
+    house.key = msgspec.structs.replace(house.key, spent=0.0)
+    await looked(house.open())
+    assert house.limits == ["soft 4"]

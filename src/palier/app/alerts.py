@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Literal
 
 from palier.alerting import Post
@@ -11,7 +12,10 @@ from palier.config import Settings
 from palier.errors import ConfigurationError
 from palier.interfaces import Connector
 from palier.overspending import Overspending
+from palier.spending import BudgetStanding
+from palier.stores.access import SqliteAccess
 from palier.stores.folder import DataFolder
+from palier.stores.purse import standings
 from palier.stores.states import StateFile
 from palier.types import Clearance, Label
 
@@ -57,6 +61,12 @@ def post_of(settings: Settings, connector: Connector, what: Literal["drift", "bu
     return post
 
 
-def overspending_of(settings: Settings, budgets: Budgets, folder: DataFolder, connector: Connector) -> Overspending:
-    """The watch over the budgets of routes. Raises `ConfigurationError` as `post_of`."""
-    return Overspending(budgets, StateFile(folder.alerts), post_of(settings, connector, "budgets"))
+def overspending_of(
+    settings: Settings, budgets: Budgets, access: SqliteAccess, folder: DataFolder, connector: Connector
+) -> Overspending:
+    """The watch over the budgets of routes and keys. Raises `ConfigurationError` as `post_of`."""
+
+    async def all_of_them() -> list[BudgetStanding]:
+        return [*budgets.standing(), *standings(await access.keys.list(), access.purse, time.time())]
+
+    return Overspending(all_of_them, StateFile(folder.alerts), post_of(settings, connector, "budgets"))

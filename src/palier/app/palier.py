@@ -160,6 +160,8 @@ class Palier(Keeping):
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
+        self.budgets = Budgets(settings.routes)
+        self.overspending = overspending_of(settings, self.budgets, access, folder, door.connector)
         self._forgetting = forgetting_of(
             declared,
             knowledge,
@@ -168,6 +170,7 @@ class Palier(Keeping):
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             erasable(lessons, versions, folder.fingerprint_key(), folder.students),
             access.erasable,
+            self.overspending,
             remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
@@ -182,7 +185,6 @@ class Palier(Keeping):
         self.effects = Effects(settings, versions, self.shadows, traces, self.audits, self.feedback)
         self.returning = Returning(self.students, versions, folder.students, self.counts, self._cast)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        self.budgets = Budgets(settings.routes)
         self._shared = self._common(door, traces, guards)
         self._parts = {name: self._wire(name) for name in settings.routes}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
@@ -194,7 +196,6 @@ class Palier(Keeping):
         self.policies.look()
         judges = {name: label_source(route) for name, route in settings.routes.items() if audit_share(settings, route)}
         self.watch = Watch(self._drawn, self.policies, judges, self.returning.broke)
-        self.overspending = overspending_of(settings, self.budgets, self.folder, self._connector)
         self.drift = drifts_of(self, judges, self.traces, self._knowledge, self._connector)
 
     @classmethod
