@@ -169,9 +169,13 @@ async def looked(store: SqliteTraces, now: float) -> dict[str, Any]:
 
 
 def pages(port: int, secret: str) -> dict[str, Any]:
-    """Milliseconds until the whole of a page is there, for the owner, who may see all."""
+    """Milliseconds until the whole of a page is there, for the owner, who may see all; once the gateway is ready."""
     found: dict[str, Any] = {}
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+        for _ in range(240):
+            if client.get("/readyz").status_code == 200:
+                break
+            time.sleep(0.5)
         token = re.search(r'name="csrf" value="([^"]+)"', client.get("/console/sign-in").text)
         assert token is not None
         client.post("/console/sign-in", data={"csrf": token[1], "key": secret})
@@ -369,6 +373,9 @@ async def measure(asked: argparse.Namespace) -> dict[str, Any]:
         started = time.perf_counter()
         days = await SqliteHours(store.database).roll(now)
         figures["rolled"] = {"days": days, "took_s": round(time.perf_counter() - started, 2)}
+        started = time.perf_counter()
+        indexed = await store.index()
+        figures["indexed"] = {"traces": indexed, "took_s": round(time.perf_counter() - started, 2)}
         await store.database.truncate_log()
         figures["file_mb"] = size(path)
         figures["looked"] = await looked(store, now)

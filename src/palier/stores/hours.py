@@ -201,7 +201,7 @@ def _went_by(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
 
 
 def _went_by_each(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
-    """As `_went_by`, with a row for each day or hour, and none for each key."""
+    """As `_went_by`, whatever the key."""
     sql = statements("hours")
     days = [day for (day,) in connection.execute(sql["rolled"], span)]
     ends = [span["since"], *(end for day in days for end in (day, day + DAY_S)), span["until"]]

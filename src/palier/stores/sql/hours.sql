@@ -114,12 +114,20 @@ FROM (
 GROUP BY route, tier, outcome ORDER BY route, tier, outcome
 
 -- :name went_by_each
--- As `went_by`, whatever the key, of one table and one span: in the order of its key, so that nothing is sorted. `table`
--- is replaced by `hour` or `day`, in the next as well.
+-- As `went_by`, whatever the key, of one table and one span. Keys are added up in the order that the rows lie in, so that
+-- only what is left is sorted. `table` is replaced by `hour` or `day`, in the next as well.
 SELECT route, tier, status, '', sum(requests), sum(latency_ms), sum(prompt), sum(completion), sum(uncounted), sum(cost), sum(cost_low),
     sum(cost_high), sum(cost_unknown), sum(energy), sum(energy_low), sum(energy_high), sum(energy_unknown),
     sum(carbon), sum(carbon_low), sum(carbon_high), sum(carbon_unknown)
-FROM table WHERE at >= :since AND at < :until GROUP BY at, route, tier, status
+FROM (
+    SELECT route, tier, status, sum(requests) AS requests, sum(latency_ms) AS latency_ms, sum(prompt) AS prompt,
+        sum(completion) AS completion, sum(uncounted) AS uncounted, sum(cost) AS cost,
+        sum(cost_low) AS cost_low, sum(cost_high) AS cost_high, sum(cost_unknown) AS cost_unknown,
+        sum(energy) AS energy, sum(energy_low) AS energy_low, sum(energy_high) AS energy_high,
+        sum(energy_unknown) AS energy_unknown, sum(carbon) AS carbon, sum(carbon_low) AS carbon_low,
+        sum(carbon_high) AS carbon_high, sum(carbon_unknown) AS carbon_unknown
+    FROM table WHERE at >= :since AND at < :until GROUP BY at, route, tier, status)
+GROUP BY route, tier, status
 
 -- :name landed_each
 SELECT route, tier, outcome, steps, latency_ms, cost, cost_squares, cost_unknown, energy, energy_squares, energy_unknown, carbon,
