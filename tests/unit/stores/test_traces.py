@@ -109,6 +109,8 @@ async def test_the_last_digits_of_an_id_are_looked_up_as_far_as_they_are_indexed
         assert await traces.index() == count
     await traces.record(trace_of(f"chatcmpl-{CREATED:012.0f}0123456789ab"))
     assert await traces.index() == 0, "it replaced the one of before"
+    await traces.database.rewrite()
+    assert (await traces.get("bbbbbbbbbbbb") or trace_of("")).id.endswith("bbbbbbbbbbbb"), "also in a file written anew"
     await traces.record(trace_of("chatcmpl-ffffffffffff0123456789ab"))
     assert await traces.get("0123456789ab") is None, "two end so"
 
