@@ -11,7 +11,8 @@ class Drift(Section, frozen=True, kw_only=True):
     enabled: bool = False
     """Whether it is looked at."""
     every_s: float = 86_400.0
-    """How often. Within a day what differs by the hour evens out; looked at every hour, a night differs from a day."""
+    """How often. Within a day what differs by the hour evens out; looked at every hour, a night differs from a day.
+    Where weekends differ from weekdays: 604800, a week."""
     false_alarms: float = 0.05
     """The probability that anything of a route is ever said to drift while nothing does: over all its signals and all
     looks."""
