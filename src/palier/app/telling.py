@@ -22,7 +22,7 @@ from palier.policies import Policies
 from palier.routing.confidence import FittedConfidence
 from palier.routing.monitor import Monitor
 from palier.routing.policy import Guarantee
-from palier.spending import Line, Saved, Share
+from palier.spending import Line, Saved, Share, WentBy
 from palier.stores.audits import SqliteAudits
 from palier.types import Data, Features
 from palier.watching import Watch
@@ -128,20 +128,24 @@ class Telling(Remembering):
             source = label_source(self.settings.routes[name])
             right += await self._drawn.served_right(route=name, source=source, since=edges[0], until=edges[-1])
         routes = {name: self.routes[name] for name in names}
-        buckets = []
-        for since, until in itertools.pairwise(edges):
-            went = await self.hours.went_by(since, until)
-            kept = [row for row in went.passing if not route or row.route == route]
+        buckets, parts = [], []
+        for went, (since, until) in zip(await self.hours.went_by_each(edges), itertools.pairwise(edges), strict=True):
+            kept = tuple(row for row in went.passing if not route or row.route == route)
+            parts.append(msgspec.structs.replace(went, passing=kept))
             tiers: dict[str, int] = {}
             for row in kept:
                 if row.status == "answered":
                     tiers[f"{row.route}/{row.tier}"] = tiers.get(f"{row.route}/{row.tier}", 0) + row.requests
-            total = report(msgspec.structs.replace(went, passing=tuple(kept)), "route", routes, {}).total
+            total = report(parts[-1], "route", routes, {}).total
             share = _share([worth for at, worth in right if since <= at < until])
             buckets.append(Bucket(since=since, until=until, total=total, tiers=tiers, right=share))
-        went = await self.hours.went_by(edges[0], edges[-1])
-        kept = [row for row in went.passing if not route or row.route == route]
-        whole = report(msgspec.structs.replace(went, passing=tuple(kept)), "route", routes, {})
+        went = WentBy(
+            since=edges[0],
+            until=edges[-1],
+            passing=tuple(row for part in parts for row in part.passing),
+            landed=tuple(row for part in parts for row in part.landed),
+        )
+        whole = report(went, "route", routes, {})
         return Overview(
             total=whole.total,
             routes=whole.lines,
