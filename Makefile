@@ -35,7 +35,7 @@ endef
 help:
 	@sed -n 's/^# make/  make/p' Makefile
 	@echo "  make train     torch and what teaches adapters, whose tests are else skipped (1 GB; more with its CUDA build)"
-	@echo "  make test-all  the slow tests too: soak, kill -9, every conformance suite"
+	@echo "  make test-all  the slow tests too, and every example of each law: soak, kill -9, every conformance suite"
 	@echo "  make lint      formatting, types, floors"
 	@echo "  make bench     the benchmarks (PALIER_BENCH_DATA names the public data)"
 	@echo "  make clean     remove the environment and the demos' data"
@@ -51,6 +51,7 @@ train: $(VENV)/.train
 test: $(VENV)/.dev quick
 	@$(call checked,-m "not slow")
 
+test-all: export PALIER_TEST_ALL = 1
 test-all: $(VENV)/.dev quick
 	@$(call checked)
 

@@ -47,6 +47,24 @@ settings.load_profile("local")
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+SHARE = 1.0 if os.environ.get("PALIER_TEST_ALL") else 0.4
+"""Of the examples that each law says, so many are tried, ten at least; `make test-all` tries them all."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    laws = {function_of(item) for item in items}
+    for law in laws:
+        if (said := getattr(law, "_hypothesis_internal_use_settings", None)) is not None:
+            fewer = min(said.max_examples, max(10, round(said.max_examples * SHARE)))
+            setattr(law, "_hypothesis_internal_use_settings", settings(said, max_examples=fewer))  # noqa: B010
+
+
+def function_of(item: pytest.Item) -> object:
+    """What several items may be of: a test with parameters, or a suite's for each part."""
+    called = getattr(item, "obj", None)
+    return getattr(called, "__func__", called)
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
