@@ -324,9 +324,9 @@ async def test_a_killed_gateway_loses_no_audit_and_a_person_judges_it(home: Home
     (agreed,), told = await home.records()
     assert (agreed.id, agreed.label_source, agreed.sampled) == (bell["trace"], AGREEMENT, "audit")
     assert "1 audited requests are left out, not watched" in told
-    shown, told = await home.judge("what?\n\nY\n")
-    assert "below the altar" in shown
-    assert "tier-" not in shown
+    screen, told = await home.judge("what?\n\nY\n")
+    assert "below the altar" in screen
+    assert "tier-" not in screen
     assert "1 judged, 0 left" in told
     (judged,), _ = await home.records("--label-source", "person", "--with-text")
     assert (judged.id, judged.text) == (treasure["trace"], "Where is the treasure of the chapel?")
