@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_world)
+
+# The tree of the commands is the same at every call.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 # What lands is judged by the same examples each time; new ones are tried, and met, where people work.
 # A machine that is busy is no defect: what must take little time has a test of its own.
