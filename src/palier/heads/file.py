@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -174,9 +175,15 @@ class Head:
 def products(vectors: Vectors, axes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of vectors (n, d) along `axes` (d, k), the products of each two: (n, k (k + 1) / 2)."""
     along = vectors @ axes
-    one, other = np.triu_indices(axes.shape[1])
+    one, other = _each_two(axes.shape[1])
     result: NDArray[np.float32] = along[:, one] * along[:, other]
     return result
+
+
+@cache
+def _each_two(axes: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    one, other = np.triu_indices(axes)
+    return one, other
 
 
 QUANTILES = 201
