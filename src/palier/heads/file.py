@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import ConfigurationError
+from palier.heads.excerpt import Excerpt
 from palier.heads.ngrams import Counted, Ngrams, count
 from palier.interfaces import Vectors
 from palier.types import Data
@@ -100,6 +101,8 @@ class Header(Data, frozen=True, kw_only=True):
     """Of all examples, where each said its own; none: any."""
     reject: Reject | None = None
     """Where it may say that none of its labels is meant."""
+    excerpt: Excerpt | None = None
+    """What was embedded of long texts when it was fitted, and is therefore when it is asked; none: the whole."""
 
     def __post_init__(self) -> None:
         if self.palier_head != FORMAT:
