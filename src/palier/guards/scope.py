@@ -72,6 +72,7 @@ class Scope:
         self._excerpt = head.header.excerpt or (Excerpt() if head.header.reads == "both" else None)
         reject = head.header.reject
         assert reject is not None
+        self.fitted_to = head.header.trained.sketch
         self._inside = np.asarray(reject.inside)
         self.threshold = settings.threshold if settings.threshold is not None else 1 - reject.refused
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from palier.errors import ConfigurationError
 from palier.heads.excerpt import Excerpt
 from palier.heads.ngrams import Counted, Ngrams, count
+from palier.heads.sketch import KEPT
 from palier.interfaces import Vectors
 from palier.types import Data
 
@@ -59,6 +60,12 @@ class Trained(Data, frozen=True, kw_only=True):
     accuracy: float | None = None
     accuracy_low: float | None = None
     accuracy_high: float | None = None
+    sketch: tuple[int, ...] = ()
+    """By which one knows some of their texts again (`heads.sketch`)."""
+
+    def __post_init__(self) -> None:
+        if len(self.sketch) > KEPT or any(b <= a for a, b in itertools.pairwise(self.sketch)):
+            raise ValueError("what it keeps of its texts is none of a head's")
 
 
 class Reject(Data, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from palier.errors import InvalidRequest
 from palier.guards import weighing
 from palier.guards.supporting import MAX_WORDS
 from palier.guards.taught import READ, Origin, Taught, sign
+from palier.heads.sketch import sketch
 from palier.interfaces import Vectors
 from palier.metrics.intervals import wilson_of_families
 from palier.metrics.reliability import auroc, brier, expected_calibration_error
@@ -128,6 +129,7 @@ def fit(
             auroc_low=judged.auroc.low,
             auroc_high=judged.auroc.high,
             general=judged.general.value,
+            sketch=sketch(row.text for row in rows.rows),
         ),
     )
     content = weighing.dump(base, taught)

@@ -23,6 +23,7 @@ from palier.heads import file as head_file
 from palier.heads.excerpt import Excerpt
 from palier.heads.file import FORMAT, Header, Reject, Trained
 from palier.heads.ngrams import Ngrams, count, rarity
+from palier.heads.sketch import sketch
 from palier.interfaces import Vectors
 from palier.metrics.intervals import wilson
 from palier.training import softmax
@@ -167,6 +168,7 @@ def _header(
             date=datetime.now(UTC).date().isoformat(),
             licence=licence,
             source=source,
+            sketch=sketch(row.text for row in examples.rows),
         ),
     )
 
