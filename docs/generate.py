@@ -38,7 +38,7 @@ pass; 4 an upstream or engine that could not be reached; 5 a budget that is spen
 """
 
 
-FILES = ("sections.py", "budget.py", "console.py", "drift.py")
+FILES = ("sections.py", "alerts.py", "budget.py", "console.py", "drift.py")
 """Of the settings."""
 
 

@@ -7,6 +7,7 @@ rises with that of the documents it was taught on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -131,6 +132,13 @@ class Standing(Data, frozen=True, kw_only=True):
     """Which a rollback brings back."""
     best: str = ""
     """The best there ever was: what challengers are held against."""
+
+
+def state_of(version: str, standing: Standing, happened: Sequence[Happened]) -> State:
+    """The state of a version, by what happened on its route."""
+    if version == standing.live:  # also where it was judged again since
+        return "live"
+    return next((one.state for one in reversed(happened) if one.version == version), "made")
 
 
 Beside = Literal["kept", "climbed", "stopped", "barred", "failed"]

@@ -12,6 +12,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
 
+from palier.config.alerts import Alerts
 from palier.config.budget import Budget
 from palier.config.checking import check
 from palier.config.console import Console
@@ -150,6 +151,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "[lessons]": Lessons,
     "[learning]": Learning,
     "[carbon]": Carbon,
+    "[alerts]": Alerts,
     "[drift]": Drift,
     "[collections.NAME]": Collection,
     "[models.NAME]": Model,
