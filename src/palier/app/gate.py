@@ -75,6 +75,7 @@ class _Trial(NamedTuple):
     folder: Path
     wanted: Policy | None
     """Whose promise it must keep."""
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -138,11 +139,11 @@ async def rule(
             f"{met} of the {len(cases)} cases that judge are asked by lessons of `{version.route}`: it may know them",
             hint="palier learn --suite SUITE leaves them out, and teaches another version without them",
         )
-    both = await _both(declared, versions, folder, version)
+    both, note = await _both(declared, versions, folder, version)
     routes = {name: msgspec.structs.replace(both.routes[name], audit=0.0) for name in (CHAMPION, CHALLENGER)}
     planned = [Planned(name, "cascade", suite.prompt, route) for name, route in routes.items()]
     wanted = await promised(declared, versions, folder, version.route)
-    trial = _Trial(version, suite, cases, holdout, terms or Terms(), folder, wanted)
+    trial = _Trial(version, suite, cases, holdout, terms or Terms(), folder, wanted, note)
     async with open_bench(both, planned) as opened:
         basis = await _basis(trial, versions, opened)
         if (known := await _known(versions, version, holdout, basis)) is not None:
@@ -178,7 +179,11 @@ async def _ruled(
         home=lambda outcome: outcome.status == "answered" and outcome.tier != last,
         used=spent.others,
         terms=msgspec.structs.replace(trial.terms, alpha=spent.alpha, uses=spent.uses),
-        notes=[*_changed(suite, before, trial.holdout, answers.again, len(cases)), *_away(answers.lost, len(cases))],
+        notes=[
+            *filter(None, [trial.note]),
+            *_changed(suite, before, trial.holdout, answers.again, len(cases)),
+            *_away(answers.lost, len(cases)),
+        ],
     )
     kept: JSON = {"suite": suite.name, "holdout": trial.holdout, "basis": basis, **msgspec.to_builtins(ruling)}
     why = "; ".join(one.reason for one in ruling.failed) or "it passed the gate"
@@ -243,10 +248,10 @@ async def _met(lessons: Lessons, version: Version, cases: Sequence[Case]) -> int
     return len(met)
 
 
-async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> Settings:
-    """Settings with two routes: as the best version answers (the route's own, where none was), and as the new one."""
-    standing = await versions.standing(version.route)
-    best = await versions.get(standing.best) if standing.best else None
+async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> tuple[Settings, str]:
+    """Settings with two routes, as the champion answers (the route's own, where there is none) and as the new one; and
+    what is to be said of the champion."""
+    best, note = await _champion(versions, folder, version.route)
     settings = declared
     if best is not None:
         check(best, folder, declared)
@@ -255,7 +260,21 @@ async def _both(declared: Settings, versions: Versions, folder: Path, version: V
         settings = msgspec.structs.replace(
             declared, routes={**declared.routes, CHAMPION: declared.routes[version.route]}
         )
-    return with_version(settings, version, folder / version.id, route=CHALLENGER)
+    return with_version(settings, version, folder / version.id, route=CHALLENGER), note
+
+
+async def _champion(versions: Versions, folder: Path, route: str) -> tuple[Version | None, str]:
+    """The best version there ever was. Where somebody deleted its folder, as what it learnt had to go: what answers."""
+    standing = await versions.standing(route)
+    for name in dict.fromkeys(filter(None, (standing.best, standing.live))):
+        if (folder / name).is_dir():
+            found = await versions.get(name)
+            break
+    else:
+        name, found = "", None
+    if not standing.best or name == standing.best:
+        return found, ""
+    return found, f"{standing.best}, the best there was, is deleted: it is held against {name or 'the route as it is'}"
 
 
 async def _answers(trial: _Trial, opened: Bench, progress: Progress | None) -> _Answers:

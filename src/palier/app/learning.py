@@ -114,7 +114,7 @@ async def teach_head(
     name = id_of(route, tier, "head", digest, carried)
     known = await versions.get(name)
     if known is not None:
-        return known, False
+        return await told(versions, known, lessons), False
     examples = gathered(Example(text=one.question, label=one.answer, language=one.language) for one in lessons)
     licence = ", ".join(carried.licences)
     planted = canaries.plant(lessons, labels=[one.label for one in examples.rows])
@@ -147,8 +147,16 @@ async def teach_head(
         who=who,
         created=time.time(),
     )
-    await versions.add(version, sources_of(lessons))
+    await versions.add(version, sources_of(lessons), [one.id for one in lessons])
     return version, True
+
+
+async def told(versions: Versions, version: Version, lessons: Sequence[Lesson]) -> Version:
+    """`version`, which these lessons made: where it was taught before that was kept, it knows them from now on."""
+    if not version.untold:
+        return version
+    await versions.tell(version.id, sources_of(lessons), [one.id for one in lessons])
+    return await versions.get(version.id) or version
 
 
 def _keep(folder: Path, id: str, files: dict[str, bytes]) -> None:

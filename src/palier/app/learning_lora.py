@@ -17,7 +17,7 @@ import msgspec
 
 from palier import __version__
 from palier.app import weights
-from palier.app.learning import check_number, digest_of, id_of
+from palier.app.learning import check_number, digest_of, id_of, told
 from palier.app.weights import Base
 from palier.config import Settings
 from palier.config.taught import TEACHING
@@ -94,7 +94,7 @@ async def teach_adapter(
         note(words)
     name = id_of(wanted.route, wanted.tier, "lora", given.plan.digest, training.carried)
     if (known := await versions.get(name)) is not None:
-        return known, False
+        return await told(versions, known, training.lessons), False
     area = folder / TEACHING / wanted.route
     _make(area)
     with checkpoints.alone(area):
@@ -103,7 +103,7 @@ async def teach_adapter(
             await _teach(area / name, given, wanted, tell)
             _settle(area / name, folder / name)
         version = _version(folder / name, name, given, wanted, training)
-        await versions.add(version, sources_of(training.lessons))
+        await versions.add(version, sources_of(training.lessons), [one.id for one in training.lessons])
     return version, True
 
 

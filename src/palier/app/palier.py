@@ -22,7 +22,7 @@ from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
-from palier.app.students import Students, Taught, hold, made_of, with_beside
+from palier.app.students import Carrying, Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
 from palier.app.tracing import exporter_of
 from palier.app.wiring import (
@@ -143,7 +143,8 @@ class Palier(Keeping):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
+        carrying = Carrying(versions, knowledge, lessons)
+        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, carrying)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
@@ -159,14 +160,16 @@ class Palier(Keeping):
         self.audits = self._drawn = SqliteAudits(traces.database)
         self.feedback = SqliteFeedback(traces.database)
         self.hours = SqliteHours(traces.database)
+        learning = erasable(lessons, versions, folder.fingerprint_key(), folder.students)
         self._forgetting = forgetting_of(
             declared,
             knowledge,
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
+            learning,
             access.erasable,
+            learners=learning.learners,
             remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
@@ -230,13 +233,13 @@ class Palier(Keeping):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
-            now = await sound(declared, versions, folder.students, knowledge)
+            lessons = SqliteLessons.open(folder.lessons)
+            stack.push_async_callback(lessons.close)
+            now = await sound(declared, folder.students, Carrying(versions, knowledge, lessons))
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
             door = await open_door(declared, folder, stack)
-            lessons = SqliteLessons.open(folder.lessons)
-            stack.push_async_callback(lessons.close)
             resources = Resources(door.connector, encoder, workers, folder.path, declared.path, workers.strict)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
@@ -334,6 +337,7 @@ class Palier(Keeping):
             cards=lambda: {name: model.card for name, model in self.models.items()},
             key=self.folder.fingerprint_key(),
             apart=self._forgetting.apart,
+            relabelled=self.students.edited,
         )
 
     def _wire(self, name: str) -> pipeline.Parts:

@@ -134,6 +134,8 @@ def _show_one(
     whom += [f"is of {' or '.join(some)}" for some in version.readers]
     readers = f"; it answers who {' and '.join(whom)}" if whom else ""
     _print(f"taught by {version.taught:,} lessons, {version.label}{readers}")
+    if version.untold:
+        _print("by which lessons, and on which documents, was not kept then: palier learn finds it, or teaches another")
     for one in happened:
         by = f" by {one.who}" if one.who else ""
         why = f": {one.why}" if one.why else ""

@@ -278,7 +278,7 @@ class Desk:
                 )
             now, why = await self._as_it_stands(lesson, library)
             if now.label is not lesson.label:
-                await self._stock.store.change([now])
+                await self._stock.change(lesson, now)
                 raise InvalidRequest(f"{lesson.id}: it is {now.label} by now", hint="look at it again", param="id")
             if held_out or why:
                 told = HELD_OUT if held_out else why
@@ -300,7 +300,7 @@ class Desk:
         if out[0] or why:
             raise InvalidRequest(f"such lessons {HELD_OUT if out[0] else why}", param="question")
         now = msgspec.structs.replace(now, reviewer=who, reviewed=time.time())
-        if not (await self._stock.store.change([now], vectors, self._stock.encoder.name))[0]:
+        if not await self._stock.change(before, now, vectors):
             raise InvalidRequest(f"{id} was changed by somebody else meanwhile", hint="look at it again", param="id")
         return await self.get(now.id)
 

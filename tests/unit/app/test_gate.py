@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,6 +122,21 @@ async def test_a_better_one_passes_and_nonsense_does_not(folder: Path) -> None:
     assert last.ruling is not None
     assert last.ruling["use"] == 2
     await versions.close()
+
+
+async def test_where_the_best_was_deleted_what_answers_is_the_champion_and_that_is_said(folder: Path) -> None:
+    """As where what it learnt had to be forgotten: nobody can ask it any more, and the gate goes on."""
+    best = await kept(folder, taught(("ngrams",)).content)
+    live = await kept(folder, taught(("ngrams",)).content)
+    challenger = await kept(folder, shuffled(), ruled=False)
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    await versions.promote(best.id, best=True)
+    await versions.promote(live.id, best=False)
+    await versions.close()
+    shutil.rmtree(folder / "data" / "students" / best.id)
+    ruling = await ruled(folder, challenger)
+    assert "quality" in [check.name for check in ruling.failed]
+    assert f"{best.id}, the best there was, is deleted: it is held against {live.id}" in ruling.notes
 
 
 async def test_the_same_look_is_no_other_use_and_any_other_is(folder: Path) -> None:

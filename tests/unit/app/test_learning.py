@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.earlier import without_lessons
 from tests.heads import ENCODER, FILLERS, TOPICS, embed
 
 from palier.app.learning import teach_head
@@ -14,7 +15,7 @@ from palier.stores.versions import SqliteVersions
 from palier.testing.lessons import lesson_of
 from palier.training.lesson_sets import carried
 from palier.types import Label
-from palier.versions import Version
+from palier.versions import Relabelled, Version
 
 
 @pytest.fixture
@@ -55,3 +56,22 @@ async def test_a_student_of_lessons_that_became_more_confidential_is_another(
     third, new = await teach(Label.CONFIDENTIAL, "board")
     assert (new, third.collections) == (True, ("board",))
     assert len({first.id, second.id, third.id}) == 3
+
+
+async def test_one_that_does_not_know_its_lessons_knows_them_once_they_are_given_again(tmp_path: Path) -> None:
+    some = lessons(Label.INTERNAL, ())
+
+    async def teach() -> Version:
+        versions = SqliteVersions.open(tmp_path / "state.db")
+        found, _ = await teach_head(versions, tmp_path, "desk", "tier-1", some, carried(some), embed, ENCODER)
+        kept = await versions.get(found.id)
+        raised = await versions.raise_to(lessons=[Relabelled(lesson=some[0].id, label=Label.CONFIDENTIAL)])
+        await versions.close()
+        assert kept == found
+        assert raised == ([] if found.label is Label.CONFIDENTIAL else [found.id])
+        return found
+
+    first = await teach()
+    without_lessons(tmp_path / "state.db")
+    again = await teach()
+    assert (again.id, first.untold, again.untold, again.label) == (first.id, False, False, Label.CONFIDENTIAL)

@@ -112,6 +112,9 @@ async def test_an_edit_is_its_editors_and_brings_no_personal_data_in(school: Tea
     asking = await school.lessons.asking("support", school.stock.encoder.name)
     near = asking.vectors @ (await school.stock.encoder.encode([again.question]))[0]
     assert near[0] > 0.99
+    assert school.relabelled == []
+    assert (await school.desk.edit(lesson.id, Edit(label=Label.CONFIDENTIAL), who="bob")).label is Label.CONFIDENTIAL
+    assert school.relabelled == [(lesson.id, Label.CONFIDENTIAL)], "what was taught by it hears of it"
 
 
 async def test_what_may_not_stand_in_a_lesson(school: Teaching) -> None:

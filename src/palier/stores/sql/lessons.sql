@@ -78,3 +78,6 @@ PRAGMA incremental_vacuum(1024)
 
 -- :name free_pages
 PRAGMA freelist_count
+
+-- :name above
+SELECT id, CAST(words AS TEXT) ->> '$.label' AS label FROM lesson WHERE label IN (SELECT value FROM json_each(?))
