@@ -11,14 +11,14 @@ PalierError
 ├── NotFound            404
 ├── TooLarge            413
 ├── Busy                429   a bounded queue is full; `retry_after` seconds
-├── BudgetExceeded      429   what a key or a route may spend is spent; `retry_after`
+├── BudgetExceeded      429   what a key or a route may spend is spent; `retry_after`             exit 5
 ├── UpstreamError       502   a tier answered, but not with an answer                           exit 4
 │   ├── UpstreamRefused 502   401, 403, 429, 5xx, a redirect
 │   └── UpstreamGarbage 502   not JSON, not the wire, cut in the middle
 ├── UpstreamTimeout     504   connect, first token or total                                     exit 4
 │   └── ConnectTimeout  504   nothing was sent yet: safe to try again
 ├── Unavailable         503   engine restarting, circuit open, worker lost; `retry_after`       exit 4
-└── StoreError          503   a file could not be written or read
+└── StoreError          503   a file could not be written or read                               exit 2
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ class Busy(PalierError):
 class BudgetExceeded(PalierError):
     status = 429
     code = "budget_exceeded"
+    exit_status = 5
     type = "insufficient_quota"
 
 
@@ -158,6 +159,7 @@ class Unavailable(PalierError):
 class StoreError(PalierError):
     status = 503
     code = "store_error"
+    exit_status = 2
 
 
 _KINDS = {

@@ -217,8 +217,8 @@ def test_a_tampered_ledger() -> None:
 def test_an_entry_that_cannot_be_read_is_said() -> None:
     some(2)
     tamper("UPDATE entry SET body = '{' WHERE sequence = 1")
-    assert "entry 1 of the ledger cannot be read" in palier("audit", "show", "1", status=1).stderr
-    assert "palier audit verify" in palier("audit", status=1).stderr
+    assert "entry 1 of the ledger cannot be read" in palier("audit", "show", "1", status=2).stderr
+    assert "palier audit verify" in palier("audit", status=2).stderr
 
 
 def test_heads_find_what_the_ledger_itself_cannot_show(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_copy_needs_no_settings(tmp_path: Path) -> None:
     assert "api.example.com" in palier("audit", "show", "2", "--file", "copy.db").stdout
     assert "no ledger" in palier("audit", "verify", "--file", "absent.db", status=2).stderr
     Path("text").write_text("no database at all, though long enough to look at\n" * 20)
-    assert "error" in palier("audit", "verify", "--file", "text", status=1).stderr
+    assert "error" in palier("audit", "verify", "--file", "text", status=2).stderr
 
 
 def test_a_damaged_file_is_not_intact(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_lost_key_is_given_up(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.err.cache_clear()
     some(1)
     assert "given up on" in palier("vault").stdout
-    assert "not there" in palier("audit", "show", "1", "--payload", status=1).stderr
+    assert "not there" in palier("audit", "show", "1", "--payload", status=2).stderr
     assert palier("audit", "show", "4", "--payload").stdout == "content 0"
     with Path("data/vault.key").open("a") as file:
         file.write(kept)
