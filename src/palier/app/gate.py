@@ -108,6 +108,24 @@ def holdout_of(suite: Suite) -> tuple[tuple[Case, ...], str]:
     return cases, hashlib.sha256(msgspec.json.encode(cases)).hexdigest()
 
 
+def check_suite(suite: Suite, route: str) -> None:
+    """Raise `InvalidRequest` where a suite cannot judge versions of `route`."""
+    holdout_of(suite)
+    if suite.route and suite.route != route:
+        raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and judges none of `{route}`")
+
+
+def terms_of(suite: Suite, *, margin: float, uses: int) -> Terms:
+    """What a promotion must keep to. Raises `InvalidRequest` for a margin by which anything would pass."""
+    terms, metric = Terms(margin=margin, uses=uses), scoring.measured(suite).metrics[0]
+    if margin >= metric.high - metric.low:
+        raise InvalidRequest(
+            f"the margin is {margin:g}, and {metric.name} goes from {metric.low:g} to {metric.high:g}: all would pass",
+            hint=f"{(metric.high - metric.low) * 0.05:g} is five points of a hundred",
+        )
+    return terms
+
+
 async def rule(
     declared: Settings,
     versions: Versions,
@@ -131,9 +149,8 @@ async def rule(
     if version is None:
         raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
     check(version, folder, declared)
+    check_suite(suite, version.route)
     cases, holdout = holdout_of(suite)
-    if suite.route and suite.route != version.route:
-        raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and {id} of `{version.route}`")
     if lessons is not None and (met := await _met(lessons, version, cases)):
         raise InvalidRequest(
             f"{met} of the {len(cases)} cases that judge are asked by lessons of `{version.route}`: it may know them",

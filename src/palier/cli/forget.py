@@ -71,7 +71,7 @@ def forget(
         if document and not dry_run:
             terminal.note("delete the file it was ingested from, too: palier ingest would bring it back")
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def _show(found: Forgotten) -> None:

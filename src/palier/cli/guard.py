@@ -129,7 +129,7 @@ def report(
             raise InvalidRequest("there is no labelled text")
         terminal.json_line(measured(name, rows, took, failed))
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 @app.command()
@@ -164,7 +164,7 @@ def fit(
         for note in report.notes:
             terminal.note(note)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 async def _checked(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from palier.errors import ConfigurationError, InvalidRequest, NotFound, PalierError, StoreError, TooLarge
+from palier.errors import ConfigurationError, PalierError, StoreError
 from palier.types import Quantity
 
 if TYPE_CHECKING:
@@ -98,24 +98,14 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{pairs[i] << 8 | pairs[i + 1]:04x}" for i in range(0, len(pairs), 2))
 
 
-def run(
-    main: Callable[[], Coroutine[Any, Any, int | None] | int | None],
-    *,
-    wrong_input: int = InvalidRequest.exit_status,
-    missing: int = NotFound.exit_status,
-) -> None:
-    """Run a command and exit with the status it returns; an error is a message and its own status, no traceback.
-
-    `wrong_input` is the status of an `InvalidRequest` and a `TooLarge`: 2 for reducers, whose input is wrong as a
-    whole; `missing` that of a `NotFound`, 2 where the command line names what is not there.
-    """
+def run(main: Callable[[], Coroutine[Any, Any, int | None] | int | None]) -> None:
+    """Run a command and exit with the status it returns; an error is a message and its own status, no traceback."""
     try:
         outcome = main()
         status = (asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome) or 0
     except PalierError as error:
         complain(error)
-        own = {InvalidRequest: wrong_input, TooLarge: wrong_input, NotFound: missing}
-        status = own.get(type(error), error.exit_status)
+        status = error.exit_status
     except UnicodeEncodeError as error:
         if not _UNDECODED.search(error.object[error.start : error.end]):
             raise

@@ -76,7 +76,7 @@ def versions(
                 else:
                     _show_one(version, happened, standing, certificate, shadow)
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 async def _list(p: Service, route: str, *, as_json: bool) -> None:

@@ -126,7 +126,7 @@ class Desk:
             state = "queued"
         if accept and state == "queued":
             state, reviewer, reviewed = "accepted", who, now
-        created = lesson.created or now
+        created = min(lesson.created or now, now)
         return msgspec.structs.replace(
             lesson,
             state=state,
@@ -261,9 +261,9 @@ class Desk:
 
     def _accepted(self, lesson: Lesson, who: str, now: float) -> Lesson:
         kept = self._stock.rules.retention_days * DAY_S
-        return msgspec.structs.replace(
-            lesson, state="accepted", reason="", reviewer=who, reviewed=now, expires=(lesson.created or now) + kept
-        )
+        # One that was brought is kept from then on, however long ago it was made.
+        expires = max((lesson.created or now) + kept, lesson.expires)
+        return msgspec.structs.replace(lesson, state="accepted", reason="", reviewer=who, reviewed=now, expires=expires)
 
     async def _check_acceptable(self, lessons: Sequence[Lesson], who: str) -> None:
         library, held = Library(self._stock.sources, self._stock.key), await self.held()

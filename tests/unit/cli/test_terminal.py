@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.cli import files, jsonl, terminal
-from palier.errors import BudgetExceeded, StoreError, TooLarge, Unavailable
+from palier.errors import BudgetExceeded, Busy, InvalidRequest, NotFound, StoreError, TooLarge, Unavailable
 from palier.types import Quantity
 
 
@@ -114,6 +114,9 @@ def test_bytes_of_the_command_line_that_are_no_text_are_an_error(text: str) -> N
     [
         (StoreError("data/lessons.db: database or disk is full", hint="free some space"), 2, "free some space"),
         (TooLarge("route `support` has 50000 lessons"), 2, "50000 lessons"),
+        (InvalidRequest("`yesterday` is no time"), 2, "is no time"),
+        (NotFound("there is no version `x`", hint="palier versions lists them"), 2, "lists them"),
+        (Busy("the queue is full"), 4, "full"),
         (BudgetExceeded("the route's $1 a day is spent"), 5, "is spent"),
         (Unavailable("the engine restarts"), 4, "restarts"),
         (OSError(errno.ENOSPC, "No space left on device", "out.jsonl"), 2, "out.jsonl: No space left on device"),
@@ -128,7 +131,7 @@ def test_each_error_has_the_status_that_the_table_gives_it(
 
     terminal.err.cache_clear()
     with pytest.raises(typer.Exit) as left:
-        terminal.run(main, wrong_input=2)
+        terminal.run(main)
     terminal.err.cache_clear()
     assert left.value.exit_code == status
     assert words in capsys.readouterr().err

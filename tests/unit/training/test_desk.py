@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ async def test_a_rejected_lesson_says_why_and_goes_after_a_month(school: Teachin
     assert done.expires == pytest.approx(done.reviewed + 30 * 86_400)
     (again,) = await school.desk.accept([lesson.id], who="ann")
     assert (again.state, again.reason, again.expires) == ("accepted", "", lesson.expires)
+
+
+async def test_what_was_made_long_ago_or_in_the_future_is_kept_as_long_as_any_other(school: Teaching) -> None:
+    said = [{"question": "Where is the bell?", "created": 1.0}, {"question": "When does it ring?", "created": 1e300}]
+    await school.desk.add(lines(*said), who="bob")
+    now, year = time.time(), 365 * 86_400
+    for lesson in await school.desk.accept([one.id for one in await school.all()], who="bob"):
+        assert lesson.created <= now
+        assert lesson.expires == pytest.approx(now + year, abs=60.0)
+    with pytest.raises(InvalidRequest, match="`created` is in seconds since 1970"):
+        lines({"question": "Who?", "created": -1.0})
 
 
 async def test_what_may_not_be_taught_is_not_accepted(school: Teaching, tmp_path: Path) -> None:
