@@ -85,6 +85,7 @@ async def test_of_versions_of_an_earlier_file_it_is_not_known_by_what_they_were_
     new = version_of("r", created=old.created + 100)
     await opened.add(new, lessons=["l"])
     assert {one.id for one in await opened.list("r") if one.untold} == {old.id, bare.id}
+    assert (await opened.lessons(old.id), await opened.lessons(new.id)) == (None, {"l"})
 
     async def relabelled(**fields: Any) -> set[str]:
         told = Relabelled(lesson="m", label=Label.CONFIDENTIAL, **fields)
@@ -108,4 +109,25 @@ async def test_of_versions_of_an_earlier_file_it_is_not_known_by_what_they_were_
     assert await learners(**{**document, "document": "b"}) == {old.id: (0, False, True)}, "its documents, no more"
     await opened.tell(old.id, [], ["l"])
     assert await learners(**document) == {}
+    await opened.close()
+
+
+async def test_a_registry_that_another_program_changed_says_so_and_lets_a_rollback_through(tmp_path: Path) -> None:
+    path, one, two = tmp_path / "state.db", version_of("r"), version_of("r")
+    opened = SqliteVersions.open(path)
+    for version in (one, two):
+        await opened.add(version)
+        await opened.shadow(version.id, {})
+        await opened.promote(version.id, best=True)
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE promoted SET version = 'nobody' WHERE position = 2")
+    assert await opened.get("nobody") is None
+    assert (await opened.roll_back("r")).live == one.id
+    connection.execute("UPDATE version SET words = CAST('{\"id\": 3' AS BLOB) WHERE id = ?", (two.id,))
+    for unreadable in (opened.list("r"), opened.get(two.id), opened.lessons(two.id)):
+        with pytest.raises(StoreError, match="a row in it is not what palier wrote") as caught:
+            await unreadable
+        assert "backup" in caught.value.hint
+    assert (await opened.standing("r")).live == one.id
+    connection.close()
     await opened.close()

@@ -31,6 +31,7 @@ from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
 from palier.interfaces import Lessons
 from palier.interfaces.versions import Versions
+from palier.lessons import Lesson
 from palier.policies import Standing
 from palier.routing.policy import Policy
 from palier.training.promote import Evidence, Ruling, Terms, judge, mark, marks
@@ -151,7 +152,7 @@ async def rule(
     check(version, folder, declared)
     check_suite(suite, version.route)
     cases, holdout = holdout_of(suite)
-    if lessons is not None and (met := await _met(lessons, version, cases)):
+    if lessons is not None and (met := await _met(versions, lessons, version, cases)):
         raise InvalidRequest(
             f"{met} of the {len(cases)} cases that judge are asked by lessons of `{version.route}`: it may know them",
             hint="palier learn --suite SUITE leaves them out, and teaches another version without them",
@@ -253,16 +254,25 @@ def _changed(suite: Suite, before: str, holdout: str, again: int, cases: int) ->
     return [f"suite `{suite.name}` changed since it judged last: {asked}, and both sides are scored by it as it is now"]
 
 
-async def _met(lessons: Lessons, version: Version, cases: Sequence[Case]) -> int:
-    """How many of the cases ask, in the same words, what a lesson asks that was there when the version was taught."""
+async def _met(versions: Versions, lessons: Lessons, version: Version, cases: Sequence[Case]) -> int:
+    """How many of the cases ask, in the same words, what the version was taught."""
     judging = set(marks(cases))
-    met = {
-        known
-        async for page in pages(lessons, version.route, "accepted")
+    asked = {mark(lesson.asked) for lesson in await lessons_of(versions, lessons, version)}
+    return len(judging & asked)
+
+
+async def lessons_of(versions: Versions, lessons: Lessons, version: Version) -> list[Lesson]:
+    """The lessons that a version was taught by, as far as they are there, also what was rejected since.
+
+    Where it does not know: those of its route that may have been among them.
+    """
+    known = await versions.lessons(version.id)
+    return [
+        lesson
+        async for page in pages(lessons, version.route)
         for lesson in page
-        if lesson.created <= version.created and (known := mark(lesson.asked)) in judging
-    }
-    return len(met)
+        if (lesson.id in known if known is not None else lesson.created <= version.created and lesson.state != "queued")
+    ]
 
 
 async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> tuple[Settings, str]:

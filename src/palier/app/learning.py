@@ -175,5 +175,6 @@ def _keep(folder: Path, id: str, files: dict[str, bytes]) -> None:
             place.rename(folder / id)
     except OSError as error:
         raise StoreError(
-            f"the student cannot be kept in {folder}: {error.strerror}", hint="make room, then the same command again"
+            f"the student cannot be kept in {folder}: {error.strerror}",
+            hint="make room, or let this user write there; then the same command again",
         ) from None

@@ -212,17 +212,16 @@ async def _certified(
     settings: Settings, store: Versions, folder: Path, version: Version, path: Path
 ) -> Calibration | None:
     """What came of certifying it on fresh cases of the suite: none that its lessons may ask."""
+    from palier.app import gate
     from palier.evals.suites import suite as suites
     from palier.stores.folder import DataFolder
     from palier.stores.lessons import SqliteLessons
-    from palier.training.stock import pages
 
     lessons = SqliteLessons.open(DataFolder(settings.folder).prepared().lessons)
     try:
-        of_route = [one async for page in pages(lessons, version.route) for one in page]
+        known = await gate.lessons_of(store, lessons, version)
     finally:
         await lessons.close()
-    known = [one for one in of_route if one.created <= version.created and one.state != "queued"]
     made = await certified(settings, store, folder, version, suites.read(path).suite, known)
     if made is not None:
         say_calibration(settings, version, made)

@@ -42,6 +42,10 @@ class Versions(Protocol):
         """The documents (collection, id) that any version was taught on."""
         ...
 
+    async def lessons(self, id: str) -> frozenset[str] | None:
+        """By which lessons (ids) a version was taught; None where that is not known."""
+        ...
+
     async def raise_to(self, documents: Sequence[Labelled] = (), lessons: Sequence[Relabelled] = ()) -> Sequence[str]:
         """Have what was taught on `documents` and by `lessons` carry what they carry now: `get` and `list` give it so
         from then on.

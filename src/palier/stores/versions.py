@@ -101,9 +101,21 @@ class SqliteVersions:
 
     async def lowest(self) -> Label | None:
         """What the least confidential carries; see `interfaces.Versions`."""
-        sql = statements("versions")["lowest"]
-        found = await self._database.read(lambda connection: [Label(label) for (label,) in connection.execute(sql)])
+        found = await self._database.read(
+            lambda connection: [_decoded(*row).label for row in connection.execute(statements("versions")["told"])]
+        )
         return min(found, key=lambda label: label.rank, default=None)
+
+    async def lessons(self, id: str) -> frozenset[str] | None:
+        """By which it was taught; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> frozenset[str] | None:
+            version = _get(connection, id)
+            if version is None or version.untold:
+                return None
+            return frozenset(lesson for (lesson,) in connection.execute(statements("versions")["lessons"], (id,)))
+
+        return await self._database.read(run)
 
     async def get(self, id: str) -> Version | None:
         """One version; see `interfaces.Versions`."""
@@ -218,9 +230,10 @@ class SqliteVersions:
                 )
             gone: State = "returned" if returned else "retired"
             at = time.time()
-            _happen(connection, _known(connection, before.live), gone, who, why, at=at)
+            if (live := _get(connection, before.live)) is not None:  # else somebody wrote its name there
+                _happen(connection, live, gone, who, why, at=at)
             now = before
-            while now.live and (now is before or _state(connection, now.live) == "returned"):
+            while now.live and (now is before or _state(connection, now.live) in ("returned", None)):
                 connection.execute(statements("versions")["take_back"], (route, position))
                 now, position = _standing(connection, route)
             if now.live:

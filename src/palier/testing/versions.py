@@ -296,6 +296,8 @@ class VersionsSuite:
         await versions.add(one, lessons=names[:2])
         await versions.add(two, lessons=names[1:])
         assert await versions.lowest() is not None
+        assert await versions.lessons(one.id) == frozenset(names[:2])
+        assert await versions.lessons("unknown") is None
 
         async def now(lesson: str, label: Label, **more: Any) -> set[str]:
             return set(await versions.raise_to(lessons=[Relabelled(lesson=lesson, label=label, **more)]))

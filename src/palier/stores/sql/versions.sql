@@ -102,10 +102,12 @@ SELECT DISTINCT version FROM learnt WHERE lesson IN (SELECT value FROM json_each
 -- Of those that do not know by which lessons they were taught, those that these may have been among.
 SELECT id FROM version JOIN untold ON untold.version = id WHERE route = ? AND created >= ?
 
--- :name lowest
-SELECT DISTINCT ifnull(CAST(raised.words AS TEXT) ->> '$.label', CAST(version.words AS TEXT) ->> '$.label')
-FROM version JOIN (SELECT DISTINCT version FROM learnt) AS told ON told.version = id
-LEFT JOIN raised ON raised.version = id
+-- :name lessons
+SELECT lesson FROM learnt WHERE version = ?
+
+-- :name told
+SELECT version.words, NULL, raised.words, 0 FROM version LEFT JOIN raised ON raised.version = id
+WHERE EXISTS (SELECT 1 FROM learnt WHERE learnt.version = id)
 
 -- :name learners
 -- Those taught on the document or by any of the lessons, by how many; and those of which it is not known.
