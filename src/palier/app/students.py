@@ -85,12 +85,12 @@ class Carrying:
         return set(await self.versions.raise_to(await self.documents.labels(documents)))
 
     async def of_lessons(self, lessons: Sequence[Lesson]) -> set[str]:
-        """At `lessons`. One that may be taught may have taught whatever does not know by what it was taught."""
+        """At `lessons`. One that somebody looked at may have taught whatever does not know by what it was taught."""
         told = [
             Relabelled(
                 lesson=one.id,
                 label=one.label,
-                route=one.route if one.state == "accepted" else "",
+                route=one.route if one.state != "queued" else "",
                 created=one.created,
             )
             for one in lessons

@@ -287,6 +287,7 @@ class Desk:
     async def edit(self, id: str, edit: Edit, *, who: str) -> Lesson:
         """Change a lesson: whoever edits it stands for it. Personal data that comes in by it is replaced, too.
 
+        One that is given a higher label than lessons may have is rejected, and what was taught by it carries that.
         Raises `InvalidRequest` for what may not stand in one.
         """
         before = await self.get(id)
@@ -297,9 +298,11 @@ class Desk:
         vectors = await self._stock.vectors([now])
         held = await self.held()
         out = await screening.held_out([now.asked], vectors, [now.origin.trace], held, self._stock.workers)
-        if out[0] or why:
+        beyond = edit.label is not None and not out[0] and why == LABELLED
+        if (out[0] or why) and not beyond:
             raise InvalidRequest(f"such lessons {HELD_OUT if out[0] else why}", param="question")
-        now = msgspec.structs.replace(now, reviewer=who, reviewed=time.time())
+        at = time.time()
+        now = rejected(now, why, who, at) if beyond else msgspec.structs.replace(now, reviewer=who, reviewed=at)
         if not await self._stock.change(before, now, vectors):
             raise InvalidRequest(f"{id} was changed by somebody else meanwhile", hint="look at it again", param="id")
         return await self.get(now.id)

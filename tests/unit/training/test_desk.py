@@ -135,11 +135,22 @@ async def test_what_may_not_stand_in_a_lesson(school: Teaching) -> None:
         (Edit(answer=" "), "`answer` must say something"),
         (Edit(weight=0.0), "`weight`"),
         (Edit(label=Label.PUBLIC), "never lowered"),
-        (Edit(label=Label.RESTRICTED), "more confidential"),
     ):
         with pytest.raises(InvalidRequest, match=words):
             await school.desk.edit(lesson.id, edit, who="bob")
     assert (await school.desk.get(lesson.id)).revision == 0
+
+
+async def test_what_is_more_confidential_than_lessons_may_be_is_rejected_and_so_labelled(school: Teaching) -> None:
+    """Else nobody would hear of it who was taught by it."""
+    lesson = await corrected(school)
+    await school.desk.accept([lesson.id], who="bob")
+    done = await school.desk.edit(lesson.id, Edit(label=Label.RESTRICTED), who="bob")
+    assert (done.state, done.label, done.reviewer) == ("rejected", Label.RESTRICTED, "bob")
+    assert "more confidential" in done.reason
+    assert school.relabelled == [(lesson.id, Label.RESTRICTED)]
+    with pytest.raises(InvalidRequest, match="may not be taught"):
+        await school.desk.accept([lesson.id], who="ann")
 
 
 # --- bringing

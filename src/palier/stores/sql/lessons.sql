@@ -80,4 +80,5 @@ PRAGMA incremental_vacuum(1024)
 PRAGMA freelist_count
 
 -- :name above
-SELECT id, CAST(words AS TEXT) ->> '$.label' AS label FROM lesson WHERE label IN (SELECT value FROM json_each(?))
+SELECT id, CAST(words AS TEXT) ->> '$.label' FROM lesson
+WHERE CAST(words AS TEXT) ->> '$.label' IN (SELECT value FROM json_each(?))
