@@ -12,13 +12,21 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 PALIER_BENCH_DATA ?= $(wildcard ../shared/data)
 export PALIER_BENCH_DATA
 
+# What was compiled once is kept, also where the environment says otherwise: the tests start hundreds of processes, each
+# of which would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
+# The tests' folders are in memory where it has room: their databases, some thousands, then wait for no disk.
+ROOM = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 6000000 { print "/dev/shm" }')
+
 # Two test processes or more, one thread each: whole files go to whoever is free, the long ones (acceptance) first.
 SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Types are checked beside the tests, and told after them; either failing is a failure.
 define checked
 $(BIN)/mypy > $(VENV)/mypy.txt 2>&1 & types=$$!; \
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest $(SPREAD) $(1); tests=$$?; \
+room=$$(mktemp -d $(addprefix -p ,$(ROOM))) && trap 'rm -rf "$$room"' EXIT; \
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest $(SPREAD) --basetemp "$$room/tests" $(1); tests=$$?; \
 wait $$types; types=$$?; cat $(VENV)/mypy.txt; exit $$((tests | types))
 endef
 
@@ -27,7 +35,7 @@ endef
 help:
 	@sed -n 's/^# make/  make/p' Makefile
 	@echo "  make train     torch and what teaches adapters, whose tests are else skipped (1 GB; more with its CUDA build)"
-	@echo "  make test-all  the slow tests too: soak, kill -9, every conformance suite"
+	@echo "  make test-all  the slow tests too, and every example of each law: soak, kill -9, every conformance suite"
 	@echo "  make lint      formatting, types, floors"
 	@echo "  make bench     the benchmarks (PALIER_BENCH_DATA names the public data)"
 	@echo "  make clean     remove the environment and the demos' data"
@@ -43,6 +51,7 @@ train: $(VENV)/.train
 test: $(VENV)/.dev quick
 	@$(call checked,-m "not slow")
 
+test-all: export PALIER_TEST_ALL = 1
 test-all: $(VENV)/.dev quick
 	@$(call checked)
 

@@ -73,7 +73,7 @@ RIDGE, AXES, PRODUCTS = 0.1, 24, 0.08
 FOLDS = 6
 DRAWS = 5
 """Ways of drawing the parts: limits, which few texts decide, are means over them, and so are the figures."""
-SAFE_HARM, SAFE_ATTACK, MESSAGES, SENTENCES = 0.04, 0.01, 0.008, 0.004
+SAFE_HARM, SAFE_ATTACK, MESSAGES, SENTENCES = 0.036, 0.01, 0.008, 0.0025
 """What may be refused wrongly where limits are set: of XSTest's safe prompts under each label, of the sample company's
 messages under each, and of sentences of its documents."""
 SUSPECTS = 0.08

@@ -3,9 +3,15 @@
     python -m benchmarks.million_traces [--traces 1000000] [--rounds 12] [--seconds 5] [--rate 500]
 
 The traces are made: 90 days of four routes of three tiers, twenty keys, a thousand users, in the order of time; words
-are kept of the last 30 days. Recording is measured in two gateways before the same upstream, at the same rate, in turns:
-one records into the store of a million, the other records nothing. What recording costs is the difference: of the
-processor's time of the whole process, and of the time a request takes.
+are kept of the last 30 days. What people look at is measured twice: the store alone, and whole pages of the console, as
+a browser gets them.
+
+What recording costs is measured twice too. In two gateways before the same upstream, at the same rate, in turns: one
+records into the store of a million, the other records nothing; the difference is of the processor's time of the whole
+process, and of the time a request takes. And alone: the store records at that rate with nothing else at work, less what
+the same loop takes that records nothing; that is set against what a request takes of the gateway that records nothing.
+The first says what there is at the rate that was reached (`requests_per_s`), with the noise of two gateways; the second
+holds at the rate that is asked for, whatever load the machine can make.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +30,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import numpy as np
 import psutil
@@ -54,6 +62,23 @@ on_premises = true
 audit = 0
 tiers = [{{ model = "upstream", highest_label = "internal" }}]
 """
+STAIRS = """
+[routes.{route}]
+audit = 0
+tiers = [{tiers}]
+"""
+PAGES = {
+    "overview, 24 hours": "/console/overview?span=24h",
+    "overview, 7 days": "/console/overview?span=7d",
+    "overview, 30 days": "/console/overview?span=30d",
+    "the newest 50": "/console/traces",
+    "of one route that failed": "/console/traces?route=desk&status=failed",
+    "of a route that is not there": "/console/traces?route=none&status=failed&tier=tier-1",
+    "words that are in many": "/console/traces?q=Goeland",
+    "words that are in none": "/console/traces?q=no+such+words",
+    "words that are in none, of those that failed": "/console/traces?status=failed&q=no+such+words",
+}
+"""What people look at in the console."""
 
 
 def made(number: int, of: int, now: float, chance: random.Random) -> Trace:
@@ -69,7 +94,8 @@ def made(number: int, of: int, now: float, chance: random.Random) -> Trace:
         messages=(Message(role="user", content=words),),
         answer="It costs 29.99 euros a month, with television included, for twelve months [1]. " * 3,
     )
-    bare = trace_of(f"chatcmpl-{chance.getrandbits(96):024x}", created, route=route, status=status)
+    name = f"chatcmpl-{int(created * 1000):012x}{chance.getrandbits(48):012x}"  # as ids.new_id: in the order of time
+    bare = trace_of(name, created, route=route, status=status)
     steps = tuple(
         msgspec.structs.replace(bare.steps[0], tier=ROUTES[route][n], cost=Quantity(value=n * 0.001, basis="measured"))
         for n in range(climbed + 1)
@@ -106,6 +132,10 @@ async def timed(ask: Callable[[], Awaitable[Any]], repeats: int = REPEATS) -> di
         started = time.perf_counter()
         await ask()
         took.append((time.perf_counter() - started) * 1000)
+    return spread(took)
+
+
+def spread(took: list[float]) -> dict[str, float]:
     return {
         "p50_ms": round(float(np.median(took)), 2),
         "p95_ms": round(float(np.percentile(took, 95)), 2),
@@ -138,7 +168,64 @@ async def looked(store: SqliteTraces, now: float) -> dict[str, Any]:
     }
 
 
+def pages(port: int, secret: str) -> dict[str, Any]:
+    """Milliseconds until the whole of a page is there, for the owner, who may see all; once the gateway is ready."""
+    found: dict[str, Any] = {}
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+        for _ in range(240):
+            if client.get("/readyz").status_code == 200:
+                break
+            time.sleep(0.5)
+        token = re.search(r'name="csrf" value="([^"]+)"', client.get("/console/sign-in").text)
+        assert token is not None
+        client.post("/console/sign-in", data={"csrf": token[1], "key": secret})
+        for name, path in PAGES.items():
+            took = []
+            for _ in range(REPEATS + 1):
+                started = time.perf_counter()
+                client.get(path).raise_for_status()
+                took.append((time.perf_counter() - started) * 1000)
+            found[name] = spread(took[1:])
+    return found
+
+
 # --- recording -------------------------------------------------------------------------------------------------------
+
+
+async def alone(store: SqliteTraces, asked: argparse.Namespace, now: float) -> dict[str, Any]:
+    """Milliseconds of this process's processor that a record takes, at the rate asked for and with nothing else."""
+    chance = random.Random(9)
+    count = int(asked.rate * asked.seconds)
+
+    async def paced(traces: list[Trace], record: Callable[[Trace], Awaitable[None]]) -> tuple[float, list[float]]:
+        took: list[float] = []
+
+        async def one(trace: Trace) -> None:
+            started = time.perf_counter()
+            await record(trace)
+            took.append((time.perf_counter() - started) * 1000)
+
+        started, spent, tasks = time.perf_counter(), time.process_time(), []
+        for n, trace in enumerate(traces):
+            wait = started + n / asked.rate - time.perf_counter()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            tasks.append(asyncio.create_task(one(trace)))
+        await asyncio.gather(*tasks)
+        return (time.process_time() - spent) / len(traces) * 1000, took
+
+    async def nothing(trace: Trace) -> None: ...
+
+    costs, took = [], []
+    for turn in range(asked.rounds + 1):
+        traces = [made(n, count, now + DAY_S, chance) for n in range(count - 1, -1, -1)]
+        traces = [msgspec.structs.replace(trace, created=now + n / asked.rate) for n, trace in enumerate(traces)]
+        recorded, waited = await paced(traces, store.record)
+        bare, _ = await paced(traces, nothing)
+        if turn:  # the first is to warm up
+            costs.append(recorded - bare)
+            took += waited
+    return {"cpu_ms": mean_and_error(costs), "until it is durable": spread(took)}
 
 
 def serve(config: str, records: bool) -> None:
@@ -193,7 +280,11 @@ async def at_rate(port: int, key: str, rate: float, seconds: float, process: psu
 @contextlib.contextmanager
 def gateway(folder: Path, port: int, upstream: int, *, records: bool) -> Iterator[psutil.Process]:
     config = folder / "palier.toml"
-    config.write_text(CONFIG.format(port=port, upstream=upstream))
+    stairs = [
+        STAIRS.format(route=route, tiers=", ".join(['{ model = "upstream" }'] * len(tiers)))
+        for route, tiers in ROUTES.items()
+    ]
+    config.write_text(CONFIG.format(port=port, upstream=upstream) + "".join(stairs))
     command = [sys.executable, "-m", "benchmarks.million_traces", "--serve", str(config)]
     started = subprocess.Popen(command + ([] if records else ["--without"]), stdout=subprocess.DEVNULL)
     with contextlib.suppress(AttributeError, OSError):
@@ -206,7 +297,7 @@ def gateway(folder: Path, port: int, upstream: int, *, records: bool) -> Iterato
 
 
 async def recorded(full: Path, empty: Path, asked: argparse.Namespace) -> dict[str, Any]:
-    """Both gateways, in turns; the figures of each, and of every pair what recording adds."""
+    """Both gateways, in turns; the figures of each, and of every pair what recording adds. Pages of the console first."""
     upstream, *ports = free_ports(3)
     serving = asyncio.create_task(serve_upstream(upstream))
     rounds: dict[str, list[dict[str, float]]] = {"recording": [], "not": []}
@@ -217,6 +308,7 @@ async def recorded(full: Path, empty: Path, asked: argparse.Namespace) -> dict[s
         sides = {"recording": (ports[0], full, recording), "not": (ports[1], empty, without)}
         for port in ports:
             await wait_for(port)
+        console = await asyncio.to_thread(pages, ports[0], (full / ".palier" / "key").read_text().strip())
         for turn in range(asked.rounds + 1):
             for name in sorted(sides, reverse=bool(turn % 2)):
                 port, folder, process = sides[name]
@@ -227,6 +319,7 @@ async def recorded(full: Path, empty: Path, asked: argparse.Namespace) -> dict[s
     serving.cancel()
     pairs = list(zip(rounds["recording"], rounds["not"], strict=True))
     return {
+        "console": console,
         "rate": asked.rate,
         **{name: {k: mean_and_error([one[k] for one in kept]) for k in kept[0]} for name, kept in rounds.items()},
         "cpu_ms_of_recording": mean_and_error([a["cpu_ms"] - b["cpu_ms"] for a, b in pairs]),
@@ -280,11 +373,18 @@ async def measure(asked: argparse.Namespace) -> dict[str, Any]:
         started = time.perf_counter()
         days = await SqliteHours(store.database).roll(now)
         figures["rolled"] = {"days": days, "took_s": round(time.perf_counter() - started, 2)}
+        started = time.perf_counter()
+        indexed = await store.index()
+        figures["indexed"] = {"traces": indexed, "took_s": round(time.perf_counter() - started, 2)}
         await store.database.truncate_log()
         figures["file_mb"] = size(path)
         figures["looked"] = await looked(store, now)
+        recording = await alone(store, asked, now)
         await store.close()
-        figures["recording"] = await recorded(full, empty, asked)
+        gateways = await recorded(full, empty, asked)
+        figures |= {"console": gateways.pop("console"), "recording": gateways}
+        own, rest = recording["cpu_ms"]["mean"], figures["recording"]["not"]["cpu_ms"]["mean"]
+        figures["recording"]["alone"] = {**recording, "cpu_share": round(own / (own + rest), 4)}
         figures["retention"] = await aged(path, now)
     return figures
 

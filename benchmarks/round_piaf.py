@@ -1,6 +1,6 @@
 """One round with a teacher that is a model: PIAF's questions climb, what climbed is taught, the same others are asked again.
 
-    python -m benchmarks.round_piaf --data FOLDER --teacher FILE [--lessons 40] [--judged 40] [--minutes 10]
+    python -m benchmarks.round_piaf --data FOLDER --teacher FILE [--lessons 40] [--judged 40] [--minutes 10] [--threads 2]
 
 A staircase over public text alone: what the documents say word for word (`quote`), SmolLM2-135M (`small`), and above them
 the weights of FILE, served by the engine child and declared as weights whose terms let one train on what they write. The
@@ -55,7 +55,7 @@ may_train_on_outputs = true
 """
 ENGINE = """watts = 20
 dollars_per_hour = 0.05
-threads = 1
+threads = {threads}
 parallel = 1
 context = 2048
 start_timeout_s = 300.0
@@ -91,6 +91,7 @@ def main() -> None:
     parser.add_argument("--lessons", type=int, default=40, help="questions of round 0")
     parser.add_argument("--judged", type=int, default=40, help="questions asked before and after")
     parser.add_argument("--minutes", type=float, default=10.0, help="of teaching, at most")
+    parser.add_argument("--threads", type=int, default=2, help="of the engine, and of teaching")
     args = parser.parse_args()
     weights.pull("smollm2-135m")
     with tempfile.TemporaryDirectory(prefix="palier-round-") as folder:
@@ -107,7 +108,7 @@ async def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     asked, judged = spread(asked, args.lessons), spread(judged, args.judged)
     documents = [{"id": p.id, "title": p.title, "text": p.text, "language": "fr"} for p in paragraphs]
     lines(folder / "documents.jsonl", documents)
-    configure(folder, args.teacher)
+    configure(folder, args)
     palier(folder, "ingest", "documents.jsonl", "--collection", "piaf", "--label", "public")
     climbed = await all_of(folder, asked, "round 0")
     harvested = json.loads(palier(folder, "lessons", "harvest", ROUTE, "--json"))
@@ -116,9 +117,11 @@ async def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     before = await all_of(folder, judged, "before")
     started = time.perf_counter()
     student = ["distill", ROUTE, "--student", "lora", "--lessons", "lessons.jsonl", "-o", "student", "--json"]
-    said = json.loads(palier(folder, *student, "--minutes", f"{args.minutes:g}", "--threads", "1", "--check", "0"))
+    said = json.loads(
+        palier(folder, *student, "--minutes", f"{args.minutes:g}", "--threads", str(args.threads), "--check", "0")
+    )
     seconds = time.perf_counter() - started
-    configure(folder, args.teacher, "student/adapter.gguf")
+    configure(folder, args, "student/adapter.gguf")
     after = await all_of(folder, judged, "after")
     return {
         "teacher": {"sha256": hash_once(args.teacher)[:16], "bytes": args.teacher.stat().st_size},
@@ -140,10 +143,11 @@ async def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def configure(folder: Path, teacher: Path, adapter: str = "") -> None:
+def configure(folder: Path, args: argparse.Namespace, adapter: str = "") -> None:
     """The installation, with an adapter of the small model or without."""
+    teacher, engine = args.teacher, ENGINE.format(threads=args.threads)
     adapters = f'adapters = {{ taught = "{adapter}" }}\n' if adapter else ""
-    models = MODELS.format(adapters=adapters + ENGINE, teacher=teacher.absolute(), sha256=hash_once(teacher)) + ENGINE
+    models = MODELS.format(adapters=adapters + engine, teacher=teacher.absolute(), sha256=hash_once(teacher)) + engine
     stairs = STAIRS.format(system=SYSTEM, adapter='adapter = "taught"' if adapter else "")
     (folder / "palier.toml").write_text(CONFIG + QUOTE + models + stairs, encoding="utf-8")
 

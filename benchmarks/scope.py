@@ -6,8 +6,9 @@
 which it has not seen; its threshold is that of the examples of `train`, by heads that they were not taught, so that so many of them are refused; the bar is held to 1 in 100.
 `oos_train` (100 texts) is not taught, and says beforehand how many strangers are refused. A message in scope that is
 refused, or is given another intent, counts as wrong. Long texts are twelve of those messages one after the other, of one
-intent or of none: what is embedded of them is their beginning alone (`guards.scope.EMBEDDED`). The published figures are those of the data set's paper (Larson et
-al., 2019), on its test part.
+intent or of none, by themselves and as a letter, between a beginning and an end that say nothing: what is embedded of
+them is their middle (`heads.excerpt`), beside which their beginning is shown. The published figures are those of the
+data set's paper (Larson et al., 2019), on its test part.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import gzip
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from benchmarks.results import data_folder, keep
 from palier.heads import file as head_file
+from palier.heads.excerpt import Excerpt
 from palier.interfaces import Vectors
 from palier.metrics.intervals import wilson
 from palier.metrics.reliability import auroc
@@ -35,6 +37,11 @@ OUTSIDE = "oos"
 PUBLISHED = {"BERT, threshold": [0.962, 0.523], "BERT, oos-train": [0.969, 0.403], "MLP, threshold": [0.934, 0.491]}
 """In-scope accuracy, and recall of what is out of scope."""
 TOGETHER = 12
+LETTER = (
+    "Hello, I hope this finds you well. I have been with you for many years now, and am writing about the following. ",
+    " Thank you in advance for your help and your time. I look forward to hearing from you soon. Yours sincerely, Anna",
+)
+"""How a letter begins and ends."""
 FLOOR_ACCURACY, FLOOR_RECALL, FLOOR_S = 0.94, 0.60, 60.0
 
 
@@ -56,14 +63,23 @@ def long_texts(head: head_file.Head, inside: Sequence[Any], outside: Sequence[An
     of = [intents[n] for n in chance.permutation(len(intents)).repeat(2)]
     texts = [". ".join(chance.choice(own[name], TOGETHER, replace=False)) for name in of]
     texts += [". ".join(chance.choice(strange, TOGETHER, replace=False)) for _ in of]
-    found = {}
-    for characters in (30, 60, 120, 240, max(map(len, texts))):
-        linear = head.linear(texts, embed([text[:characters] for text in texts]))
-        highest = linear.max(axis=1)
-        named = [head.header.labels[n] == name for n, name in zip(linear.argmax(axis=1), of, strict=False)]
-        told = auroc(highest, np.arange(len(texts)) < len(of))
-        found[str(characters)] = {"auroc": round(told or 0.0, 4), "named right": share(named)}
+    found: dict[str, Any] = {}
+    for kind, begins, ends in (("by themselves", "", ""), ("as a letter", *LETTER)):
+        written = [f"{begins}{text}{ends}" for text in texts]
+        ways: dict[str, Callable[[str], str]] = {"the whole": lambda text: text}
+        for size in (60, 120, 240):
+            ways[f"{size} of the middle"] = Excerpt(characters=size, long=size, of_long=size).of
+            ways[f"{size} of the beginning"] = lambda text, size=size: text[:size]  # type: ignore[misc]
+        found[kind] = {way: _told(head, written, [cut(text) for text in written], of) for way, cut in ways.items()}
     return {"texts": len(texts), "characters of the middle one": int(np.median([*map(len, texts)])), "embedded": found}
+
+
+def _told(head: head_file.Head, texts: Sequence[str], embedded: Sequence[str], of: Sequence[str]) -> dict[str, Any]:
+    """How well the first, of these intents, are told from the others, and named."""
+    linear = head.linear(texts, embed(embedded))
+    named = [head.header.labels[n] == name for n, name in zip(linear.argmax(axis=1), of, strict=False)]
+    told = auroc(linear.max(axis=1), np.arange(len(texts)) < len(of))
+    return {"auroc": round(told or 0.0, 4), "named right": share(named)}
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ budget that is spent. The formats of `--jsonl` are in [jsonl.md](jsonl.md).
 """
 
 
-FILES = ("sections.py", "budget.py", "console.py", "drift.py")
+FILES = ("sections.py", "alerts.py", "budget.py", "console.py", "drift.py")
 """Of the settings."""
 
 

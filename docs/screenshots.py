@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/console: python docs/screenshots.py (needs Chromium and chromedriver)
+"""Makes the pictures of docs/console: python docs/screenshots.py [PAGE...] (needs Chromium and chromedriver)
 
 The pages of the sample company's console: each by day in English, and by night, in French or on a telephone.
 """
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "console"
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from tests.browser import company, history  # noqa: E402  the repository's root is on the path from here on
+from tests.browser import company, history, workshop  # noqa: E402  the repository's root is on the path from here on
 from tests.browser.chromium import Browser, browser  # noqa: E402
 from tests.serving import served  # noqa: E402
 
@@ -58,6 +58,14 @@ PAGES: dict[str, Callable[[Browser], None]] = {
     "ask": asked,
     "traces": at("/console/traces"),
     "trace": opened("/console/traces", "tbody tr:nth-child(3) a"),
+    "knowledge": at("/console/knowledge"),
+    "documents": at("/console/knowledge/collections/archive"),
+    "search": at("/console/knowledge/search?q=How+long+does+an+eSIM+take"),
+    "models": at("/console/models"),
+    "version": opened("/console/models", "main .facts a"),
+    "benchmarks": at("/console/benchmarks"),
+    "report": plotted("/console/benchmarks/reports/offers-2"),
+    "compared": at("/console/benchmarks/compare?before=offers-1&after=offers-2"),
     "lessons": at("/console/lessons"),
     "judge": at("/console/judge"),
     "guarantee": plotted("/console/guarantee"),
@@ -67,22 +75,28 @@ PAGES: dict[str, Callable[[Browser], None]] = {
 }
 
 
-def main() -> None:
-    """Write every picture."""
+def main(names: list[str]) -> None:
+    """Write every picture, or those of the pages that are named."""
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,
         tempfile.TemporaryDirectory() as profile,
         company.cloud() as cloud,
-        served(company.tree(cloud), Path(data)) as gateway,
+        served(company.tree(cloud), workshop.prepare(Path(data))) as gateway,
         browser(gateway.url, Path(profile)) as window,
     ):
         keys = company.fill(gateway)
         history.remember(gateway)
+        workshop.teach(gateway)
+        workshop.measure(gateway)
+        workshop.spend(gateway)
         window.look(height=620)
-        window.driver.save_screenshot(str(FOLDER / "sign-in.png"))
+        if not names:
+            window.driver.save_screenshot(str(FOLDER / "sign-in.png"))
         window.sign_in(keys["local"])
         for name, show in PAGES.items():
+            if names and name not in names:
+                continue
             window.look(height=820)
             show(window)
             window.driver.save_screenshot(str(FOLDER / f"{name}.png"))
@@ -95,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ def _refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:
 
 sys.addaudithook(_refuse_the_world)
 
+# The tree of the commands is the same at every call.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
+
 # What lands is judged by the same examples each time; new ones are tried, and met, where people work.
 # A machine that is busy is no defect: what must take little time has a test of its own.
 settings.register_profile("local", deadline=None)
@@ -46,6 +51,24 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("local")
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+SHARE = 1.0 if os.environ.get("PALIER_TEST_ALL") else 0.4
+"""Of the examples that each law says, so many are tried, ten at least; `make test-all` tries them all."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    laws = {function_of(item) for item in items}
+    for law in laws:
+        if (said := getattr(law, "_hypothesis_internal_use_settings", None)) is not None:
+            fewer = min(said.max_examples, max(10, round(said.max_examples * SHARE)))
+            setattr(law, "_hypothesis_internal_use_settings", settings(said, max_examples=fewer))  # noqa: B010
+
+
+def function_of(item: pytest.Item) -> object:
+    """What several items may be of: a test with parameters, or a suite's for each part."""
+    called = getattr(item, "obj", None)
+    return getattr(called, "__func__", called)
 
 
 @pytest.fixture(scope="session")

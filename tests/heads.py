@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -52,6 +53,7 @@ def examples(each: int = 20) -> Examples:
     )
 
 
+@functools.cache
 def taught(reads: tuple[heads.Read, ...] = ("both",), each: int = 20) -> heads.Taught:
     """A head of those."""
     return heads.teach(examples(each), embed, ENCODER, reads=reads, ridges=(0.1,))

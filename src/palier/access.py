@@ -61,6 +61,8 @@ class AccessKey(Data, frozen=True, kw_only=True):
     revoked: float | None = None
     budget: float | None = None
     """US dollars it may spend `per` day or month (UTC)."""
+    soft: float | None = None
+    """US dollars from which it is said, and it goes on."""
     per: Literal["day", "month"] = "month"
     tokens: int | None = None
     """Tokens it may use a day (UTC)."""

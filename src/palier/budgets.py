@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import time
-from calendar import timegm
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -28,7 +27,7 @@ from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.zones import Zone
 from palier.spending import MEASURES, AuditsTook, BudgetSide, BudgetStanding, Measure, amount, budget_words
-from palier.stores.purse import DAY_S, day_ends, month_ends
+from palier.stores.purse import DAY_S, day_ends, month_begins, month_ends
 from palier.types import Quantity, Usage
 
 BUSY_MS = 1000.0
@@ -100,7 +99,7 @@ class Budget:
         """When the day or the month (UTC) began that `at` is in."""
         if self.terms.per == "day":
             return at // DAY_S * DAY_S
-        return float(timegm((*time.gmtime(at)[:2], 1, 0, 0, 0)))
+        return month_begins(at)
 
     def ends(self, at: float) -> float:
         """When it ends."""

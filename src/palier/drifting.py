@@ -13,12 +13,13 @@ import asyncio
 import logging
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 import numpy as np
 
+from palier.alerting import RETRY_S, UNSENT, Post, Webhook, later
 from palier.config import Drift, Route
 from palier.drift import following
 from palier.drift.following import Followed
@@ -28,7 +29,7 @@ from palier.drift.signals import Observed, observed
 from palier.errors import PalierError
 from palier.interfaces import Encoder, Workers
 from palier.interfaces.drift import Census, Passing, Place
-from palier.stores.drift import DriftFile
+from palier.stores.states import StateFile
 from palier.types import Trace
 
 log = logging.getLogger(__name__)
@@ -37,14 +38,7 @@ MOST, REFERENCE_MOST = 2_000, 5_000
 """Requests of one look, and of the reference; of more, as many from all over them."""
 LEAST = 200
 """Requests of a reference."""
-UNSENT = 500
-"""Alerts that wait for a webhook. Beyond, the oldest go: what they said stands in `palier status` all the same."""
-RETRY_S, LONGEST_S = 60.0, 3600.0
-"""After a failure of the webhook, and twice as long after each further one, up to the second."""
 DAY_S = 86_400.0
-
-Post = Callable[[bytes], Awaitable[int]]
-"""POST an alert through the connector; the status."""
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -88,9 +82,10 @@ class Gathering:
         return [msgspec.structs.replace(one, question="") for one in found], vectors
 
 
-def judged(values: Sequence[float]) -> list[Observed]:
-    """Judgements as requests of which nothing else is known."""
-    return [Observed(values={"quality": value}) for value in values]
+def opinions(quality: Sequence[float], rated_down: Sequence[float]) -> list[Observed]:
+    """Judgements and ratings as requests of which nothing else is known."""
+    values = {"quality": quality, "rated_down": rated_down}
+    return [Observed(values={name: value}) for name, given in values.items() for value in given]
 
 
 def joined(vectors: Vectors | None, more: int) -> Vectors | None:
@@ -112,7 +107,7 @@ class Drifting:
         *,
         passing: Passing,
         census: Census,
-        file: DriftFile,
+        file: StateFile,
         encoder: Encoder,
         workers: Workers,
         named: Callable[[str], str],
@@ -122,10 +117,10 @@ class Drifting:
         self._settings, self._routes, self._judges = settings, routes, sources
         self._passing, self._census, self._file = passing, census, file
         self._gathering, self._workers = Gathering(encoder), workers
-        self._named, self._post, self._clock = named, post, clock
+        self._named, self._clock = named, clock
+        self._webhook = Webhook(post, "drift") if post is not None else None
         self._states: dict[str, State] = {}
         self._failing: dict[str, str] = {}
-        self._unheard = ""
         self._busy = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -154,7 +149,7 @@ class Drifting:
             if loop.time() >= tell_at:
                 told = await self.tell()
                 tell_at = loop.time() + (self._settings.every_s if told else wait_s)
-                wait_s = RETRY_S if told else min(2 * wait_s, LONGEST_S)
+                wait_s = later(wait_s, told=told)
             await asyncio.sleep(max(min(look_at, tell_at) - loop.time(), 0.01))
 
     async def _rest(self) -> float:
@@ -231,14 +226,14 @@ class Drifting:
             count = len(traces)
         else:
             traces = await self._passing.after(route, state.start, last, REFERENCE_MOST)
-            says = await self._judged(route, state.start, last)
+            says = await self._said_after(route, state.start, last)
         if len(traces) < LEAST:
             state.chosen = f"the declared reference has {len(traces)} requests, and {LEAST} are needed"
             return
         sources = await self.sources(route)
         found, vectors = await self._gathering.of(traces)
         window = Window(since=since, until=until, n=len(traces))
-        everything = [*found, *judged(says)]
+        everything = [*found, *says]
         encoder = self._gathering.encoder.name
         state.reference = await self._workers.run(fit, window, everything, joined(vectors, len(says)), encoder)
         state.followed = following.follow(
@@ -247,16 +242,20 @@ class Drifting:
         state.sources = {one.collection: one.shares for one in sources}
         state.chosen, state.place = chosen, last
 
-    async def _said(self, route: str, since: float, until: float) -> Sequence[float]:
+    async def _said(self, route: str, since: float, until: float) -> list[Observed]:
+        """How right what was asked in that time was, and how it was rated."""
         source = self._judges.get(route)
-        return await self._passing.judged_between(route, source, since, until, MOST) if source else ()
+        quality = await self._passing.judged_between(route, source, since, until, MOST) if source else ()
+        return opinions(quality, await self._passing.rated_between(route, since, until, MOST))
 
-    async def _judged(self, route: str, place: Place, last: Place) -> Sequence[float]:
+    async def _said_after(self, route: str, place: Place, last: Place) -> list[Observed]:
+        """The same of what was said after `place`."""
         source = self._judges.get(route)
-        return await self._passing.judged_after(route, source, place, last, MOST) if source else ()
+        quality = await self._passing.judged_after(route, source, place, last, MOST) if source else ()
+        return opinions(quality, await self._passing.rated_after(route, place, last, MOST))
 
     async def _advance(self, route: str, state: State, reference: Reference, last: Place) -> None:
-        says, sources = await self._judged(route, state.place, last), await self.sources(route)
+        says, sources = await self._said_after(route, state.place, last), await self.sources(route)
         found, vectors = await self._gathering.of(await self._passing.after(route, state.place, last, MOST))
         if reference.encoder != self._gathering.encoder.name:
             vectors = None  # of another space
@@ -268,7 +267,7 @@ class Drifting:
             state="drifting",
             reference=reference.window,
         )
-        everything, seed = [*found, *judged(says)], state.place.trace
+        everything, seed = [*found, *says], state.place.trace
         state.followed, alerts = await self._workers.run(
             following.advance, reference, state.followed, everything, joined(vectors, len(says)), common, seed
         )
@@ -277,7 +276,7 @@ class Drifting:
         state.place = last
         for alert in alerts:
             log.warning("drift of route `%s`: %s %s", route, alert.signal, alert.state)
-        if self._post is not None:
+        if self._webhook is not None:
             state.unsent = [*state.unsent, *alerts][-UNSENT:]
 
     async def sources(self, route: str) -> list[Sources]:
@@ -290,15 +289,12 @@ class Drifting:
 
     async def tell(self) -> bool:
         """Send what is unsent, in its order; False where the webhook did not take it, and it is to be tried again."""
-        if self._post is None:
+        if self._webhook is None:
             return True
         async with self._busy:
             for route, state in (await self._known()).items():
                 while state.unsent:
-                    if why := await self._refused(state.unsent[0]):
-                        if why != self._unheard:
-                            log.warning("alerts of drift are not sent: %s", why)
-                        self._unheard = why
+                    if not await self._webhook.takes(state.unsent[0]):
                         return False
                     state.unsent = state.unsent[1:]
                     try:
@@ -306,20 +302,7 @@ class Drifting:
                     except PalierError as error:  # it is told again by another gateway, under the same id
                         log.warning("that an alert of drift was sent cannot be kept: %s", error)
                         return False
-        self._unheard = ""
         return True
-
-    async def _refused(self, alert: Alert) -> str:
-        """Why the webhook did not take it; empty where it did."""
-        assert self._post is not None
-        try:
-            status = await self._post(msgspec.json.encode(alert))
-        except (PalierError, OSError) as error:
-            return str(error)
-        except Exception as error:
-            log.exception("an alert of drift could not be sent")
-            return type(error).__name__
-        return "" if 200 <= status < 300 else f"the webhook answered {status}"
 
     # --- how it stands ---------------------------------------------------------------------------------------------
 
@@ -335,7 +318,8 @@ class Drifting:
         return {route: self._standing(route, known.get(route)) for route in self._routes}
 
     def _standing(self, route: str, state: State | None) -> Standing:
-        failing = self._failing.get(route, "") or (self._unheard if state and state.unsent else "")
+        unheard = self._webhook.unheard if self._webhook is not None and state and state.unsent else ""
+        failing = self._failing.get(route, "") or unheard
         if state is None:
             return Standing(route=route, chosen="nothing was looked at yet", failing=failing)
         return Standing(

@@ -32,6 +32,8 @@ _BATCH_CHARACTERS = 200_000
 """What is put at once: it bounds the memory here, and the body of a request to a remote gateway."""
 _PAGE = 1000
 _MAX_NOTES = 1000
+_MAX_NAME = 200
+"""Characters of the name of a file that was sent."""
 _PATIENCE = 10
 """How often a full queue is tried again."""
 _ABOUT_A_DOCUMENT = (InvalidRequest, TooLarge, Unavailable)
@@ -53,6 +55,14 @@ class Knowledge(Protocol):
 
     async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
         """Delete those that exist; how many there were."""
+        ...
+
+
+class Replaceable(Knowledge, Protocol):
+    """The same, where single documents can be looked up: for files that come one at a time."""
+
+    async def get_document(self, collection: str, document: str) -> Document | None:
+        """The document, if it is there for whoever writes."""
         ...
 
 
@@ -120,6 +130,18 @@ async def ingest(
     return await _Ingestion(knowledge, workers, options, report).run([Path(path) for path in paths], lines)
 
 
+async def upload(
+    knowledge: Replaceable,
+    workers: Workers,
+    files: Sequence[tuple[str, bytes]],
+    options: Options,
+    *,
+    report: Callable[[Outcome], None] | None = None,
+) -> Summary:
+    """As `ingest`, of files that somebody sent: their names and contents. A document's id is the name of its file."""
+    return await _Upload(knowledge, workers, options, report).take(files)
+
+
 async def index_documents(
     documents: Sequence[Document],
     encoder: Encoder,
@@ -166,6 +188,8 @@ def _embedded(document: Document, passage: Passage) -> str:
 class _Ingestion:
     """One run: what was there before, what was met, what was done."""
 
+    _way_out = "name a folder above both with --root"
+
     def __init__(
         self,
         knowledge: Knowledge,
@@ -201,6 +225,9 @@ class _Ingestion:
         await self._flush()
         if self._options.prune:
             await self._prune([*roots, STDIN] if lines is not None else roots)
+        return self._summary(begun, skipped)
+
+    def _summary(self, begun: float, skipped: dict[str, int]) -> Summary:
         return Summary(
             collection=self._options.collection,
             **self._counts,
@@ -303,7 +330,7 @@ class _Ingestion:
         if not other and known and known.source != source and Path(known.source).is_absolute():
             other = known.source if Path(known.source).exists() else ""
         if other:
-            self._fail(source, f"{where}: the id `{id}` is that of {other}; name a folder above both with --root")
+            self._fail(source, f"{where}: the id `{id}` is that of {other}; {self._way_out}")
             return False
         self._met[id] = where
         return True
@@ -376,6 +403,42 @@ class _Ingestion:
             self._report(outcome)
 
 
+class _Upload(_Ingestion):
+    """One run over files that were sent: nothing but what they replace is looked up."""
+
+    _way_out = "give one of them another name"
+
+    def __init__(
+        self, knowledge: Replaceable, workers: Workers, options: Options, report: Callable[[Outcome], None] | None
+    ) -> None:
+        super().__init__(knowledge, workers, options, report)
+        self._replaceable = knowledge
+
+    async def take(self, files: Sequence[tuple[str, bytes]]) -> Summary:
+        begun, self._total = time.monotonic(), len(files)
+        for name, content in files:
+            await self._sent(name, content)
+            self._done += 1
+        await self._flush()
+        return self._summary(begun, {})
+
+    async def _sent(self, path: str, content: bytes) -> None:
+        name = path.replace("\\", "/").rpartition("/")[2].strip()
+        if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+            self._fail(name[:_MAX_NAME], f"its name must be printable, of {_MAX_NAME} characters at most")
+        elif len(content) > (most := self._options.max_file_bytes):
+            self._fail(name, f"has more than {most / 2**20:.3g} MB")
+        else:
+            digest = _salted(self._options, hashlib.sha256(content).digest())
+            await self._parsed(name, parsing.parse, name, content, self._options.language, id=name, digest=digest)
+
+    async def _take(self, parsed: Parsed, source: str, id: str, digest: str) -> None:
+        there = await self._replaceable.get_document(self._options.collection, id)
+        if there is not None:
+            self._known[id] = there
+        await super()._take(parsed, source, id, digest)
+
+
 def _list(paths: Sequence[Path], root: str) -> tuple[list[Found], list[str], dict[str, int]]:
     """The files of `paths`, the paths as sources begin, and how many files are of no known kind, by suffix."""
     files = [file for path in paths for file in walk(path, parsing.KINDS)]
@@ -408,7 +471,11 @@ def _file_digest(path: Path, options: Options) -> str:
         if os.fstat(stream.fileno()).st_size > options.max_file_bytes:
             return ""
         digest = hashlib.file_digest(stream, "sha256")
-    return hashlib.sha256(_salt(options) + digest.digest()).hexdigest()
+    return _salted(options, digest.digest())
+
+
+def _salted(options: Options, digest: bytes) -> str:
+    return hashlib.sha256(_salt(options) + digest).hexdigest()
 
 
 def _line_digest(parsed: Parsed, options: Options) -> str:

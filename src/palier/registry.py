@@ -86,7 +86,7 @@ FAMILIES = {"models": MODELS, "recognisers": RECOGNISERS, "metrics": METRICS, "g
 
 def kinds(family: str) -> list[str]:
     """The names registered in `family`, those of other packages among them."""
-    return sorted({*FAMILIES[family], *(entry.name for entry in entry_points(group=f"palier.{family}"))})
+    return sorted({*FAMILIES[family], *_elsewhere(family)})
 
 
 def find(family: str, kind: str) -> Any:
@@ -94,9 +94,7 @@ def find(family: str, kind: str) -> Any:
 
     Raises `ConfigurationError` that suggests the nearest name.
     """
-    known = dict(FAMILIES[family])
-    for entry in entry_points(group=f"palier.{family}"):
-        known.setdefault(entry.name, entry.value)
+    known = {**_elsewhere(family), **FAMILIES[family]}
     numbered = _NUMBERED.fullmatch(kind)
     if numbered and kind not in known and f"{numbered[1]}@k" in known:
         return functools.partial(_loaded(known[f"{numbered[1]}@k"]), k=int(numbered[2]))
@@ -107,6 +105,12 @@ def find(family: str, kind: str) -> Any:
             hint = f"`{close[0]}` with a number from 1 to 1000 for its k, such as `{close[0][:-1]}5`"
         raise ConfigurationError(f"there is no kind `{kind}` of {family}", hint=hint)
     return _loaded(known[kind])
+
+
+@functools.cache
+def _elsewhere(family: str) -> dict[str, str]:
+    """Those of other packages. Finding them reads about every package there is: once, and not at each kind."""
+    return {entry.name: entry.value for entry in reversed(entry_points(group=f"palier.{family}"))}
 
 
 def _loaded(place: str) -> Any:

@@ -155,9 +155,10 @@ class BudgetSide(Data, frozen=True, kw_only=True):
 
 
 class BudgetStanding(Data, frozen=True, kw_only=True):
-    """How the budget of a route stands, from `begins` to `ends` (seconds, days of UTC)."""
+    """How the budget of a route, or of a key, stands, from `begins` to `ends` (seconds, days of UTC)."""
 
-    route: str
+    route: str = ""
+    key: str = ""
     per: Literal["day", "month"]
     begins: float
     ends: float

@@ -161,6 +161,13 @@ class Standing(Data, frozen=True, kw_only=True):
     """The best there ever was: what challengers are held against."""
 
 
+def state_of(version: str, standing: Standing, happened: Sequence[Happened]) -> State:
+    """The state of a version, by what happened on its route."""
+    if version == standing.live:  # also where it was judged again since
+        return "live"
+    return next((one.state for one in reversed(happened) if one.version == version), "made")
+
+
 Beside = Literal["kept", "climbed", "stopped", "barred", "failed"]
 """What became of an answer in shadow. `kept`: it would have been served. `climbed`: it would not, and `stopped`: a
 guard did not let it through. `barred`: the version might not be asked. `failed`: it raised."""

@@ -57,12 +57,14 @@ def asked(upstream: Upstream) -> list[str]:
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 async def test_a_stopped_run_goes_on_without_asking_twice(tmp_path: Path, sign: signal.Signals) -> None:
-    stopped, seen = asyncio.Event(), itertools.count(1)
+    stopped, over, seen = asyncio.Event(), asyncio.Event(), itertools.count(1)
 
     async def halfway(call: Call, wire: Wire) -> None:
-        """Answers half of the questions, and the others once the first run is over."""
+        """Answers half of the questions, and the others once the first run is to stop: until it has, at leisure."""
         if next(seen) > CASES // 2:
             await stopped.wait()
+            if not over.is_set():  # on a busy machine it hears of the signal late
+                await asyncio.sleep(0.2)
         await answers("yes")(call, wire)
 
     async with Upstream(default=halfway) as upstream:
@@ -77,6 +79,7 @@ async def test_a_stopped_run_goes_on_without_asking_twice(tmp_path: Path, sign: 
             stopped.set()
         told, _ = await first.communicate()
         stopped.set()
+        over.set()
         assert first.returncode == (-sign if sign is signal.SIGKILL else 130), told.decode()
         if sign is signal.SIGINT:
             assert b"the same command goes on" in told

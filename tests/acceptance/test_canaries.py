@@ -15,15 +15,18 @@ SEED = 7
 
 
 @pytest.mark.timeout(300)
-async def test_nothing_gets_out_and_what_is_public_does(tmp_path: Path) -> None:
-    conversations = canaries.planned(requests=300, benign=100, seed=SEED)
+@pytest.mark.parametrize("requests", [120, pytest.param(300, marks=pytest.mark.slow)])
+async def test_nothing_gets_out_and_what_is_public_does(tmp_path: Path, requests: int) -> None:
+    conversations = canaries.planned(requests=requests, benign=requests // 3, seed=SEED)
     outcome = await canaries.run(conversations, SEED, concurrency=16, folder=tmp_path)
     assert [str(leak) for leak in outcome.leaks] == []
     figures = canaries.figures(outcome)
     assert figures["benign_reached"] >= 0.99, figures["benign_stopped_by"]
-    assert figures["calls_outside"]["cloud"] > 100, "an adversary that asks nothing of the outside shows nothing"
-    assert figures["calls_outside"]["spare"] > 10, "no upstream failed first"
-    assert figures["read_by_others"] > 100
+    assert figures["calls_outside"]["cloud"] > requests / 3, (
+        "an adversary that asks nothing of the outside shows nothing"
+    )
+    assert figures["calls_outside"]["spare"] > requests / 30, "no upstream failed first"
+    assert figures["read_by_others"] > requests / 3
     assert not {"0", "500"} & set(figures["statuses"])
     asked = {name for name, kind in figures["by_kind"].items() if kind["requests"]}
     assert len(asked) > len(attacks.KINDS) - 4

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: a process, its output, its exit status."""
+"""The command line as a person meets it: a process, its output, its exit status; each command once, at least."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,8 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.commands import called
 
 SETTINGS = """
+[redaction]
+names = "off"
+
 [models.quote]
 kind = "extract"
 
@@ -54,6 +59,14 @@ class Home:
     path: Path
     environment: Mapping[str, str]
 
+    def failing(self) -> list[str]:
+        """The sources that could not be read when they were last ingested."""
+        connection = sqlite3.connect(next(self.path.glob("*/knowledge.db")))
+        try:
+            return [source for (source,) in connection.execute("SELECT source FROM failing")]
+        finally:
+            connection.close()
+
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "palier", *arguments]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
@@ -66,8 +79,12 @@ class Home:
         assert "Traceback" not in err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def call(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """As `run`, in this process: each command is a process once, at least."""
+        return called(self.path, *arguments, **options)
+
     def json(self, *arguments: str, **options: Any) -> list[Any]:
-        return [json.loads(line) for line in self.run(*arguments, **options).stdout.splitlines()]
+        return [json.loads(line) for line in self.call(*arguments, **options).stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -131,24 +148,24 @@ def _took(run: Callable[[], object]) -> float:
 def test_version(home: Home) -> None:
     from palier import __version__
 
-    assert home.run("--version").stdout.strip() == home.run("version").stdout.strip() == __version__
+    assert home.call("--version").stdout.strip() == home.run("version").stdout.strip() == __version__
 
 
 def test_usage_and_configuration_exit_2(home: Home, tmp_path: Path) -> None:
     home.run("no-such-command", status=2)
-    assert "palier init" in home.run("ask", "x", "-c", str(tmp_path / "none.toml"), status=2).stderr
+    assert "palier init" in home.call("ask", "x", "-c", str(tmp_path / "none.toml"), status=2).stderr
     bad = tmp_path / "bad.toml"
     bad.write_text("[server]\nprot = 1\n")
-    assert "did you mean `port`?" in home.run("serve", "-c", str(bad), status=2).stderr
-    assert "no question" in home.run("ask", status=2).stderr
-    assert "say which route" in home.run("ask", "x", status=2).stderr
+    assert "did you mean `port`?" in home.call("serve", "-c", str(bad), status=2).stderr
+    assert "no question" in home.call("ask", status=2).stderr
+    assert "say which route" in home.call("ask", "x", status=2).stderr
 
 
 def test_init_does_not_overwrite(home: Home, tmp_path: Path) -> None:
     home.run("init", str(tmp_path / "new"))
     written = (tmp_path / "new" / "palier.toml").read_text()
     assert "[[routes.support.tiers]]" in written
-    assert "is there already" in home.run("init", str(tmp_path / "new"), status=2).stderr
+    assert "is there already" in home.call("init", str(tmp_path / "new"), status=2).stderr
     assert (tmp_path / "new" / "palier.toml").read_text() == written
 
 
@@ -169,11 +186,15 @@ def test_ingest_is_incremental_and_prunes(home: Home) -> None:
 def test_a_broken_file_is_reported_and_the_rest_goes_on(home: Home, tmp_path: Path) -> None:
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
     (tmp_path / "good.txt").write_text("A good note.")
-    done = home.run("ingest", str(tmp_path), "--collection", "other", status=1)
+    done = home.call("ingest", str(tmp_path), "--collection", "other", status=1)
     assert "broken.pdf" in done.stderr
     assert "confidential: will not climb" in " ".join(done.stderr.split())
     summary = json.loads(done.stdout)
     assert (summary["added"], summary["failed"]) == (1, 1)
+    assert home.failing() == [str(tmp_path / "broken.pdf")], "which the console shows"
+    (tmp_path / "broken.pdf").unlink()
+    home.run("ingest", str(tmp_path), "--collection", "other")
+    assert home.failing() == []
 
 
 def test_ask_answers_then_says_where_from_and_why(home: Home) -> None:
@@ -183,9 +204,8 @@ def test_ask_answers_then_says_where_from_and_why(home: Home) -> None:
     assert "not calibrated" in shown
     assert "[1] The bell" in shown
     assert "cost unknown" in shown
-    assert (
-        home.run("ask", "When does the bell ring?", "--route", "support", "--quiet").stdout == "It rings at noon [1].\n"
-    )
+    quiet = home.call("ask", "When does the bell ring?", "--route", "support", "--quiet")
+    assert quiet.stdout == "It rings at noon [1].\n"
 
 
 def test_doctor_finds_all_well(home: Home) -> None:
@@ -199,10 +219,11 @@ def test_doctor_finds_all_well(home: Home) -> None:
 
 def test_ingest_reads_json_lines_from_standard_input(served: Home) -> None:
     line = json.dumps({"id": "n1", "text": "A line that came by a pipe.", "label": "public"})
-    (summary,) = served.json("ingest", "-", "--collection", "piped", "--label", "public", stdin=line + "\n")
-    assert summary["added"] == 1
+    done = served.run("ingest", "-", "--collection", "piped", "--label", "public", stdin=line + "\n")
+    assert json.loads(done.stdout)["added"] == 1
     assert served.json("search", "pipe", "--collection", "piped", "--json")[0]["document"] == "n1"
-    served.run("ingest", "-", "--collection", "piped", "--label", "public", stdin='{"id": 1}\n', status=2)
+    served.call("ingest", "-", "--collection", "piped", "--label", "public", stdin='{"id": 1}\n', status=2)
+    assert served.failing() == ["stdin"]
 
 
 def test_search_shows_passages_and_scores(served: Home) -> None:
@@ -224,7 +245,9 @@ def test_ask_filters_json_lines(served: Home) -> None:
         {"id": "c", "messages": [{"role": "user", "content": "And the bell?"}]},
         {"id": "d", "messages": [{"role": "clown", "content": "And the bell?"}]},
     ]
-    out = served.json("ask", "--jsonl", "--route", "support", stdin="\n".join(map(json.dumps, lines)), status=1)
+    given = "\n".join(map(json.dumps, lines))
+    done = served.run("ask", "--jsonl", "--route", "support", stdin=given, status=1)
+    out = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["id"] for line in out] == ["a", "b", "c", "d"]
     assert set(out[0]) == {
         "id", "answer", "tier", "confidence", "decision", "reason", "sources", "cost", "energy_wh", "carbon_g", "latency_ms", "trace",
@@ -241,12 +264,12 @@ def test_traces_read_back_what_was_asked(served: Home) -> None:
     assert answer["trace"][-12:] in table
     assert max(map(len, table.splitlines())) <= 80
     assert served.json("traces", "show", answer["trace"][-12:], "--json")[0]["id"] == answer["trace"]
-    shown = served.run("traces", "show", answer["trace"]).stdout
+    shown = served.call("traces", "show", answer["trace"]).stdout
     assert "When does the bell ring at all?" in shown
     assert "tier-1 (quote)" in shown
     (trace,) = served.json("traces", "show", answer["trace"], "--json")
     assert trace["content"]["answer"] == "It rings at noon [1]."
-    assert "no trace" in served.run("traces", "show", "never", status=2).stderr
+    assert "no trace" in served.call("traces", "show", "never", status=2).stderr
 
 
 def test_an_engine_out_of_reach_exits_4(served: Home) -> None:
@@ -267,16 +290,16 @@ def test_a_reader_that_leaves_is_no_error(served: Home) -> None:
 
 def test_hostile_text_is_inert(served: Home) -> None:
     for arguments in (("ask", "hostile", "--route", "chat"), ("search", "hostile note"), ("traces", "show", "\x1b[2J")):
-        done = served.run(*arguments, status=2 if arguments[0] == "traces" else 0)
+        done = served.call(*arguments, status=2 if arguments[0] == "traces" else 0)
         assert not set(done.stdout + done.stderr) & set("\x1b\x07\x9b\u202e"), arguments
-    assert "[bold red]" in served.run("ask", "hostile", "--route", "chat").stdout
+    assert "[bold red]" in served.call("ask", "hostile", "--route", "chat").stdout
     raw = served.run("ask", "hostile", "--route", "chat", "--json").stdout
     assert not set(raw) & set("\x1b\x07\x9b\u202e")
     assert json.loads(raw)["answer"] == HOSTILE
 
 
 def test_as_reads_what_that_user_may_read(served: Home) -> None:
-    served.run("ingest", "secret.txt", "--collection", "secrets", "--label", "restricted", "--group", "board")
+    served.call("ingest", "secret.txt", "--collection", "secrets", "--label", "restricted", "--group", "board")
     found = [
         len(served.json("search", "treasure", "--collection", "secrets", "--json", *who))
         for who in ((), ("--as", "marie"), ("--as", "marie", "--as-group", "board"))
@@ -297,11 +320,12 @@ def test_commands_go_through_the_running_gateway(served: Home, gateway: subproce
     (summary,) = served.json("ingest", "notes", "--label", "public")
     assert summary["added"] == 1
     assert served.json("search", "What colour is the gate?", "--json", "-n", "1")[0]["document"] == "gate.txt"
-    assert served.run("ask", "hello", "--route", "chat", "-q").stdout == "It rings at noon [1].\n"
+    assert served.call("ask", "hello", "--route", "chat", "-q").stdout == "It rings at noon [1].\n"
     assert served.json("traces", "--json", "-n", "1")[0]["route"] == "chat"
-    checks = {finding["check"]: finding for finding in served.json("doctor", "--json")}
+    found = map(json.loads, served.run("doctor", "--json").stdout.splitlines())
+    checks = {finding["check"]: finding for finding in found}
     assert str(gateway.pid) in checks["gateway"]["detail"]
-    served.run("ask", "hello", "--route", "nowhere", status=2)
+    served.call("ask", "hello", "--route", "nowhere", status=2)
 
 
 def test_a_gateway_stops_with_whoever_started_it(home: Home, tmp_path: Path) -> None:

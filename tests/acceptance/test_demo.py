@@ -17,8 +17,12 @@ import pytest
 
 pytestmark = pytest.mark.engine
 
-SECOND_RUN_CPU_S = 20.0
-"""Processor time, which two idle cores give in less: the clock on the wall is that of the machine's other work."""
+SECOND_RUN_OF_FIRST = 0.8
+"""Of the first run's processor time, two idle cores take about half. A second of a core that shares itself with other
+work does half as much, so the two runs, made on one machine at one time, are held to each other."""
+
+SECOND_RUN_CPU_S = 35.0
+"""And this much at most, where idle cores take 12 and busy ones about 20."""
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +60,17 @@ def finished(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def test_the_demo_shows_what_it_promises_and_does_little_the_second_time(checkout: Path) -> None:
-    first = finished(demo(checkout))
+def timed(root: Path) -> tuple[str, float]:
+    """What one demo says, and the processor time that it took."""
     before = processor_time()
-    second = finished(demo(checkout))
-    assert processor_time() - before < SECOND_RUN_CPU_S
+    return finished(demo(root)), processor_time() - before
+
+
+def test_the_demo_shows_what_it_promises_and_does_little_the_second_time(checkout: Path) -> None:
+    first, first_s = timed(checkout)
+    second, second_s = timed(checkout)
+    assert second_s < SECOND_RUN_OF_FIRST * first_s
+    assert second_s < SECOND_RUN_CPU_S
     for shown in (first, second):
         assert re.findall(r"^(\d) ", shown, flags=re.MULTILINE) == list("12345")
         assert shown.count("✓ quotation") == 2

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.commands import called
 
 SETTINGS = """
 [models.small]
@@ -52,10 +53,8 @@ class Home:
         )
 
     def run(self, *arguments: str, status: int = 0) -> str:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == status, (out, err)
-        return out + err
+        done = called(self.path, *arguments, status=status)
+        return done.stdout + done.stderr
 
     def ask(self) -> dict[str, Any]:
         """The answer to a question, through the gateway that runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,27 @@ DOCUMENTS = (
 HOSTILE = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script> \u202etxt.exe\x1b[31m"
 """Markup, a direction turned, a terminal's escape: inert wherever it is shown."""
 QUESTIONS = ("Is an eSIM free?", "How do I install an eSIM?", "Comment résilier mon contrat ?", HOSTILE)
+NOW = time.time()
+AT_FAULT = [
+    Document(
+        id=name,
+        collection="archive",
+        title=title,
+        text=text,
+        label=label,
+        groups=groups,
+        digest=text,
+        source=f"archive/{name}",
+        updated=NOW - days * 86_400,
+    )
+    for name, title, text, label, groups, days in (
+        ("en/tariffs-2023.md", "Tariffs of 2023", "The landline cost 19 euros.", Label.PUBLIC, (), 900),
+        ("en/tariffs-copy.md", "Tariffs of 2023, a copy", "The landline cost 19 euros.", Label.PUBLIC, (), 30),
+        ("fr/astreintes.md", f"Astreintes {HOSTILE}", "Une astreinte dure une semaine.", Label.INTERNAL, (), 3),
+        ("fr/salaires.md", "Grille des salaires", "Le premier échelon.", Label.RESTRICTED, ("payroll",), 400),
+    )
+]
+"""Documents of which something is wrong: stale, twice there, hostile, not for everybody."""
 LESSONS = [
     Lesson(
         id=f"lesson-{n}",
@@ -50,9 +72,10 @@ PEOPLE = {"anna": Role.VIEWER, "bruno": Role.REVIEWER, "chloe": Role.OPERATOR}
 
 
 def tree(cloud: str, **changed: Any) -> dict[str, Any]:
-    """Settings: a quotation at home, then a large model in a cloud."""
+    """Settings: a quotation at home, then a large model in a cloud; and a desk that sorts (`workshop.prepare`)."""
     return {
         "models": {
+            "sorter": {"kind": "head", "file": "own.head", "title": "sorts messages"},
             "quote": {"kind": "extract", "title": "quotation", "watts": 20, "dollars_per_hour": 0.05},
             "large": {
                 "kind": "endpoint",
@@ -73,7 +96,16 @@ def tree(cloud: str, **changed: Any) -> dict[str, Any]:
                     {"model": "quote", "threshold": 0.6, "highest_label": "restricted"},
                     {"model": "large", "highest_label": "internal"},
                 ],
-            }
+            },
+            "desk": {
+                "languages": ["en"],
+                "audit": 0.0,
+                "budget": {"soft": 40.0, "hard": 50.0},
+                "tiers": [
+                    {"model": "sorter", "threshold": 0.3, "highest_label": "restricted"},
+                    {"model": "large", "highest_label": "internal"},
+                ],
+            },
         },
         "redaction": {"names": "off"},
         **changed,
@@ -102,10 +134,11 @@ def fill(gateway: Served, questions: Sequence[str] = QUESTIONS) -> dict[str, str
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in DOCUMENTS}
     for name, text in texts.items():
         title, named = text.splitlines()[0].removeprefix("# "), name.removeprefix("public/")
-        document = Document(id=named, collection="armorique", title=title, text=text, label=Label.PUBLIC)
+        document = Document(id=named, collection="armorique", title=title, text=text, label=Label.PUBLIC, updated=NOW)
         run(palier.put_documents([document]))
+    run(palier.put_documents(AT_FAULT))
     keys = {name: run(palier.access.keys.create(AccessKey(name=name, role=role))) for name, role in PEOPLE.items()}
     for question in questions:
-        run(palier.answer(palier.request(question)))
+        run(palier.answer(palier.request(question, route="support")))
     run(palier.lessons.add(LESSONS, who="anna"))
     return {"local": palier.key, **{name: key.secret for name, key in keys.items()}}

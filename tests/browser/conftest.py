@@ -29,10 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, dict[str, str]]]:
     """The gateway, and its people's keys by name."""
-    from tests.browser import company, history
+    from tests.browser import company, history, workshop
 
-    with company.cloud() as cloud, served(company.tree(cloud), tmp_path_factory.mktemp("company")) as running:
+    folder = workshop.prepare(tmp_path_factory.mktemp("company"))
+    with company.cloud() as cloud, served(company.tree(cloud), folder) as running:
         keys = company.fill(running)
+        workshop.teach(running)
+        workshop.measure(running)
+        workshop.spend(running)
         history.remember(running, an_hour=2)
         yield running, keys
 

@@ -30,7 +30,7 @@ QUOTING = msgspec.json.decode(
 def remember(gateway: Served, an_hour: int = AN_HOUR) -> None:
     """Give the gateway a policy, and a day of about so many requests an hour, with its audits and judgements."""
     palier = gateway.palier
-    (status,) = gateway.run(palier.status())
+    status = next(one for one in gateway.run(palier.status()) if one.route == ROUTE)
     policy = _policy(status.fingerprint)
     palier.settings.path(POLICY).write_bytes(policies.dump(policy))
     gateway.run(_look(gateway))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
+from tests.browser import workshop
 from tests.browser.chromium import Browser
 from tests.browser.company import HOSTILE
 from tests.serving import Served
@@ -13,8 +16,21 @@ from tests.serving import Served
 Person = Callable[[str], Browser]
 Console = tuple[Served, dict[str, str]]
 PAGES = (
+    "/console/overview",
     "/console/ask",
+    "/console/knowledge",
+    "/console/knowledge/collections/archive",
+    "/console/knowledge/document?collection=archive&id=fr%2Fastreintes.md",
+    "/console/knowledge/search?q=eSIM",
     "/console/traces",
+    "/console/lessons",
+    "/console/judge",
+    "/console/guarantee",
+    "/console/models",
+    f"/console/models/versions/{workshop.SHADOW}?effect=yes",
+    "/console/benchmarks",
+    "/console/benchmarks/reports/offers-2",
+    "/console/benchmarks/compare?before=offers-1&after=offers-2",
     "/console/ledger",
     "/console/ledger/1",
     "/console/actions",
@@ -168,6 +184,7 @@ def test_no_page_has_a_serious_fault(person: Person, language: str, scheme: str)
     for path in ("/console/sign-in", *PAGES):
         window.open(path)
         assert window.one("html").get_attribute("lang") == language
+        window.driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         found[path] = window.faults()
     window.open("/console/ask")
     ask(window, "Is an eSIM free?")
@@ -205,3 +222,58 @@ def test_pages_work_without_scripts(console: Console, person: Person) -> None:
         assert "kept as wrong" in window.one(".kept").text
     finally:
         window.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_from_a_file_to_a_lesson_and_the_way_back(console: Console, person: Person, tmp_path: Path) -> None:
+    """An operator brings a document, somebody asks and corrects, a reviewer accepts, and a version is taken back."""
+    (tmp_path / "lighthouse.md").write_text(f"# The lighthouse of Penmarch\n\nIt is 65 metres tall. {HOSTILE}\n")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    (tmp_path / "large.txt").write_text("x" * 5_000_000)
+    window = person("chloe")
+    window.open("/console/knowledge")
+    window.one("#files").send_keys("\n".join(str(path) for path in tmp_path.iterdir()))
+    window.driver.execute_script("document.getElementById('least').value = 'public'")
+    window.press(window.one("#upload button"))
+    window.wait(lambda w: len(w.all("#uploaded .tag")) == 2 and not w.one("#sent").is_displayed())
+    assert sorted(tag.text for tag in window.all("#uploaded .tag")) == ["added", "refused"]
+    assert "large.txt: That is too long" in window.one("#uploaded .problem").text
+    window.wait(lambda w: w.all("#list tbody tr")[1].find_elements("css selector", "td")[0].text == "5")
+    window.press(window.one("#uploaded a"))
+    assert "⟨U+202E⟩" in window.one(".card .words").text
+    assert "owned" not in window.driver.title
+    window.open("/console/ask")
+    ask(window, "How tall is the lighthouse of Penmarch?")
+    assert "65 metres" in window.one(".answer .words").text
+    assert "lighthouse.md" in window.one(".source.cited").text
+    window.press(window.one(".correct summary"))
+    field = window.wait(lambda w: w.one(".correct textarea"))
+    field.clear()
+    field.send_keys("65 metres, to the top of the lantern.")
+    window.press(window.one(".correct button"))
+    window.wait(lambda w: "reviewer accepts it" in w.one(".kept").text)
+    window.open("/console/lessons")
+    window.press(window.one("form[action$=harvest] button"))
+    window.wait(lambda w: "Lessons made" in w.one(".kept").text)
+    card = _lesson(window, "lantern")
+    window.press(card.find_element("css selector", "[data-key=a]"))
+    window.wait(lambda w: "somebody else" in w.one(".lesson > .problem").text)
+    window.press(card.find_element("css selector", "[data-key=a]"))
+    window.wait(lambda w: len(w.all(".lesson > .problem")) == 1 and "lantern" in card.text)
+    person("bruno").open("/console/lessons")
+    window.press(_lesson(window, "lantern").find_element("css selector", "[data-key=a]"))
+    window.wait(lambda w: "may be taught" in w.one(".lesson.done").text)
+    person("chloe").open("/console/models")
+    gateway = console[0]
+    asked = gateway.palier.request(workshop.QUESTION, route=workshop.ROUTE)
+    assert gateway.run(gateway.palier.answer(asked)).text == workshop.OTHER
+    window.press(window.one(".confirm summary"))
+    window.press(window.one(".confirm .danger"))
+    window.wait(lambda w: "answers on desk again" in w.one(".kept").text)
+    asked = gateway.palier.request(workshop.QUESTION, route=workshop.ROUTE)
+    assert gateway.run(gateway.palier.answer(asked)).text == workshop.OWN
+    done = [one.what for one in gateway.run(gateway.palier.access.actions.page(limit=200))]
+    assert {"document.upload", "ask", "rate", "lessons.harvest", "lesson.accept", "version.rollback"} <= set(done)
+
+
+def _lesson(window: Browser, words: str) -> Any:
+    return next(card for card in window.all(".lesson") if words in card.text)

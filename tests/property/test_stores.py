@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palier.errors import StoreError
-from palier.stores import vectors
+from palier.stores import traces, vectors
+from palier.stores.hours import SqliteHours
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.sqlite import Database
-from palier.stores.traces import TRACES
+from palier.stores.traces import TRACES, SqliteTraces
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
+from palier.testing.traces import CREATED, trace_of
 
 outcomes = st.lists(st.sampled_from(["kept", "raised", "refused", "undone"]), max_size=30)
 
@@ -128,3 +130,53 @@ async def test_memory_answers_as_the_file_does(history, limit):
                 assert all(hit.cosine == pytest.approx(everything[hit.key], abs=1e-6) for hit in from_memory)
         await memory.close()
         await file.close()
+
+
+kept_traces = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.5, 1800.0, 3600.0, 3599.5, 86_400.0, 90_000.0, 700_000.0]),
+        st.sampled_from(["support", "sales"]),
+        st.sampled_from(["answered", "failed"]),
+        st.sampled_from(["tier-1", "tier-2", None]),
+    ),
+    max_size=24,
+)
+asked_for = st.fixed_dictionaries(
+    {
+        "route": st.sampled_from(["", "support", "nowhere"]),
+        "status": st.sampled_from(["", "failed"]),
+        "tier": st.sampled_from(["", "tier-2"]),
+    }
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=kept_traces, asked=asked_for, limit=st.integers(1, 5), window=st.integers(1, 9), rolls=st.booleans())
+async def test_pages_of_a_list_and_of_a_search_are_what_fits_newest_first(rows, asked, limit, window, rolls):
+    """Whichever hours it is looked for in, and however they were added up."""
+    with tempfile.TemporaryDirectory() as folder, patch.object(traces, "SEARCHED", window):
+        store = SqliteTraces.open(Path(folder) / "traces.db")
+        made = [
+            trace_of(f"t{n:02}{'-odd' if n % 2 else ''}", CREATED + at, route=route, status=status, tier=tier)
+            for n, (at, route, status, tier) in enumerate(rows)
+        ]
+        for trace in made:
+            await store.record(trace)
+        if rolls:
+            await SqliteHours(store.database).roll(CREATED + 1_000_000)
+        fits = [one for one in made if all(not value or getattr(one, name) == value for name, value in asked.items())]
+        expected = [one.id for one in sorted(fits, key=lambda one: (one.created, one.id), reverse=True)]
+        listed, place = [], {}
+        while page := await store.list(limit=limit, **asked, **place):
+            listed += [one.id for one in page]
+            place = {"before": page[-1].created, "before_id": page[-1].id}
+        assert listed == expected
+        found, place = [], {}
+        while True:
+            some = await store.search("-odd", limit=limit, **asked, **place)
+            found += [one.id for one in some.traces]
+            if some.before is None:
+                break
+            place = {"before": some.before, "before_id": some.before_id}
+        assert found == [name for name in expected if name.endswith("-odd")]
+        await store.close()

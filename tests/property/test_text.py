@@ -2,6 +2,7 @@
 
 import calendar
 import datetime
+import unicodedata
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,15 @@ def test_what_is_short_stands_whole_in_a_window_of_a_sentence_that_was_cut(text,
         stretch = endless[start : start + length].strip()
         place = endless.find(stretch, start)
         assert any(a <= place and place + len(stretch) <= b for a, b in found)
+
+
+@given(prose | st.text())
+def test_folding_is_what_unicode_says_it_is(text):
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    for written, read in zip("œæøłđ\u2019\u02bc", ("oe", "ae", "o", "l", "d", "'", "'"), strict=True):
+        plain = plain.replace(written, read)
+    apart = plain if plain.isascii() else unicodedata.normalize("NFD", plain)
+    assert fold(text) == "".join(c for c in apart if not unicodedata.combining(c))
 
 
 @given(prose)

@@ -42,6 +42,15 @@ TIER = {"model": "x"}
             {"models": {"q": {"kind": "endpoint", "price": {"input": 1, "output": 1}, "dollars_per_hour": 2.0}}},
             "by the token or by the hour: keep one",
         ),
+        (
+            {"guards": {"fine": {"kind": "form"}, "mine": {"kind": "form", "on_error": "opn"}}},
+            r"`guards\.mine\.on_error` may not be 'opn'; one of closed, open",
+        ),
+        (
+            {"routes": {"a": {"tiers": [TIER]}, "b": {"tiers": [TIER, {**TIER, "threshold": "x"}]}}},
+            r"`routes\.b\.tiers\[1\]\.threshold` must",
+        ),
+        ({"guards": {"g": {"kind": "form"}, "h": {"knd": 1}}}, r"`guards\.h\."),
         ({"models": {"q": {"kind": "endpoint", "impacts_as": "gpt-4o-mini"}}}, "is not PROVIDER/MODEL"),
     ],
 )

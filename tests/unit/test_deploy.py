@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from palier.counting import Counts
 from palier.server.metrics import Now, text
 
 ROOT = Path(__file__).parents[2]
+PROMTOOL = shutil.which("promtool")
 NAME = re.compile(r"\bpalier_[a-z_]+")
 SERIES = re.compile(r"(_bucket|_sum|_count)$")
 
@@ -39,3 +44,21 @@ def test_the_dashboard_asks_for_what_there_is() -> None:
     assert named("\n".join(asked)) >= {"palier_requests_total", "palier_cost_dollars_total", "palier_departures_total"}
     places = [tuple(panel["gridPos"].values()) for panel in board["panels"]]
     assert len(set(places)) == len(places)
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on the PATH: it comes with Prometheus")
+@pytest.mark.parametrize(("what", "file"), [("check", "alerts.yml"), ("test", "alerts.test.yml")])
+def test_prometheus_takes_the_alerts_and_each_comes_when_it_is_due(what: str, file: str) -> None:
+    assert PROMTOOL is not None
+    folder = ROOT / "deploy" / "prometheus"
+    ran = subprocess.run([PROMTOOL, what, "rules", file], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_alert_is_tested() -> None:
+    folder = ROOT / "deploy" / "prometheus"
+    alerts = re.findall(r"- alert: (\w+)", (folder / "alerts.yml").read_text("utf-8"))
+    tests = (folder / "alerts.test.yml").read_text("utf-8")
+    due = set(re.findall(r"alertname: (\w+)\n +exp_alerts", tests))
+    assert due == set(alerts)
+    assert set(re.findall(r"alertname: (\w+)\}", tests)) >= set(alerts)

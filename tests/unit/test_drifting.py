@@ -6,21 +6,25 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 import pytest
 
+from palier.audits import Feedback
 from palier.config import parse
 from palier.drift.report import Alert
 from palier.drifting import DAY_S, LEAST, Drifting, Gathering
 from palier.errors import StoreError, Unavailable
 from palier.interfaces import Vectors
-from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
+from palier.stores.drift import SqliteCensus, SqlitePassing
+from palier.stores.feedback import SqliteFeedback
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.states import StateFile
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import content_of, trace_of
+from palier.types import Label
 
 T = TypeVar("T")
 NOW = 1_800_000_000.0
@@ -82,7 +86,7 @@ class House:
             {"support": "person"},
             passing=SqlitePassing(self.traces.database),
             census=SqliteCensus(self.knowledge.database),
-            file=DriftFile(self.folder / "drift"),
+            file=StateFile(self.folder / "drift"),
             encoder=Plain(),
             workers=Here(),
             named=lambda route: self.policy,
@@ -160,6 +164,42 @@ async def test_what_drifts_is_told_once_also_over_a_restart(house: House) -> Non
     standing = (await watch.standings())["support"]
     assert standing.drifting == (alert,)
     assert standing.seen["escalated"] == 600
+
+
+async def test_ratings_are_watched_and_a_watch_of_before_goes_on_without(house: House) -> None:
+    ratings = SqliteFeedback(house.traces.database)
+
+    async def rate(n: int, down: float) -> None:
+        for number in range(house.asked - n + 1, house.asked + 1):
+            rating: Literal["up", "down"] = "down" if house.rng.random() < down else "up"
+            house.now += 1
+            said = Feedback(trace=f"t{number}", principal="ann", rating=rating, created=house.now)
+            await ratings.rate(said, Label.INTERNAL, None)
+
+    watch = house.open()
+    await watch.look()
+    await house.ask(600, 0.2)
+    await rate(200, 0.1)
+    house.now += 14 * DAY_S
+    await watch.look()
+    kept = msgspec.json.decode((house.folder / "drift" / "support.json").read_bytes())
+    assert "rated_down" in kept["followed"]
+    await house.ask(150, 0.2)
+    await rate(150, 0.6)
+    await house.open().look()
+    watch = house.open()
+    await watch.tell()
+    assert [(alert.signal, alert.state) for alert in house.hook.took] == [("rated_down", "drifting")]
+    standing = (await watch.standings())["support"]
+    assert (standing.seen["rated_down"], standing.seen["escalated"]) == (150, 150)
+    del kept["followed"]["rated_down"], kept["reference"]["scales"]["rated_down"]
+    kept["place"] = kept["place"][:2]  # as it was kept before ratings were
+    (house.folder / "drift" / "support.json").write_bytes(msgspec.json.encode(kept))
+    watch = house.open()
+    await watch.look()
+    standing = (await watch.standings())["support"]
+    assert "rated_down" not in standing.seen
+    assert standing.seen["escalated"] == 150
 
 
 async def test_a_dead_webhook_loses_nothing_and_stops_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:

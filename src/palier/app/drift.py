@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from palier.config import Settings
+from palier.app.alerts import post_of
 from palier.drift.comparing import compare
 from palier.drift.reference import Vectors
 from palier.drift.report import DriftReport, Window, check_comparable
 from palier.drift.signals import Observed
-from palier.drifting import MOST, REFERENCE_MOST, Drifting, Post, joined, judged
-from palier.errors import ConfigurationError, NotFound
-from palier.interfaces import Connector, Ratings
-from palier.stores.drift import DriftFile, SqliteCensus, SqlitePassing
+from palier.drifting import MOST, REFERENCE_MOST, Drifting, joined
+from palier.errors import NotFound
+from palier.interfaces import Connector
+from palier.stores.drift import SqliteCensus, SqlitePassing
 from palier.stores.knowledge import SqliteKnowledge
+from palier.stores.states import StateFile
 from palier.stores.traces import SqliteTraces
-from palier.types import Clearance, Label
 
 if TYPE_CHECKING:
     from palier.app.palier import Palier
 
-_CONNECT_S, _ANSWER_S, _TOTAL_S = 5.0, 10.0, 15.0
-
 
 class Drifts(Drifting):
     """The watch, and `compare`."""
-
-    ratings: Ratings
 
     async def compare(self, route: str, now: Window, against: Window, level: float = 0.05) -> DriftReport:
         """What differs between what went by in two windows; of each at most so many requests (`drifting`).
@@ -51,12 +46,7 @@ class Drifts(Drifting):
     async def _side(self, route: str, window: Window, most: int) -> tuple[Window, Sequence[Observed], Vectors | None]:
         traces = await self._passing.between(route, window.since, window.until, most)
         found, vectors = await self._gathering.of(traces)
-        rated = await self.ratings.count(route, since=window.since, until=window.until)
-        shares = [value for value, n in ((0.0, rated.up), (1.0, rated.down)) for _ in range(n)]
-        more = [
-            *judged(await self._said(route, window.since, window.until)),
-            *(Observed(values={"rated_down": value}) for value in shares),
-        ]
+        more = await self._said(route, window.since, window.until)
         return msgspec.structs.replace(window, n=len(traces)), [*found, *more], joined(vectors, len(more))
 
 
@@ -68,51 +58,15 @@ def drifts_of(
     Raises `ConfigurationError`: the variable of the webhook's key is not set.
     """
     settings = palier.settings
-    found = Drifts(
+    return Drifts(
         settings.drift,
         settings.routes,
         sources,
         passing=SqlitePassing(traces.database),
         census=SqliteCensus(knowledge.database),
-        file=DriftFile(palier.folder.drift),
+        file=StateFile(palier.folder.drift),
         encoder=palier.encoder,
         workers=palier.workers.batch,
         named=lambda route: palier.policies.of(route).named,
-        post=_poster(settings, connector),
+        post=post_of(settings, connector, "drift") if settings.drift.enabled else None,
     )
-    found.ratings = palier.feedback
-    return found
-
-
-def _poster(settings: Settings, connector: Connector) -> Post | None:
-    """What posts alerts through the door; None where no webhook is named."""
-    said = settings.drift
-    if not (said.enabled and said.webhook):
-        return None
-    headers = {"Content-Type": "application/json"}
-    if said.authorization_env:
-        key = os.environ.get(said.authorization_env, "")
-        if not key:
-            raise ConfigurationError(
-                f"[drift]: the environment variable {said.authorization_env} is not set",
-                hint="set it to the header Authorization that the webhook wants, or leave authorization_env out",
-            )
-        headers["Authorization"] = key
-    clearance = Clearance(
-        purpose="alert", destination="drift_webhook", label=Label.INTERNAL, reason="what drifts: numbers and names"
-    )
-
-    async def post(body: bytes) -> int:
-        async with connector.post(
-            said.webhook,
-            body,
-            headers=headers,
-            on_premises=said.on_premises,
-            connect_s=_CONNECT_S,
-            first_byte_s=_ANSWER_S,
-            total_s=_TOTAL_S,
-            clearance=None if said.on_premises else clearance,
-        ) as reply:
-            return reply.status
-
-    return post

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,12 +13,15 @@ from palier.access import OWNER, Readers
 from palier.app.students import Students
 from palier.config import Settings, least_label
 from palier.interfaces import Retriever
+from palier.interfaces.drift import Counted
 from palier.jobs.pool import ProcessWorkers
 from palier.retrieval.encoder import SentenceEncoder
+from palier.stores.browsing import Wanted
 from palier.stores.knowledge import SqliteKnowledge
-from palier.types import Document, Hit, Principal
+from palier.types import Document, FailingSource, Hit, Principal, Shelved
 
 LOCAL = OWNER
+DAY_S = 86_400.0
 
 
 class Knowing:
@@ -40,6 +44,43 @@ class Knowing:
     async def list_collections(self, principal: Principal = LOCAL) -> list[dict[str, Any]]:
         """One {name, documents, passages, encoder, dimension} a collection."""
         return await self._knowledge.collections(principal)
+
+    async def census(self, principal: Principal = LOCAL) -> list[Counted]:
+        """The collections, and how many documents of each are stale, empty or twice there: of those it may read."""
+        return await self._knowledge.census(principal, self._stale_before())
+
+    async def browse(self, collection: str, wanted: Wanted, principal: Principal = LOCAL) -> list[Shelved]:
+        """The documents of a collection that are wanted, in order of id, with what is wrong with each."""
+        return await self._knowledge.browse(collection, principal, wanted, self._stale_before())
+
+    async def note_failing(self, collection: str, roots: Sequence[str], failures: Sequence[tuple[str, str]]) -> None:
+        """Keep which files at or below `roots` an ingestion could not read, and why; the others are well again."""
+        await self._knowledge.note_failing(collection, roots, failures, time.time())
+
+    async def failing_sources(self, principal: Principal = LOCAL) -> list[FailingSource]:
+        """Files that could not be read when they were last ingested, of collections that `principal` may read."""
+        return await self._knowledge.failing(principal)
+
+    def _stale_before(self) -> float:
+        return time.time() - self.settings.drift.stale_days * DAY_S
+
+    async def upload(
+        self,
+        files: Sequence[tuple[str, bytes]],
+        options: ingest.Options,
+        writer: Principal = LOCAL,
+        report: Callable[[ingest.Outcome], None] | None = None,
+    ) -> ingest.Summary:
+        """Bring files, by name, into a collection; what is wrong with one is reported, and the rest goes on.
+
+        Raises `NotFound` and `Forbidden` where `writer` may not put what is in them.
+        """
+        options = msgspec.structs.replace(
+            options,
+            label=least_label(self.settings, options.collection, options.label),
+            max_file_bytes=self.settings.workers.max_file_mb * 2**20,
+        )
+        return await ingest.upload(_Writing(self, writer), self.workers.batch, files, options, report=report)
 
     async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
         """Cut, embed and store; visible to the next search, and students that were taught on them carry their labels.
@@ -75,3 +116,23 @@ class Knowing:
     ) -> list[Document]:
         """Documents in order of id, without their text."""
         return await self._knowledge.list(collection, principal, after=after, limit=limit)
+
+
+class _Writing:
+    """`ingest.Replaceable`: what one writer may read and put."""
+
+    def __init__(self, palier: Knowing, writer: Principal) -> None:
+        self._palier = palier
+        self._writer = writer
+
+    async def list_documents(self, collection: str, *, after: str = "", limit: int = 1000) -> list[Document]:
+        return await self._palier.list_documents(collection, self._writer, after, limit)
+
+    async def get_document(self, collection: str, document: str) -> Document | None:
+        return await self._palier.get_document(collection, document, self._writer)
+
+    async def put_documents(self, documents: Sequence[Document]) -> None:
+        await self._palier.put_documents(documents, self._writer)
+
+    async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
+        return await self._palier.delete_documents(collection, documents, self._writer)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from palier import pipeline, text
+from palier.app.alerts import overspending_of
 from palier.app.bench_erasure import BenchFolder, ErasableBench
 from palier.app.door import Door, open_door
 from palier.app.drift import Drifts, drifts_of
@@ -80,7 +81,7 @@ from palier.stores.lessons import SqliteLessons
 from palier.stores.shadows import SqliteShadows
 from palier.stores.tombstones import Tombstones
 from palier.stores.traces import SqliteTraces
-from palier.stores.upkeep import expire, keep_spent, roll
+from palier.stores.upkeep import expire, index, keep_spent, roll
 from palier.stores.versions import SqliteVersions
 from palier.training.desk import Desk
 from palier.types import Completed, Event, Message, Principal, Request, Result
@@ -143,24 +144,24 @@ class Palier(Keeping):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        carrying = Carrying(versions, knowledge, lessons)
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, carrying)
+        place, carrying = folder.students, Carrying(versions, knowledge, lessons)
+        self.students = Students(declared, carrying, place, self._teach, self._hold, now)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
         self.encoder, self.models = encoder, models
-        self.ledger = door.ledger
+        self.ledger, self.heads = door.ledger, door.heads
         self._connector = door.connector
-        self.heads = door.heads
         self._redactor = door.redactor
         self.key = folder.access_key()
         self._knowledge, self._retriever = knowledge, retriever
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
-        self.feedback = SqliteFeedback(traces.database)
-        self.hours = SqliteHours(traces.database)
-        learning = erasable(lessons, versions, folder.fingerprint_key(), folder.students)
+        self.feedback, self.hours = SqliteFeedback(traces.database), SqliteHours(traces.database)
+        learning = erasable(lessons, versions, folder.fingerprint_key(), place)
+        self.budgets = Budgets(settings.routes)
+        self.overspending = overspending_of(settings, self.budgets, access, folder, door.connector)
         self._forgetting = forgetting_of(
             declared,
             knowledge,
@@ -169,6 +170,7 @@ class Palier(Keeping):
             ErasableBench(BenchFolder(settings.folder), door.ledger),
             learning,
             access.erasable,
+            self.overspending,
             learners=learning.learners,
             remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
@@ -184,7 +186,6 @@ class Palier(Keeping):
         self.effects = Effects(settings, versions, self.shadows, traces, self.audits, self.feedback)
         self.returning = Returning(self.students, versions, folder.students, self.counts, self._cast)
         self.auditor = Auditor(recording, settings.routes, lambda route: self._parts.get(route), knowledge.label_of)
-        self.budgets = Budgets(settings.routes)
         self._shared = self._common(door, traces, guards)
         self._parts = {name: self._wire(name) for name in settings.routes}
         self.routes = {name: [landing.name for landing in parts.landings] for name, parts in self._parts.items()}
@@ -285,6 +286,7 @@ class Palier(Keeping):
             "watch": self.watch.keep_looking(),
             "students": self.returning.keep_looking(),
             "days": roll(SqliteHours(self.traces.database)),
+            "endings": index(self.traces),
         }
         for name, work in looking.items():
             stack.push_async_callback(_cancel, asyncio.create_task(work, name=f"palier-{name}"))

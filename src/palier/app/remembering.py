@@ -12,7 +12,7 @@ from palier.audits import PERSON, Audit, Feedback
 from palier.config import label_source
 from palier.errors import NotFound
 from palier.forgetting import Forgetting, Forgotten, Recording
-from palier.interfaces import Hours, Judgements, Ratings, SearchableTraces
+from palier.interfaces import BucketedHours, Judgements, Ratings, SearchableTraces
 from palier.lessons import Lesson
 from palier.pipeline import feedback, reading
 from palier.stores.access import SqliteAccess
@@ -32,7 +32,7 @@ class Remembering(Knowing):
     feedback: Ratings
     audits: Judgements
     """Requests that every permitted tier answered, and who judged them."""
-    hours: Hours
+    hours: BucketedHours
     lessons: Desk
     """What students are taught."""
     _recording: Recording

@@ -14,6 +14,7 @@ from palier.app.telling import Telling
 from palier.budgets import Budgets
 from palier.counting import Counts, GatewayNow
 from palier.interfaces import Model
+from palier.overspending import Overspending
 from palier.pipeline.audit import Auditor
 from palier.policies import RouteStatus
 from palier.privacy.connector import HttpConnector
@@ -29,6 +30,8 @@ class Reporting(Telling):
     drift: Drifts
     budgets: Budgets
     """What routes may take."""
+    overspending: Overspending
+    """What is told when they take more."""
     counts: Counts
     auditor: Auditor
     """Completes what is drawn: `start` it, or `await auditor.complete()`."""

@@ -26,7 +26,9 @@ from palier.interfaces.versions import Labels, LessonLabels, Versions
 from palier.lessons import Lesson
 from palier.models import adapters, weights
 from palier.models.weights import hash_once
-from palier.versions import MONITOR, Happened, Relabelled, Standing, Version
+from palier.training.promote import of_shadow
+from palier.types import Data
+from palier.versions import MONITOR, Happened, Relabelled, Standing, State, Version, state_of
 
 log = logging.getLogger("palier.students")
 
@@ -204,6 +206,20 @@ async def hold(models: MutableMapping[str, Model], settings: Settings) -> None:
             await found.hold_adapters(declared.adapters)
 
 
+class Lineage(Data, frozen=True, kw_only=True):
+    """What was taught for a route."""
+
+    route: str
+    standing: Standing
+    shadow: str
+    """Which answers beside; empty where none does."""
+    problem: str
+    """Why the version that is live is not served; empty where it is."""
+    versions: tuple[Version, ...]
+    states: dict[str, State]
+    """By version."""
+
+
 class Students:
     """The versions of an open palier. `served` is told what is to be served from now on, and on which route; `beside`,
     once that is so, what is to be loaded for the change after.
@@ -214,16 +230,15 @@ class Students:
     def __init__(
         self,
         declared: Settings,
-        versions: Versions,
+        carrying: Carrying,
         folder: Path,
         served: Callable[[Taught, str], Awaitable[None]],
         beside: Callable[[Settings], Awaitable[None]],
         now: Taught,
-        carrying: Carrying,
     ) -> None:
         self._declared = declared
         self._carrying = carrying
-        self._versions = versions
+        self._versions = carrying.versions
         self._folder = folder
         self._served = served
         self._beside = beside
@@ -245,6 +260,10 @@ class Students:
         """What answers now, by route; where none is, the route's own does."""
         return self._now.live
 
+    async def find(self, id: str) -> Version | None:
+        """The version, as it is by now."""
+        return await self._versions.get(id)
+
     async def list(self, route: str = "", limit: int = 100) -> Sequence[Version]:
         """See `interfaces.Versions`."""
         return await self._versions.list(route, limit)
@@ -256,6 +275,19 @@ class Students:
     async def standing(self, route: str) -> Standing:
         """See `interfaces.Versions`."""
         return await self._versions.standing(route)
+
+    async def lineage(self, route: str, limit: int = 50) -> Lineage:
+        """What was taught for `route`, the newest first, and what became of it."""
+        standing, happened = await self._versions.standing(route), await self._versions.history(route)
+        versions = tuple(await self._versions.list(route, limit))
+        return Lineage(
+            route=route,
+            standing=standing,
+            shadow=await self._versions.shadowing(route),
+            problem=self._now.problems.get(route, ""),
+            versions=versions,
+            states={version.id: state_of(version.id, standing, happened) for version in versions},
+        )
 
     async def certificate(self, id: str) -> Certificate:
         """How a version stands to what its route promises. Raises `NotFound`."""
@@ -306,6 +338,17 @@ class Students:
                     await self._serve(version.route)
                 raise
             return standing
+
+    async def promote_shadow(self, id: str, *, who: str = "") -> Standing:
+        """One that answers in shadow answers from now on, by the ruling that brought it there.
+
+        Raises what `promote` does, and `InvalidRequest` where it is not in shadow.
+        """
+        version = await self._versions.get(id)
+        if version is None:
+            raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
+        ruling = of_shadow((await self._versions.history(version.route, id))[-1])
+        return await self.promote(id, best=ruling.best, who=who)
 
     async def roll_back(self, route: str, *, who: str = "", why: str = "") -> Standing:
         """What was live before answers again. Raises `InvalidRequest` where nothing was promoted."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from array import array
 from collections.abc import Sequence
 
 import msgspec
 
 from palier.accounting import report
 from palier.app.remembering import Remembering
-from palier.audits import Audit, AuditCount, Judgement
+from palier.audits import AuditCount
 from palier.config import label_source
 from palier.errors import NotFound
 from palier.metrics.intervals import wilson
@@ -21,14 +22,13 @@ from palier.policies import Policies
 from palier.routing.confidence import FittedConfidence
 from palier.routing.monitor import Monitor
 from palier.routing.policy import Guarantee
-from palier.spending import Line, Saved, Share
+from palier.spending import Line, Saved, Share, WentBy
 from palier.stores.audits import SqliteAudits
 from palier.types import Data, Features
 from palier.watching import Watch
 
-PAGE = 200
-MOST = 20_000
-"""Judged requests that a curve is of at most."""
+PAGE = 500
+"""Drafts read at once: a few milliseconds, and others have their turn in between."""
 FEWEST = 5
 """Judged drafts from which a curve has points."""
 _BINS = 8
@@ -102,7 +102,7 @@ class Telling(Remembering):
         guarantee = standing.policy.guarantee if standing.policy else None
         source = guarantee.label_source if guarantee else label_source(self.settings.routes[route])
         landings = self._parts[route].landings
-        audits = await self._judged(route, source)
+        curves = [await self._curve(route, landing, source) for landing in landings[:-1]]
         return Promise(
             route=route,
             words=str(standing),
@@ -112,7 +112,7 @@ class Telling(Remembering):
             watch=self.watch.words.get(route, ""),
             source=source,
             judged=await self.audits.count(route=route, sources=(source,)),
-            curves=tuple(_curve(landing, audits, source) for landing in landings[:-1]),
+            curves=tuple(curves),
         )
 
     async def overview(self, edges: Sequence[float], route: str = "") -> Overview:
@@ -128,20 +128,24 @@ class Telling(Remembering):
             source = label_source(self.settings.routes[name])
             right += await self._drawn.served_right(route=name, source=source, since=edges[0], until=edges[-1])
         routes = {name: self.routes[name] for name in names}
-        buckets = []
-        for since, until in itertools.pairwise(edges):
-            went = await self.hours.went_by(since, until)
-            kept = [row for row in went.passing if not route or row.route == route]
+        buckets, parts = [], []
+        for went, (since, until) in zip(await self.hours.went_by_each(edges), itertools.pairwise(edges), strict=True):
+            kept = tuple(row for row in went.passing if not route or row.route == route)
+            parts.append(msgspec.structs.replace(went, passing=kept))
             tiers: dict[str, int] = {}
             for row in kept:
                 if row.status == "answered":
                     tiers[f"{row.route}/{row.tier}"] = tiers.get(f"{row.route}/{row.tier}", 0) + row.requests
-            total = report(msgspec.structs.replace(went, passing=tuple(kept)), "route", routes, {}).total
+            total = report(parts[-1], "route", routes, {}).total
             share = _share([worth for at, worth in right if since <= at < until])
             buckets.append(Bucket(since=since, until=until, total=total, tiers=tiers, right=share))
-        went = await self.hours.went_by(edges[0], edges[-1])
-        kept = [row for row in went.passing if not route or row.route == route]
-        whole = report(msgspec.structs.replace(went, passing=tuple(kept)), "route", routes, {})
+        went = WentBy(
+            since=edges[0],
+            until=edges[-1],
+            passing=tuple(row for part in parts for row in part.passing),
+            landed=tuple(row for part in parts for row in part.landed),
+        )
+        whole = report(went, "route", routes, {})
         return Overview(
             total=whole.total,
             routes=whole.lines,
@@ -150,40 +154,29 @@ class Telling(Remembering):
             buckets=tuple(buckets),
         )
 
-    async def _judged(self, route: str, source: str) -> list[Audit]:
-        """Judged requests of `route`, oldest first, at most `MOST`."""
-        found: list[Audit] = []
-        after, after_id = 0.0, ""
-        while len(found) < MOST:
-            page = await self.audits.done(route=route, source=source, after=after, after_id=after_id, limit=PAGE)
-            found += [audit for audit in page if audit.judgements]
-            if len(page) < PAGE:
-                break
-            after, after_id = page[-1].created, page[-1].trace
+    async def _curve(self, route: str, landing: Landing, source: str) -> Curve:
+        """Of every draft of a tier that `source` judged."""
+        sure, right = array("d"), array("d")
+        place = (-1.0, "")
+        while page := await self._drawn.judged_drafts(
+            route=route, tier=landing.name, source=source, after=place, limit=PAGE
+        ):
+            for draft in page:
+                probability = _probability(landing, draft.features)
+                if probability is not None:
+                    sure.append(probability)
+                    right.append(draft.worth)
+            place = page[-1].place
             await asyncio.sleep(0)
-        return found
-
-
-def _curve(landing: Landing, audits: Sequence[Audit], source: str) -> Curve:
-    sure: list[float] = []
-    right: list[float] = []
-    for audit in audits:
-        verdict = audit.judged(source).get(landing.name)
-        drafted = next((tier for tier in audit.tiers if tier.name == landing.name and tier.outcome == "drafted"), None)
-        if verdict is None or drafted is None or drafted.stopped:
-            continue
-        probability = _probability(landing, drafted.features)
-        if probability is not None:
-            sure.append(probability)
-            right.append(_worth(verdict))
-    enough = len(sure) >= FEWEST
-    return Curve(
-        tier=landing.name,
-        threshold=landing.threshold,
-        labels=len(sure),
-        bins=tuple(reliability_bins(sure, right, bins=min(_BINS, len(sure) // 3))) if enough else (),
-        brier=brier(sure, right) if enough else None,
-    )
+        enough = len(sure) >= FEWEST
+        bins = await asyncio.to_thread(reliability_bins, sure, right, bins=min(_BINS, len(sure) // 3)) if enough else ()
+        return Curve(
+            tier=landing.name,
+            threshold=landing.threshold,
+            labels=len(sure),
+            bins=tuple(bins),
+            brier=brier(sure, right) if enough else None,
+        )
 
 
 def _probability(landing: Landing, features: Features) -> float | None:
@@ -194,10 +187,6 @@ def _probability(landing: Landing, features: Features) -> float | None:
         return FittedConfidence().probability(features, generates=landing.model.card.generates)
     except (ValueError, KeyError):
         return None
-
-
-def _worth(verdict: Judgement) -> float:
-    return float(verdict.correct) if verdict.correct is not None else verdict.score or 0.0
 
 
 def _share(worth: Sequence[float]) -> Share | None:

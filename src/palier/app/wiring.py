@@ -34,7 +34,7 @@ from palier.interfaces import (
 )
 from palier.jobs.pool import ProcessWorkers
 from palier.metrics import zones
-from palier.models import schemas
+from palier.models import adapters, schemas
 from palier.models.engine import Engine
 from palier.models.engine_tokens import EngineTokens
 from palier.pipeline.journey import Journey
@@ -234,10 +234,21 @@ def _landing(settings: Settings, route: Route, index: int, models: Mapping[str, 
         to=_destination(settings, route, tier, tier_name(route, index)),
         threshold=default if tier.threshold is None else tier.threshold,
         adapter=tier.adapter,
+        taught_in=_taught_in(settings, tier),
         passages=route.passages if tier.passages is None else tier.passages,
         max_tokens=tier.max_tokens or route.max_tokens,
         zone=zones.of_model(settings, tier.model),
     )
+
+
+def _taught_in(settings: Settings, tier: Tier) -> tuple[str, ...]:
+    """The languages that the tier's adapter was taught in; none where it has no lineage, or one that cannot be read."""
+    file = settings.models[tier.model].adapters.get(tier.adapter)
+    try:
+        found = adapters.lineage(settings.path(file)) if file else None
+    except ConfigurationError:  # the engine says so when it loads the adapter
+        return ()
+    return found.languages if found is not None else ()
 
 
 def _form(guards: Iterable[Guard]) -> JSON | None:

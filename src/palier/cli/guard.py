@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -36,6 +36,8 @@ Model = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="The file it was fitted to, instead of the settings'.", show_default=False),
 ]
+_TOLD = 0.05
+"""The share of known texts from which on it is told."""
 PLACES = ("input", "evidence", "draft", "output")
 
 
@@ -90,6 +92,8 @@ class Measured(Data, frozen=True, kw_only=True):
     refused_wrongly_high: float | None
     failed: int
     latency_ms: dict[str, float]
+    fitted_to: float | None = None
+    """The share of these texts that the guard was fitted to; None where that cannot be told."""
 
 
 @app.command()
@@ -124,10 +128,18 @@ def report(
 
     async def main() -> None:
         async with _opened(name, model, config) as guard:
-            rows, took, failed = await _checked(guard, source, place)
-        if not rows:
+            found = await _checked(guard, source, place)
+        if not found.rows:
             raise InvalidRequest("there is no labelled text")
-        terminal.json_line(measured(name, rows, took, failed))
+        known = _known(guard, found.hashes)
+        terminal.json_line(
+            msgspec.structs.replace(measured(name, found.rows, found.took, found.failed), fitted_to=known)
+        )
+        if known is not None and known >= _TOLD:
+            terminal.note(
+                f"{known:.0%} of these texts are among those that `{name}` was fitted to: the figures say what it"
+                " remembers, not what it finds; measure it on texts that it has not seen"
+            )
 
     terminal.run(main)
 
@@ -167,13 +179,30 @@ def fit(
     terminal.run(main)
 
 
-async def _checked(
-    guard: Guard, source: Path | None, place: str
-) -> tuple[list[tuple[bool, bool, float | None]], list[float], int]:
+@dataclass(slots=True)
+class _Checked:
     """Of each labelled text whether it was to be found, was, and its score; milliseconds; how many failed."""
-    rows: list[tuple[bool, bool, float | None]] = []
-    took: list[float] = []
-    failed = 0
+
+    rows: list[tuple[bool, bool, float | None]] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
+    failed: int = 0
+    hashes: list[int] = field(default_factory=list)
+    """Of the texts, as `heads.sketch` has them."""
+
+
+def _known(guard: Guard, hashes: Sequence[int]) -> float | None:
+    """The share of the texts that the guard was fitted to."""
+    from palier.heads import sketch
+    from palier.interfaces.guarding import Fitted
+
+    share = sketch.share(guard.fitted_to, hashes) if isinstance(guard, Fitted) else None
+    return None if share is None else round(share, 4)
+
+
+async def _checked(guard: Guard, source: Path | None, place: str) -> _Checked:
+    from palier.heads import sketch
+
+    done = _Checked()
     async for number, item in jsonl.objects(source):
         try:
             text, context, expected = _read(item, place)
@@ -181,16 +210,17 @@ async def _checked(
             raise InvalidRequest(f"line {number}: {error.message}", param=error.param) from None
         if not expected:
             raise InvalidRequest(f"line {number}: `expected` is missing", hint="pass, mend, climb or refuse")
+        done.hashes.append(sketch.hashed(text))
         started = time.perf_counter()
         try:
             verdict = await guard.check(text, context)
         except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
-            failed += 1
-            rows.append((expected != "pass", True, None))
+            done.failed += 1
+            done.rows.append((expected != "pass", True, None))
             continue
-        took.append((time.perf_counter() - started) * 1000)
-        rows.append((expected != "pass", verdict.action != "pass", verdict.score))
-    return rows, took, failed
+        done.took.append((time.perf_counter() - started) * 1000)
+        done.rows.append((expected != "pass", verdict.action != "pass", verdict.score))
+    return done
 
 
 @asynccontextmanager

@@ -89,6 +89,7 @@ async def _bring_in(
 ) -> Summary:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from palier.ingest import STDIN
     from palier.ingest import ingest as bring_in
 
     lines = sys.stdin.buffer.read(options.max_file_bytes + 1) if Path("-") in paths else None
@@ -108,7 +109,10 @@ async def _bring_in(
                 if each:
                     each(outcome)
 
-            return await bring_in(p, workers, files, options, lines=lines, report=report)
+            summary = await bring_in(p, workers, files, options, lines=lines, report=report)
+        roots = [str(path.resolve()) for path in files] + [STDIN] * (lines is not None)
+        await p.note_failing(options.collection, roots, summary.failures)
+        return summary
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import sys
 import threading
 from collections import deque
@@ -31,14 +33,14 @@ async def each_line(source: Path | None, handle: Callable[[JSON], Awaitable[JSON
     waiting: deque[asyncio.Task[tuple[JSON, bool]]] = deque()
     with _open(source) as file:
         lines = _lines(file)
-        reading: asyncio.Task[bytes | None] | None = asyncio.ensure_future(anext(lines, None))
+        reading: asyncio.Task[tuple[int, bytes] | None] | None = asyncio.ensure_future(anext(lines, None))
         try:
             while reading or waiting:
                 if reading and reading.done():
-                    text = reading.result()
+                    line = reading.result()
                     reading = None
-                    if text is not None:
-                        waiting.append(asyncio.create_task(_answer(text, handle)))
+                    if line is not None:
+                        waiting.append(asyncio.create_task(_answer(*line, handle)))
                         reading = asyncio.ensure_future(anext(lines, None))
                 ahead = {reading} if reading and len(waiting) < concurrency else set()
                 first = {waiting[0]} if waiting else set()
@@ -69,14 +71,16 @@ async def objects(source: Path | None) -> AsyncIterator[tuple[int, JSON]]:
                 yield number, item
 
 
-async def _answer(text: bytes, handle: Callable[[JSON], Awaitable[JSON]]) -> tuple[JSON, bool]:
-    """What to print for a line, and whether it failed."""
+async def _answer(number: int, text: bytes, handle: Callable[[JSON], Awaitable[JSON]]) -> tuple[JSON, bool]:
+    """What to print for a line, and whether it failed: with its number, where it has no id to be known by."""
     item: JSON = {}
     try:
         item = _decoded(text)
         return {"id": item.get("id"), **await handle(item)}, False
     except PalierError as error:
-        return {"id": item.get("id"), "error": {"code": error.code, "message": str(error)}}, True
+        known = item.get("id") if item else _id(text)
+        message = str(error) if item and known is not None else f"line {number}: {error}"
+        return {"id": known, "error": {"code": error.code, "message": message}}, True
 
 
 def _decoded(text: bytes) -> JSON:
@@ -85,9 +89,33 @@ def _decoded(text: bytes) -> JSON:
     try:
         return msgspec.json.decode(text, type=JSON)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        if _lenient(text) is not None:
+            raise InvalidRequest(
+                "the line holds what is no text: half of a surrogate pair, or bytes that are no UTF-8",
+                hint="write it as UTF-8, and each character beyond U+FFFF as a pair of escapes or as itself",
+            ) from None
         raise InvalidRequest(f"the line is not a JSON object: {error}") from None
     except RecursionError:
         raise InvalidRequest("the line is nested too deeply") from None
+
+
+def _lenient(text: bytes) -> JSON | None:
+    """The object of a line that would be one but for characters that are none."""
+    try:
+        item = json.loads(text.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return item if isinstance(item, dict) else None
+
+
+def _id(text: bytes) -> str | int | float | None:
+    """The id of a line that cannot be read, where it can be told."""
+    found = (_lenient(text) or {}).get("id") if len(text) < MAX_LINE else None
+    if isinstance(found, str):
+        return found.encode("utf-8", "replace").decode()
+    if isinstance(found, int):
+        return found if abs(found) < 2**63 else None
+    return found if isinstance(found, float) and math.isfinite(found) else None
 
 
 def text_field(item: JSON, name: str) -> str:
@@ -107,15 +135,17 @@ def _open(source: Path | None) -> BinaryIO:
         raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from None
 
 
-async def _lines(file: BinaryIO) -> AsyncIterator[bytes]:
-    """The lines that are not blank. One beyond `MAX_LINE` is cut there, and its rest is read over."""
+async def _lines(file: BinaryIO) -> AsyncIterator[tuple[int, bytes]]:
+    """The lines that are not blank, numbered. One beyond `MAX_LINE` is cut there, and its rest is read over."""
+    number = 0
     while text := await read_line(file):
+        number += 1
         whole = text.endswith(b"\n")
         while not whole and len(text) >= MAX_LINE:
             rest = await read_line(file)
             whole = not rest or rest.endswith(b"\n")
         if text.strip():
-            yield text
+            yield number, text
 
 
 async def read_line(file: BinaryIO) -> bytes:

@@ -22,6 +22,7 @@ As = Annotated[Role, typer.Option("--role", help="What it may do, each more than
 Groups = Annotated[list[str] | None, typer.Option("--group", metavar="GROUP", help="A group it is in.")]
 Expires = Annotated[str, typer.Option("--expires", help="90d, 12h, or its last day (UTC).", show_default="never")]
 Budget = Annotated[float | None, typer.Option("--budget", help="US dollars it may spend.", show_default="any")]
+Soft = Annotated[float | None, typer.Option("--soft", help="US dollars from which it is said.", show_default="none")]
 Per = Annotated[str, typer.Option("--per", help="Of each `day` or `month` (UTC).")]
 Tokens = Annotated[int | None, typer.Option("--tokens", help="Tokens it may use a day (UTC).", show_default="any")]
 Rate = Annotated[int | None, typer.Option("--rate", help="Requests it may make a minute.", show_default="any")]
@@ -43,6 +44,7 @@ def create(
     group: Groups = None,
     expires: Expires = "",
     budget: Budget = None,
+    soft: Soft = None,
     per: Per = "month",
     tokens: Tokens = None,
     rate: Rate = None,
@@ -61,6 +63,7 @@ def create(
             "groups": tuple(group or ()),
             "expires": expiry(expires, time.time()) if expires else None,
             "budget": budget,
+            "soft": soft,
             "per": per,
             "tokens": tokens,
             "rate": rate,
@@ -167,6 +170,7 @@ async def _say_what_is_open(p: Service) -> None:
 
 def _row(key: AccessKey, spent: Spending) -> tuple[str, ...]:
     cost = spent.cost_today if key.per == "day" else spent.cost_month
+    over = f", over ${key.soft:g}" if key.soft is not None and cost >= key.soft else ""
     return (
         key.name,
         f"{key.prefix}...",
@@ -174,12 +178,18 @@ def _row(key: AccessKey, spent: Spending) -> tuple[str, ...]:
         ", ".join(key.groups) or "-",
         ", ".join(key.routes) or "all",
         "-" if key.rate is None else f"{key.rate}/min",
-        "-" if key.budget is None else f"${key.budget:g} a {key.per}",
-        f"${cost:.4g} this {key.per}" if key.per == "month" else f"${cost:.4g} today",
+        _limits(key),
+        (f"${cost:.4g} this {key.per}" if key.per == "month" else f"${cost:.4g} today") + over,
         f"{spent.tokens_today}" + ("" if key.tokens is None else f" of {key.tokens}"),
         key.speaks_for,
         _state(key, time.time()),
     )
+
+
+def _limits(key: AccessKey) -> str:
+    hard = "" if key.budget is None else f"${key.budget:g} a {key.per}"
+    soft = "" if key.soft is None else f"said from ${key.soft:g}" + ("" if hard else f" a {key.per}")
+    return ", ".join(filter(None, (hard, soft))) or "-"
 
 
 def _state(key: AccessKey, now: float) -> str:

@@ -26,7 +26,6 @@ from palier.cli.students import (
     Uses,
     Who,
     certified,
-    is_best,
     opened_versions,
     put_live,
     ruled,
@@ -180,7 +179,7 @@ async def once(one: Round) -> int:
     if not ruling.passed:
         return GATE
     if not one.asked.shadow:
-        await put_live(one.config, version, one.asked, best=is_best(ruling))
+        await put_live(one.config, version, one.asked, best=ruling.best)
     return 0
 
 

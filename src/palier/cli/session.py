@@ -100,6 +100,10 @@ class Service(Protocol):
 
     async def put_documents(self, documents: Sequence[Document]) -> None: ...
 
+    async def note_failing(
+        self, collection: str, roots: Sequence[str], failures: Sequence[tuple[str, str]]
+    ) -> None: ...
+
     async def delete_documents(self, collection: str, documents: Sequence[str], /) -> int: ...
 
     async def list_documents(

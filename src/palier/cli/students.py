@@ -15,7 +15,7 @@ from palier.cli import terminal
 from palier.cli.records import route_name
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.config import Settings, label_source, load
-from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.errors import ConfigurationError, NotFound
 from palier.ids import SHORT_ID
 from palier.versions import Version
 
@@ -185,7 +185,7 @@ def promote(
         if not ruling.passed:
             return GATE
         if not shadow:
-            await put_live(config, one, asked, best=is_best(ruling))
+            await put_live(config, one, asked, best=ruling.best)
         return 0
 
     terminal.run(main)
@@ -254,17 +254,9 @@ def _check(version: Version, asked: Asked) -> None:
 
 async def _of_shadow(store: Versions, version: Version) -> Ruling:
     """The ruling by which a version came into shadow."""
-    from palier.training.promote import Ruling
+    from palier.training.promote import of_shadow
 
-    last = (await store.history(version.route, version.id))[-1]
-    if last.state != "shadow" or last.ruling is None:
-        raise InvalidRequest(f"version {version.id} is {last.state}, not in shadow", hint="--suite has it judged")
-    try:
-        return msgspec.convert(last.ruling, Ruling)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(
-            f"the ruling on {version.id} cannot be read: {error}", hint="--suite has it judged"
-        ) from None
+    return of_shadow((await store.history(version.route, version.id))[-1])
 
 
 async def find(book: StudentBook, id: str) -> Version:
@@ -273,11 +265,6 @@ async def find(book: StudentBook, id: str) -> Version:
         if id in (version.id, version.id[-SHORT_ID:]):
             return version
     raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
-
-
-def is_best(ruling: Ruling) -> bool:
-    """Whether challengers are held against it from now on: where it is at least as good as what it was held against."""
-    return ruling.gained is not None and ruling.gained >= 0.0
 
 
 def show(version: Version, ruling: Ruling) -> None:

@@ -13,7 +13,7 @@ from palier.cli import terminal
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.cli.students import find
 from palier.ids import SHORT_ID
-from palier.versions import Happened, Standing, Version
+from palier.versions import Happened, Standing, Version, state_of
 
 if TYPE_CHECKING:
     from palier.app.certificates import Certificate
@@ -70,7 +70,7 @@ def versions(
                 standing = await p.students.standing(version.route)
                 certificate, shadow = await p.students.certificate(version.id), await p.effects.shadow(version.id)
                 if as_json:
-                    state = _state(version, standing, happened)
+                    state = state_of(version.id, standing, happened)
                     told = {"state": state, "history": list(happened), "calibration": certificate, "shadow": shadow}
                     terminal.json_line({**msgspec.to_builtins(version), **told})
                 else:
@@ -86,7 +86,7 @@ async def _list(p: Service, route: str, *, as_json: bool) -> None:
     happened = {name: await p.students.history(name) for name in routes}
     if as_json:
         for version in found:
-            state = _state(version, standings[version.route], happened[version.route])
+            state = state_of(version.id, standings[version.route], happened[version.route])
             terminal.json_line({**msgspec.to_builtins(version), "state": state})
         return
     if not found:
@@ -96,14 +96,8 @@ async def _list(p: Service, route: str, *, as_json: bool) -> None:
     terminal.columns(("version", "route", "tier", "student", "lessons", "label", "taught", "state"), rows)
 
 
-def _state(version: Version, standing: Standing, happened: Sequence[Happened]) -> str:
-    if version.id == standing.live:  # also where it was judged again since
-        return "live"
-    return next((one.state for one in reversed(happened) if one.version == version.id), "made")
-
-
 def _row(version: Version, standing: Standing, happened: Sequence[Happened]) -> tuple[str, ...]:
-    marks = [_state(version, standing, happened), *(["best"] if version.id == standing.best else [])]
+    marks = [state_of(version.id, standing, happened), *(["best"] if version.id == standing.best else [])]
     return (
         *(version.id[-SHORT_ID:], version.route, version.tier, version.student),
         *(f"{version.taught:,}", version.label.value, _day(version.created), ", ".join(marks)),
@@ -128,7 +122,7 @@ def _show_one(
     certificate: Certificate,
     shadow: ShadowFigures,
 ) -> None:
-    where = f": {version.student}, tier {version.tier} of {version.route}, {_state(version, standing, happened)}"
+    where = f": {version.student}, tier {version.tier} of {version.route}, {state_of(version.id, standing, happened)}"
     _print((version.id, "bold"), where)
     whom = [f"may read {', '.join(version.collections)}"] if version.collections else []
     whom += [f"is of {' or '.join(some)}" for some in version.readers]

@@ -3,6 +3,7 @@
 The file is data: nothing is opened or connected here. Secrets never stand in it: `*_env` names an environment variable.
 """
 
+from palier.config.alerts import Alerts
 from palier.config.budget import Budget
 from palier.config.console import Console
 from palier.config.derived import (
@@ -44,6 +45,7 @@ from palier.config.sections import (
 __all__ = [
     "AUDIT_SHARE",
     "INSIDE",
+    "Alerts",
     "Budget",
     "Carbon",
     "Collection",

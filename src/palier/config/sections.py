@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from palier.cards import Price
+from palier.config.alerts import Alerts
 from palier.config.budget import Budget
 from palier.config.console import Console
 from palier.config.drift import Drift
@@ -451,6 +452,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """See `[learning]`."""
     carbon: Carbon = Carbon()
     """See `[carbon]`."""
+    alerts: Alerts = Alerts()
+    """See `[alerts]`."""
     drift: Drift = Drift()
     """See `[drift]`."""
     collections: dict[str, Collection] = {}

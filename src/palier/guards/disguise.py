@@ -12,6 +12,7 @@ import binascii
 import codecs
 import html
 import re
+import string
 import unicodedata
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,8 @@ _STRANGE = re.compile(
 )
 _WORD = re.compile(r"\w+")
 _APART = re.compile(r"(?<![^\W_])[^\W_](?:(?:[ ._\-*/|]{1,3})[^\W_](?![^\W_])){5,}")
+_ALONE = re.compile(r"[ ._\-*/|][^\W_][ ._\-*/|]{1,3}[^\W_][ ._\-*/|]{1,3}[^\W_][ ._\-*/|]")
+"""What is in all that is written apart, and quicker to look for."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,]?){12,}")
 _PERCENT = re.compile(r"(?:[\w.~-]{0,40}%[0-9A-Fa-f]{2}){4,}[\w.~-]{0,40}")
@@ -62,7 +65,8 @@ _ENTITIES = re.compile(r"(?:&#x?[0-9A-Fa-f]{1,6};){4,}")
 _LINE = re.compile(r"[^\s][^\n]*[^\s]")
 _TAGGED = re.compile(r"<!--|-->|</?[A-Za-z][^<>]{0,300}>")
 _DIGITS = str.maketrans("013457@$", "oieastas")
-_DIGIT = re.compile(r"[\d@$]")
+_DIGIT = re.compile(r"[013457@$](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")
+"""In each word that has digits for letters: one of them beside a letter."""
 _MIXED = re.compile(r"[^\W_][\w@$]{2,39}")
 
 
@@ -136,7 +140,7 @@ def _is_prose(line: str) -> bool:
 
 def _hidden(text: str, said: Sequence[Reading]) -> Iterator[Reading]:
     """What is written in a way that a filter may not read, with the span of that writing; `said`, its sentences."""
-    for match in _APART.finditer(text):
+    for match in _APART.finditer(text) if _ALONE.search(text) else ():
         if joined := _joined(match.group()):
             yield Reading(joined, match.start(), match.end())
     for start, end, decoded in _decoded(text, _DEPTH):
@@ -150,8 +154,8 @@ def _hidden(text: str, said: Sequence[Reading]) -> Iterator[Reading]:
 def _decoded(text: str, depth: int) -> Iterator[tuple[int, int, str]]:
     """Runs of codes that decode to words."""
     left = _RUNS
-    for sign, pattern, decode in _CODES:
-        for match in pattern.finditer(text) if sign in text else ():
+    for likely, pattern, decode in _CODES:
+        for match in pattern.finditer(text) if likely(text) else ():
             if not left:
                 return
             left -= 1
@@ -177,13 +181,21 @@ def _from_hex(run: str) -> str:
     return bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
 
 
-_CODES: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
-    ("", _BASE64, _from_base64),
-    ("", _HEX, _from_hex),
-    ("%", _PERCENT, urllib.parse.unquote),
-    ("&#", _ENTITIES, html.unescape),
+def _has_run(characters: str, length: int) -> Callable[[str], bool]:
+    """Whether a text has so many of these ASCII characters in a row."""
+    table = bytes(ord("x") if chr(byte) in characters else 0 for byte in range(256))
+    run = b"x" * length
+    return lambda text: run in text.encode("utf-8", "replace").translate(table)
+
+
+_Code = tuple[Callable[[str], bool], re.Pattern[str], Callable[[str], str]]
+"""Whether there may be a run of it at all, the run, and how it is read."""
+_CODES: tuple[_Code, ...] = (
+    (_has_run(f"{string.ascii_letters}{string.digits}+/_-", 20), _BASE64, _from_base64),
+    (_has_run(f"{string.hexdigits}x\\ :,", 24), _HEX, _from_hex),
+    (lambda text: text.count("%") >= 4, _PERCENT, urllib.parse.unquote),
+    (lambda text: text.count("&#") >= 4, _ENTITIES, html.unescape),
 )
-"""What stands in every run of a code, the run, and how it is read."""
 
 
 def _plausible(said: str) -> bool:
@@ -198,7 +210,7 @@ def _twisted(sentence: str) -> Iterator[str]:
         yield _MIXED.sub(
             lambda match: match.group().translate(_DIGITS) if _is_mixed(match.group()) else match.group(), sentence
         )
-    if any(word in BOTH for word in sentence.lower().split()):  # as in nearly all; words proper take longer
+    if not BOTH.isdisjoint(sentence.lower().split()):  # as in nearly all; words proper take longer
         return
     words = tokens(sentence)
     if len(words) < 4 or any(word in BOTH for word in words):
@@ -250,8 +262,12 @@ def _known() -> frozenset[str]:
 
 def _calm(sentence: str) -> str:
     """Small letters where it shouts: a model of language reads capitals as other words."""
-    if sentence[1:].islower():  # as nearly all are
+    letters = sentence.encode("utf-8", "replace")
+    if len(letters) - len(letters.translate(None, _SMALL)) > len(sentence) / 2:  # as in nearly all
         return sentence
     capitals = sum(map(str.isupper, sentence))
-    letters = sum(map(str.isalpha, sentence))
-    return sentence.lower() if letters >= 8 and capitals > 0.6 * letters else sentence
+    alphabetic = sum(map(str.isalpha, sentence))
+    return sentence.lower() if alphabetic >= 8 and capitals > 0.6 * alphabetic else sentence
+
+
+_SMALL = string.ascii_lowercase.encode()

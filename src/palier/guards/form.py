@@ -11,6 +11,7 @@ from palier.errors import ConfigurationError
 from palier.guards.claims import copied
 from palier.guards.failing import failing
 from palier.guards.formats import Formats, wrong
+from palier.guards.written import Phrases
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Span, Verdict
 from palier.text import Figure, detect, tokens
@@ -39,6 +40,7 @@ class Form:
         self._matches = _compiled(name, settings.matches) if settings.matches else None
         self._forbids = [_compiled(name, pattern) for pattern in settings.forbids]
         self._words = [phrase for words in settings.forbidden_words if (phrase := " ".join(tokens(words)))]
+        self._phrases = Phrases(self._words)
         self._formats = Formats(settings.numbers, settings.dates, settings.amounts)
         if settings.most and settings.least > settings.most:
             raise ConfigurationError(f"guard `{name}`: least {settings.least} is over most {settings.most}")
@@ -64,10 +66,8 @@ class Form:
         for pattern in self._forbids:
             if hits := [_span(match) for match in pattern.finditer(text)][:50]:
                 yield f"it holds what `{pattern.pattern}` forbids", hits
-        padded = f" {' '.join(tokens(text))} "
-        for phrase in self._words:
-            if f" {phrase} " in padded:
-                yield f"it says `{phrase}`", []
+        for number in self._phrases.within(f" {' '.join(tokens(text))} ") if self._words else ():
+            yield f"it says `{self._words[number]}`", []
         if off := list(islice(wrong(text, self._formats), 50)):
             yield off[0][1], [_around(text, figure, reason) for figure, reason in off]
         if answers and said.languages and (spoken := detect(text)) and spoken not in said.languages:

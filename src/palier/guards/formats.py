@@ -6,11 +6,13 @@ What is found is what `palier.text.figures` finds. What may be read either way (
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from typing import Literal, NamedTuple
 
-from palier.text import Figure, figures, fold
+from palier.text import Figure, fold
+from palier.text.figures import Kind, written
 
 Way = Literal["", "fr", "en"]
 DateWay = Literal["", "fr", "en", "iso"]
@@ -42,6 +44,9 @@ _DATE = {
 _CALLED = {"fr": "the French way", "en": "the English way", "iso": "YYYY-MM-DD"}
 
 
+_KINDS: tuple[Kind, ...] = ("number", "date", "amount")
+
+
 class Formats(NamedTuple):
     """How each is to be written; "" where it does not matter."""
 
@@ -52,9 +57,10 @@ class Formats(NamedTuple):
 
 def wrong(text: str, formats: Formats) -> Iterator[tuple[Figure, str]]:
     """The figures that are written otherwise, or are no day of any year, and why. A figure's `start` counts in NFC."""
-    if not any(formats):
+    kinds = {kind for kind, way in zip(_KINDS, formats, strict=True) if way}
+    if not kinds:
         return
-    for figure in figures(text, names=False):
+    for figure in written(unicodedata.normalize("NFC", text), kinds):
         if reason := _reason(figure, formats):
             yield figure, reason
 

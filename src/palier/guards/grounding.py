@@ -112,6 +112,7 @@ class Grounding:
         self.threshold = settings.threshold if settings.threshold is not None else weights.limit
         # What a citation needs, by the weights of the package: what examples taught is of all passages together.
         self._enough = 1 - (weights.threshold if weights.taught is not None else self.threshold)
+        self.fitted_to = weights.taught.origin.sketch if weights.taught is not None else ()
         self._settings = settings
         self._weights = weights
         self._encoder = encoder

@@ -8,13 +8,19 @@ is known, and it is tried everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from palier.text.stopwords import BOTH
 
 SHORTEST = 3
 """Of fewer letters, beside those of stop words, nearly every text has them."""
+
+LONG = 8
+"""Of so many letters it tells something, be they all of stop words, where nothing else does."""
 
 
 def needed(pattern: str) -> frozenset[str]:
@@ -32,6 +38,41 @@ def plainly(text: str) -> str:
     return text.casefold().replace("i\u0307", "i").replace("ı", "i")  # small letters of İ and I, in Turkish
 
 
+class Parts:
+    """What many patterns need, looked for in one text: of thousands of strings, those are looked for whose every three
+    letters are in it."""
+
+    def __init__(self, needed: Sequence[frozenset[str]]) -> None:
+        """`needed`: of each pattern."""
+        self.unknown = tuple(number for number, parts in enumerate(needed) if not parts)
+        """The patterns of which nothing is known."""
+        self._of: dict[str, list[int]] = {}
+        for number, parts in enumerate(needed):
+            for part in parts:
+                self._of.setdefault(part, []).append(number)
+        threes = [_threes(part) for part in self._of]
+        self._threes = np.concatenate([*threes, np.empty(0, np.uint16)])
+        self._starts = np.cumsum([0, *map(len, threes)])[:-1]
+
+    def within(self, text: str) -> Iterator[tuple[str, Sequence[int]]]:
+        """Those that are in `text`, as `plainly` writes it, and the patterns that need each."""
+        if not self._of or not text:
+            return
+        there = np.zeros(2**16, np.bool_)
+        there[_threes(text)] = True
+        likely = np.logical_and.reduceat(there[self._threes], self._starts).tolist()
+        for maybe, (part, numbers) in zip(likely, self._of.items(), strict=True):
+            if maybe and part in text:
+                yield part, numbers
+
+
+def _threes(text: str) -> NDArray[np.uint16]:
+    """A number for each three letters that follow one another."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    mixed: NDArray[np.uint32] = (codes[:-2] * np.uint32(31) + codes[1:-1]) * np.uint32(31) + codes[2:]
+    return mixed.astype(np.uint16)
+
+
 def _of(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str]:
     """Of what must stand one after the other, that which texts have least: the longest at least, of the fewest."""
     choices: list[frozenset[str]] = []
@@ -45,6 +86,7 @@ def _of(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str]:
         choices.append(_part(str(kind), what))
     choices.append(frozenset({plainly(run)}))
     rare = [some for some in choices if some and min(map(_telling, some)) >= SHORTEST]
+    rare = rare or [some for some in choices if some and min(map(len, some)) >= LONG]
     return max(rare, key=lambda some: (min(map(_telling, some)), -len(some)), default=frozenset())
 
 

@@ -16,10 +16,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +25,11 @@ import numpy as np
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
 from palier.guards.failing import DEFAULTS, failing
-from palier.guards.literals import needed, plainly
 from palier.guards.said import strings_of
+from palier.guards.written import Written
 from palier.interfaces import Encoder, Resources, Vectors
 from palier.interfaces.guarding import Action, Context, Span, Verdict
-from palier.text import fold, tokens, windows
+from palier.text import tokens, windows
 
 MAX_RULES, MAX_EXAMPLES, MAX_SENTENCES = 100, 2_000, 2_000
 MOST = 200_000
@@ -56,23 +52,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A rule as it is looked for."""
-
-    rule: Rule
-    phrases: tuple[str, ...]
-    """Each between spaces."""
-    patterns: tuple[_Pattern, ...]
-
-
-class _Pattern(NamedTuple):
-    """A regular expression, and what a text must hold one of for it to match (`literals`); none: nothing is known."""
-
-    search: re.Pattern[str]
-    needed: frozenset[str]
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Policy:
@@ -102,7 +81,8 @@ def read(name: str, text: str, where: str = "") -> tuple[Rule, ...]:
 
 def made(name: str, settings: Settings, rules: tuple[Rule, ...], encoder: Encoder) -> Policy:
     """The guard of these rules. Raises `ConfigurationError` naming the one that is wrong."""
-    return Policy(name, settings, [_ready(name, rule) for rule in _checked(name, rules)], encoder)
+    rules = _checked(name, rules)
+    return Policy(name, settings, rules, Written([(_phrases(rule), _patterns(name, rule)) for rule in rules]), encoder)
 
 
 def _checked(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -119,17 +99,27 @@ def _checked(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return rules
 
 
-def _ready(name: str, rule: Rule) -> _Ready:
+def _phrases(rule: Rule) -> list[str]:
+    return [phrase for words in rule.words if (phrase := " ".join(tokens(words)))]
+
+
+def _patterns(name: str, rule: Rule) -> list[re.Pattern[str]]:
     patterns = []
     for pattern in rule.patterns:
         try:
-            patterns.append(_Pattern(re.compile(pattern), needed(pattern)))
+            patterns.append(re.compile(pattern))
         except (re.error, RecursionError, OverflowError) as error:
             shown = pattern if len(pattern) <= 80 else f"{pattern[:80]}…"
             at = f"guard `{name}`, rule `{rule.name}`"
             raise ConfigurationError(f"{at}: `{shown}` is no regular expression: {error}") from None
-    phrases = (" ".join(tokens(words)) for words in rule.words)
-    return _Ready(rule, tuple(f" {phrase} " for phrase in phrases if phrase), tuple(patterns))
+    return patterns
+
+
+class _Near(NamedTuple):
+    """Of the sentences of a text, how near the nearest is to an example of a rule, and those that break it."""
+
+    highest: float
+    places: dict[int, float]
 
 
 class Policy:
@@ -137,13 +127,16 @@ class Policy:
 
     sentences = True
 
-    def __init__(self, name: str, settings: Settings, rules: list[_Ready], encoder: Encoder) -> None:
+    def __init__(
+        self, name: str, settings: Settings, rules: tuple[Rule, ...], written: Written, encoder: Encoder
+    ) -> None:
         self.name = name
         self._settings = settings
         self._rules = rules
+        self._written = written
         self._encoder = encoder
-        self._embeds = any(ready.rule.examples for ready in rules)
-        self._examples: dict[str, tuple[Vectors, Vectors | None]] = {}
+        self._examples: dict[int, tuple[Vectors, Vectors | None]] = {}
+        self.shares = any(rule.examples for rule in rules)
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. The strictest action of the rules that are broken counts."""
@@ -156,87 +149,51 @@ class Policy:
         said = [text[start:end] for start, end in spans]
         if not said:
             return Verdict(score=0.0)
-        near = await self._near(said) if self._embeds else {}
-        reads = [_read(sentence) for sentence in said]
-        there = plainly("\n".join(reading for read in reads for reading in read.readings))
-        patterns = [
-            [one.search for one in ready.patterns if not one.needed or any(part in there for part in one.needed)]
-            for ready in self._rules
-        ]
-        broken: list[tuple[_Ready, Span]] = []
-        highest = 0.0
-        for place, (read, (start, end)) in enumerate(zip(reads, spans, strict=True)):
-            for ready, searches in zip(self._rules, patterns, strict=True):
-                similarity, counter = near.get(ready.rule.name, {}).get(place, (0.0, -1.0))
-                written = _written(ready.phrases, searches, read)
-                highest = max(highest, 1.0 if written else similarity)
-                if written or (similarity >= ready.rule.threshold and similarity > counter):
-                    reason = ready.rule.reason or ready.rule.name
-                    score = 1.0 if written else round(similarity, 4)
-                    broken.append((ready, Span(start=start, end=end, reason=reason, score=score)))
+        near = await self._near(said) if self.shares else {}
+        written = await self._written.places(said)
+        highest = max((one.highest for one in near.values()), default=0.0)
+        broken: list[tuple[Rule, Span]] = []
+        for place in sorted({*written, *(place for one in near.values() for place in one.places)}):
+            start, end = spans[place]
+            for number, rule in enumerate(self._rules):
+                score = self._score(number, place, written, near)
+                if score is not None:
+                    broken.append((rule, Span(start=start, end=end, reason=rule.reason or rule.name, score=score)))
+                    highest = max(highest, score)
         if not broken:
             return Verdict(score=round(highest, 4))
-        action = max((self._action(ready.rule, context) for ready, _ in broken), key=_STRICTNESS.index)
+        action = max((self._action(rule, context) for rule, _ in broken), key=_STRICTNESS.index)
         reasons = dict.fromkeys(span.reason for _, span in broken)
         kept = () if whole != text else tuple(span for _, span in broken)
         return Verdict(action=action, score=round(highest, 4), reason="; ".join(reasons), spans=kept)
 
+    def _score(self, number: int, place: int, written: dict[int, set[int]], near: dict[int, _Near]) -> float | None:
+        """Of a rule in a sentence that breaks it."""
+        if number in written.get(place, ()):
+            return 1.0
+        similarity = near[number].places.get(place) if number in near else None
+        return None if similarity is None else round(similarity, 4)
+
     def _action(self, rule: Rule, context: Context) -> Action:
         return rule.action or self._settings.action or DEFAULTS[context.place]
 
-    async def _near(self, said: list[str]) -> dict[str, dict[int, tuple[float, float]]]:
-        """Of each rule with examples, for each sentence: how near its nearest example is, and counter-example."""
+    async def _near(self, said: list[str]) -> dict[int, _Near]:
+        """Of each rule with examples, by its number."""
         if not self._examples:
-            found: dict[str, tuple[Vectors, Vectors | None]] = {}
-            for ready in self._rules:
-                if ready.rule.examples:
-                    against = ready.rule.counter_examples
-                    counter = await self._encoder.encode(against) if against else None
-                    found[ready.rule.name] = await self._encoder.encode(ready.rule.examples), counter
+            found: dict[int, tuple[Vectors, Vectors | None]] = {}
+            for number, rule in enumerate(self._rules):
+                if rule.examples:
+                    counter = await self._encoder.encode(rule.counter_examples) if rule.counter_examples else None
+                    found[number] = await self._encoder.encode(rule.examples), counter
             self._examples = found
         vectors = await self._encoder.encode(said)
-        near: dict[str, dict[int, tuple[float, float]]] = {}
-        for name, (examples, counter) in self._examples.items():
-            most = (vectors @ examples.T).max(axis=1)
-            least = (vectors @ counter.T).max(axis=1) if counter is not None else np.full(len(said), -1.0)
-            near[name] = {n: (float(a), float(b)) for n, (a, b) in enumerate(zip(most, least, strict=True))}
+        near: dict[int, _Near] = {}
+        for number, (examples, counter) in self._examples.items():
+            most = (vectors @ examples.T).max(axis=1).astype(np.float64)
+            least = (vectors @ counter.T).max(axis=1).astype(np.float64) if counter is not None else -1.0
+            breaks = np.flatnonzero((most >= self._rules[number].threshold) & (most > least)).tolist()
+            near[number] = _Near(float(most.max()), {place: float(most[place]) for place in breaks})
         return near
 
 
 _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
-
-
-class _Read(NamedTuple):
-    """A sentence as rules read it."""
-
-    words: str
-    """Its words, folded, each between spaces."""
-    readings: tuple[str, ...]
-    """As it stands; in other spaces, without signs of no width nor emphasis; and that without accents."""
-
-
-@lru_cache(maxsize=512)
-def _read(sentence: str) -> _Read:
-    """Remembered: several guards of a place read the same text."""
-    plain = _plain(sentence)
-    return _Read(f" {' '.join(tokens(plain))} ", tuple(dict.fromkeys((sentence, plain, fold(plain)))))
-
-
-def _written(phrases: Sequence[str], patterns: Sequence[re.Pattern[str]], read: _Read) -> bool:
-    """Whether it holds one of these words or patterns, in any of its readings."""
-    if any(phrase in read.words for phrase in phrases):
-        return True
-    return any(pattern.search(reading) for pattern in patterns for reading in read.readings)
-
-
-def _plain(text: str) -> str:
-    """As it is read: compatibility forms made one (NFKC), without what has no width or marks emphasis, one space."""
-    seen = text
-    if not text.isascii():
-        seen = unicodedata.normalize("NFKC", text)
-        if not seen.isprintable():  # what has no width is not; neither is a line's end
-            seen = "".join(c for c in seen if c.isascii() or unicodedata.category(c) != "Cf")
-    return " ".join(_EMPHASIS.sub("", seen).split())
-
-
-_EMPHASIS = re.compile(r"[*_~`]+")

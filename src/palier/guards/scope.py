@@ -8,20 +8,21 @@ measured by benchmarks/scope.py.
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
 from palier.guards.failing import failing
 from palier.heads import file as head_file
+from palier.heads.excerpt import Excerpt
 from palier.heads.file import Head
 from palier.heads.ngrams import MAX_CHARACTERS
 from palier.interfaces import Encoder, Resources
 from palier.interfaces.guarding import Context, Verdict
 
-EMBEDDED, LONG = 240, 480
-"""Characters of a text that are embedded, which is what takes long, and length from which on half of them are:
-long texts are known by their n-grams better than short ones by both (benchmarks/scope.py)."""
+log = logging.getLogger("palier.guards")
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Scope:
@@ -47,14 +48,14 @@ def build(name: str, settings: Settings, resources: Resources) -> Scope:
             f"guard `{name}` was fitted with the encoder {header.encoder}, and here is {encoder.name}",
             hint="fit it again with this one: palier guard fit scope",
         )
+    if header.reads == "both" and header.excerpt is None:
+        log.warning(
+            "guard %s: %s does not say what was embedded of long texts when it was fitted; of long ones it now embeds"
+            " the middle, and may refuse more or fewer than it says: fit it again (palier guard fit scope)",
+            name,
+            path,
+        )
     return Scope(name, settings, head, encoder)
-
-
-def opening(text: str, head: Head) -> str:
-    """What is embedded of a text: of a long one its opening, where the head reads the n-grams of the rest too."""
-    if head.header.reads != "both" or len(text) <= EMBEDDED:
-        return text
-    return text[: EMBEDDED if len(text) <= LONG else EMBEDDED // 2].rsplit(maxsplit=1)[0]
 
 
 class Scope:
@@ -68,15 +69,18 @@ class Scope:
         self._settings = settings
         self._head = head
         self._encoder = encoder
+        self._excerpt = head.header.excerpt or (Excerpt() if head.header.reads == "both" else None)
         reject = head.header.reject
         assert reject is not None
+        self.fitted_to = head.header.trained.sketch
         self._inside = np.asarray(reject.inside)
         self.threshold = settings.threshold if settings.threshold is not None else 1 - reject.refused
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. The score is calibrated, in [0, 1]; a text without a word is out."""
         text = text.strip()[:MAX_CHARACTERS]
-        vectors = await self._encoder.encode([opening(text, self._head)]) if self._head.embeds else None
+        embedded = self._excerpt.of(text) if self._excerpt else text
+        vectors = await self._encoder.encode([embedded]) if self._head.embeds else None
         linear = self._head.linear([text], vectors)[0]
         nearest = self._head.header.labels[int(linear.argmax())]
         score = 1.0 if not text.strip() else head_file.further_in(self._inside, float(linear.max()))

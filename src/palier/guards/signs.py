@@ -51,18 +51,21 @@ def present(texts: Sequence[str]) -> NDArray[np.bool_]:
     """(n, signs): which are in each text."""
     names = _classes()[0]
     signs = len(names) + _MARKS
-    there = np.zeros((len(texts), signs), bool)
-    for row, text in enumerate(texts):
+    commands, questions = _mask(_COMMANDS), _mask(_QUESTIONS)
+    size = -(-signs // 8)
+    rows = bytearray()
+    for text in texts:
         words = tokens(text)[:_WORDS]
         found = 0
         for word in words:
             found |= _of(word)
         first = _of(words[0]) if words else 0
         found |= ("?" in text) << len(names)
-        found |= bool(first & _mask(_COMMANDS)) << (len(names) + 1)
-        found |= bool(first & _mask(_QUESTIONS)) << (len(names) + 2)
-        there[row] = np.frombuffer(f"{found:0{signs}b}"[::-1].encode(), np.uint8) == ord("1")
-    return there
+        found |= bool(first & commands) << (len(names) + 1)
+        found |= bool(first & questions) << (len(names) + 2)
+        rows += found.to_bytes(size, "little")
+    bits = np.unpackbits(np.array(rows, np.uint8).reshape(len(texts), size), axis=1, bitorder="little")
+    return bits[:, :signs].astype(bool)
 
 
 def pairs(there: NDArray[np.bool_]) -> Vectors:

@@ -43,6 +43,8 @@ class Origin(Data, frozen=True, kw_only=True):
     auroc_high: float | None = None
     general: float | None = None
     """The AUROC of the package's weights on the same rows."""
+    sketch: tuple[int, ...] = ()
+    """By which one knows some of their texts again (`heads.sketch`)."""
 
 
 class Taught(Data, frozen=True, kw_only=True):

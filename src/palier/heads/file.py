@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.errors import ConfigurationError
+from palier.heads.excerpt import Excerpt
 from palier.heads.ngrams import Counted, Ngrams, count
+from palier.heads.sketch import KEPT
 from palier.interfaces import Vectors
 from palier.types import Data
 
@@ -57,6 +60,12 @@ class Trained(Data, frozen=True, kw_only=True):
     accuracy: float | None = None
     accuracy_low: float | None = None
     accuracy_high: float | None = None
+    sketch: tuple[int, ...] = ()
+    """By which one knows some of their texts again (`heads.sketch`)."""
+
+    def __post_init__(self) -> None:
+        if len(self.sketch) > KEPT or any(b <= a for a, b in itertools.pairwise(self.sketch)):
+            raise ValueError("what it keeps of its texts is none of a head's")
 
 
 class Reject(Data, frozen=True, kw_only=True):
@@ -99,6 +108,8 @@ class Header(Data, frozen=True, kw_only=True):
     """Of all examples, where each said its own; none: any."""
     reject: Reject | None = None
     """Where it may say that none of its labels is meant."""
+    excerpt: Excerpt | None = None
+    """What was embedded of long texts when it was fitted, and is therefore when it is asked; none: the whole."""
 
     def __post_init__(self) -> None:
         if self.palier_head != FORMAT:
@@ -174,9 +185,15 @@ class Head:
 def products(vectors: Vectors, axes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of vectors (n, d) along `axes` (d, k), the products of each two: (n, k (k + 1) / 2)."""
     along = vectors @ axes
-    one, other = np.triu_indices(axes.shape[1])
+    one, other = _each_two(axes.shape[1])
     result: NDArray[np.float32] = along[:, one] * along[:, other]
     return result
+
+
+@cache
+def _each_two(axes: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    one, other = np.triu_indices(axes)
+    return one, other
 
 
 QUANTILES = 201

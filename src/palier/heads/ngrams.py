@@ -11,9 +11,10 @@ of the weight: else the words, which say more, are drowned.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ _WORD_CHARACTERS = 40
 """Of a word, its stretches within so many characters: a line of base64 is one word."""
 _TOGETHER = 1024
 """Texts that are counted at once: each word of theirs is cut once."""
+
+_FEW_PLACES = 2**15
+"""Up to so many buckets of all texts together, each is looked at: faster than to sort, for one text."""
 
 
 class Ngrams(Data, frozen=True, kw_only=True):
@@ -113,7 +117,7 @@ def _counted(
     text = np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)  # its words at 2 i, its stretches at 2 i + 1
     if not settings.apart:
         text &= ~np.uint64(1)
-    keys, often = np.unique(text << np.uint64(32) | np.array(codes, np.uint64), return_counts=True)
+    keys, often = np.unique(text << np.uint64(32) | codes, return_counts=True)
     # CRC-32 is linear in what it reads: a multiplication (Knuth's) spreads what differs in a few bits.
     mixed = keys.astype(np.uint32) * np.uint32(2654435761)
     mixed ^= mixed >> np.uint32(15)
@@ -122,10 +126,21 @@ def _counted(
     weight = signs * (1 + np.log(often)).astype(np.float32)
     buckets = settings.dimension // 2 if settings.apart else settings.dimension
     rows = (keys >> np.uint64(32)).astype(np.int64) // (1 if settings.apart else 2)
-    place, of = np.unique(rows * buckets + (mixed & np.uint32(buckets - 1)), return_inverse=True)
-    values = np.bincount(of, weights=weight, minlength=len(place)).astype(np.float32)
+    place, values = _added(rows * buckets + (mixed & np.uint32(buckets - 1)), weight, len(texts) * settings.dimension)
     filled = np.bincount(place // settings.dimension, minlength=len(texts))
     return (place % settings.dimension).astype(np.int32), values, filled.astype(np.int64)
+
+
+def _added(
+    places: NDArray[np.int64], weights: NDArray[np.float32], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Which places below `most` there are, rising, and the sum of the weights of each; a sum may be 0."""
+    if most > _FEW_PLACES:
+        place, of = np.unique(places, return_inverse=True)
+        return place, np.bincount(of, weights=weights, minlength=len(place)).astype(np.float32)
+    sums = np.bincount(places, weights=weights, minlength=most)
+    place = np.flatnonzero(np.bincount(places, minlength=most))
+    return place, sums[place].astype(np.float32)
 
 
 def rarity(counted: Counted) -> NDArray[np.float32]:
@@ -134,33 +149,49 @@ def rarity(counted: Counted) -> NDArray[np.float32]:
     return (1 + np.log((1 + len(counted)) / (1 + texts))).astype(np.float32)
 
 
-def _codes(texts: Sequence[str], settings: Ngrams) -> tuple[list[int], list[int]]:
+def _codes(texts: Sequence[str], settings: Ngrams) -> tuple[NDArray[np.uint32], list[int]]:
     """One number for each n-gram, text after text, and how many words and how many stretches each text has."""
-    codes: list[int] = []
+    sizes = settings.words, settings.shortest, settings.longest
+    codes = [np.empty(0, np.uint32)]
     lengths: list[int] = []
     for text in texts:
-        words = tokens(text[:MAX_CHARACTERS])
-        lengths.append(len(codes))
-        codes += _words(words, settings)
-        lengths.append(len(codes))
-        for word in words:
-            codes += _stretches(word[:_WORD_CHARACTERS], settings.shortest, settings.longest)
-    return codes, np.diff([*lengths, len(codes)]).tolist()
+        words = [_word(word, *sizes) for word in tokens(text[:MAX_CHARACTERS])]
+        together = _together(words, settings.words)
+        codes += [np.array(together, np.uint32), *(word.stretches for word in words)]
+        lengths += [len(together), sum(len(word.stretches) for word in words)]
+    return np.concatenate(codes), lengths
 
 
-def _words(words: Sequence[str], settings: Ngrams) -> Iterator[int]:
-    """A number for each word and each few together; never that of a stretch of the same letters."""
-    for size in range(1, settings.words + 1):
-        for at in range(len(words) - size + 1):
-            yield zlib.crc32(f"{size}:{' '.join(words[at : at + size])}".encode("utf-8", "replace"))
+class _Word(NamedTuple):
+    """A word as it is counted."""
+
+    begun: tuple[int, ...]
+    """By size, the number of so many words of which it is the first, so far."""
+    after: bytes
+    """What stands for it behind others."""
+    stretches: NDArray[np.uint32]
+    """A number for each stretch of its characters."""
 
 
 @lru_cache(maxsize=16384)
-def _stretches(word: str, shortest: int, longest: int) -> tuple[int, ...]:
-    """A number for each stretch of characters. Remembered: texts are made of words that were read before."""
-    whole = f" {word} ".encode("utf-32-le", "replace")
-    return tuple(
+def _word(word: str, most: int, shortest: int, longest: int) -> _Word:
+    """Remembered: texts are made of words that were read before."""
+    begun = tuple(zlib.crc32(f"{n}:{word}".encode("utf-8", "replace")) for n in range(1, most + 1))
+    whole = f" {word[:_WORD_CHARACTERS]} ".encode("utf-32-le", "replace")
+    stretches = [
         zlib.crc32(whole[at : at + size], size)
         for size in range(shortest * 4, longest * 4 + 1, 4)
         for at in range(0, len(whole) - size + 1, 4)
-    )
+    ]
+    return _Word(begun, f" {word}".encode("utf-8", "replace"), np.array(stretches, np.uint32))
+
+
+def _together(words: Sequence[_Word], most: int) -> list[int]:
+    """A number for each word and each few together; never that of a stretch of the same letters."""
+    codes: list[int] = []
+    for size in range(1, most + 1):
+        so_far = [word.begun[size - 1] for word in words[: max(len(words) - size + 1, 0)]]
+        for ahead in range(1, size):
+            so_far = [zlib.crc32(word.after, code) for word, code in zip(words[ahead:], so_far, strict=False)]
+        codes += so_far
+    return codes

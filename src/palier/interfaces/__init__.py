@@ -33,6 +33,7 @@ from palier.interfaces.personal import Entity, Recogniser
 from palier.interfaces.records import (
     Answers,
     Audits,
+    BucketedHours,
     Hours,
     Judgements,
     Ratings,
@@ -50,6 +51,7 @@ __all__ = [
     "Answers",
     "Asking",
     "Audits",
+    "BucketedHours",
     "Builder",
     "Chaining",
     "Confidence",

@@ -13,6 +13,7 @@ class Place(NamedTuple):
 
     trace: int = 0
     judgement: float = 0.0
+    rating: float = 0.0
 
 
 class Counted(NamedTuple):
@@ -26,8 +27,10 @@ class Counted(NamedTuple):
 
 
 class Passing(Protocol):
-    """Requests that were answered or abstained from, and who judged them. Where there are more than `limit`, every
-    second, third... is given, so that all of the time is there."""
+    """Requests that were answered or abstained from, how they were judged, and how they were rated.
+
+    Where there are more requests than `limit`, every second, third... is given, so that all of the time is there.
+    """
 
     async def between(self, route: str, since: float, until: float, limit: int) -> Sequence[Trace]:
         """Those created from `since` to before `until`, with their content where it is kept."""
@@ -51,6 +54,15 @@ class Passing(Protocol):
 
     async def judged_after(self, route: str, source: str, place: Place, until: Place, limit: int) -> Sequence[float]:
         """The same of those judged after `place`, up to `until`, in that order."""
+        ...
+
+    async def rated_between(self, route: str, since: float, until: float, limit: int) -> Sequence[float]:
+        """Of those who rated the requests created in that time, up or down: 1 where down."""
+        ...
+
+    async def rated_after(self, route: str, place: Place, until: Place, limit: int) -> Sequence[float]:
+        """The same of those who rated after `place`, up to `until`, in that order. Who thinks better of it counts
+        again."""
         ...
 
 

@@ -74,6 +74,14 @@ class Sharing(Protocol):
     shares: bool
 
 
+@runtime_checkable
+class Fitted(Protocol):
+    """What a guard may have besides: it was fitted to texts of somebody's own, and knows some of them again."""
+
+    fitted_to: tuple[int, ...]
+    """A sketch of them (`heads.sketch`); empty where nothing is known."""
+
+
 class Scorer(Protocol):
     """How likely a small model finds a text that it did not write."""
 

@@ -85,6 +85,15 @@ class Hours(Protocol):
         ...
 
 
+class BucketedHours(Hours, Protocol):
+    """The same, told of many spans at once."""
+
+    async def went_by_each(self, edges: Sequence[float]) -> list[WentBy]:
+        """Between each two of `edges` (seconds, whole hours), whatever key was shown: one row or more for each route,
+        tier and status."""
+        ...
+
+
 class Audits(Protocol):
     """Requests that were drawn for the audit, until every permitted tier ran on them."""
 

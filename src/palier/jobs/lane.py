@@ -230,7 +230,8 @@ class _Process:
     def ask(self, payload: bytes, limits: Limits) -> bytes:
         """Send a task and wait for its reply. Raises `_Died` or `_Lost`, and then the process is gone."""
         lost: _Lost
-        before_s = _processor_s(self._process.pid)
+        patient = limits.patience > 1
+        before_s = _processor_s(self._process.pid) if patient else None
         try:
             self._connection.send_bytes(payload)
             waited_s = 0.0
@@ -238,7 +239,7 @@ class _Process:
                 waited_s += limits.timeout_s
                 if _ready(self._connection, limits.timeout_s):
                     return self._connection.recv_bytes(_MAX_REPLY_BYTES)
-                now_s = _processor_s(self._process.pid)
+                now_s = _processor_s(self._process.pid) if patient else None
                 if before_s is None or now_s is None or now_s - before_s >= limits.timeout_s / 2:
                     break
             lost = _Lost(f"took longer than {waited_s:g} s and was stopped")

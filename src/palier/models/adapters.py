@@ -43,6 +43,8 @@ class Lineage(Data, frozen=True, kw_only=True):
     collections: tuple[str, ...] = ()
     """That the lessons' evidence is from: only who may read all of them is to be served."""
     licences: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes that its lessons' questions are in: it may be asked in them, whatever its base speaks."""
     route: str = ""
     code: str = ""
     """Version of palier."""

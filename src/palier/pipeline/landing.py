@@ -38,6 +38,8 @@ class Landing:
     passages: int
     max_tokens: int
     adapter: str = ""
+    taught_in: tuple[str, ...] = ()
+    """Languages of the lessons of its adapter, which may be others than the model's own."""
     rule: Rule | None = None
     """Of a policy: its probability counts instead of the packaged one, and its threshold instead of the settings'."""
     zone: Zone | None = None
@@ -118,8 +120,8 @@ class Landing:
         for param, capability in wanted(request):
             if capability not in card.capabilities:
                 return InvalidRequest(f"{card.name} cannot honour `{param}`", param=param)
-        if card.languages and request.language and request.language not in card.languages:
-            spoken = ", ".join(card.languages)
+        if card.languages and request.language and request.language not in (*card.languages, *self.taught_in):
+            spoken = ", ".join(dict.fromkeys((*card.languages, *self.taught_in)))
             return InvalidRequest(
                 f"{card.name} speaks {spoken}, and the question is in `{request.language}`",
                 param="messages",

@@ -42,7 +42,7 @@ from palier.errors import (
     UpstreamTimeout,
 )
 from palier.interfaces import Ledger
-from palier.privacy.lockdown import literal
+from palier.privacy.lockdown import is_loopback
 from palier.types import Clearance
 
 Departure = Callable[[], Awaitable[None]]
@@ -131,7 +131,7 @@ class HttpConnector:
         if self._closed:
             raise Unavailable(f"no connection to {host}: palier is closing")
         if self._local_only and not on_premises:
-            on_premises = _is_loopback(host)
+            on_premises = is_loopback(host)
             if not on_premises:
                 raise LocalOnly(f"local only: nothing may leave to {host}")
         departure = None if on_premises else self._departing(host, clearance, body or b"")
@@ -413,11 +413,6 @@ def _target(url: str) -> tuple[str, int]:
             hint="keys are named by `api_key_env`, never written in a URL",
         )
     return host, port or (443 if parts.scheme == "https" else 80)
-
-
-def _is_loopback(host: str) -> bool:
-    address = literal(host)
-    return host == "localhost" if address is None else address.is_loopback
 
 
 def _networks(texts: Sequence[str]) -> list[Network]:

@@ -80,14 +80,28 @@ def by_environment() -> bool:
 def lockdown_of(settings: Settings) -> Iterator[None]:
     """`lockdown` as `settings` want it: nothing where they do not.
 
-    The names that may be looked up are those of models that are declared `on_premises`, and the gateway's own.
+    The names that may be looked up are the gateway's own, and those of what is declared `on_premises` and used: models,
+    the collector of spans, the webhooks of alerts.
     """
     if not is_wanted(settings):
         yield
         return
-    names = [urlsplit(model.base_url).hostname or "" for model in settings.models.values() if model.on_premises]
+    names = [urlsplit(url).hostname or "" for url in _called(settings)]
     with lockdown(settings.networks.on_premises, [*names, settings.server.host]):
         yield
+
+
+def _called(settings: Settings) -> Iterator[str]:
+    """What is called on premises."""
+    for model in settings.models.values():
+        if model.on_premises:
+            yield model.base_url
+    if settings.telemetry.on_premises:
+        yield settings.telemetry.otlp
+    if settings.drift.enabled and settings.drift.on_premises:
+        yield settings.drift.webhook
+    if settings.alerts.on_premises:
+        yield settings.alerts.webhook
 
 
 @contextlib.contextmanager
@@ -142,6 +156,12 @@ def literal(host: str) -> Address | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine."""
+    address = literal(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def _plain(name: str) -> str:

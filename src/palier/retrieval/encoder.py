@@ -18,17 +18,19 @@ T = TypeVar("T")
 
 _BATCH = 16
 """Texts a task: small enough (about 0.15 s of passages) that tasks of others come in between."""
-_FEW = 4
-"""Up to so many texts are questions, and go before documents."""
+_FEW, _SHORT = 4, 2_000
+"""Up to so many texts are questions, and go before documents; so are up to `_BATCH` that have so many characters in
+all, fewer than one question may have: the sentences that a guard looks at."""
 _MAX_PENDING = 1024
 
 
 class SentenceEncoder:
     """Implements `interfaces.Encoder` with the model of `sentence_model`, in worker processes.
 
-    Up to four texts take the interactive way: what many requests ask at the same moment is embedded in one task (16
-    texts cost 5 times what one does, not 16), and recent questions are remembered. More texts are documents: they
-    go in small batches through `batch`, where it is given. `in_flight` is how many workers a lane has.
+    Up to four texts, or some short ones, take the interactive way: what many requests ask at the same moment is
+    embedded in one task (16 texts cost 5 times what one does, not 16), each text once, and recent questions are
+    remembered. More texts are documents: they go in small batches through `batch`, where it is given. `in_flight` is
+    how many workers a lane has.
     """
 
     name: str
@@ -53,8 +55,8 @@ class SentenceEncoder:
         """
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        if len(texts) <= _FEW:
-            return np.stack(await asyncio.gather(*map(self._one, texts)))
+        if len(texts) <= _FEW or (len(texts) <= _BATCH and sum(map(len, texts)) <= _SHORT):
+            return await self._at_once([_cut(text) for text in texts])
         return np.concatenate(await self._in_batches(sentence_model.embed, [_cut(text) for text in texts]))
 
     def forget(self) -> None:
@@ -82,19 +84,25 @@ class SentenceEncoder:
 
         return await asyncio.gather(*(run(start) for start in range(0, len(items), _BATCH)))
 
-    async def _one(self, text: str) -> Vectors:
-        text = _cut(text)
-        known = self._recent.get(text)
-        if known is not None:
-            self._recent.move_to_end(text)
-            return known
-        if len(self._pending) >= _MAX_PENDING:
+    async def _at_once(self, texts: Sequence[str]) -> Vectors:
+        """Those that are not remembered are asked for, in this turn, and waited for together."""
+        found = [self._known(text) for text in texts]
+        missing = [text for text, known in zip(texts, found, strict=True) if known is None]
+        if len(self._pending) + len(missing) > _MAX_PENDING:
             raise Busy(f"{len(self._pending)} texts wait to be embedded already", retry_after=1.0)
-        future: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
-        self._pending.append((text, future))
-        if len(self._senders) < self._in_flight:
+        loop = asyncio.get_running_loop()
+        waiting: list[asyncio.Future[Vectors]] = [loop.create_future() for _ in missing]
+        self._pending.extend(zip(missing, waiting, strict=True))
+        if missing and len(self._senders) < self._in_flight:
             self._senders.add(asyncio.create_task(self._send()))
-        return await future
+        asked = iter(await asyncio.gather(*waiting))
+        return np.stack([next(asked) if known is None else known for known in found])
+
+    def _known(self, text: str) -> Vectors | None:
+        vector = self._recent.get(text)
+        if vector is not None:
+            self._recent.move_to_end(text)
+        return vector
 
     async def _send(self) -> None:
         """Embed what is waiting, as much at a time as is waiting when a worker is free."""
@@ -111,17 +119,20 @@ class SentenceEncoder:
             some = [(text, future) for text, future in some if not future.done()]
             if not some:
                 continue
+            texts = list(dict.fromkeys(text for text, _ in some))
             try:
-                vectors = await self._workers.run(sentence_model.embed, [text for text, _ in some])
+                embedded = await self._workers.run(sentence_model.embed, texts)
             except Exception as error:
                 for _, future in some:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (text, future), vector in zip(some, vectors, strict=True):
+            vectors = dict(zip(texts, embedded, strict=True))
+            for text, vector in vectors.items():
                 self._remember(text, vector)
+            for text, future in some:
                 if not future.done():
-                    future.set_result(vector)
+                    future.set_result(vectors[text])
 
     def _remember(self, text: str, vector: Vectors) -> None:
         self._recent[text] = vector.copy()

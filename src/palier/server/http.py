@@ -116,12 +116,14 @@ async def serve(palier: Palier, *, ready: Callable[[str], None] | None = None) -
     announce = ready or _announcing(palier, new=await _is_new(palier))
     palier.auditor.start()
     palier.drift.start()
+    palier.overspending.start()
     palier.shadow.start()
     try:
         await _Server(config, announce).serve()
     finally:
         await palier.shadow.stop()
         await palier.drift.stop()
+        await palier.overspending.stop()
         await palier.auditor.stop()
 
 

@@ -48,6 +48,8 @@ class Now(NamedTuple):
     unrecorded: int = 0
     drift: tuple[Drift, ...] = ()
     """How the watch over drift stands; nothing where nobody looks."""
+    unsent: int = 0
+    """Alerts of budgets that the webhook did not take yet."""
     exporter: Exporter | None = None
     """What sends spans to a collector; None where none is named."""
 
@@ -69,6 +71,7 @@ async def metrics(call: Call) -> Reply:
         recording=not palier.failing.why,
         unrecorded=palier.failing.unrecorded,
         drift=tuple((await palier.drift.standings()).values()),
+        unsent=palier.overspending.unsent,
         exporter=palier.exporter,
     )
     return Reply(text(now, palier.counts).encode(), headers=[_TEXT])
@@ -189,6 +192,7 @@ def _budgets(now: Now) -> Iterator[Family]:
         _plain((labels, side.spent) for labels, side in sides),
     )
     yield "palier_budget_limit", "gauge", "What may be spent.", _plain(limits)
+    yield "palier_budget_unsent", "gauge", "Alerts that the webhook did not take yet.", _plain([({}, now.unsent)])
     yield (
         "palier_budget_held",
         "gauge",

@@ -170,7 +170,11 @@ def _no_document(collection: str, id: str) -> NotFound:
 
 
 def _collection(call: Call) -> str:
-    name = call.path["collection"]
+    return check_collection(call.path["collection"])
+
+
+def check_collection(name: str) -> str:
+    """`name`, if a collection can be called that. Raises `InvalidRequest`."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest(
             f"`{name[:80]}` is no name of a collection",

@@ -27,6 +27,7 @@ from palier.server.admin import (
     ListCollections,
     ListDocuments,
     ListTraces,
+    NoteFailing,
     Now,
     ProbeModel,
     PutDocuments,
@@ -209,6 +210,9 @@ class RemotePalier:
         call = GetDocument(collection=collection, id=id, principal=principal)
         found: Document | None = await self.call(call, Document | None)
         return found
+
+    async def note_failing(self, collection: str, roots: Sequence[str], failures: Sequence[tuple[str, str]]) -> None:
+        await self.call(NoteFailing(collection=collection, roots=tuple(roots), failures=tuple(failures)), Any)
 
     async def delete_documents(self, collection: str, ids: Sequence[str]) -> int:
         found: int = await self.call(DeleteDocuments(collection=collection, ids=tuple(ids)), int)

@@ -51,7 +51,7 @@ class ErasableActions:
 
     async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
         """See `interfaces.Erasable`."""
-        document = f"{erasure.collection}/{erasure.document}" if erasure.document else ""
+        document = f"{erasure.collection}/{erasure.document}"[:MAX_TEXT] if erasure.document else ""
         values = {"user": erasure.user, "document": document, "before": erasure.before, "nobody": NOBODY_NAME}
 
         def run(connection: apsw.Connection) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 import msgspec
@@ -14,7 +14,18 @@ from palier.spending import AuditsTook
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
 from palier.stores.traces import Row, record
-from palier.types import Trace
+from palier.types import Features, Trace
+
+
+class JudgedDraft(NamedTuple):
+    """A draft that was judged. `place`: when it was asked for, and of which request; `worth`: how right, in [0, 1]."""
+
+    place: tuple[float, str]
+    features: Features
+    worth: float
+
+
+_features = msgspec.json.Decoder(dict[str, float])
 
 
 class SqliteAudits:
@@ -96,6 +107,19 @@ class SqliteAudits:
         values = {"route": route, "source": source, "since": since, "until": until}
         sql = statements("audits")["served_right"]
         return await self._database.read(lambda connection: list(connection.execute(sql, values)))
+
+    async def judged_drafts(
+        self, *, route: str, tier: str, source: str, after: tuple[float, str] = (-1.0, ""), limit: int = 1_000
+    ) -> list[JudgedDraft]:
+        """What `tier` drafted of audited requests, with how right it was by `source`: oldest first, after `place`."""
+        values = {"route": route, "tier": tier, "source": source, "limit": max(limit, 0)}
+        values |= {"after": after[0], "after_id": after[1]}
+
+        def run(connection: apsw.Connection) -> list[JudgedDraft]:
+            rows = connection.execute(statements("audits")["judged_drafts"], values)
+            return [JudgedDraft((at, trace), _features.decode(signals), worth) for at, trace, signals, worth in rows]
+
+        return await self._database.read(run)
 
     async def count(self, *, route: str = "", sources: Sequence[str] = ()) -> AuditCount:
         """How far they are; see `interfaces.Judgements`."""

@@ -112,7 +112,7 @@ def get_document(connection: apsw.Connection, collection: str, document: str, pr
         return None
     values = {"collection": found.id, "name": document, "readable": as_json(readable(connection, principal))}
     row = connection.execute(statements("knowledge")["get"], values).fetchone()
-    return _document(collection, row) if row else None
+    return document_of(collection, row) if row else None
 
 
 def list_documents(
@@ -127,7 +127,7 @@ def list_documents(
         "limit": max(limit, 0),
         "readable": as_json(readable(connection, principal)),
     }
-    return [_document(collection, row) for row in connection.execute(statements("knowledge")["list"], values)]
+    return [document_of(collection, row) for row in connection.execute(statements("knowledge")["list"], values)]
 
 
 def source_document(connection: apsw.Connection, collection: str, document: str) -> SourceDocument | None:
@@ -233,7 +233,7 @@ def _audience(connection: apsw.Connection, groups: Sequence[str]) -> int:
     return number
 
 
-def _document(collection: str, row: tuple[str, str, str, str, str, str, str, str, str, float, str]) -> Document:
+def document_of(collection: str, row: tuple[str, str, str, str, str, str, str, str, str, float, str]) -> Document:
     name, title, url, language, label, groups, metadata, digest, source, updated, text = row
     return Document(
         id=name,

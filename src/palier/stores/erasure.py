@@ -159,6 +159,9 @@ class ErasableKnowledge:
 
         def run(connection: apsw.Connection) -> int | None:
             passages = _passages(connection, erasure)
+            if not dry_run:
+                values = {"collection": erasure.collection, "document": erasure.document}
+                connection.execute(statements("knowledge")["forget_failing"], values)
             if passages is not None and not dry_run:
                 delete_documents(connection, erasure.collection, [erasure.document], OWNER)
             return passages

@@ -128,6 +128,11 @@ class DataFolder:
         return self.path / "drift"
 
     @property
+    def alerts(self) -> Path:
+        """What webhooks were told, and are to be."""
+        return self.path / "alerts"
+
+    @property
     def key_file(self) -> Path:
         return self.path / "key"
 

@@ -2,13 +2,18 @@
 
 A row is of an hour, a route, a tier, a status and a key: as many as a gateway has of those, whatever is asked of it.
 Where a trace replaces another, the other is taken away again, so that the sums are those of the traces there are. Days
-that are over are added up once more (`roll`), so that months are read in milliseconds; what changes a trace of such a
-day throws that sum away.
+that are over are added up once more (`roll`), and weeks of those, so that months are read in milliseconds; what changes
+a trace of such a day throws that sum away, and that of its week.
+
+They say also which hours hold anything that fits a list (`holding`): what is rare, or not there, is found without
+reading the index of all traces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import apsw
 import msgspec
@@ -20,14 +25,17 @@ from palier.types import Quantity, Trace
 
 HOUR_S = 3600
 DAY_S = 86_400
+WEEK_S = 7 * DAY_S
 SETTLED_S = 2 * HOUR_S
 """After its end, when a day is added up: requests of its last minutes are recorded by then."""
+LATEST = 2**53
+"""After every time there is."""
 Key = tuple[int | str, ...]
 Rows = dict[Key, list[float]]
 
 
 class SqliteHours:
-    """`interfaces.Hours`, in the file of the traces."""
+    """`interfaces.BucketedHours`, in the file of the traces."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,12 +45,23 @@ class SqliteHours:
         span = {"since": int(since) // HOUR_S * HOUR_S, "until": -(-int(until) // HOUR_S) * HOUR_S}
         return await self._database.read(lambda connection: _went_by(connection, span))
 
+    async def went_by_each(self, edges: Sequence[float]) -> list[WentBy]:
+        """See `interfaces.BucketedHours`."""
+        ends = [int(edge) // HOUR_S * HOUR_S for edge in edges]
+        spans = [{"since": since, "until": until} for since, until in itertools.pairwise(ends)]
+        return await self._database.read(lambda connection: [_went_by_each(connection, span) for span in spans])
+
     async def roll(self, now: float) -> int:
-        """Add up the days that are over at `now`, one a commit; how many there were. Raises `StoreError` and `Busy`."""
+        """Add up the days that are over at `now`, one a commit, then their weeks; how many days there were.
+
+        Raises `StoreError` and `Busy`.
+        """
         rolled = 0
         before = int(now - SETTLED_S) // DAY_S * DAY_S
         while await self._database.write(lambda connection: _roll(connection, before)):
             rolled += 1
+        while await self._database.write(lambda connection: _roll_week(connection, before)):
+            pass
         return rolled
 
 
@@ -60,13 +79,19 @@ def change(connection: apsw.Connection, old: Sequence[Trace], new: Sequence[Trac
     connection.executemany(sql["add_hour"], [(*key, *values) for key, values in rows.items()])
     connection.executemany(sql["add_landing"], [(*key, *values) for key, values in landings.items()])
     for day in {_hour(trace) // DAY_S * DAY_S for trace in (*old, *new)}:
-        connection.execute(sql["unroll"], (day,))
-        if connection.changes():
-            connection.execute(sql["forget_day"], (day,))
-            connection.execute(sql["forget_landing_day"], (day,))
+        _throw_away(connection, "day", "unroll", day)
+        _throw_away(connection, "week", "unroll_week", day // WEEK_S * WEEK_S)  # also where that day held nothing
     for at in {_hour(trace) for trace in old}:
         connection.execute(sql["empty_hours"], (at,))
         connection.execute(sql["empty_landings"], (at,))
+
+
+def _throw_away(connection: apsw.Connection, table: str, unroll: str, at: int) -> None:
+    sql = statements("hours")
+    connection.execute(sql[unroll], (at,))
+    if connection.changes():
+        for name in ("forget", "forget_landings"):
+            connection.execute(sql[name].replace("table", table), (at,))
 
 
 def _added(new: Iterable[Trace], old: Iterable[Trace]) -> tuple[Rows, Rows]:
@@ -78,8 +103,8 @@ def _added(new: Iterable[Trace], old: Iterable[Trace]) -> tuple[Rows, Rows]:
             _add(hours, (at, trace.route, trace.tier or "", trace.status, trace.key), sign, _figures(trace))
             for step in trace.steps:
                 if step.latency_ms > 0:
-                    quantities = (step.cost, step.energy, step.carbon)
-                    figures = (1, step.latency_ms, *(value for one in quantities for value in _spread(one)))
+                    taken = *_spread(step.cost), *_spread(step.energy), *_spread(step.carbon)
+                    figures = (1, step.latency_ms, *taken)
                     _add(landings, (at, trace.route, step.tier, step.outcome), sign, figures)
     return hours, landings
 
@@ -89,23 +114,23 @@ def _hour(trace: Trace) -> int:
 
 
 def _add(rows: Rows, key: Key, sign: int, figures: Sequence[float]) -> None:
-    row = rows.setdefault(key, [0] * len(figures))
-    for place, value in enumerate(figures):
-        row[place] += sign * value
+    row = rows.get(key)
+    if row is None:
+        rows[key] = list(figures) if sign > 0 else [-value for value in figures]
+    else:
+        rows[key] = [kept + sign * value for kept, value in zip(row, figures, strict=True)]
 
 
 def _figures(trace: Trace) -> tuple[float, ...]:
     usage = trace.usage
     tokens = (usage.prompt, usage.completion, 0) if usage else (0, 0, 1)
-    quantities = (trace.cost, trace.energy, trace.carbon)
-    return 1, trace.latency_ms, *tokens, *(value for one in quantities for value in _range(one))
+    return 1, trace.latency_ms, *tokens, *_range(trace.cost), *_range(trace.energy), *_range(trace.carbon)
 
 
 def _range(one: Quantity) -> tuple[float, float, float, int]:
     if one.value is None:
         return 0.0, 0.0, 0.0, 1
-    low, high = (one.value if end is None else end for end in (one.low, one.high))
-    return one.value, low, high, 0
+    return one.value, one.value if one.low is None else one.low, one.value if one.high is None else one.high, 0
 
 
 def _spread(one: Quantity) -> tuple[float, float, int]:
@@ -120,56 +145,108 @@ def _roll(connection: apsw.Connection, before: int) -> bool:
         if day >= before:
             break
         if not connection.execute(sql["is_rolled"], {"day": day}).get:
-            for name in ("roll_day", "roll_landings", "roll"):
-                connection.execute(sql[name], {"day": day})
+            _roll_up(connection, "hour", "day", day, day + DAY_S)
+            connection.execute(sql["roll"], {"day": day})
             return True
         day += DAY_S
     return False
 
 
-def _parts(connection: apsw.Connection, span: dict[str, int]) -> dict[str, str]:
-    """A span of hours as days that are rolled, and spans of what is beside them, as JSON."""
-    days = [day for (day,) in connection.execute(statements("hours")["rolled"], span)]
-    ends = [span["since"], *(end for day in days for end in (day, day + DAY_S)), span["until"]]
+def _roll_week(connection: apsw.Connection, before: int) -> bool:
+    """Add up the oldest week that is over and is not yet; whether there was one.
+
+    Its days first: one of them may have been thrown away a moment ago.
+    """
+    if _roll(connection, before):
+        return True
+    sql = statements("hours")
+    week = connection.execute(sql["next_week"], {"before": before}).get
+    if week is None:
+        return False
+    _roll_up(connection, "day", "week", week, week + WEEK_S)
+    connection.execute(sql["roll_week"], {"at": week})
+    return True
+
+
+def _roll_up(connection: apsw.Connection, lower: str, upper: str, at: int, end: int) -> None:
+    for name in ("roll_up", "roll_up_landings"):
+        sql = statements("hours")[name].replace("lower", lower).replace("upper", upper)
+        connection.execute(sql, {"at": at, "end": end})
+
+
+def _parts(connection: apsw.Connection, span: dict[str, int]) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    """A span of hours as weeks and days that are rolled, and spans of what is beside them."""
+    sql = statements("hours")
+    weeks = [week for (week,) in connection.execute(sql["rolled_weeks"], span)]
+    inside = set(weeks)
+    days = [day for (day,) in connection.execute(sql["rolled"], span) if day // WEEK_S * WEEK_S not in inside]
+    wholes = sorted([*((week, week + WEEK_S) for week in weeks), *((day, day + DAY_S) for day in days)])
+    ends = [span["since"], *itertools.chain.from_iterable(wholes), span["until"]]
     spans = [(begin, end) for begin, end in zip(ends[::2], ends[1::2], strict=True) if begin < end]
-    return {"days": msgspec.json.encode(days).decode(), "spans": msgspec.json.encode(spans).decode()}
+    return weeks, days, spans
 
 
 def _went_by(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
-    sql, parts = statements("hours"), _parts(connection, span)
-    passing = [
-        Passing(
-            route=route,
-            tier=tier,
-            status=status,
-            key=key,
-            requests=requests,
-            latency_ms=latency_ms,
-            prompt=prompt,
-            completion=completion,
-            uncounted=uncounted,
-            cost=_sum(rest[0:4]),
-            energy=_sum(rest[4:8]),
-            carbon=_sum(rest[8:12]),
-        )
-        for route, tier, status, key, requests, latency_ms, prompt, completion, uncounted, *rest in connection.execute(
-            sql["went_by"], parts
-        )
-    ]
-    landed = [
-        Landed(
-            route=route,
-            tier=tier,
-            outcome=outcome,
-            steps=steps,
-            latency_ms=latency_ms,
-            cost=_squared(rest[0:3]),
-            energy=_squared(rest[3:6]),
-            carbon=_squared(rest[6:9]),
-        )
-        for route, tier, outcome, steps, latency_ms, *rest in connection.execute(sql["landed"], parts)
-    ]
+    sql = statements("hours")
+    names = ("weeks", "days", "spans")
+    parts = {
+        name: msgspec.json.encode(some).decode() for name, some in zip(names, _parts(connection, span), strict=True)
+    }
+    return WentBy(
+        since=span["since"],
+        until=span["until"],
+        passing=tuple(_passing(row) for row in connection.execute(sql["went_by"], parts)),
+        landed=tuple(_landed(row) for row in connection.execute(sql["landed"], parts)),
+    )
+
+
+def _went_by_each(connection: apsw.Connection, span: dict[str, int]) -> WentBy:
+    """As `_went_by`, whatever the key."""
+    sql = statements("hours")
+    days = [day for (day,) in connection.execute(sql["rolled"], span)]
+    ends = [span["since"], *(end for day in days for end in (day, day + DAY_S)), span["until"]]
+    hours = zip(ends[::2], ends[1::2], strict=True)
+    spans = [("day", day, day + DAY_S) for day in days] + [("hour", begin, end) for begin, end in hours if begin < end]
+    passing: list[Passing] = []
+    landed: list[Landed] = []
+    for table, since, until in spans:
+        of = {"since": since, "until": until}
+        each = {name: sql[name].replace("table", table) for name in ("went_by_each", "landed_each")}
+        passing += [_passing(row) for row in connection.execute(each["went_by_each"], of)]
+        landed += [_landed(row) for row in connection.execute(each["landed_each"], of)]
     return WentBy(since=span["since"], until=span["until"], passing=tuple(passing), landed=tuple(landed))
+
+
+def _passing(row: Sequence[Any]) -> Passing:
+    route, tier, status, key, requests, latency_ms, prompt, completion, uncounted, *rest = row
+    return Passing(
+        route=route,
+        tier=tier,
+        status=status,
+        key=key,
+        requests=requests,
+        latency_ms=latency_ms,
+        prompt=prompt,
+        completion=completion,
+        uncounted=uncounted,
+        cost=_sum(rest[0:4]),
+        energy=_sum(rest[4:8]),
+        carbon=_sum(rest[8:12]),
+    )
+
+
+def _landed(row: Sequence[Any]) -> Landed:
+    route, tier, outcome, steps, latency_ms, *rest = row
+    return Landed(
+        route=route,
+        tier=tier,
+        outcome=outcome,
+        steps=steps,
+        latency_ms=latency_ms,
+        cost=_squared(rest[0:3]),
+        energy=_squared(rest[3:6]),
+        carbon=_squared(rest[6:9]),
+    )
 
 
 def _sum(row: Sequence[float]) -> Sum:
@@ -180,3 +257,22 @@ def _sum(row: Sequence[float]) -> Sum:
 def _squared(row: Sequence[float]) -> Spread:
     value, squares, unknown = row
     return Spread(value=value, squares=squares, unknown=int(unknown))
+
+
+# --- what holds what is looked for -----------------------------------------------------------------------------------
+
+
+def holding(
+    connection: apsw.Connection, filters: str, values: Mapping[str, Any], before: float | None
+) -> Iterator[tuple[int, int]]:
+    """The hours, newest first and up to that of `before`, that hold traces which fit `filters` (conditions on `route`,
+    `status` and `tier`, with `values`), and how many each of them holds."""
+    sql = statements("hours")
+    day_holds, hours_that_hold = (sql[name].replace("filters", filters) for name in ("day_holds", "hours_that_hold"))
+    end = LATEST if before is None else int(max(min(before, LATEST - HOUR_S), 0)) // HOUR_S * HOUR_S + HOUR_S
+    while (at := connection.execute(sql["newest_hour"], {"end": end}).get) is not None:
+        asked = {**values, "day": at // DAY_S * DAY_S, "end": end}
+        rolled = connection.execute(sql["is_rolled"], asked).get
+        if not rolled or connection.execute(day_holds, asked).get:
+            yield from connection.execute(hours_that_hold, asked)
+        end = asked["day"]

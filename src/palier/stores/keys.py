@@ -184,6 +184,8 @@ def _check(key: AccessKey, now: float) -> None:
         raise InvalidRequest("a key must expire at a time that is to come", param="expires")
     if key.budget is not None and not 0 < key.budget < math.inf:
         raise InvalidRequest("a budget is a number of US dollars above 0", param="budget")
+    if key.soft is not None and not 0 < key.soft <= (math.inf if key.budget is None else key.budget):
+        raise InvalidRequest("a soft limit is a number of US dollars above 0, and not above the budget", param="soft")
     if key.tokens is not None and key.tokens < 1:
         raise InvalidRequest("a limit of tokens is at least 1", param="tokens")
     if key.rate is not None and not 1 <= key.rate <= MAX_RATE:

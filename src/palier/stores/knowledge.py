@@ -13,6 +13,8 @@ import numpy as np
 from palier.access import OWNER, Readers
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.interfaces import Marker, SourceDocument, Vectors, Workers
+from palier.interfaces.drift import Counted
+from palier.stores.browsing import Wanted, browse, census, list_failing, note_failing
 from palier.stores.documents import (
     Prepared,
     delete_documents,
@@ -35,7 +37,7 @@ from palier.stores.readers import change_readers, list_readers, names_of
 from palier.stores.schema import Schema
 from palier.stores.sqlite import Database
 from palier.stores.vectors import VectorMemory
-from palier.types import Document, Hit, Label, Passage, Principal
+from palier.types import Document, FailingSource, Hit, Label, Passage, Principal, Shelved
 from palier.versions import Labelled
 
 KNOWLEDGE = Schema(name="knowledge", application_id=0x706C6B6E, page_size=16_384, vectors=True)
@@ -182,6 +184,29 @@ class SqliteKnowledge:
         """One {name, documents, passages, encoder, dimension} a collection, counting what `principal` may read."""
         principal = self._resolve(principal)
         return await self._database.read(lambda connection: readable_collections(connection, principal))
+
+    async def census(self, principal: Principal, stale_before: float) -> list[Counted]:
+        """The collections, and how many documents of each are at fault, of those that `principal` may read."""
+        principal = self._resolve(principal)
+        return await self._database.read(lambda connection: census(connection, principal, stale_before))
+
+    async def browse(self, collection: str, principal: Principal, wanted: Wanted, stale_before: float) -> list[Shelved]:
+        """The documents that are wanted and that `principal` may read, in order of id, without their text."""
+        principal = self._resolve(principal)
+        return await self._database.read(
+            lambda connection: browse(connection, collection, principal, wanted, stale_before)
+        )
+
+    async def note_failing(
+        self, collection: str, roots: Sequence[str], failures: Sequence[tuple[str, str]], at: float
+    ) -> None:
+        """Keep which files at or below `roots` could not be read, and why, in the place of what was known of these."""
+        await self._database.write(lambda connection: note_failing(connection, collection, roots, failures, at))
+
+    async def failing(self, principal: Principal) -> list[FailingSource]:
+        """Files that could not be read when they were last ingested, of collections that `principal` may read."""
+        principal = self._resolve(principal)
+        return await self._database.read(lambda connection: list_failing(connection, principal))
 
     async def label_of(self, hit: Hit, principal: Principal) -> Label | None:
         """The label that a passage has now.

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import apsw
 
-from palier.access import Spending, Spent
+from palier.access import AccessKey, Spending, Spent
 from palier.errors import PalierError
+from palier.interfaces import Purse
+from palier.spending import BudgetSide, BudgetStanding
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
 
@@ -120,3 +122,27 @@ def month_ends(now: float) -> float:
 
 def _day(now: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(now))
+
+
+def month_begins(now: float) -> float:
+    """When this month (UTC) began, in seconds since the epoch."""
+    return float(timegm((*time.gmtime(now)[:2], 1, 0, 0, 0)))
+
+
+def standings(keys: Iterable[AccessKey], purse: Purse, now: float) -> list[BudgetStanding]:
+    """How the budgets of `keys` that open now stand; of those of one name, that of the newest."""
+    newest = {key.name: key for key in keys if key.holds_at(now)}
+    limited = [key for key in newest.values() if key.budget is not None or key.soft is not None]
+    return [_standing(key, purse.spending(key.name), now) for key in limited]
+
+
+def _standing(key: AccessKey, spent: Spending, now: float) -> BudgetStanding:
+    daily = key.per == "day"
+    cost = spent.cost_today if daily else spent.cost_month
+    return BudgetStanding(
+        key=key.name,
+        per=key.per,
+        begins=now // DAY_S * DAY_S if daily else month_begins(now),
+        ends=day_ends(now) if daily else month_ends(now),
+        sides=(BudgetSide(of="cost", spent=cost, held=0.0, uncounted=0, soft=key.soft, hard=key.budget),),
+    )

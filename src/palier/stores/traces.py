@@ -22,6 +22,8 @@ SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
 SEARCHED = 20_000
 """Traces that one search looks through: a fraction of a second."""
+INDEXED = 1_000
+"""Traces that one job of `index` takes on."""
 MARK_BYTES = 32 * 2**20
 """Marks of answers kept in all, four million; beyond, the oldest answers are known again only where they come whole."""
 _EXPIRING = (
@@ -110,6 +112,13 @@ class SqliteTraces:
         sql = statements("traces")["asked"]
         return bool(await self._database.read(lambda connection: connection.execute(sql, (written, name)).get))
 
+    async def index(self) -> int:
+        """Have all that is recorded found fast by the last digits of its id; how many those are that were not yet."""
+        indexed = 0
+        while count := await self._database.write(_index):
+            indexed += count
+        return indexed
+
     async def expire(self, now: float) -> int:
         """Delete words whose retention is over, and give their space back; how many there were.
 
@@ -136,10 +145,8 @@ class SqliteTraces:
         tier: str = "",
     ) -> list[Trace]:
         """Newest first, of one time by id downwards, without content; see `interfaces.Traces.list`."""
-        conditions, values = _filters(route, status, tier, before, before_id)
-        sql = statements("traces")["list"].replace("filters", conditions)
-        values |= {"limit": max(limit, 0)}
-        rows = await self._database.read(lambda connection: list(connection.execute(sql, values)))
+        asked = _Asked.of(route, status, tier, before, before_id)
+        rows = await self._database.read(lambda connection: _list(connection, asked, limit))
         return [msgspec.json.decode(figures, type=Trace) for (figures,) in rows]
 
     async def search(
@@ -154,31 +161,72 @@ class SqliteTraces:
         tier: str = "",
     ) -> TraceSearch:
         """Among the newest `SEARCHED` that fit, those that have `text`; see `interfaces.SearchableTraces`."""
-        conditions, values = _filters(route, status, tier, before, before_id)
-        written = msgspec.json.encode(text)[1:-1]
-        values |= {"text": text, "name": b'"principal":"' + written, "words": written.decode().lower()}
-        values |= {"window": SEARCHED, "limit": max(limit, 0)}
-
-        def run(connection: apsw.Connection) -> TraceSearch:
-            sql = {name: statements("traces")[name].replace("filters", conditions) for name in ("search", "search_end")}
-            found = [_with_words(*row) for row in connection.execute(sql["search"], values)]
-            if len(found) == limit:
-                return TraceSearch(traces=tuple(found), before=found[-1].created, before_id=found[-1].id)
-            end = connection.execute(sql["search_end"], values).fetchone()
-            return TraceSearch(traces=tuple(found), before=end[0] if end else None, before_id=end[1] if end else "")
-
-        return await self._database.read(run)
+        asked = _Asked.of(route, status, tier, before, before_id)
+        return await self._database.read(lambda connection: _search(connection, asked, text, limit))
 
 
-def _filters(
-    route: str, status: str, tier: str, before: float | None, before_id: str
-) -> tuple[str, dict[str, str | float | bytes | None]]:
-    """The conditions of a list, and their values."""
-    asked = {"route": route, "status": status, "tier": tier}
-    conditions = [f"{column} = :{column}" for column, value in asked.items() if value]
-    if before is not None:
-        conditions.append("(created, id) < (:before, :before_id)")
-    return " AND ".join(conditions) or "true", {**asked, "before": before, "before_id": before_id}
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a list is of, as conditions and their values."""
+
+    fits: str
+    """Of route, status and tier; empty for all."""
+    before: float | None
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, route: str, status: str, tier: str, before: float | None, before_id: str) -> _Asked:
+        given = {"route": route, "status": status, "tier": tier}
+        fits = " AND ".join(f"{column} = :{column}" for column, value in given.items() if value)
+        return cls(fits, before, {**given, "before": before, "before_id": before_id})
+
+    def spans(self, connection: apsw.Connection) -> Iterator[tuple[str, dict[str, Any], int | None]]:
+        """Where to look, newest first: conditions, their values, and how many traces fit where that is known.
+
+        All at once, or hour by hour those that hold what fits.
+        """
+        place = "" if self.before is None else "(created, id) < (:before, :before_id)"
+        if not self.fits:
+            yield place or "true", self.values, None
+            return
+        within = f"{self.fits} AND created >= :since AND created < :until"
+        for since, count in hours.holding(connection, self.fits, self.values, self.before):
+            until = since + hours.HOUR_S
+            cut = self.before is not None and self.before < until
+            conditions = f"{within} AND {place}" if cut else within
+            yield conditions, {**self.values, "since": since, "until": until}, None if cut else count
+
+
+def _list(connection: apsw.Connection, asked: _Asked, limit: int) -> list[tuple[bytes]]:
+    found: list[tuple[bytes]] = []
+    if limit <= 0:
+        return found
+    for conditions, values, _ in asked.spans(connection):
+        sql = statements("traces")["list"].replace("filters", conditions)
+        found += connection.execute(sql, {**values, "limit": limit - len(found)})
+        if len(found) == limit:
+            break
+    return found
+
+
+def _search(connection: apsw.Connection, asked: _Asked, text: str, limit: int) -> TraceSearch:
+    written = msgspec.json.encode(text)[1:-1]
+    sought = {"text": text, "name": b'"principal":"' + written, "words": written.decode().lower()}
+    found: list[Trace] = []
+    left = SEARCHED
+    for conditions, values, count in asked.spans(connection):
+        names = ("search", "search_end", "count")
+        sql = {name: statements("traces")[name].replace("filters", conditions) for name in names}
+        values = {**values, **sought, "window": left, "limit": limit - len(found)}
+        found += [_with_words(*row) for row in connection.execute(sql["search"], values)]
+        if len(found) == limit:
+            return TraceSearch(traces=tuple(found), before=found[-1].created, before_id=found[-1].id)
+        looked = connection.execute(sql["count"], values).get if count is None else min(count, left)
+        if looked == left:
+            ((created, last),) = connection.execute(sql["search_end"], values)
+            return TraceSearch(traces=tuple(found), before=created, before_id=last)
+        left -= looked
+    return TraceSearch(traces=tuple(found))
 
 
 def _with_words(figures: bytes, words: bytes | None) -> Trace:
@@ -230,8 +278,19 @@ def _get(connection: apsw.Connection, id: str) -> Any:
         return row
     if len(id) != SHORT_ID or not id.isalnum():
         return None
-    found = connection.execute(sql["ending"], (f"%{id}",)).fetchall()
+    found = connection.execute(sql["ending"], {"digits": id}).fetchall()
     return connection.execute(sql["get"], found[0]).fetchone() if len(found) == 1 else None
+
+
+def _index(connection: apsw.Connection) -> int:
+    """A slice of what is not indexed yet; how many."""
+    sql = statements("traces")
+    ((after, last),) = connection.execute(sql["indexed"])
+    until = min(last, after + INDEXED)
+    if after < until:
+        connection.execute(sql["index"], {"after": after, "until": until})
+        connection.execute(sql["set_indexed"], (until,))
+    return int(until - after)
 
 
 def _expire(connection: apsw.Connection, now: float) -> int:

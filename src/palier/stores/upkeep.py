@@ -12,6 +12,7 @@ from palier.interfaces import Purse
 from palier.stores.purse import KEEP_EVERY_S
 
 EXPIRE_EVERY_S = 3_600.0
+INDEX_EVERY_S = 60.0
 
 log = logging.getLogger("palier")
 
@@ -47,6 +48,22 @@ async def roll(hours: Rolling) -> None:
         except PalierError as error:
             log.warning("the days that are over could not be added up: %s", error)
         await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+class Indexing(Protocol):
+    """What has things found fast."""
+
+    async def index(self) -> int: ...
+
+
+async def index(traces: Indexing) -> None:
+    """Index what was recorded meanwhile, now and every minute."""
+    while True:
+        try:
+            await traces.index()
+        except PalierError as error:
+            log.warning("what was recorded could not be indexed: %s", error)
+        await asyncio.sleep(INDEX_EVERY_S)
 
 
 async def keep_spent(purse: Purse) -> None:

@@ -110,6 +110,8 @@ class KeysSuite:
             {"expires": math.inf},
             {"budget": 0.0},
             {"budget": math.nan},
+            {"soft": 0.0},
+            {"soft": 3.0, "budget": 2.5},
             {"tokens": 0},
             {"rate": 0},
         ],

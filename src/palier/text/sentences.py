@@ -16,7 +16,10 @@ _MARKED = re.compile(
 )
 _TITLE_LENGTH = 80
 
-_END = re.compile(r"(?:(?<![.!?])[.!?]++|\u2026)[\"'\u201d\u2019\u00bb)\]]*(?:\s+\u00bb)?(?=\s)|[\u3002\uff01\uff1f]")
+_END = re.compile(  # it begins with characters, and not with what stands before them: those are found at once
+    r"[.!?\u2026\u3002\uff01\uff1f](?:(?<=[\u3002\uff01\uff1f])"
+    r"|(?:(?<=\u2026)|(?<![.!?][.!?])(?<=[.!?])[.!?]*+)[\"'\u201d\u2019\u00bb)\]]*(?:\s+\u00bb)?(?=\s))"
+)
 _OPENING = re.compile(r"\s+(?=[\"'\u201c\u2018\u00ab(\[\u2014\u2013-]*\s?[^\Wa-z\u00df-\u00f6\u00f8-\u00ff_])")
 _WORD = re.compile(r"\s*\S")
 _SHORT = (
@@ -26,6 +29,8 @@ _SHORT = (
 )
 _INITIALS = r"(?-i:(?:[A-Z]\.-?)*[A-Z])"
 _ABBREVIATION = re.compile(rf"(?:^|[\s(\[\u00ab\"'\u2019])(?:{_INITIALS}|{_SHORT})$", re.IGNORECASE)
+_LONG_WORD = 7
+"""Letters that no abbreviation has in a row."""
 _PAUSES = (re.compile(r"[;:]\s"), re.compile(r",\s"), re.compile(r"\s"))
 
 
@@ -50,7 +55,8 @@ def windows(text: str) -> tuple[tuple[int, int], ...]:
         found += pieces
         for (_, end), (start, _) in pairwise(pieces):
             low, high = max(end - LONGEST // 2, pieces[0][0]), min(start + LONGEST // 2, pieces[-1][1])
-            seams += _trimmed(text, low, min(high, low + LONGEST))
+            if seam := _trimmed(text, low, min(high, low + LONGEST)):
+                seams.append(seam)
     return (*found, *seams)
 
 
@@ -61,14 +67,13 @@ def _cut(text: str) -> Iterator[list[tuple[int, int]]]:
             yield list(_shorten(text, *sentence))
 
 
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The span without surrounding space; none where nothing is left."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    if start < end:
-        yield start, end
+    piece = text[start:end]
+    left = piece.lstrip()
+    start += len(piece) - len(left)
+    end -= len(left) - len(left.rstrip())
+    return (start, end) if start < end else None
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -127,21 +132,22 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str], end: int) -> boo
         return True
     if not _OPENING.match(text, match.end(), end) and _WORD.match(text, match.end(), end):
         return False
-    return not (mark == "." and _ABBREVIATION.search(text[max(begin, match.start() - 12) : match.start()]))
+    before = text[max(begin, match.start() - 12) : match.start()]
+    if mark != "." or (before[-_LONG_WORD:].isalpha() and len(before) >= _LONG_WORD):
+        return True
+    return _ABBREVIATION.search(before) is None
 
 
 def _shorten(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The span without surrounding space, cut at pauses where it is too long."""
-    while True:
-        trimmed = next(_trimmed(text, start, end), None)
-        if trimmed is None:
-            return
+    while trimmed := _trimmed(text, start, end):
         start, end = trimmed
         if end - start <= LONGEST:
             yield start, end
             return
         cut = _pause(text, start, start + LONGEST)
-        yield from _trimmed(text, start, cut)
+        if piece := _trimmed(text, start, cut):
+            yield piece
         start = cut
 
 

@@ -20,6 +20,7 @@ from palier.errors import InvalidRequest
 from palier.guards import weighing
 from palier.guards.supporting import MAX_WORDS
 from palier.guards.taught import READ, Origin, Taught, sign
+from palier.heads.sketch import sketch
 from palier.interfaces import Vectors
 from palier.metrics.intervals import wilson_of_families
 from palier.metrics.reliability import auroc, brier, expected_calibration_error
@@ -99,16 +100,18 @@ def fit(
 ) -> Fitted:
     """Fit the guard to `rows`, beside the weights of the package.
 
-    Raises `InvalidRequest` where there are too few examples of a label, too few groups, or nothing that can be learnt.
+    Raises `InvalidRequest` where there are too few examples of a label, too few groups, labels that contradict each
+    other, or nothing that can be learnt.
     """
     started = time.perf_counter()
     if not 0 < refused < 0.5:
         raise InvalidRequest(f"{refused:g} of what is supported are to be refused", hint=f"{REFUSED}, say")
     _check(np.array([float(row.supported) for row in rows.rows]), "examples")
+    _agree(rows)
     base = weighing.load()
     places, laid = lay_all(rows.rows, base.same, done)
     task = _task([rows.rows[at] for at in places], laid, embed, done)
-    judged = _judge(task, laid, refused, done)
+    judged = _judge(task, laid, rows, refused, done)
     done("teaching all of them")
     taught = _made(
         task,
@@ -126,6 +129,7 @@ def fit(
             auroc_low=judged.auroc.low,
             auroc_high=judged.auroc.high,
             general=judged.general.value,
+            sketch=sketch(row.text for row in rows.rows),
         ),
     )
     content = weighing.dump(base, taught)
@@ -186,6 +190,16 @@ def _check(right: Array, what: str) -> None:
         )
 
 
+def _agree(rows: Rows) -> None:
+    if rows.torn > len(rows.rows) / 2:
+        raise InvalidRequest(
+            f"{rows.torn} of {len(rows.rows)} examples contradict each other: their text is labelled both ways beside"
+            " the same passages, and of each but one label can be learnt",
+            hint="let two people label them apart, and keep those on which they agree",
+            param="expected",
+        )
+
+
 def _task(rows: Sequence[Row], laid: Sequence[Laid], embed: Callable[[Sequence[str]], Vectors], done: Done) -> _Task:
     right = np.array([float(row.supported) for row in rows])
     _check(right, "examples with passages in their language")
@@ -214,7 +228,7 @@ def parts(group: Integers, count: int = PARTS) -> Integers:
     return of[group]
 
 
-def _judge(task: _Task, laid: Sequence[Laid], refused: float, done: Done) -> _Judged:
+def _judge(task: _Task, laid: Sequence[Laid], rows: Rows, refused: float, done: Done) -> _Judged:
     linear = np.zeros(len(task.right))
     for part in range(int(task.part.max()) + 1):
         done(f"teaching {part + 1} of {int(task.part.max()) + 2}")
@@ -229,9 +243,14 @@ def _judge(task: _Task, laid: Sequence[Laid], refused: float, done: Done) -> _Ju
         linear[~seen] = task.signals[~seen] @ weights + task.vectors[~seen] @ own + intercept
     scale, shift = _platt(linear, task.right)
     if scale <= 0:
+        apart = f"{rows.torn} of {len(rows.rows)} examples are labelled both ways beside the same passages"
         raise InvalidRequest(
-            f"nothing was learnt: of examples not taught, AUROC {auroc(linear, task.right):.3f}",
-            hint="does each line have the passages that its label is about, and one text one label?",
+            f"nothing was learnt: of examples not taught, AUROC {auroc(linear, task.right):.3f}, and 0.5 is chance;"
+            f" {apart if rows.torn else 'no two examples contradict each other'}",
+            hint="keep one label of each text; does each line have the passages that its label is about?"
+            if rows.torn
+            else "does each line have the passages that its label is about, or are labels drawn by lot?",
+            param="expected",
         )
     support = _logistic(scale * linear + shift)
     whole = np.array([one.general for one in laid])

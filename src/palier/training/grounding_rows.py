@@ -50,6 +50,8 @@ class Rows:
 
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    torn: int = 0
+    """Rows whose text is labelled the other way too, beside the same passages."""
 
     @property
     def digest(self) -> str:
@@ -111,13 +113,14 @@ def gathered(rows: Iterable[Row], notes: Iterable[str] = ()) -> Rows:
     for row in ordered:
         said.setdefault((key(row.text), tuple(sorted(row.evidence))), []).append(row.supported)
     torn = [labels for labels in said.values() if len(set(labels)) > 1]
+    count = sum(map(len, torn))
     told = [*notes]
     if torn:
         told.append(
-            f"{len(torn)} texts beside the same passages are labelled both ways ({sum(map(len, torn))} of"
+            f"{len(torn)} texts beside the same passages are labelled both ways ({count} of"
             f" {len(ordered)} examples): at most one label of each can be learnt"
         )
-    return Rows(tuple(ordered), tuple(told))
+    return Rows(tuple(ordered), tuple(told), count)
 
 
 def _row(line: bytes, number: int) -> tuple[Row, frozenset[str]]:

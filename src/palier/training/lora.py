@@ -181,6 +181,7 @@ def _lineage(folder: Path, plan: Plan, lessons: Lessons, route: str, code: str) 
         label=lessons.label,
         collections=lessons.collections,
         licences=lessons.licences,
+        languages=lessons.languages,
         route=route,
         code=code,
         seed=plan.seed,

@@ -16,6 +16,7 @@ import msgspec
 
 from palier.errors import InvalidRequest, unfit
 from palier.privacy.egress import assemble
+from palier.text.language import detect
 from palier.types import Data, Hit, Label, Message, Request
 
 MAX_LESSONS = 50_000
@@ -25,6 +26,8 @@ MAX_TURNS = 64
 MAX_EVIDENCE = 64
 LEAST = 8
 """Lessons that are needed: of fewer nothing but themselves is learnt."""
+LEAST_SHARE = 0.1
+"""Of the lessons, and `LEAST` of them, are in a language that is taught."""
 _WORDS = {label.value: label for label in Label}
 _KNOWN = frozenset(
     {
@@ -52,6 +55,8 @@ class Lessons:
     label: Label = Label.PUBLIC
     collections: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """That enough of the questions are in."""
     notes: tuple[str, ...] = ()
 
 
@@ -63,7 +68,7 @@ def read(lines: Iterable[bytes], *, system: str = "", skip_bad: bool = False) ->
     """
     rows: list[Taught] = []
     labels, collections, licences = [Label.PUBLIC], set[str](), set[str]()
-    unknown: Counter[str] = Counter()
+    unknown, languages = Counter[str](), Counter[str]()
     bad = unaccepted = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -82,6 +87,7 @@ def read(lines: Iterable[bytes], *, system: str = "", skip_bad: bool = False) ->
             bad += 1
             continue
         rows.append(row)
+        languages[_language(item, number)] += 1
         labels += [label, *(hit.label for hit in evidence)]
         collections |= {*named, *(hit.collection for hit in evidence)} - {""}
         licences |= {str(item["licence"])[:200]} if item.get("licence") else set()
@@ -97,8 +103,14 @@ def read(lines: Iterable[bytes], *, system: str = "", skip_bad: bool = False) ->
     notes += [f"{unaccepted} lessons that nobody accepted were left out"] if unaccepted else []
     notes += [f"unknown field `{name[:80]}` in {count} lines was not read" for name, count in sorted(unknown.items())]
     ordered = sorted(rows, key=lambda row: hashlib.sha256(msgspec.json.encode(row)).digest())
+    least = max(LEAST, LEAST_SHARE * len(rows))
     return Lessons(
-        tuple(ordered), Label.highest(*labels), tuple(sorted(collections)), tuple(sorted(licences)), tuple(notes)
+        rows=tuple(ordered),
+        label=Label.highest(*labels),
+        collections=tuple(sorted(collections)),
+        licences=tuple(sorted(licences)),
+        languages=tuple(sorted(code for code, count in languages.items() if code and count >= least)),
+        notes=tuple(notes),
     )
 
 
@@ -126,6 +138,14 @@ def _taught(item: Mapping[str, Any], number: int, evidence: tuple[Hit, ...], sys
         weight=float(weight),
         held_out=item.get("split") in ("validation", "holdout"),
     )
+
+
+def _language(item: Mapping[str, Any], number: int) -> str:
+    """Of the question, as its line says it, else as it reads; empty where neither tells."""
+    said = item.get("language")
+    if isinstance(said, str) and said:
+        return said.lower()[:8]
+    return detect(next(turn.content for turn in reversed(_messages(item, number)) if turn.role == "user"))
 
 
 def _messages(item: Mapping[str, Any], number: int) -> tuple[Message, ...]:

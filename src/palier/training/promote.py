@@ -33,6 +33,7 @@ from palier.interfaces.measuring import Metric
 from palier.text import tokens
 from palier.training.canaries import Exposure
 from palier.types import Data
+from palier.versions import Happened
 
 Outcomes = Mapping[str, Outcome]
 """By id of the case."""
@@ -94,6 +95,11 @@ class Ruling(Data, frozen=True, kw_only=True):
     """What whoever reads it should know besides."""
 
     @property
+    def best(self) -> bool:
+        """Whether challengers are held against it from now on: at least as good as what it was held against itself."""
+        return self.gained is not None and self.gained >= 0.0
+
+    @property
     def failed(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.passed)
 
@@ -110,6 +116,21 @@ class Evidence(Data, frozen=True, kw_only=True):
     planted: int = 0
     exposure: Exposure | None = None
     """How near it is to saying them, where that could be told."""
+
+
+def of_shadow(last: Happened) -> Ruling:
+    """The ruling by which a version came into shadow, where that was the last that happened to it.
+
+    Raises `InvalidRequest`.
+    """
+    if last.state != "shadow" or last.ruling is None:
+        raise InvalidRequest(f"version {last.version} is {last.state}, not in shadow", hint="--suite has it judged")
+    try:
+        return msgspec.convert(last.ruling, Ruling)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(
+            f"the ruling on {last.version} cannot be read: {error}", hint="--suite has it judged"
+        ) from None
 
 
 def marks(cases: Sequence[Case]) -> tuple[str, ...]:

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from palier.errors import InvalidRequest
 from palier.heads import file as head_file
+from palier.heads.excerpt import Excerpt
 from palier.heads.file import FORMAT, Header, Reject, Trained
 from palier.heads.ngrams import Ngrams, count, rarity
+from palier.heads.sketch import sketch
 from palier.interfaces import Vectors
 from palier.metrics.intervals import wilson
 from palier.training import softmax
@@ -38,6 +40,7 @@ FEW = 200
 """Examples below which what is said of the lowest of them is a guess."""
 PARTS = 5
 """Each example is left out of the teaching of one head in so many."""
+EXCERPT = Excerpt()
 KEPT = (0.9, 0.95, 0.98, 0.99, 0.995)
 
 
@@ -157,6 +160,7 @@ def _header(
         encoder=encoder,
         dimension=task.vectors.shape[1],
         ngrams=task.ngrams,
+        excerpt=EXCERPT,
         trained=Trained(
             examples=len(y),
             digest=examples.digest,
@@ -164,6 +168,7 @@ def _header(
             date=datetime.now(UTC).date().isoformat(),
             licence=licence,
             source=source,
+            sketch=sketch(row.text for row in examples.rows),
         ),
     )
 
@@ -174,13 +179,13 @@ class _Task:
     def __init__(self, rows: Sequence[Example], embed: Callable[[Sequence[str]], Vectors]) -> None:
         texts = [row.text for row in rows]
         self.ngrams = Ngrams(dimension=BUCKETS)
-        self.vectors = embed(texts)
+        self.vectors = embed([EXCERPT.of(text) for text in texts])
         counted = count(texts, self.ngrams)
         self.rarity = rarity(counted)
         self.rows = Rows(self.vectors, counted.weighted(self.rarity))
 
     def of(self, texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> Rows:
-        return Rows(embed(texts), count(texts, self.ngrams).weighted(self.rarity))
+        return Rows(embed([EXCERPT.of(text) for text in texts]), count(texts, self.ngrams).weighted(self.rarity))
 
 
 def _check(rows: Sequence[Example], outside: str, strange: Sequence[str], refused: float) -> None:

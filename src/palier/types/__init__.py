@@ -20,7 +20,7 @@ from palier.types.drafts import (
     ToolDelta,
     Verdict,
 )
-from palier.types.knowledge import Document, Hit, Passage
+from palier.types.knowledge import Document, FailingSource, Hit, Passage, Shelved
 from palier.types.labels import Label
 from palier.types.numbers import UNKNOWN, Quantity, Usage
 from palier.types.outcomes import (
@@ -52,6 +52,7 @@ __all__ = [
     "Document",
     "Draft",
     "Event",
+    "FailingSource",
     "Features",
     "Finish",
     "GuardPlace",
@@ -69,6 +70,7 @@ __all__ = [
     "Quantity",
     "Request",
     "Result",
+    "Shelved",
     "Source",
     "Step",
     "TokenLogprob",

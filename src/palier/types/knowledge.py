@@ -28,6 +28,27 @@ class Document(Data, frozen=True, kw_only=True):
     updated: float = 0.0
 
 
+class Shelved(Data, frozen=True, kw_only=True):
+    """A document as it stands in a list: without its text, and with what is wrong with it."""
+
+    document: Document
+    passages: int
+    """Of 0, nothing can be found."""
+    stale: bool
+    """Not renewed for longer than `[drift] stale_days`."""
+    duplicated: bool
+    """Another that was put before has the same content."""
+
+
+class FailingSource(Data, frozen=True, kw_only=True):
+    """A file that could not be read when it was last ingested into a collection, and why."""
+
+    collection: str
+    source: str
+    error: str
+    at: float
+
+
 class Passage(Data, frozen=True, kw_only=True):
     """A stretch of a document, at characters `start` to `end` of its text."""
 

@@ -18,11 +18,13 @@ from palier import Palier
 from palier.app import gate
 from palier.cases import Case, Suite
 from palier.config import Learning, Settings, parse
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, InvalidRequest
 from palier.models import weights
+from palier.models.adapters import Lineage, beside
 from palier.models.engine import Engine
 from palier.stores.versions import SqliteVersions
 from palier.testing.versions import version_of
+from palier.types import Label
 from palier.versions import Standing, Version
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -206,3 +208,33 @@ async def test_one_in_shadow_is_asked_by_the_same_engine_beside_what_is_served(t
         child = engine(p).pid
         await p.students.promote(version.id)
         assert (engine(p).pid, await told(p)) == (child, other), "what it said in shadow is what it says"
+
+
+@pytest.mark.parametrize("languages", [(), ("fr",)])
+async def test_it_may_be_asked_in_what_it_was_taught_in(tmp_path: Path, base: str, languages: tuple[str, ...]) -> None:
+    """The base speaks English; an adapter of French lessons that is never asked in French would have learnt for nothing."""
+    file = noise.write(tmp_path / "a.gguf", 1)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    made = Lineage(
+        base=noise.SMALL,
+        base_sha256=base,
+        adapter_sha256=digest,
+        lessons=8,
+        lessons_sha256="0" * 64,
+        label=Label.PUBLIC,
+        languages=languages,
+    )
+    beside(file).write_bytes(msgspec.json.encode(made))
+    given = settings(tmp_path)
+    small = msgspec.structs.replace(given.models["small"], languages=("en",), adapters={"a": "a.gguf"})
+    route = given.routes[ROUTE]
+    tier = msgspec.structs.replace(route.tiers[0], adapter="a")
+    given = msgspec.structs.replace(
+        given, models={"small": small}, routes={ROUTE: msgspec.structs.replace(route, tiers=(tier,))}
+    )
+    async with Palier.open(given) as p:
+        if languages:
+            assert (await p.ask("Quel est le prix ?", language="fr")).tier == "tier-1"
+        else:
+            with pytest.raises(InvalidRequest, match="small speaks en"):
+                await p.ask("Quel est le prix ?", language="fr")

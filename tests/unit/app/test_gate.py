@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ def suite(n: int = 40) -> Suite:
     return Suite(name="intents", task="classification", route=ROUTE, labels=tuple(TOPICS), cases=cases)
 
 
+@functools.cache
 def shuffled() -> bytes:
     """A head whose labels say nothing."""
     names = list(TOPICS)

@@ -51,6 +51,21 @@ def test_what_was_fitted_checks_line_by_line() -> None:
     assert json.loads(fitted("--json")[0])["n"] == 240
 
 
+def test_what_it_was_fitted_to_is_no_measure_of_it() -> None:
+    fitted()
+    own = [{"text": json.loads(line)["text"], "expected": "pass"} for line in Path("ex.jsonl").read_text().splitlines()]
+    others = [{"text": f"zebras graze {n}", "expected": "refuse"} for n in range(240)]
+    report = ("guard", "report", "scope", "--model", "scope.head")
+    for lines, share in ((own, 1.0), (own[:120] + others[:120], 0.5)):
+        out, err = ran(*report, lines=lines)
+        assert json.loads(out)["fitted_to"] == share
+        assert f"{share:.0%} of these texts are among those that `scope` was fitted to" in err
+    out, err = ran(*report, lines=others)
+    assert json.loads(out)["fitted_to"] == 0.0
+    assert "fitted to" not in err
+    assert json.loads(ran("guard", "report", "form", lines=own)[0])["fitted_to"] is None
+
+
 def labelled(count: int, seed: int = 0) -> list[dict[str, Any]]:
     return [
         {
@@ -78,6 +93,9 @@ def test_grounding_learns_from_the_lines_that_report_reads() -> None:
     assert found[1]["auroc"] > found[0]["auroc"]
     assert found[1]["recall"] > 0.9
     assert found[1]["failed"] == 0
+    same, told = ran("guard", "report", "grounding", "--model", "ours.json", "--place", "draft", lines=labelled(60))
+    assert json.loads(same)["fitted_to"] == 1.0
+    assert "what it remembers" in " ".join(told.split())
     said = json.loads(ran(*fit, "--json", "--refused", "0.05")[0])
     assert (said["n"], said["refused"]) == (180, 0.05)
     Path("few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labelled(60)[:5]))

@@ -62,6 +62,31 @@ async def test_a_bad_line_gives_its_error_in_place(tmp_path: Path, capsys: pytes
     assert "`text`" in out[3]["error"]["message"]
 
 
+async def test_a_line_that_cannot_be_read_is_known_by_its_id_and_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.jsonl"
+    lines = [
+        b'{"id": "a", "text": "ok"}',
+        b"",
+        b'{"id": "b", "text": "half \\ud800"}',
+        b'{"id": 4, "text": "half \xed\xa0\x80"}',
+        b'{"id": "\\ud800", "text": "x"}',
+        b'{"id": [1], "text": "\\udc00"}',
+        b"{not json",
+        b'{"text": ""}',
+        b'{"id": "g", "text": ""}',
+    ]
+    source.write_bytes(b"\n".join(lines))
+    assert await jsonl.each_line(source, echo) == 1
+    out = printed(capsys)
+    assert [line["id"] for line in out] == ["a", "b", 4, "?", None, None, None, "g"]
+    said = [line["error"]["message"] for line in out[1:]]
+    assert ["no text" in one for one in said] == [True] * 4 + [False] * 3
+    assert [one.split(":")[0] for one in said[:6]] == [f"line {n}" for n in (3, 4, 5, 6, 7, 8)]
+    assert "line" not in said[6]
+
+
 async def test_a_line_nested_too_deeply_is_an_error_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,8 @@ from palier.versions import Version
 
 TOML = """
 data = "data"
+[redaction]
+names = "off"
 [models.intents]
 kind = "head"
 file = "own.head"

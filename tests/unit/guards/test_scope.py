@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pytest
 from tests.heads import ENCODER, WordEncoder, embed, examples, taught
@@ -12,8 +14,9 @@ from tests.heads import ENCODER, WordEncoder, embed, examples, taught
 from palier.config import Guard
 from palier.errors import ConfigurationError
 from palier.guards.scope import build
-from palier.heads.file import further_in, inside
-from palier.interfaces import Resources
+from palier.heads.excerpt import Excerpt
+from palier.heads.file import dump, further_in, inside, parse
+from palier.interfaces import Resources, Vectors
 from palier.interfaces.guarding import Context
 from palier.training import scope
 
@@ -53,6 +56,37 @@ async def test_space_before_a_text_says_nothing(fitted: Path, space: str) -> Non
 async def test_a_threshold_of_ones_own_wins(fitted: Path) -> None:
     lenient = build("s", Guard(kind="scope", file="scope.head", threshold=1.0), resources(fitted))
     assert (await lenient.check("zebras graze quietly", Context(place="input"))).action == "pass"
+
+
+async def test_a_letter_is_about_what_its_middle_is_about(fitted: Path) -> None:
+    guard = build("s", Guard(kind="scope", file="scope.head"), resources(fitted))
+    polite = "zebras graze quietly and owls sing softly "
+    for text in ("cancel my fibre the box. " * 12, "cancel my fibre the box. " * 30):
+        letter = f"{polite * 2}{text}{polite * 2}"
+        verdict = await guard.check(letter, Context(place="input"))
+        assert verdict.action == "pass"
+        assert "terminate my contract" in verdict.reason
+
+
+async def test_it_embeds_what_was_embedded_when_it_was_fitted(fitted: Path, caplog: pytest.LogCaptureFixture) -> None:
+    head = parse((fitted / "scope.head").read_bytes())
+    assert head.header.excerpt == Excerpt()
+    seen: list[str] = []
+
+    class Noting(WordEncoder):
+        async def encode(self, texts: Sequence[str]) -> Vectors:
+            seen.extend(texts)
+            return await super().encode(texts)
+
+    text = " ".join(f"word{n}" for n in range(200))
+    for excerpt, size in ((Excerpt(), 120), (Excerpt(characters=60, long=60, of_long=30), 30), (None, 120)):
+        header = msgspec.structs.replace(head.header, excerpt=excerpt)
+        (fitted / "other.head").write_bytes(dump(header, head.arrays))
+        guard = build("s", Guard(kind="scope", file="other.head"), resources(fitted, Noting()))
+        await guard.check(text, Context(place="input"))
+        assert size - 20 < len(seen[-1]) <= size
+        assert seen[-1] in text
+        assert ("fit it again" in caplog.text) == (excerpt is None)
 
 
 def test_what_is_no_scope_is_refused(tmp_path: Path, fitted: Path) -> None:

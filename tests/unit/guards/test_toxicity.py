@@ -81,7 +81,7 @@ FINE = (
 
 @pytest.mark.parametrize("rule", FOUND)
 async def test_what_is_said_outright_is_found(rule: str) -> None:
-    reasons = {ready.rule.name: ready.rule.reason for ready in GUARD._rules}
+    reasons = {rule.name: rule.reason for rule in GUARD._rules}
     for text in FOUND[rule]:
         verdict = await GUARD.check(text, Context(place="output"))
         assert reasons[rule] in verdict.reason, text

@@ -28,6 +28,16 @@ def test_order_matters_where_two_words_go_together() -> None:
     np.testing.assert_array_equal(one, other)
 
 
+def test_a_text_is_counted_alone_as_among_many() -> None:
+    texts = [f"résilier l'offre {n}, l'offre {n} et la fibre" for n in range(40)]
+    for settings in (SETTINGS, Ngrams(dimension=1024, words=3, apart=True)):
+        many = count(texts, settings)
+        for row in range(0, 40, 7):
+            alone, among = count([texts[row]], settings), many.take(np.array([row]))
+            np.testing.assert_array_equal(alone.buckets, among.buckets)
+            np.testing.assert_array_equal(alone.values, among.values)
+
+
 def test_buckets_are_evenly_used_and_signs_balanced() -> None:
     """As chance would: each bucket holds a Poisson number of distinct words."""
     alone = Ngrams(dimension=1024, words=1, shortest=8, longest=8)

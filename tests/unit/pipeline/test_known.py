@@ -104,15 +104,15 @@ class House:
 
 
 @pytest.fixture
-async def prints(tmp_path: Path) -> AsyncIterator[tuple[SqliteTraces, Fingerprints, SqliteKnowledge]]:
+async def prints(
+    tmp_path: Path, workers: ProcessWorkers
+) -> AsyncIterator[tuple[SqliteTraces, Fingerprints, SqliteKnowledge]]:
     knowledge = SqliteKnowledge.open(tmp_path / "knowledge.db", ENCODER, DIMENSION, analyse, marker=MARKER)
     traces = SqliteTraces.open(tmp_path / "traces.db")
-    workers = ProcessWorkers(1)
     answers = SqliteAnswerMarks(traces.database)
     await knowledge.marks.fill()
     await answers.look()
     yield traces, Fingerprints(MARKER, knowledge.marks, answers, workers), knowledge
-    await workers.close()
     await knowledge.close()
     await traces.close()
 

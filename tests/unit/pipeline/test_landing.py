@@ -76,6 +76,9 @@ def test_a_language_the_card_lacks_is_an_obstacle_that_says_so() -> None:
     obstacle = landing(capabilities=CHAT, languages=("en",)).obstacle(request("fr"))
     assert obstacle is not None
     assert "speaks en" in obstacle.message
+    taught = dataclasses.replace(landing(capabilities=CHAT, languages=("en",)), taught_in=("fr",))
+    assert taught.obstacle(request("fr")) is None
+    assert "speaks en, fr, and" in str(taught.obstacle(request("de")))
     assert "`fr`" in obstacle.message
 
 

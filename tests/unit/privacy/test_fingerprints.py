@@ -51,13 +51,6 @@ class House(NamedTuple):
 
 
 @pytest.fixture
-async def workers() -> AsyncIterator[ProcessWorkers]:
-    pool = ProcessWorkers(1)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
 async def house(tmp_path: Path, workers: ProcessWorkers) -> AsyncIterator[House]:
     knowledge = SqliteKnowledge.open(tmp_path / "knowledge.db", ENCODER, DIMENSION, analyse, marker=MARKER)
     traces = SqliteTraces.open(tmp_path / "traces.db")

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -320,6 +321,32 @@ def test_the_names_that_settings_declare() -> None:
         assert rules.names == {"gpu.corp.example", "gateway.corp.example"}
     with lockdown_of(settings()):
         assert not closed._open
+
+
+def test_the_names_of_collectors_and_webhooks_on_premises_and_no_others() -> None:
+    sections: dict[str, Any] = {
+        "telemetry": {"otlp": "http://collector.corp.example:4318/v1/traces"},
+        "drift": {"enabled": True, "webhook": "https://drift.corp.example/hook", "on_premises": True},
+        "alerts": {"webhook": "https://alerts.corp.example/hook", "on_premises": True},
+        "ledger": {"heads_webhook": "https://heads.example/"},
+    }
+    own = {"gpu.corp.example", "gateway.corp.example"}
+    hosts = {"telemetry": "collector.corp.example", "drift": "drift.corp.example", "alerts": "alerts.corp.example"}
+    closing = {"local_only": True}
+    with lockdown_of(settings(privacy=closing, **sections)):
+        (rules,) = closed._open
+        assert rules.names == {*own, *hosts.values()}
+        assert rules.asks("COLLECTOR.corp.example.")
+        assert not rules.reaches("collector.corp.example")
+    for name, host in hosts.items():
+        elsewhere = {**sections, name: {**sections[name], "on_premises": False}}
+        with lockdown_of(settings(privacy=closing, **elsewhere)):
+            (rules,) = closed._open
+            assert rules.names == {*own, *hosts.values()} - {host}
+    sections["drift"]["enabled"] = False
+    with lockdown_of(settings(privacy=closing, **sections)):
+        (rules,) = closed._open
+        assert "drift.corp.example" not in rules.names
 
 
 @pytest.mark.parametrize(

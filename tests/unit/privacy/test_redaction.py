@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +110,20 @@ NAMES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def readers() -> Iterator[ProcessWorkers]:
+    """Processes that load the models of names once for this file."""
+    made = ProcessWorkers()
+    yield made
+    asyncio.run(made.close())
+
+
 @with_names
-async def test_names_by_the_models_and_nothing_else() -> None:
-    workers = ProcessWorkers()
-    try:
-        for language, text, wanted in NAMES:
-            found = {text[start:end] for start, end in await workers.run(names.find, text, language)}
-            whole = {name for name in found if not any(name != other and name in other for other in found)}
-            assert whole <= set(wanted) <= found, text
-    finally:
-        await workers.close()
+async def test_names_by_the_models_and_nothing_else(readers: ProcessWorkers) -> None:
+    for language, text, wanted in NAMES:
+        found = {text[start:end] for start, end in await readers.run(names.find, text, language)}
+        whole = {name for name in found if not any(name != other and name in other for other in found)}
+        assert whole <= set(wanted) <= found, text
 
 
 @with_names
@@ -132,16 +137,12 @@ async def test_workers_that_fail_let_nothing_pass_as_clean() -> None:
 
 
 @with_names
-async def test_names_are_found_in_a_worker_process_and_spacy_stays_there() -> None:
-    workers = ProcessWorkers()
-    redactor = Redactor(Redaction(names="required"), workers)
+async def test_names_are_found_in_a_worker_process_and_spacy_stays_there(readers: ProcessWorkers) -> None:
+    redactor = Redactor(Redaction(names="required"), readers)
     assert redactor.active == "patterns, and names (fr, en)"
     text = "Bonjour, je suis Marie Du\u200bpont, au 06 12 34 56 78.\nCordialement,\nMarie Dupont"
-    try:
-        found = await redactor.entities(text)
-        english = await redactor.entities("My name is Sarah Connor and I live in Los Angeles.", "en")
-    finally:
-        await workers.close()
+    found = await redactor.entities(text)
+    english = await redactor.entities("My name is Sarah Connor and I live in Los Angeles.", "en")
     assert [(entity.type, entity.text) for entity in found] == [
         ("PERSON", "Marie Du\u200bpont"),
         ("PHONE", "06 12 34 56 78"),
@@ -151,30 +152,22 @@ async def test_names_are_found_in_a_worker_process_and_spacy_stays_there() -> No
     assert "spacy" not in sys.modules
 
 
-async def test_a_long_text_is_read_in_a_worker_process() -> None:
-    workers = ProcessWorkers()
+async def test_a_long_text_is_read_in_a_worker_process(readers: ProcessWorkers) -> None:
     redactor = Redactor(
-        Redaction(names="off", entities=("PHONE", "CLIENT"), patterns={"CLIENT": "C-[0-9]{4}"}), workers
+        Redaction(names="off", entities=("PHONE", "CLIENT"), patterns={"CLIENT": "C-[0-9]{4}"}), readers
     )
     text = "Une phrase de plus. " * 1000 + "C-1234, zoe@exemple.fr et le 06 12 34 56 78."
     redactor._own = lambda text: pytest.fail("read here")  # type: ignore[method-assign]
-    try:
-        found = await redactor.entities(text)
-    finally:
-        await workers.close()
+    found = await redactor.entities(text)
     assert [(entity.type, entity.text) for entity in found] == [("CLIENT", "C-1234"), ("PHONE", "06 12 34 56 78")]
     assert all(text[entity.start : entity.end] == entity.text for entity in found)
 
 
 @with_presidio
-async def test_presidio_looks_too() -> None:
-    workers = ProcessWorkers()
-    redactor = Redactor(Redaction(names="off", presidio=True), workers)
+async def test_presidio_looks_too(readers: ProcessWorkers) -> None:
+    redactor = Redactor(Redaction(names="off", presidio=True), readers)
     assert redactor.active == "only patterns and presidio are active: names are off in [redaction]"
-    try:
-        found = await redactor.entities("pay to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa, card 4111 1111 1111 1111")
-    finally:
-        await workers.close()
+    found = await redactor.entities("pay to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa, card 4111 1111 1111 1111")
     assert [entity.type for entity in found] == ["CRYPTO", "CARD"]
 
 

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from palier.errors import InvalidRequest, Unavailable
+from palier.errors import Busy, InvalidRequest, Unavailable
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 
@@ -83,6 +83,37 @@ async def test_documents_go_in_small_batches_to_their_own_lane():
     assert documents.sizes == [16, 16, 8]
     assert await encoder.detokenize(await encoder.tokenize(texts)) == texts
     assert not questions.sizes
+
+
+async def test_some_short_texts_are_asked_like_questions_and_each_once():
+    questions, documents = Here(), Here()
+    encoder = SentenceEncoder(questions, documents)
+    sentences = [f"sentence {i}" for i in range(9)]
+    one, other = await asyncio.gather(encoder.encode(sentences), encoder.encode(["sentence 3", "another"]))
+    assert questions.sizes == [10]
+    np.testing.assert_array_equal(one[3], other[0])
+    np.testing.assert_allclose(one, sentence_model.embed(sentences), atol=1e-5)
+    again = await encoder.encode(["sentence 8", "new", "sentence 0"])
+    assert questions.sizes == [10, 1]
+    np.testing.assert_array_equal(again[[0, 2]], one[[8, 0]])
+    assert not documents.sizes
+    await encoder.encode(["x" * 300 + str(i) for i in range(9)])
+    assert documents.sizes == [9]
+
+
+async def test_what_waits_has_a_limit():
+    here = Here()
+    encoder = SentenceEncoder(here)
+    here.go.clear()
+    asked = [asyncio.create_task(encoder.encode([f"{i} {j}" for j in range(4)])) for i in range(256)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy, match="1024 texts wait"):
+        await encoder.encode(["one more"])
+    for task in asked:
+        task.cancel()
+    here.go.set()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert (await encoder.encode(["after"])).shape == (1, 512)
 
 
 async def test_a_lost_worker_fails_those_who_waited_and_nobody_after():

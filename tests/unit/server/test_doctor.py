@@ -347,6 +347,23 @@ def test_what_leaves_is_said(tmp_path: Path) -> None:
     assert "nothing leaves" in none.detail
 
 
+def test_who_is_told_elsewhere_is_said_too(tmp_path: Path) -> None:
+    told: dict[str, Any] = {
+        "ledger": {"heads_webhook": "https://heads.example/"},
+        "telemetry": {"otlp": "https://spans.example/v1/traces", "on_premises": False},
+        "drift": {"enabled": True, "webhook": "https://drift.example/"},
+        "alerts": {"webhook": "http://127.0.0.1:9/"},
+    }
+    names = "[drift] webhook, [ledger] heads_webhook, [telemetry] otlp"
+    open_door, _ = door(tmp_path, **told)
+    assert f"open to cloud, {names};" in open_door.detail
+    (shut,) = door(tmp_path, **told, privacy={"local_only": True})
+    assert (shut.status, shut.detail.endswith(f"nothing is told to {names}")) == ("warn", True)
+    near = {**told, "drift": {**told["drift"], "on_premises": True}, "ledger": {}, "telemetry": {}}
+    (shut,) = door(tmp_path, **near, privacy={"local_only": True})
+    assert (shut.status, shut.detail) == ("ok", "local only: nothing leaves")
+
+
 def test_personal_data_that_leaves_as_it_is_is_warned_of(tmp_path: Path) -> None:
     _, bare = door(tmp_path, {"redact": False})
     assert (bare.status, bare.advice) == ("warn", "remove redact = false")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import httpx2
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +21,8 @@ from palier.routing.monitor import Monitor
 from palier.server.metrics import Now, Standing, text
 from palier.testing.traces import trace_of
 from palier.types import Guarded
+
+PROMTOOL = shutil.which("promtool")
 
 
 def read(page: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -143,3 +148,17 @@ def test_it_is_served_to_who_shows_the_key(tmp_path: Path) -> None:
         assert sum(page["palier_requests_total"].values()) == 1
         assert page["palier_first_words_seconds_count"][labels(route="support")] == 1
         assert all(page["palier_model_healthy"].values())
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on the PATH: it comes with Prometheus")
+def test_promtool_finds_nothing_wrong_with_it(tmp_path: Path) -> None:
+    assert PROMTOOL is not None
+    write_script(tmp_path)
+    routes = {"support": {**STAIRS["routes"]["support"], "budget": {"soft": 1.0, "hard": 2.0, "uncounted": "allow"}}}
+    with served({**STAIRS, "routes": routes}, tmp_path) as gateway:
+        body = {"model": "support", "messages": [{"role": "user", "content": "Bonjour"}]}
+        assert httpx2.post(f"{gateway.url}/v1/chat/completions", json=body, headers=gateway.headers).status_code == 200
+        page = httpx2.get(f"{gateway.url}/metrics", headers=gateway.headers).text
+    assert "palier_budget_limit{" in page
+    ran = subprocess.run([PROMTOOL, "check", "metrics"], input=page, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")

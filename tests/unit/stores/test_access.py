@@ -13,7 +13,7 @@ from palier.errors import InvalidRequest
 from palier.stores import keys as keys_module
 from palier.stores.access import SqliteAccess
 from palier.stores.membership import MAX_DEPTH, Membership
-from palier.stores.purse import DAY_S, KEPT_DAYS, day_ends, month_ends
+from palier.stores.purse import DAY_S, KEPT_DAYS, day_ends, month_ends, standings
 from palier.types import Principal
 
 
@@ -109,6 +109,31 @@ async def test_what_was_spent_long_ago_is_forgotten(path: Path) -> None:
     await access.purse.keep()
     rows = await access._database.read(lambda c: c.execute("SELECT count(*) FROM spent").get)
     assert rows == 1
+    await access.close()
+
+
+async def test_how_the_budgets_of_keys_stand(path: Path) -> None:
+    clock = Clock(2026, 11, 27)
+    access = await SqliteAccess.open(path, clock)
+    for key in (
+        AccessKey(name="shop", budget=20.0, soft=16.0),
+        AccessKey(name="desk", soft=1.0, per="day"),
+        AccessKey(name="free"),
+        AccessKey(name="gone", budget=1.0),
+    ):
+        await access.keys.create(key)
+    await access.keys.rotate("shop")
+    await access.keys.revoke("gone")
+    for name in ("shop", "desk", "free", "gone"):
+        access.purse.spend(name, 17.0, 0)
+    clock.now += DAY_S
+    access.purse.spend("desk", 0.25, 0)
+    desk, shop = sorted(standings(await access.keys.list(), access.purse, clock.now), key=lambda one: one.key)
+    assert (shop.key, shop.route, shop.per) == ("shop", "", "month")
+    assert (shop.sides[0].spent, shop.sides[0].state) == (17.0, "soft")
+    assert (shop.begins, shop.ends) == (timegm((2026, 11, 1, 0, 0, 0)), timegm((2026, 12, 1, 0, 0, 0)))
+    assert (desk.key, desk.sides[0].spent, desk.sides[0].state) == ("desk", 0.25, "below")
+    assert (desk.begins, desk.ends) == (timegm((2026, 11, 28, 0, 0, 0)), timegm((2026, 11, 29, 0, 0, 0)))
     await access.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from palier.interfaces import Erasure
 from palier.spending import Passing, WentBy
 from palier.stores.erasure import ErasableTraces
-from palier.stores.hours import DAY_S, HOUR_S, SETTLED_S, SqliteHours
+from palier.stores.hours import DAY_S, HOUR_S, SETTLED_S, WEEK_S, SqliteHours
 from palier.stores.schema import migrations
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import CREATED, trace_of
@@ -35,7 +36,7 @@ traces = st.builds(
         usage=usage,
     ),
     st.sampled_from("abcdef"),
-    st.sampled_from([0, 1, 3, 24, 25, 50]),
+    st.sampled_from([0, 1, 3, 24, 25, 50, 190, 400]),
     st.sampled_from(["support", "sales"]),
     st.sampled_from(["answered", "abstained"]),
     st.sampled_from(["tier-1", "tier-2", None]),
@@ -77,7 +78,7 @@ def told(traces: Sequence[Trace], went: WentBy) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(st.lists(traces, min_size=1, max_size=4), st.booleans()), max_size=5), st.integers(0, 60))
+@given(st.lists(st.tuples(st.lists(traces, min_size=1, max_size=4), st.booleans()), max_size=5), st.integers(0, 200))
 async def test_the_sums_are_those_of_the_traces_there_are(
     tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[list[Trace], bool]], since: int
 ) -> None:
@@ -90,11 +91,20 @@ async def test_the_sums_are_those_of_the_traces_there_are(
                 await store.record(trace)
                 kept[trace.id] = trace
             if rolls:
-                await SqliteHours(store.database).roll(CREATED + 40 * HOUR_S)
+                await SqliteHours(store.database).roll(CREATED + 240 * HOUR_S)
         told(list(kept.values()), await all_of(store))
         begins = CREATED // HOUR_S * HOUR_S + since * HOUR_S
         went = await SqliteHours(store.database).went_by(begins, CREATED * 2)
         told([trace for trace in kept.values() if trace.created >= begins], went)
+        edges = [begins, begins + 6 * HOUR_S, begins + 200 * HOUR_S, begins + 500 * HOUR_S]
+        each = await SqliteHours(store.database).went_by_each(edges)
+        assert [(one.since, one.until) for one in each] == list(itertools.pairwise(edges))
+        for one in each:
+            some = [trace for trace in kept.values() if one.since <= trace.created < one.until]
+            assert sum(row.requests for row in one.passing) == len(some)
+            costs = [trace.cost.value for trace in some if trace.cost.value is not None]
+            assert sum(row.cost.value for row in one.passing) == pytest.approx(sum(costs))
+            assert sum(row.steps for row in one.landed) == sum(bool(step.latency_ms) for t in some for step in t.steps)
     finally:
         await store.close()
 
@@ -119,6 +129,29 @@ async def test_a_day_is_added_up_when_it_is_over_and_thrown_away_when_it_changes
     await store.close()
 
 
+async def test_a_week_is_added_up_when_its_days_are_and_thrown_away_with_one(tmp_path: Path) -> None:
+    store = SqliteTraces.open(tmp_path / "traces.db")
+    hours, week = SqliteHours(store.database), CREATED // WEEK_S * WEEK_S
+    for n in range(8):
+        await store.record(trace_of(f"t{n}", week + n * DAY_S))
+
+    def rolled(connection: apsw.Connection) -> list[int]:
+        return [at for (at,) in connection.execute("SELECT week FROM rolled_week WHERE week IN (SELECT at FROM week)")]
+
+    assert await hours.roll(week + 6 * DAY_S + SETTLED_S) == 6
+    assert await store.database.read(rolled) == []
+    assert await hours.roll(week + WEEK_S + SETTLED_S) == 1
+    assert await store.database.read(rolled) == [week]
+    assert sum(row.requests for row in (await hours.went_by(week, week + WEEK_S)).passing) == 7
+    await store.record(trace_of("late", week + 5))
+    assert await store.database.read(rolled) == []
+    assert sum(row.requests for row in (await hours.went_by(week, week + 8 * DAY_S)).passing) == 9
+    assert await hours.roll(week + WEEK_S + SETTLED_S) == 1
+    assert await store.database.read(rolled) == [week]
+    assert sum(row.requests for row in (await hours.went_by(week, week + 8 * DAY_S)).passing) == 9
+    await store.close()
+
+
 async def test_a_span_is_of_whole_hours(tmp_path: Path) -> None:
     store = SqliteTraces.open(tmp_path / "traces.db")
     begins = CREATED // HOUR_S * HOUR_S
@@ -134,7 +167,8 @@ async def test_a_user_who_is_forgotten_is_no_key_either(tmp_path: Path) -> None:
     store = SqliteTraces.open(tmp_path / "traces.db")
     for number, name in (("t1", "alice"), ("t2", "shop")):
         await store.record(msgspec.structs.replace(trace_of(number), principal=name, key=name))
-    await SqliteHours(store.database).roll(CREATED + 3 * DAY_S)
+    await SqliteHours(store.database).roll(CREATED + 9 * DAY_S)
+    assert b"alice" in b"".join(file.read_bytes() for file in tmp_path.iterdir())
     erasable = ErasableTraces(store.database)
     erasure = Erasure(user="alice", before=CREATED + 1)
     requests = await erasable.requests(erasure, lambda text: text)
@@ -160,8 +194,8 @@ async def test_those_of_before_are_counted_when_the_file_is_led_to_today(tmp_pat
     connection = apsw.Connection(str(path))
     since = next(number for number, sql in migrations("traces") if "CREATE TABLE hour" in sql)
     for number, sql in reversed(migrations("traces")):
-        for table in re.findall(r"CREATE TABLE (\w+)", sql) if number >= since else ():
-            connection.execute(f"DROP TABLE {table}")
+        for kind, name in re.findall(r"CREATE (TABLE|INDEX) (\w+)", sql) if number >= since else ():
+            connection.execute(f"DROP {kind} IF EXISTS {name}")
     connection.pragma("user_version", since - 1)
     connection.close()
     store = SqliteTraces.open(path)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from palier.errors import ConfigurationError
-from palier.jobs.pool import ProcessWorkers
 from palier.stores.knowledge import SqliteKnowledge
 from palier.stores.passages import MAX_QUERY_TERMS
 from palier.testing.documents import ADMIN, DIMENSION, ENCODER, NOBODY, analyse, entry, vectors_of
@@ -133,13 +132,11 @@ async def test_a_passage_is_found_by_title_and_heading_in_its_language(tmp_path)
     await store.close()
 
 
-async def test_terms_can_be_made_by_the_workers(tmp_path):
-    workers = ProcessWorkers(1)
+async def test_terms_can_be_made_by_the_workers(tmp_path, workers):
     store = SqliteKnowledge.open(tmp_path / "knowledge.db", ENCODER, DIMENSION, analyse, workers=workers)
     await store.put([entry("a", "c", ["Fibre optique"])])
     assert len(await store.by_terms(["c"], ["optique"], 5, ADMIN)) == 1
     await store.close()
-    await workers.close()
 
 
 async def test_everything_is_there_after_reopening(tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import msgspec
 import pytest
 
 from palier.errors import StoreError
 from palier.stores.traces import SqliteTraces
-from palier.testing.traces import EXPIRES, content_of, trace_of
+from palier.testing.traces import CREATED, EXPIRES, content_of, trace_of
 from palier.types import Label
 
 
@@ -70,32 +71,55 @@ async def test_a_full_disk_fails_the_record_and_no_other(traces):
     assert {trace.id for trace in await traces.list()} == {"small", "large"}
 
 
-async def test_filters_read_the_index_alone(traces):
-    """Else the list of a rare tier reads every trace there is, with its figures, and sorts them."""
+async def planned(traces, name: str, conditions: str, file: str = "traces") -> list[str]:
+    """How SQLite goes about a statement."""
     from palier.stores.schema import statements
 
+    sql = statements(file)[name].replace("filters", conditions).replace("table", "day")
+    values = ["x"] if "?" in sql else dict.fromkeys(re.findall(r":(\w+)", sql), 1)
+    return await traces._database.read(
+        lambda connection: [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, values)]
+    )
+
+
+async def test_filters_read_the_index_of_an_hour_alone(traces):
+    """Else the list of a rare tier reads every trace there is, with its figures, and sorts them."""
     for column in ("route", "status", "tier"):
-        sql = statements("traces")["list"].replace("filters", f"{column} = :{column}")
-        plan = await traces._database.read(
-            lambda connection, sql=sql, column=column: [
-                row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, {column: "x", "limit": 5})
-            ]
-        )
-        assert plan == ["SCAN trace USING INDEX trace_by_created"]
+        plan = await planned(traces, "list", f"{column} = :{column} AND created >= :since AND created < :until")
+        assert plan == ["SEARCH trace USING INDEX trace_by_created (created>? AND created<?)"]
 
 
 async def test_a_page_begins_where_the_one_before_ended(traces):
     """Else the last page reads every trace there is."""
-    from palier.stores.schema import statements
-
-    sql = statements("traces")["list"].replace("filters", "(created, id) < (:before, :before_id)")
-    plan = await traces._database.read(
-        lambda connection: [
-            row[3]
-            for row in connection.execute("EXPLAIN QUERY PLAN " + sql, {"before": 1.0, "before_id": "x", "limit": 5})
-        ]
-    )
+    plan = await planned(traces, "list", "(created, id) < (:before, :before_id)")
     assert plan == ["SEARCH trace USING INDEX trace_by_created ((created,id)<(?,?))"]
+
+
+async def test_the_last_digits_of_an_id_are_looked_up_as_far_as_they_are_indexed(traces, monkeypatch):
+    plan = await planned(traces, "ending", "")
+    assert "SEARCH ending USING PRIMARY KEY (digits=?)" in plan
+    assert plan.count("SEARCH trace USING INTEGER PRIMARY KEY (rowid>?)") == 1, "of the rest alone"
+    monkeypatch.setattr("palier.stores.traces.INDEXED", 2)
+    for digits in ("0123456789ab", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+        await traces.record(trace_of(f"chatcmpl-{CREATED:012.0f}{digits}"))
+    for count in (3, 0):
+        assert (await traces.get("0123456789ab") or trace_of("")).id == f"chatcmpl-{CREATED:012.0f}0123456789ab"
+        assert await traces.get("0123456789ac") is None
+        assert await traces.get("%23456789ab") is None
+        assert await traces.index() == count
+    await traces.record(trace_of(f"chatcmpl-{CREATED:012.0f}0123456789ab"))
+    assert await traces.index() == 0, "it replaced the one of before"
+    await traces.database.rewrite()
+    assert (await traces.get("bbbbbbbbbbbb") or trace_of("")).id.endswith("bbbbbbbbbbbb"), "also in a file written anew"
+    await traces.record(trace_of("chatcmpl-ffffffffffff0123456789ab"))
+    assert await traces.get("0123456789ab") is None, "two end so"
+
+
+async def test_an_overview_adds_up_keys_in_the_order_they_lie_in(traces):
+    """Sorting them is most of the work, where there are many."""
+    plan = await planned(traces, "went_by_each", "", "hours")
+    assert plan[:2] == ["CO-ROUTINE (subquery-1)", "SEARCH day USING PRIMARY KEY (at>? AND at<?)"]
+    assert len([step for step in plan if "TEMP B-TREE" in step]) == 1
 
 
 async def test_an_answer_is_known_by_the_most_restrictive_label_it_was_given_with(traces):

@@ -75,6 +75,20 @@ def test_labels_drawn_by_lot_teach_nothing() -> None:
         grounding.fit(lot, embed, ENCODER)
 
 
+def test_labels_that_contradict_each_other_are_refused_with_figures() -> None:
+    given = examples(40).rows
+    most = [msgspec.structs.replace(row, supported=not row.supported) for row in given[:100]]
+    with pytest.raises(InvalidRequest, match=r"200 of 220 examples contradict each other") as raised:
+        grounding.fit(gathered([*given, *most]), embed, ENCODER)
+    assert raised.value.param == "expected"
+    lot = [msgspec.structs.replace(row, supported=n % 3 == 0) for n, row in enumerate(given)]
+    some = [msgspec.structs.replace(row, supported=not row.supported) for row in lot[:20]]
+    with pytest.raises(
+        InvalidRequest, match=r"AUROC 0\.[34]\d+, and 0.5 is chance; 40 of 140 examples are labelled both"
+    ):
+        grounding.fit(gathered([*lot, *some]), embed, ENCODER)
+
+
 async def test_the_guard_says_what_was_fitted(tmp_path: Path) -> None:
     """What is taught and what is served are one thing: a sentence's score is its row's."""
     one = guard(tmp_path, once().content)

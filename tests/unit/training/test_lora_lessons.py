@@ -94,6 +94,14 @@ def test_a_bad_line_is_named_or_left_out(line: Any, said: str) -> None:
     assert read(line, skip_bad=True).notes[0] == "1 bad lines were left out"
 
 
+def test_what_it_was_taught_in_is_told() -> None:
+    """As lines say it, else as the questions read; a language of a few lessons is none that is taught."""
+    french = [{"question": f"Quel est le prix de la carte numéro {n} ?", "answer": "10 €"} for n in range(20)]
+    said = [{"question": f"{n}?", "answer": "x", "language": "br"} for n in range(8)]
+    few = [{"question": f"What does the card number {n} cost?", "answer": "x"} for n in range(4)]
+    assert read(*french, *said, *few).languages == ("br", "fr")
+
+
 def test_too_few_are_said() -> None:
     with pytest.raises(InvalidRequest, match="there are 1 lessons, and at least 8") as caught:
         lora_lessons.read([json.dumps(GOOD).encode()])

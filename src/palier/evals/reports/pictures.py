@@ -30,9 +30,9 @@ def pictures(report: Report) -> list[str]:
     found = ['<div class="pair">']
     lacking = []
     for wanted in _WANTED:
-        points = [p for i, c in enumerate(report.candidates) if (p := _point(report, c, wanted.axis, i)) is not None]
-        if len(points) > 1:
-            found += _figure(report, wanted, points)
+        known = points(report, wanted.axis)
+        if len(known) > 1:
+            found += _figure(report, wanted, known)
         else:
             lacking.append(wanted.title.lower())
     found.append("</div>")
@@ -40,6 +40,14 @@ def pictures(report: Report) -> list[str]:
         why = "it is known of fewer than two candidates"
         found.append(f'<p class="faint">No picture of {wording.listed(lacking)}: {why}.</p>')
     return [*found, *_reliability(report)]
+
+
+def points(report: Report, axis: str) -> list[Point]:
+    """The candidates of which both quality and `axis` are known: `cost`, `carbon`, `latency` or `parameters`.
+
+    Dollars and grams are of 1,000 requests, latency the p95 in milliseconds.
+    """
+    return [p for i, c in enumerate(report.candidates) if (p := _point(report, c, axis, i)) is not None]
 
 
 def _figure(report: Report, wanted: _Wanted, points: list[Point]) -> list[str]:

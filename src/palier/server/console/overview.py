@@ -26,9 +26,11 @@ async def show(visit: Visit) -> Reply:
     if route and route not in visit.routes:
         raise NotFound(f"there is no route `{route[:80]}`", param="route")
     found = await visit.palier.overview(edges(span, time.time()), route)
+    budgets = [one for one in await visit.palier.budgets_now() if one.route in ([route] if route else visit.routes)]
     return visit.page(
         "overview.html",
         found=found,
+        budgets=budgets,
         asked={"span": span, "route": route},
         spans=list(SPANS),
         plots=plots(found, visit.words),

@@ -6,7 +6,20 @@ from starlette.routing import Route
 
 from palier.access import Role
 from palier.errors import NotFound
-from palier.server.console import actions, ask, entrance, guarantee, judge, ledger, lessons, overview, traces
+from palier.server.console import (
+    actions,
+    ask,
+    benchmarks,
+    entrance,
+    guarantee,
+    judge,
+    knowledge,
+    ledger,
+    lessons,
+    models,
+    overview,
+    traces,
+)
 from palier.server.console.serving import Anybody, Console, Handler, Page, route
 from palier.server.console.visits import Visit
 from palier.server.endpoint import Gateway
@@ -21,8 +34,8 @@ def routes(gateway: Gateway) -> list[Route]:
     def shows(handler: Handler, role: Role) -> Page:
         return Page(console, handler, role)
 
-    def does(what: str, handler: Handler, role: Role, *, asks: bool = False) -> Page:
-        return Page(console, handler, role, does=what, asks=asks)
+    def does(what: str, handler: Handler, role: Role, *, asks: bool = False, files: bool = False) -> Page:
+        return Page(console, handler, role, does=what, asks=asks, files=files)
 
     viewer, reviewer, operator, admin = Role
     return [
@@ -34,6 +47,12 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/static/{name}", GET=Anybody(console, door.file)),
         route("/console/ask", GET=shows(ask.show, viewer), POST=does("ask", ask.ask, viewer, asks=True)),
         route("/console/answers/{id}/rating", POST=does("rate", ask.rate, viewer)),
+        route("/console/knowledge", GET=shows(knowledge.show, viewer)),
+        route("/console/knowledge/collections/{collection}", GET=shows(knowledge.open_collection, viewer)),
+        route("/console/knowledge/document", GET=shows(knowledge.open_document, viewer)),
+        route("/console/knowledge/search", GET=shows(knowledge.search, viewer)),
+        route("/console/knowledge/upload", POST=does("document.upload", knowledge.upload, operator, files=True)),
+        route("/console/knowledge/delete", POST=does("document.delete", knowledge.delete, operator)),
         route("/console/traces", GET=shows(traces.show, viewer)),
         route("/console/traces/{id}", GET=shows(traces.open_one, viewer)),
         route("/console/ledger", GET=shows(ledger.show, operator)),
@@ -45,6 +64,13 @@ def routes(gateway: Gateway) -> list[Route]:
         route("/console/lessons/{id}/edit", POST=does("lesson.edit", lessons.edit, reviewer)),
         route("/console/judge", GET=shows(judge.show, reviewer), POST=does("judge", judge.judge, reviewer)),
         route("/console/guarantee", GET=shows(guarantee.show, viewer)),
+        route("/console/benchmarks", GET=shows(benchmarks.show, viewer)),
+        route("/console/benchmarks/compare", GET=shows(benchmarks.compare, viewer)),
+        route("/console/benchmarks/reports/{name}", GET=shows(benchmarks.open_report, viewer)),
+        route("/console/models", GET=shows(models.show, viewer)),
+        route("/console/models/versions/{id}", GET=shows(models.open_version, viewer)),
+        route("/console/models/versions/{id}/promote", POST=does("version.promote", models.promote, operator)),
+        route("/console/models/rollback", POST=does("version.rollback", models.roll_back, operator)),
         route("/console/overview", GET=shows(overview.show, operator)),
         route("/console/actions", GET=shows(actions.show, admin)),
         route("/console/{rest:path}", GET=shows(_nothing, viewer)),

@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from palier.access import Role
 from palier.errors import Forbidden, PalierError, Unauthorized
-from palier.server.console import rendering
+from palier.server.console import multipart, rendering
 from palier.server.console.guests import LANGUAGE, Guests, cookies
+from palier.server.console.multipart import MULTIPART
 from palier.server.console.proxy import Proxy
 from palier.server.console.sessions import Sessions
 from palier.server.console.visits import Visit, fields, see_other
@@ -56,18 +57,19 @@ class Console:
         """`POST /console/sign-out`."""
         return see_other("/console/sign-in", self.guests.sign_out(visit.scope, visit.headers))
 
-    def turn(self, *, asks: bool = False, reads: bool) -> Turn:
-        """A turn among the pages, or among those who ask models."""
+    def turn(self, media: bytes | None = None, *, asks: bool = False) -> Turn:
+        """A turn among the pages, or among those who ask models; with `media`, a body of that kind is read."""
         gateway = self.gateway
         places = gateway.places if asks else self.pages
-        return Turn(places, gateway.patrol, gateway.max_body_bytes, FORM if reads else None)
+        return Turn(places, gateway.patrol, gateway.max_body_bytes, media)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One method of one page, for whoever has `role`. Those that `do` something take a form, and are kept on record.
 
-    One that `asks` waits for its place among the gateway's requests, and counts as one.
+    One that `asks` waits for its place among the gateway's requests, and counts as one. One that takes `files` waits
+    there too, as whoever puts documents over the API does.
     """
 
     console: Console
@@ -75,6 +77,7 @@ class Page:
     role: Role
     does: str = ""
     asks: bool = False
+    files: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer(send)
@@ -101,21 +104,25 @@ class Page:
                 reply = await self._reply(visit, body)
                 await answer.give(replace(reply, headers=[*reply.headers, *cookie]))
 
-            await self.console.turn(asks=self.asks, reads=bool(self.does)).take(receive, headers, work)
+            media = None if not self.does else MULTIPART if self.files else FORM
+            await self.console.turn(media, asks=self.asks or self.files).take(receive, headers, work)
 
     async def _reply(self, visit: Visit, body: bytes) -> Reply | Stream:
         if not self.does:
             return await self.handler(visit)
-        visit.form = fields(body)
+        if self.files:
+            visit.form, visit.files = multipart.parse(body, visit.headers.get(b"content-type", b""))
+        else:
+            visit.form = fields(body)
         visit.check_csrf()
         try:
-            if self.asks:
-                visit.quotas.take(visit.caller.key, spends=True)
+            if self.asks or self.files:
+                visit.quotas.take(visit.caller.key, spends=self.asks)
             reply = await self.handler(visit)
         except PalierError as error:
             await visit.did(self.does, visit.about, error.code)
             raise
-        await visit.did(self.does, visit.about)
+        await visit.did(self.does, visit.about, visit.outcome)
         return reply
 
 
@@ -139,7 +146,7 @@ class Anybody:
                 given = fields(body) if self.reads else fields(scope["query_string"])
                 await answer.give(await self.handler(scope, headers, words, given))
 
-            await self.console.turn(reads=self.reads).take(receive, headers, work)
+            await self.console.turn(FORM if self.reads else None).take(receive, headers, work)
 
 
 class _Failing:
@@ -182,6 +189,8 @@ class _Failing:
         headers: Headers = []
         if isinstance(error, Unauthorized):
             headers.append((b"hx-redirect", b"/console/sign-in"))
+        if self._scope["method"] == "POST":  # what was to be done stays as it is, and why it was not stands in it
+            headers.append((b"hx-reswap", b"afterbegin"))
         if error.retry_after is not None:
             headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
         given: dict[str, Any] = {"error": error, "status": error.status, "headers": headers}

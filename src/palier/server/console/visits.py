@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,6 +15,7 @@ from palier.app import Palier
 from palier.errors import Forbidden, InvalidRequest
 from palier.server.auth import Caller
 from palier.server.console import rendering
+from palier.server.console.multipart import Sent
 from palier.server.console.sessions import Session
 from palier.server.console.words import Words
 from palier.server.quotas import Quotas
@@ -36,10 +37,13 @@ class Entry:
 NAVIGATION: tuple[Entry, ...] = (
     Entry("overview", "/console/overview", Role.OPERATOR),
     Entry("ask", "/console/ask", Role.VIEWER),
+    Entry("knowledge", "/console/knowledge", Role.VIEWER),
     Entry("traces", "/console/traces", Role.VIEWER),
     Entry("lessons", "/console/lessons", Role.REVIEWER),
     Entry("judge", "/console/judge", Role.REVIEWER),
     Entry("guarantee", "/console/guarantee", Role.VIEWER),
+    Entry("models", "/console/models", Role.VIEWER),
+    Entry("benchmarks", "/console/benchmarks", Role.VIEWER),
     Entry("ledger", "/console/ledger", Role.OPERATOR),
     Entry("actions", "/console/actions", Role.ADMIN),
 )
@@ -61,8 +65,12 @@ class Visit:
     headers: Mapping[bytes, bytes]
     quotas: Quotas
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[Sent] = ()
+    """What was sent with the form."""
     about: str = ""
     """The id or the name that what is done is about, for the record."""
+    outcome: str = "done"
+    """What came of it, for the record; `done` unless the handler says otherwise."""
 
     @property
     def path(self) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from palier.config import Route, Settings, Tier, barred, leaves, redacts, tier_name
 from palier.errors import PalierError
 from palier.interfaces import EntryFilter
 from palier.privacy.keys import KeySource
+from palier.privacy.lockdown import is_loopback
 from palier.privacy.redaction import Redactor
 from palier.privacy.sealing import Sealer
 from palier.server.doctor.finding import Finding
@@ -34,12 +36,34 @@ def _outside(settings: Settings, route: Route) -> list[Tier]:
 
 
 def _door(settings: Settings) -> Finding:
+    told = sorted(_told(settings))
     if settings.privacy.local_only:
-        return Finding(check="door", detail="local only: nothing leaves")
+        if not told:
+            return Finding(check="door", detail="local only: nothing leaves")
+        return Finding(
+            check="door",
+            status="warn",
+            detail=f"local only: nothing leaves, so that nothing is told to {', '.join(told)}",
+            advice="on_premises = true where that is so, and its network in [networks]; or leave it out",
+        )
     models = {tier.model for route in settings.routes.values() for tier in _outside(settings, route)}
-    if not models:
+    if not models and not told:
         return Finding(check="door", detail="no tier is elsewhere: nothing leaves")
-    return Finding(check="door", detail=f"open to {', '.join(sorted(models))}; palier audit shows what left")
+    return Finding(check="door", detail=f"open to {', '.join([*sorted(models), *told])}; palier audit shows what left")
+
+
+def _told(settings: Settings) -> Iterator[str]:
+    """The settings of what is elsewhere, and told of what goes by."""
+    ledger, telemetry, drift, alerts = settings.ledger, settings.telemetry, settings.drift, settings.alerts
+    urls = {
+        "[ledger] heads_webhook": ledger.heads_webhook,
+        "[telemetry] otlp": "" if telemetry.on_premises else telemetry.otlp,
+        "[drift] webhook": drift.webhook if drift.enabled and not drift.on_premises else "",
+        "[alerts] webhook": "" if alerts.on_premises else alerts.webhook,
+    }
+    for name, url in urls.items():
+        if url and not is_loopback(urlsplit(url).hostname or ""):
+            yield name
 
 
 def _bare(name: str, route: Route, tier: Tier) -> Finding:

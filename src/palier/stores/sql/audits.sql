@@ -33,6 +33,17 @@ SELECT audit.created, ifnull(j.correct, j.score) FROM audit JOIN trace ON trace.
     JOIN judgement AS j ON j.trace = audit.trace AND j.tier = trace.tier AND j.source = :source
 WHERE audit.state = 'done' AND audit.route = :route AND audit.created >= :since AND audit.created < :until
 
+-- :name judged_drafts
+-- What one tier drafted, and how right it was by one source; what guards stopped is never kept, and is left out.
+SELECT audit.created, audit.trace, coalesce(tier.value -> '$.features', '{}'),
+    coalesce(j.correct, j.score, 0.0)
+FROM audit INDEXED BY audit_by_created CROSS JOIN judgement AS j ON j.trace = audit.trace AND j.tier = :tier AND j.source = :source
+    CROSS JOIN json_each(CAST(audit.figures AS TEXT), '$.tiers') AS tier
+WHERE state = 'done' AND route = :route AND (audit.created, audit.trace) > (:after, :after_id)
+    AND tier.value ->> '$.name' = :tier AND tier.value ->> '$.outcome' = 'drafted'
+    AND coalesce(tier.value ->> '$.stopped', '') = ''
+ORDER BY audit.created, audit.trace LIMIT :limit
+
 -- :name queue
 SELECT figures, words FROM audit JOIN audit_content USING (trace)
 WHERE state = 'done' AND route = :route AND (place, trace) > (:after, :after_id) AND EXISTS (

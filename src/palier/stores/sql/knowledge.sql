@@ -131,6 +131,32 @@ SELECT name, title, url, language, label, groups, metadata, digest, source, upda
 WHERE collection = :collection AND name > :after AND audience IN (SELECT value FROM json_each(:readable))
 ORDER BY name LIMIT :limit
 
+-- :name browse
+SELECT name, title, url, language, label, groups, '{}', digest, source, updated, '', passages, stale, again FROM (
+    SELECT name, title, url, language, label, groups, digest, source, updated, passages, updated < :stale AS stale,
+        digest <> '' AND row_number() OVER (PARTITION BY digest ORDER BY id) > 1 AS again
+    FROM document WHERE collection = :collection AND audience IN (SELECT value FROM json_each(:readable))
+)
+WHERE name > :after AND instr(lower(name || ' ' || title), lower(:words)) AND (:label = '' OR label = :label)
+AND CASE :fault WHEN 'stale' THEN stale WHEN 'empty' THEN passages = 0 WHEN 'duplicated' THEN again ELSE 1 END
+ORDER BY name LIMIT :limit
+
+-- :name failing
+SELECT collection, source, error, at FROM failing
+WHERE :admin OR collection IN (SELECT value FROM json_each(:collections)) ORDER BY collection, source LIMIT :limit
+
+-- :name not_failing
+DELETE FROM failing WHERE collection = :collection
+AND EXISTS (SELECT 1 FROM json_each(:roots) WHERE source = value OR substr(source, 1, length(value) + 1) = value || '/')
+
+-- :name fails
+INSERT OR REPLACE INTO failing (collection, source, error, at) VALUES (?, ?, ?, ?)
+
+-- :name forget_failing
+-- By the name of the file, wherever it lay: a document is called by its path below some folder.
+DELETE FROM failing WHERE collection = :collection AND (source = :document OR
+    substr(source, -length(:document) - 1) = '/' || :document)
+
 -- :name collections
 SELECT collection.name, count(*), sum(document.passages), encoder, dimension
 FROM document JOIN collection ON collection.id = document.collection

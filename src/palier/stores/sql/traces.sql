@@ -24,7 +24,20 @@ SELECT max(rank) FROM answer WHERE digest IN (SELECT value FROM json_each(?))
 SELECT figures, words FROM trace LEFT JOIN content ON content.trace = trace.id WHERE id = ?
 
 -- :name ending
-SELECT id FROM trace WHERE id LIKE ? LIMIT 2
+SELECT id FROM ending JOIN trace ON trace.rowid = ending.trace WHERE digits = :digits
+UNION ALL SELECT id FROM trace WHERE rowid > (SELECT trace FROM indexed) AND substr(id, -12) = :digits
+LIMIT 2
+
+-- :name index
+-- ids.SHORT_ID digits of the next so many.
+INSERT OR IGNORE INTO ending
+SELECT substr(id, -12) AS digits, rowid FROM trace WHERE rowid > :after AND rowid <= :until ORDER BY 1
+
+-- :name indexed
+SELECT indexed.trace, (SELECT ifnull(max(rowid), 0) FROM trace) FROM indexed
+
+-- :name set_indexed
+UPDATE indexed SET trace = ?
 
 -- :name list
 -- `filters` is replaced by the conditions that were asked for.
@@ -40,6 +53,9 @@ ORDER BY created DESC, newest.id DESC LIMIT :limit
 
 -- :name search_end
 SELECT created, id FROM trace WHERE filters ORDER BY created DESC, id DESC LIMIT 1 OFFSET :window - 1
+
+-- :name count
+SELECT count(*) FROM (SELECT 1 FROM trace WHERE filters LIMIT :window)
 
 -- :name asked
 SELECT EXISTS (SELECT 1 FROM trace WHERE instr(figures, ?) AND (CAST(figures AS TEXT) ->> '$.principal') = ?)

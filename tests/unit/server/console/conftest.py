@@ -25,7 +25,11 @@ TREE: dict[str, Any] = {
     "redaction": {"names": "off"},
     "models": {"fake": {"kind": "fake", "file": "script.jsonl"}},
     "routes": {
-        "support": {"collections": ["notes"], "tiers": [{"model": "fake", "highest_label": "restricted"}]},
+        "support": {
+            "budget": {"soft": 40.0, "hard": 50.0, "uncounted": "allow"},
+            "collections": ["notes"],
+            "tiers": [{"model": "fake", "highest_label": "restricted"}],
+        },
         "other": {"tiers": [{"model": "fake", "highest_label": "restricted"}]},
     },
 }

@@ -50,6 +50,18 @@ def test_an_operator_sees_what_went_by(people: People) -> None:
     assert people(Role.REVIEWER).get("/console/overview").status_code == 403
 
 
+def test_a_budget_is_shown_as_far_as_it_is_spent(people: People) -> None:
+    person, other = people(Role.OPERATOR), people(Role.OPERATOR, routes=("other",))
+    budget = person.gateway.palier.budgets.of("support")
+    assert budget is not None
+    budget.add(budget.now(), "cost", 41.3, 3)
+    shown = person.get("/console/overview").text
+    for said in ("$41 this month", "soft limit $40", "hard limit $50", "over the soft limit", "requests it cannot"):
+        assert said in shown, said
+    assert "this month" not in person.get("/console/overview?route=other").text
+    assert "this month" not in other.get("/console/overview").text
+
+
 def test_everybody_sees_what_is_promised(people: People) -> None:
     person = people(Role.VIEWER, routes=("other",))
     shown = person.get("/console/guarantee").text

@@ -74,8 +74,9 @@ def test_a_correction_is_not_accepted_by_who_wrote_it(people: People) -> None:
     assert "Lessons made: " in operator.post("/console/lessons/harvest", {"route": "support"}).text
     lessons, _ = author.gateway.run(author.gateway.palier.list_lessons(limit=500, state="queued"))
     (lesson,) = [one for one in lessons if one.origin.trace == trace.id]
-    refused = author.post(f"/console/lessons/{lesson.id}/accept")
+    refused = author.post(f"/console/lessons/{lesson.id}/accept", **{"HX-Request": "true"})
     assert refused.status_code == 400
+    assert refused.headers["hx-reswap"] == "afterbegin", "the lesson stays where it is, with why"
     assert "somebody else" in refused.text
     assert other.post(f"/console/lessons/{lesson.id}/accept").status_code == 200
     assert kept(other, lesson).answer == "Never: it has sunk."

@@ -9,12 +9,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from palier import ingest, versions
 from palier.access import Role
 from palier.lessons import KINDS, STATES
 from palier.routing.risk import Target
-from palier.server.console import overview, traces
+from palier.server.console import benchmarks, overview, traces
 from palier.server.console.visits import NAVIGATION
 from palier.server.console.words import LANGUAGES, THIN, WIDE, Words, catalogue, french, language_of
+from palier.stores import browsing
 from palier.types import Label, Quantity, drafts, outcomes
 
 CONSOLE = Path(str(resources.files("palier.server.console")))
@@ -43,7 +45,19 @@ def test_what_pages_say_is_in_the_catalogue() -> None:
 def test_no_sentence_is_said_nowhere() -> None:
     """Those that are put together from a page and a word are of these pages."""
     together = {"acts", "errors", "guarded", "kinds", "labels", "pages", "purposes", "roles", "spans", "statuses"}
-    together |= {"lesson_kinds", "states", "steps", "targets", "verdicts"}
+    together |= {
+        "axes",
+        "brought",
+        "effects",
+        "faults",
+        "lesson_kinds",
+        "students",
+        "version_states",
+        "states",
+        "steps",
+        "targets",
+        "verdicts",
+    }
     texts = "".join(file.read_text(encoding="utf-8") for kind in ("*.html", "*.py") for file in CONSOLE.rglob(kind))
     silent = [
         name
@@ -107,6 +121,9 @@ def test_every_word_of_the_field_is_said_in_words() -> None:
     """What is added to one of these must be added to the catalogue."""
     hints = get_type_hints(drafts.Clearance)
     fields = {
+        "axes": list(benchmarks.AXES),
+        "brought": get_args(ingest.Action),
+        "faults": browsing.FAULTS,
         "guarded": [*get_args(outcomes.GuardPlace), *get_args(get_type_hints(outcomes.Guarded)["action"])],
         "labels": list(Label),
         "lesson_kinds": KINDS,
@@ -117,7 +134,9 @@ def test_every_word_of_the_field_is_said_in_words() -> None:
         "statuses": get_args(outcomes.TraceStatus),
         "steps": get_args(outcomes.Outcome),
         "targets": get_args(Target),
+        "students": get_args(versions.Student),
         "verdicts": get_args(drafts.Verdict),
+        "version_states": versions.STATES,
         "pages": [entry.name for entry in NAVIGATION],
     }
     missing = [

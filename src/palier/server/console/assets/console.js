@@ -22,4 +22,9 @@ const palier = {
 };
 
 document.addEventListener("click", palier.follow);
+// Why something was refused stands until it is tried again.
+document.addEventListener("htmx:before:request", (event) => {
+  const target = event.detail.ctx.target;
+  if (target instanceof Element) for (const old of target.querySelectorAll(":scope > .problem")) old.remove();
+});
 document.querySelector("nav.pages [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

@@ -1,4 +1,4 @@
-// Plots from what stands in `data-plot`: {x, label, scale: time|share, unit, threshold, series: [{label, values, low, high, kind}]}.
+// Plots from what stands in `data-plot`: {x, label, scale: time|share|value, x_unit, unit, threshold, series: [{label, values, low, high, kind, colour}]}.
 // Every plot has its figures in a table on the page: whoever sees no plot misses nothing.
 "use strict";
 
@@ -57,7 +57,7 @@
     const base = { label: one.label, stroke: colour, width: 2, value: (_, value) => shown(unit, value), spanGaps: false };
     if (one.kind === "bars") return { ...base, fill: colour + "55", paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } };
     if (one.kind === "points") return { ...base, points: { show: true, size: 7, fill: colour } };
-    if (one.kind === "reference") return { ...base, stroke: dim, width: 1, dash: [6, 4], points: { show: false } };
+    if (one.kind === "reference") return { ...base, stroke: dim, width: 1, dash: [6, 4], spanGaps: true, points: { show: false } };
     return { ...base, points: { show: one.values.filter((value) => value != null).length < 3, size: 6 } };
   }
 
@@ -65,26 +65,34 @@
     const given = JSON.parse(place.dataset.plot);
     const { ink, dim, line, colours } = palette();
     const timed = given.scale === "time";
+    const valued = given.scale === "value";
+    const across = (value) => value == null ? "–" : valued ? shown(given.x_unit, value) : shown("percent", value);
     const long = timed && given.x[given.x.length - 1] - given.x[0] > 2 * 86400;
     const step = given.x[1] - given.x[0];
     const whole = given.unit === "percent";
-    const own = given.series.map((one, at) => (one.kind === "reference" ? dim : colours[at % colours.length]));
+    const own = given.series.map((one, at) => (one.kind === "reference" ? dim : colours[(one.colour ?? at) % colours.length]));
     const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
     const width = () => Math.max(place.clientWidth, 200);
     const height = () => place.classList.contains("square") ? Math.min(width(), 420) : 200;
     const high = Math.max(0, ...given.series.flatMap((one) => [...one.values, ...(one.high || [])].filter((value) => value != null)));
+    const known = given.series.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])].filter((value) => value != null));
+    const room = valued ? Math.max((Math.max(...known) - Math.min(...known)) * 0.15, 0.01) : 0;
+    const least = Math.min(...given.x), most = Math.max(...given.x);
+    const wide = valued && least > 0 && most > 50 * least; // then across by powers of ten
+    const span = wide ? [least / 1.6, most * 1.6] : [0, most * 1.1 || 1];
+    const rise = valued ? [Math.min(...known) - room, Math.max(...known) + room] : whole ? [0, 1] : [0, high ? high * 1.1 : 1];
     const options = {
       width: width(), height: height(), cursor: { drag: { x: false, y: false } },
       scales: {
-        x: timed ? { time: true, range: (_, low, most) => [low - step / 2, most + step / 2] } : { time: false, range: [0, 1] },
-        y: { range: whole ? [0, 1] : [0, high ? high * 1.1 : 1] },
+        x: timed ? { time: true, range: (_, low, most) => [low - step / 2, most + step / 2] } : { time: false, distr: wide ? 3 : 1, range: valued ? span : [0, 1] },
+        y: { range: rise },
       },
       axes: [
-        { ...axis, values: (_, at) => at.map((value) => timed ? (long ? day : hour).format(value * 1000) : shown("percent", value)), space: 64 },
+        { ...axis, values: (_, at) => at.map((value) => value == null ? "" : timed ? (long ? day : hour).format(value * 1000) : across(value)), space: 64 },
         { ...axis, size: 64, values: (_, at) => at.map((value) => shown(given.unit, value)) },
       ],
       series: [
-        { value: (_, value) => value == null ? "–" : timed ? `${day.format(value * 1000)} ${hour.format(value * 1000)}` : shown("percent", value), label: given.label },
+        { value: (_, value) => value == null ? "–" : timed ? `${day.format(value * 1000)} ${hour.format(value * 1000)}` : across(value), label: given.label },
         ...given.series.map((one, at) => series(one, own[at], given.unit, dim)),
       ],
       hooks: { draw: [whiskers(given, own)] },
