@@ -17,6 +17,7 @@ from palier.cards import ModelCard
 from palier.cli.distill import Here
 from palier.config import Redaction, Settings, parse
 from palier.interfaces import Encoder, Vectors
+from palier.lessons import Lesson
 from palier.privacy.prompts import PromptRedactor
 from palier.privacy.redaction import Redactor
 from palier.retrieval import sentence_model
@@ -86,6 +87,7 @@ class Teaching:
         self.lessons = lessons
         self.cards: dict[str, ModelCard] = dict(CARDS)
         self.forgetting = 0
+        self.relabelled: list[tuple[str, Label]] = []
 
     def who(self, name: str) -> str:
         return self.stock.who(name)
@@ -144,6 +146,9 @@ async def teaching(
             found[0].forgetting += 1
             yield
 
+        async def relabelled(lessons: Sequence[Lesson]) -> None:
+            found[0].relabelled += [(one.id, one.label) for one in lessons]
+
         stock = Stock(
             settings=settings,
             store=lessons,
@@ -157,6 +162,7 @@ async def teaching(
             cards=lambda: found[0].cards,
             key=KEY,
             apart=apart,
+            relabelled=relabelled,
         )
         found.append(Teaching(stock, traces, knowledge, lessons))
         yield found[0]

@@ -4,21 +4,23 @@ PalierError
 ├── ConfigurationError        palier.toml, the environment or the command line is wrong         exit 2
 ├── DataFolderBusy            another process owns the data folder                              exit 2
 ├── MissingExtra              an optional package is needed; the hint is the install command    exit 2
-├── InvalidRequest      400   the client's own fault; `param` names the field
-├── Unauthorized        401
-├── Forbidden           403
+├── InvalidRequest      400   the client's own fault; `param` names the field                   exit 2
+├── Unauthorized        401                                                                     exit 2
+├── Forbidden           403                                                                     exit 2
 │   └── LocalOnly       403   it would leave, and nothing may (`local_only`)
-├── NotFound            404
-├── TooLarge            413
-├── Busy                429   a bounded queue is full; `retry_after` seconds
-├── BudgetExceeded      429   what a key or a route may spend is spent; `retry_after`
+├── NotFound            404                                                                     exit 2
+├── TooLarge            413                                                                     exit 2
+├── Busy                429   a bounded queue is full; `retry_after` seconds                    exit 4
+├── BudgetExceeded      429   what a key or a route may spend is spent; `retry_after`           exit 5
 ├── UpstreamError       502   a tier answered, but not with an answer                           exit 4
 │   ├── UpstreamRefused 502   401, 403, 429, 5xx, a redirect
 │   └── UpstreamGarbage 502   not JSON, not the wire, cut in the middle
 ├── UpstreamTimeout     504   connect, first token or total                                     exit 4
 │   └── ConnectTimeout  504   nothing was sent yet: safe to try again
 ├── Unavailable         503   engine restarting, circuit open, worker lost; `retry_after`       exit 4
-└── StoreError          503   a file could not be written or read
+└── StoreError          503   a file could not be written or read                               exit 2
+
+A filter's line that fails is no error of the command: the rest goes on, and it exits 1.
 """
 
 from __future__ import annotations
@@ -80,18 +82,21 @@ class InvalidRequest(PalierError):
     status = 400
     code = "invalid_request"
     type = "invalid_request_error"
+    exit_status = 2
 
 
 class Unauthorized(PalierError):
     status = 401
     code = "invalid_api_key"
     type = "authentication_error"
+    exit_status = 2
 
 
 class Forbidden(PalierError):
     status = 403
     code = "forbidden"
     type = "permission_error"
+    exit_status = 2
 
 
 class LocalOnly(Forbidden):
@@ -102,23 +107,27 @@ class NotFound(PalierError):
     status = 404
     code = "not_found"
     type = "invalid_request_error"
+    exit_status = 2
 
 
 class TooLarge(PalierError):
     status = 413
     code = "request_too_large"
     type = "invalid_request_error"
+    exit_status = 2
 
 
 class Busy(PalierError):
     status = 429
     code = "queue_full"
     type = "rate_limit_error"
+    exit_status = 4
 
 
 class BudgetExceeded(PalierError):
     status = 429
     code = "budget_exceeded"
+    exit_status = 5
     type = "insufficient_quota"
 
 
@@ -158,6 +167,7 @@ class Unavailable(PalierError):
 class StoreError(PalierError):
     status = 503
     code = "store_error"
+    exit_status = 2
 
 
 _KINDS = {

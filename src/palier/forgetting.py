@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from palier.routing import policy as policies
 from palier.stores.erasure import ErasableTraces, concerns, nameless
 from palier.stores.failing import Failing
 from palier.types import Data, Trace
+from palier.versions import Learner
 
 REMEMBERED = 1_000
 """Erasures that late requests are held against: the newest of this process, and no request outlives it."""
@@ -59,6 +60,16 @@ class Forgotten(Data, frozen=True, kw_only=True):
     """Of what was asked until then, in seconds since the epoch."""
     counts: dict[str, int]
     artefacts: tuple[Artefact, ...] = ()
+    learners: tuple[Learner, ...] = ()
+    """Versions that were taught on it, or may have been: what they learnt stays in them."""
+
+
+Learners = Callable[[Erasure], Awaitable[Sequence[Learner]]]
+
+
+async def none_learnt(erasure: Erasure) -> Sequence[Learner]:
+    """Where nothing is taught."""
+    return ()
 
 
 class Forgetting:
@@ -66,7 +77,7 @@ class Forgetting:
 
     `policies` are the files that routes go by, by route; those of versions stand in the folders of `students`.
 
-    `remember` writes down that something is forgotten, before anything is.
+    `remember` writes down that something is forgotten, before anything is; `learners` finds who learnt from it.
     """
 
     def __init__(
@@ -77,6 +88,7 @@ class Forgetting:
         policies: Mapping[str, Path],
         students: Path | None = None,
         remember: Callable[[Erasure], None] = lambda erasure: None,
+        learners: Learners = none_learnt,
     ) -> None:
         self._documents = documents
         self._stores = stores
@@ -84,6 +96,7 @@ class Forgetting:
         self._policies = policies
         self._students = students
         self._remember = remember
+        self._learners = learners
         self._alone = asyncio.Lock()
         self._begun: deque[Erasure] = deque(maxlen=REMEMBERED)
 
@@ -104,6 +117,7 @@ class Forgetting:
             await asyncio.sleep(0)  # what was recorded in this turn of the loop is handed over at its end
             requests = await self._traces.requests(erasure, digest)
             erasure = msgspec.structs.replace(erasure, requests=requests)
+            learners = await self._learners(erasure)
             for store in (*self._stores, self._traces):
                 counts.update(await store.forget(erasure, dry_run=dry_run))
             for store in () if dry_run else (self._documents, *self._stores, self._traces):
@@ -117,6 +131,7 @@ class Forgetting:
             before=erasure.before,
             counts=dict(counts),
             artefacts=tuple(artefacts),
+            learners=tuple(learners),
         )
 
     def _files(self) -> list[tuple[str, str, Path]]:

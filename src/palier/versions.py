@@ -2,7 +2,7 @@
 
 A version never changes once the gate has passed it, but that one without a policy may get one. The route's own (what
 stands in the settings) is no version: it is what answers where none is live, and what a rollback may end at. Its label
-rises with that of the documents it was taught on.
+rises with that of the lessons and the documents it was taught on.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Version(Data, frozen=True, kw_only=True):
     """With what: seed, rank, steps."""
     who: str = ""
     created: float = 0.0
+    untold: bool = False
+    """Whether it was taught before it was kept by which lessons: then these are not known."""
 
 
 class Calibration(Data, frozen=True, kw_only=True):
@@ -95,8 +97,34 @@ class Labelled(Data, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
 
 
+class Relabelled(Data, frozen=True, kw_only=True):
+    """A lesson as it is now: how confidential."""
+
+    lesson: str
+    label: Label
+    route: str = ""
+    """Whose versions may have been taught it, where they do not know by what they were; empty: none."""
+    created: float = 0.0
+    """Those that are older were not."""
+
+
+class Learner(Data, frozen=True, kw_only=True):
+    """A version that was taught on what is forgotten, or may have been."""
+
+    version: str
+    route: str
+    live: bool
+    """Whether it answers."""
+    lessons: int
+    """By how many of the lessons that are forgotten it was taught."""
+    document: bool
+    """Whether one of its lessons stands on the document."""
+    unsure: bool = False
+    """Whether it was taught before that was kept: it may have been, by more than is told here."""
+
+
 class Raised(Data, frozen=True, kw_only=True):
-    """What a version carries besides, since documents that it was taught on are others now. It never falls."""
+    """What a version carries besides, since what it was taught on is another now. It never falls."""
 
     label: Label = Label.PUBLIC
     readers: tuple[tuple[str, ...], ...] = ()
@@ -106,11 +134,10 @@ class Raised(Data, frozen=True, kw_only=True):
         readers = tuple(dict.fromkeys((*version.readers, *self.readers)))
         return msgspec.structs.replace(version, label=Label.highest(version.label, self.label), readers=readers)
 
-    def over(self, document: Labelled) -> Raised:
-        """The same, and what `document` carries."""
-        groups = (tuple(sorted(document.groups)),) if document.groups else ()
-        readers = tuple(dict.fromkeys((*self.readers, *groups)))
-        return Raised(label=Label.highest(self.label, document.label), readers=readers)
+    def over(self, label: Label, groups: Sequence[str] = ()) -> Raised:
+        """The same, and what something of this `label` carries that only `groups` read."""
+        readers = tuple(dict.fromkeys((*self.readers, *((tuple(sorted(groups)),) if groups else ()))))
+        return Raised(label=Label.highest(self.label, label), readers=readers)
 
 
 class Happened(Data, frozen=True, kw_only=True):

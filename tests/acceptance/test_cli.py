@@ -269,7 +269,7 @@ def test_traces_read_back_what_was_asked(served: Home) -> None:
     assert "tier-1 (quote)" in shown
     (trace,) = served.json("traces", "show", answer["trace"], "--json")
     assert trace["content"]["answer"] == "It rings at noon [1]."
-    assert "no trace" in served.call("traces", "show", "never", status=1).stderr
+    assert "no trace" in served.call("traces", "show", "never", status=2).stderr
 
 
 def test_an_engine_out_of_reach_exits_4(served: Home) -> None:
@@ -290,7 +290,7 @@ def test_a_reader_that_leaves_is_no_error(served: Home) -> None:
 
 def test_hostile_text_is_inert(served: Home) -> None:
     for arguments in (("ask", "hostile", "--route", "chat"), ("search", "hostile note"), ("traces", "show", "\x1b[2J")):
-        done = served.call(*arguments, status=1 if arguments[0] == "traces" else 0)
+        done = served.call(*arguments, status=2 if arguments[0] == "traces" else 0)
         assert not set(done.stdout + done.stderr) & set("\x1b\x07\x9b\u202e"), arguments
     assert "[bold red]" in served.call("ask", "hostile", "--route", "chat").stdout
     raw = served.run("ask", "hostile", "--route", "chat", "--json").stdout

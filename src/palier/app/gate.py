@@ -31,6 +31,7 @@ from palier.evals.runs.candidates import Planned
 from palier.evals.runs.running import Options, Progress
 from palier.interfaces import Lessons
 from palier.interfaces.versions import Versions
+from palier.lessons import Lesson
 from palier.policies import Standing
 from palier.routing.policy import Policy
 from palier.training.promote import Evidence, Ruling, Terms, judge, mark, marks
@@ -75,6 +76,7 @@ class _Trial(NamedTuple):
     folder: Path
     wanted: Policy | None
     """Whose promise it must keep."""
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -107,6 +109,24 @@ def holdout_of(suite: Suite) -> tuple[tuple[Case, ...], str]:
     return cases, hashlib.sha256(msgspec.json.encode(cases)).hexdigest()
 
 
+def check_suite(suite: Suite, route: str) -> None:
+    """Raise `InvalidRequest` where a suite cannot judge versions of `route`."""
+    holdout_of(suite)
+    if suite.route and suite.route != route:
+        raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and judges none of `{route}`")
+
+
+def terms_of(suite: Suite, *, margin: float, uses: int) -> Terms:
+    """What a promotion must keep to. Raises `InvalidRequest` for a margin by which anything would pass."""
+    terms, metric = Terms(margin=margin, uses=uses), scoring.measured(suite).metrics[0]
+    if margin >= metric.high - metric.low:
+        raise InvalidRequest(
+            f"the margin is {margin:g}, and {metric.name} goes from {metric.low:g} to {metric.high:g}: all would pass",
+            hint=f"{(metric.high - metric.low) * 0.05:g} is five points of a hundred",
+        )
+    return terms
+
+
 async def rule(
     declared: Settings,
     versions: Versions,
@@ -130,19 +150,18 @@ async def rule(
     if version is None:
         raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
     check(version, folder, declared)
+    check_suite(suite, version.route)
     cases, holdout = holdout_of(suite)
-    if suite.route and suite.route != version.route:
-        raise InvalidRequest(f"suite `{suite.name}` is of route `{suite.route}`, and {id} of `{version.route}`")
-    if lessons is not None and (met := await _met(lessons, version, cases)):
+    if lessons is not None and (met := await _met(versions, lessons, version, cases)):
         raise InvalidRequest(
             f"{met} of the {len(cases)} cases that judge are asked by lessons of `{version.route}`: it may know them",
             hint="palier learn --suite SUITE leaves them out, and teaches another version without them",
         )
-    both = await _both(declared, versions, folder, version)
+    both, note = await _both(declared, versions, folder, version)
     routes = {name: msgspec.structs.replace(both.routes[name], audit=0.0) for name in (CHAMPION, CHALLENGER)}
     planned = [Planned(name, "cascade", suite.prompt, route) for name, route in routes.items()]
     wanted = await promised(declared, versions, folder, version.route)
-    trial = _Trial(version, suite, cases, holdout, terms or Terms(), folder, wanted)
+    trial = _Trial(version, suite, cases, holdout, terms or Terms(), folder, wanted, note)
     async with open_bench(both, planned) as opened:
         basis = await _basis(trial, versions, opened)
         if (known := await _known(versions, version, holdout, basis)) is not None:
@@ -178,7 +197,11 @@ async def _ruled(
         home=lambda outcome: outcome.status == "answered" and outcome.tier != last,
         used=spent.others,
         terms=msgspec.structs.replace(trial.terms, alpha=spent.alpha, uses=spent.uses),
-        notes=[*_changed(suite, before, trial.holdout, answers.again, len(cases)), *_away(answers.lost, len(cases))],
+        notes=[
+            *filter(None, [trial.note]),
+            *_changed(suite, before, trial.holdout, answers.again, len(cases)),
+            *_away(answers.lost, len(cases)),
+        ],
     )
     kept: JSON = {"suite": suite.name, "holdout": trial.holdout, "basis": basis, **msgspec.to_builtins(ruling)}
     why = "; ".join(one.reason for one in ruling.failed) or "it passed the gate"
@@ -231,22 +254,31 @@ def _changed(suite: Suite, before: str, holdout: str, again: int, cases: int) ->
     return [f"suite `{suite.name}` changed since it judged last: {asked}, and both sides are scored by it as it is now"]
 
 
-async def _met(lessons: Lessons, version: Version, cases: Sequence[Case]) -> int:
-    """How many of the cases ask, in the same words, what a lesson asks that was there when the version was taught."""
+async def _met(versions: Versions, lessons: Lessons, version: Version, cases: Sequence[Case]) -> int:
+    """How many of the cases ask, in the same words, what the version was taught."""
     judging = set(marks(cases))
-    met = {
-        known
-        async for page in pages(lessons, version.route, "accepted")
+    asked = {mark(lesson.asked) for lesson in await lessons_of(versions, lessons, version)}
+    return len(judging & asked)
+
+
+async def lessons_of(versions: Versions, lessons: Lessons, version: Version) -> list[Lesson]:
+    """The lessons that a version was taught by, as far as they are there, also what was rejected since.
+
+    Where it does not know: those of its route that may have been among them.
+    """
+    known = await versions.lessons(version.id)
+    return [
+        lesson
+        async for page in pages(lessons, version.route)
         for lesson in page
-        if lesson.created <= version.created and (known := mark(lesson.asked)) in judging
-    }
-    return len(met)
+        if (lesson.id in known if known is not None else lesson.created <= version.created and lesson.state != "queued")
+    ]
 
 
-async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> Settings:
-    """Settings with two routes: as the best version answers (the route's own, where none was), and as the new one."""
-    standing = await versions.standing(version.route)
-    best = await versions.get(standing.best) if standing.best else None
+async def _both(declared: Settings, versions: Versions, folder: Path, version: Version) -> tuple[Settings, str]:
+    """Settings with two routes, as the champion answers (the route's own, where there is none) and as the new one; and
+    what is to be said of the champion."""
+    best, note = await _champion(versions, folder, version.route)
     settings = declared
     if best is not None:
         check(best, folder, declared)
@@ -255,7 +287,21 @@ async def _both(declared: Settings, versions: Versions, folder: Path, version: V
         settings = msgspec.structs.replace(
             declared, routes={**declared.routes, CHAMPION: declared.routes[version.route]}
         )
-    return with_version(settings, version, folder / version.id, route=CHALLENGER)
+    return with_version(settings, version, folder / version.id, route=CHALLENGER), note
+
+
+async def _champion(versions: Versions, folder: Path, route: str) -> tuple[Version | None, str]:
+    """The best version there ever was. Where somebody deleted its folder, as what it learnt had to go: what answers."""
+    standing = await versions.standing(route)
+    for name in dict.fromkeys(filter(None, (standing.best, standing.live))):
+        if (folder / name).is_dir():
+            found = await versions.get(name)
+            break
+    else:
+        name, found = "", None
+    if not standing.best or name == standing.best:
+        return found, ""
+    return found, f"{standing.best}, the best there was, is deleted: it is held against {name or 'the route as it is'}"
 
 
 async def _answers(trial: _Trial, opened: Bench, progress: Progress | None) -> _Answers:

@@ -20,13 +20,13 @@ import msgspec
 
 from palier import __version__
 from palier.config import Route, Settings, tier_name
-from palier.config.taught import FILES
+from palier.config.taught import FILES, TEACHING
 from palier.errors import ConfigurationError, InvalidRequest, StoreError
 from palier.interfaces import Vectors
 from palier.interfaces.versions import Versions
 from palier.lessons import Lesson
 from palier.models.weights import hash_once
-from palier.training import canaries, heads
+from palier.training import canaries, checkpoints, heads
 from palier.training.examples import Example, gathered
 from palier.training.lesson_sets import Carried, sources_of
 from palier.versions import Student, Version
@@ -105,16 +105,34 @@ async def teach_head(
     who: str = "",
     done: Callable[[str], None] = lambda _: None,
 ) -> tuple[Version, bool]:
-    """The version that `lessons` make, whose answers are labels; whether it is new.
+    """The version that `lessons` make, whose answers are labels; whether it is new. One teaches on a route at a time.
 
-    Raises `InvalidRequest` where they are too few to teach or to judge by, `StoreError` where it cannot be kept.
+    Raises `InvalidRequest` where they are too few to teach or to judge by, `ConfigurationError` where another teaches,
+    `StoreError` where it cannot be kept.
     """
     check_number(route, len(lessons))
     digest = digest_of(lessons)
     name = id_of(route, tier, "head", digest, carried)
-    known = await versions.get(name)
-    if known is not None:
-        return known, False
+    with checkpoints.alone(area_of(folder, route)):
+        if (known := await versions.get(name)) is not None:
+            return await told(versions, known, lessons), False
+        made = await _head(folder, route, lessons, carried, name, embed, encoder, done)
+        version = msgspec.structs.replace(made, tier=tier, lessons=digest, suite=suite, who=who)
+        await versions.add(version, sources_of(lessons), [one.id for one in lessons])
+    return version, True
+
+
+async def _head(
+    folder: Path,
+    route: str,
+    lessons: Sequence[Lesson],
+    carried: Carried,
+    name: str,
+    embed: Callable[[Sequence[str]], Vectors],
+    encoder: str,
+    done: Callable[[str], None],
+) -> Version:
+    """Teach it, and keep its files."""
     examples = gathered(Example(text=one.question, label=one.answer, language=one.language) for one in lessons)
     licence = ", ".join(carried.licences)
     planted = canaries.plant(lessons, labels=[one.label for one in examples.rows])
@@ -130,25 +148,38 @@ async def teach_head(
     )
     kept = {FILES["head"]: taught.content, canaries.FILE: planted.content}
     _keep(folder, name, kept)
-    version = Version(
+    return Version(
         id=name,
         route=route,
-        tier=tier,
+        tier="",
         student="head",
         files={file: hash_once(folder / name / file) for file in kept},
         encoder=encoder,
-        lessons=digest,
         taught=len(lessons),
-        suite=suite,
         label=carried.label,
         collections=carried.collections,
         code=__version__,
         plan={"accuracy": taught.report.accuracy.value, "reads": taught.report.reads},
-        who=who,
         created=time.time(),
     )
-    await versions.add(version, sources_of(lessons))
-    return version, True
+
+
+async def told(versions: Versions, version: Version, lessons: Sequence[Lesson]) -> Version:
+    """`version`, which these lessons made: where it was taught before that was kept, it knows them from now on."""
+    if not version.untold:
+        return version
+    await versions.tell(version.id, sources_of(lessons), [one.id for one in lessons])
+    return await versions.get(version.id) or version
+
+
+def area_of(folder: Path, route: str) -> Path:
+    """Where students of a route are taught, one at a time (`checkpoints.alone`). Raises `StoreError`."""
+    area = folder / TEACHING / route
+    try:
+        area.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{area} cannot be made: {error.strerror}", hint="mend that, then the same again") from None
+    return area
 
 
 def _keep(folder: Path, id: str, files: dict[str, bytes]) -> None:
@@ -167,5 +198,6 @@ def _keep(folder: Path, id: str, files: dict[str, bytes]) -> None:
             place.rename(folder / id)
     except OSError as error:
         raise StoreError(
-            f"the student cannot be kept in {folder}: {error.strerror}", hint="make room, then the same command again"
+            f"the student cannot be kept in {folder}: {error.strerror}",
+            hint="make room, or let this user write there; then the same command again",
         ) from None

@@ -17,11 +17,9 @@ import msgspec
 
 from palier import __version__
 from palier.app import weights
-from palier.app.learning import check_number, digest_of, id_of
+from palier.app.learning import area_of, check_number, digest_of, id_of, told
 from palier.app.weights import Base
 from palier.config import Settings
-from palier.config.taught import TEACHING
-from palier.errors import StoreError
 from palier.interfaces.versions import Versions
 from palier.lessons import Lesson
 from palier.models import adapters
@@ -94,16 +92,17 @@ async def teach_adapter(
         note(words)
     name = id_of(wanted.route, wanted.tier, "lora", given.plan.digest, training.carried)
     if (known := await versions.get(name)) is not None:
-        return known, False
-    area = folder / TEACHING / wanted.route
-    _make(area)
+        return await told(versions, known, training.lessons), False
+    area = area_of(folder, wanted.route)
     with checkpoints.alone(area):
+        if (known := await versions.get(name)) is not None:  # by whoever taught here a moment ago
+            return await told(versions, known, training.lessons), False
         if not _is_whole(folder / name):
             _clear(area, name)
             await _teach(area / name, given, wanted, tell)
             _settle(area / name, folder / name)
         version = _version(folder / name, name, given, wanted, training)
-        await versions.add(version, sources_of(training.lessons))
+        await versions.add(version, sources_of(training.lessons), [one.id for one in training.lessons])
     return version, True
 
 
@@ -160,13 +159,6 @@ def _settle(work: Path, place: Path) -> None:
 def _is_whole(place: Path) -> bool:
     """Whether a killed call got so far: then only the registry lacks it."""
     return (place / FIDELITY).is_file() and adapters.lineage(place / ADAPTER) is not None
-
-
-def _make(area: Path) -> None:
-    try:
-        area.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{area} cannot be made: {error.strerror}", hint="mend that, then the same again") from None
 
 
 def _clear(area: Path, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from palier.config import Settings
 from palier.config.taught import TEACHING
 from palier.errors import StoreError
 from palier.interfaces import Encoder, Erasure, Judgements, Ratings, Redactor, Sources, Traces, Workers
+from palier.lessons import Lesson
 from palier.privacy.prompts import PromptRedactor
 from palier.privacy.redaction import Redactor as Finder
 from palier.stores.lessons import ErasableLessons, SqliteLessons
 from palier.stores.versions import ErasableVersions, SqliteVersions
 from palier.training.desk import Desk
 from palier.training.stock import Stock, hashed
+from palier.versions import Learner
 
 
 class ErasableLearning:
@@ -37,6 +39,14 @@ class ErasableLearning:
         begun = await asyncio.to_thread(self._begun, remove=not dry_run) if concerned else 0
         versions = await self._versions.forget(erasure, dry_run=dry_run)
         return {**await self._lessons.forget(erasure, dry_run=dry_run), "trainings": begun, **versions}
+
+    async def learners(self, erasure: Erasure) -> list[Learner]:
+        """Versions whose files are there and that were taught on what is to be forgotten, or may have been.
+
+        To be asked before it is forgotten: then nobody knows any more.
+        """
+        found = await self._versions.learners(erasure, await self._lessons.concerned(erasure))
+        return await asyncio.to_thread(lambda: [one for one in found if (self._students / one.version).is_dir()])
 
     async def scrub(self, erasure: Erasure) -> None:
         """See `interfaces.Erasable`."""
@@ -75,6 +85,7 @@ def desk_of(
     cards: Callable[[], Mapping[str, ModelCard]],
     key: bytes,
     apart: Callable[[], AbstractAsyncContextManager[None]],
+    relabelled: Callable[[Sequence[Lesson]], Awaitable[None]],
 ) -> Desk:
     """Where lessons are kept and looked through.
 
@@ -94,5 +105,6 @@ def desk_of(
             cards=cards,
             key=key,
             apart=apart,
+            relabelled=relabelled,
         )
     )

@@ -23,7 +23,7 @@ from palier.app.knowing import LOCAL
 from palier.app.lessons import desk_of, erasable
 from palier.app.returning import Returning, sound
 from palier.app.shadow import Cast, Shadow, cast
-from palier.app.students import Students, Taught, hold, made_of, with_beside
+from palier.app.students import Carrying, Students, Taught, hold, made_of, with_beside
 from palier.app.students import load as load_models
 from palier.app.tracing import exporter_of
 from palier.app.wiring import (
@@ -144,22 +144,22 @@ class Palier(Keeping):
         """Use `open`; this only holds what it is given."""
         self.settings = settings
         self._make, self._live = make, now.live
-        self.students = Students(declared, versions, folder.students, self._teach, self._hold, now, knowledge)
+        place, carrying = folder.students, Carrying(versions, knowledge, lessons)
+        self.students = Students(declared, carrying, place, self._teach, self._hold, now)
         self.folder, self.access = folder, access
         self.traces = traces
         access.keys.look_among(traces.asked)
         self._fingerprints = fingerprints
         self.encoder, self.models = encoder, models
-        self.ledger = door.ledger
+        self.ledger, self.heads = door.ledger, door.heads
         self._connector = door.connector
-        self.heads = door.heads
         self._redactor = door.redactor
         self.key = folder.access_key()
         self._knowledge, self._retriever = knowledge, retriever
         self.workers = workers
         self.audits = self._drawn = SqliteAudits(traces.database)
-        self.feedback = SqliteFeedback(traces.database)
-        self.hours = SqliteHours(traces.database)
+        self.feedback, self.hours = SqliteFeedback(traces.database), SqliteHours(traces.database)
+        learning = erasable(lessons, versions, folder.fingerprint_key(), place)
         self.budgets = Budgets(settings.routes)
         self.overspending = overspending_of(settings, self.budgets, access, folder, door.connector)
         self._forgetting = forgetting_of(
@@ -168,9 +168,10 @@ class Palier(Keeping):
             traces,
             ErasableLedger(door.ledger),
             ErasableBench(BenchFolder(settings.folder), door.ledger),
-            erasable(lessons, versions, folder.fingerprint_key(), folder.students),
+            learning,
             access.erasable,
             self.overspending,
+            learners=learning.learners,
             remember=Tombstones(folder.erasures, folder.fingerprint_key()).remember,
         )
         self.lessons = self._desk(lessons)
@@ -233,13 +234,13 @@ class Palier(Keeping):
             )
             stack.push_async_callback(knowledge.close)
             await knowledge.raise_labels({name: c.label for name, c in declared.collections.items() if c.label})
-            now = await sound(declared, versions, folder.students, knowledge)
+            lessons = SqliteLessons.open(folder.lessons)
+            stack.push_async_callback(lessons.close)
+            now = await sound(declared, folder.students, Carrying(versions, knowledge, lessons))
             traces = SqliteTraces.open(folder.traces)
             stack.push_async_callback(traces.close)
             fingerprints = await known_again(marker, knowledge, traces, workers)
             door = await open_door(declared, folder, stack)
-            lessons = SqliteLessons.open(folder.lessons)
-            stack.push_async_callback(lessons.close)
             resources = Resources(door.connector, encoder, workers, folder.path, declared.path, workers.strict)
             expiring = asyncio.create_task(expire(traces, door.ledger, lessons), name="palier-expire")
             stack.push_async_callback(_cancel, expiring)
@@ -338,6 +339,7 @@ class Palier(Keeping):
             cards=lambda: {name: model.card for name, model in self.models.items()},
             key=self.folder.fingerprint_key(),
             apart=self._forgetting.apart,
+            relabelled=self.students.edited,
         )
 
     def _wire(self, name: str) -> pipeline.Parts:

@@ -13,11 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from palier.app.students import Students, Taught, check_files, raised, taught
+from palier.app.students import Carrying, Students, Taught, check_files, taught
 from palier.config import Settings
 from palier.counting import Cause, Counts
 from palier.errors import Busy, ConfigurationError, PalierError, UpstreamTimeout
-from palier.interfaces.versions import Labels, Versions
+from palier.interfaces.versions import Versions
 from palier.pipeline.journey import Journey
 from palier.routing.monitor import Monitor
 from palier.versions import MONITOR, Version
@@ -30,10 +30,11 @@ DELTA = 0.001
 log = logging.getLogger("palier.students")
 
 
-async def sound(declared: Settings, versions: Versions, folder: Path, labels: Labels) -> Taught:
-    """See `students.taught`; versions whose files are not what they were are taken back before, and all carry what the
-    documents carry by now that they were taught on."""
-    await raised(versions, labels)
+async def sound(declared: Settings, folder: Path, carrying: Carrying) -> Taught:
+    """See `students.taught`; versions whose files are not what they were are taken back before, and all carry what
+    carries by now whatever they were taught on."""
+    versions = carrying.versions
+    await carrying.look()
     for route in declared.routes:
         while (found := await unsound(versions, folder, route)) is not None:
             version, why = found

@@ -22,12 +22,13 @@ from palier.config import Settings
 from palier.config.taught import tier_of, with_version
 from palier.errors import ConfigurationError, NotFound, PalierError
 from palier.interfaces import Adaptable, Model
-from palier.interfaces.versions import Labels, Versions
+from palier.interfaces.versions import Labels, LessonLabels, Versions
+from palier.lessons import Lesson
 from palier.models import adapters, weights
 from palier.models.weights import hash_once
 from palier.training.promote import of_shadow
 from palier.types import Data
-from palier.versions import MONITOR, Happened, Standing, State, Version, state_of
+from palier.versions import MONITOR, Happened, Relabelled, Standing, State, Version, state_of
 
 log = logging.getLogger("palier.students")
 
@@ -66,10 +67,37 @@ async def taught(declared: Settings, versions: Versions, folder: Path) -> Taught
     return Taught(settings, live, problems)
 
 
-async def raised(versions: Versions, labels: Labels, documents: Sequence[tuple[str, str]] | None = None) -> set[str]:
-    """Have versions carry what `documents` (None: all that any was taught on) carry by now; those that changed."""
-    named = await versions.sources() if documents is None else documents
-    return set(await versions.raise_to(await labels.labels(named))) if named else set()
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """Has versions carry what the documents and the lessons that they were taught on carry by now."""
+
+    versions: Versions
+    documents: Labels
+    lessons: LessonLabels
+
+    async def look(self) -> set[str]:
+        """At all that any was taught on; the versions that changed."""
+        lowest = await self.versions.lowest()
+        lessons = await self.lessons.above(lowest) if lowest is not None else ()
+        documents = await self.documents.labels(await self.versions.sources())
+        return set(await self.versions.raise_to(documents, lessons))
+
+    async def of_documents(self, documents: Sequence[tuple[str, str]]) -> set[str]:
+        """At `documents` (collection, id)."""
+        return set(await self.versions.raise_to(await self.documents.labels(documents)))
+
+    async def of_lessons(self, lessons: Sequence[Lesson]) -> set[str]:
+        """At `lessons`. One that somebody looked at may have taught whatever does not know by what it was taught."""
+        told = [
+            Relabelled(
+                lesson=one.id,
+                label=one.label,
+                route=one.route if one.state != "queued" else "",
+                created=one.created,
+            )
+            for one in lessons
+        ]
+        return set(await self.versions.raise_to(lessons=told))
 
 
 async def _waiting(versions: Versions, route: str) -> Version | None:
@@ -196,22 +224,21 @@ class Students:
     """The versions of an open palier. `served` is told what is to be served from now on, and on which route; `beside`,
     once that is so, what is to be loaded for the change after.
 
-    One change at a time: whoever comes second waits. `labels`: how confidential documents are.
+    One change at a time: whoever comes second waits. `carrying`: how confidential versions are.
     """
 
     def __init__(
         self,
         declared: Settings,
-        versions: Versions,
+        carrying: Carrying,
         folder: Path,
         served: Callable[[Taught, str], Awaitable[None]],
         beside: Callable[[Settings], Awaitable[None]],
         now: Taught,
-        labels: Labels,
     ) -> None:
         self._declared = declared
-        self._labels = labels
-        self._versions = versions
+        self._carrying = carrying
+        self._versions = carrying.versions
         self._folder = folder
         self._served = served
         self._beside = beside
@@ -268,7 +295,13 @@ class Students:
 
     async def relabelled(self, documents: Sequence[tuple[str, str]]) -> None:
         """Documents (collection, id) are others now: what was taught on them carries what they carry from now on."""
-        changed = await raised(self._versions, self._labels, documents)
+        await self._serve_changed(await self._carrying.of_documents(documents))
+
+    async def edited(self, lessons: Sequence[Lesson]) -> None:
+        """Lessons are more confidential now: so is what was taught by them, from now on."""
+        await self._serve_changed(await self._carrying.of_lessons(lessons))
+
+    async def _serve_changed(self, changed: set[str]) -> None:
         for route in [route for route, version in self._now.live.items() if version.id in changed]:
             async with self._alone:
                 await self._serve(route)
@@ -283,7 +316,7 @@ class Students:
             if version is None:
                 raise NotFound(f"there is no version `{id}`", hint="palier versions lists them")
             await asyncio.to_thread(check, version, self._folder, self._declared)
-            if await raised(self._versions, self._labels):  # since it was taught
+            if await self._carrying.look():  # since it was taught
                 version = await self._versions.get(id) or version
             before = await self._versions.standing(version.route)
             standing = await self._versions.promote(id, best=best, who=who, why=why)

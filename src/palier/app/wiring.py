@@ -12,7 +12,7 @@ from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, Tier, barred, highest_label, leaves, redacts, tier_name
 from palier.errors import ConfigurationError, InvalidRequest
 from palier.fingerprint import fingerprint
-from palier.forgetting import Forgetting
+from palier.forgetting import Forgetting, Learners, none_learnt
 from palier.guards.schema import Schema
 from palier.interfaces import (
     Answers,
@@ -155,12 +155,13 @@ def forgetting_of(
     traces: SqliteTraces,
     *others: Erasable,
     remember: Callable[[Erasure], None] = lambda erasure: None,
+    learners: Learners = none_learnt,
 ) -> Forgetting:
     """What forgets users and documents. `others`: every further store that keeps something of them or of requests."""
     named = {name: declared.path(route.policy) for name, route in declared.routes.items() if route.policy}
     students = DataFolder(declared.folder).students
     stores = ErasableKnowledge(knowledge.database), others, ErasableTraces(traces.database)
-    return Forgetting(*stores, named, students, remember)
+    return Forgetting(*stores, named, students, remember, learners)
 
 
 def landings_of(

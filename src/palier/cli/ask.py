@@ -66,7 +66,7 @@ def ask(
                 await _show(p, messages, options, quiet=quiet)
         return 0
 
-    terminal.run(main, missing=2)
+    terminal.run(main)
 
 
 async def _complete(p: Service, messages: list[Message], options: dict[str, Any]) -> Result:

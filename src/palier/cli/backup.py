@@ -60,7 +60,7 @@ def backup(
                 terminal.note(f"not in it: the weights of model `{one.model}` ({one.weights}), {told}")
         terminal.note("it holds words and keys as the data folder does: keep it as safe")
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 async def _made(settings: Settings, config: Path, target: Path, weights: bool, vault_key: bool) -> Manifest:
@@ -97,7 +97,7 @@ def restore_backup(source: Source, target: Target, erasures: Erasures = None, as
         else:
             _show(restored)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def _show(restored: Restored) -> None:

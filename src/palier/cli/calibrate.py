@@ -101,7 +101,7 @@ def calibrate(
             terminal.note("it does not say what it was fitted on: --route names the route a gateway may use it for")
         return 0 if outcome.policy is not None else NOT_CERTIFIABLE
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def replay(
@@ -141,7 +141,7 @@ def replay(
         for note in reading.notes:
             terminal.note(note)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def distill(
                 *(route, config, lessons, output, base, length, threads, merged, check, skip_bad, as_json), plan=plan
             )
         )
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def predict(model: ModelFile, source: Lines = None, probabilities: All = False) -> None:

@@ -80,7 +80,7 @@ def distill(wanted: Wanted) -> None:
         _say(wanted, taught, fidelity, progress, (*lessons.notes, *rows.notes), plan.lessons)
         return 0
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def _base(wanted: Wanted) -> Base:

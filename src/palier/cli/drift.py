@@ -78,7 +78,7 @@ def drift(
             _show(report)
         return DRIFTS if report.drifting else 0
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 def _route(name: str, routes: Sequence[str]) -> str:

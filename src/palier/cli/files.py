@@ -8,21 +8,30 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from palier.cli.jsonl import MAX_LINE
 from palier.errors import ConfigurationError
 
 
 @contextlib.contextmanager
 def lines(source: Path) -> Iterator[Iterator[bytes]]:
-    """The lines of a file, of standard input for `-`."""
+    """The lines of a file, of standard input for `-`. Of one beyond `MAX_LINE` that much is given, which is no JSON."""
     if str(source) == "-":
-        yield iter(sys.stdin.buffer)
+        yield _lines(sys.stdin.buffer)
         return
     try:
         with source.open("rb") as file:
-            yield iter(file)
+            yield _lines(file)
     except OSError as error:
         raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from None
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE):
+        yield line
+        while len(line) == MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE)
 
 
 def check_folders(*paths: Path | None) -> None:

@@ -14,6 +14,7 @@ from palier.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from palier.forgetting import Artefact, Forgotten
+    from palier.versions import Learner
 
 User = Annotated[str, typer.Option("--user", metavar="NAME", help="All that this user asked and said.")]
 Document = Annotated[
@@ -50,7 +51,7 @@ def forget(
     config: Config = CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Erase a user, or a document with what was answered from it, and say which policies have seen it."""
+    """Erase a user, or a document with what was answered from it, and say which policies and students have seen it."""
 
     async def main() -> None:
         if not (dry_run or yes or (sys.stdin.isatty() and not as_json)):
@@ -70,7 +71,7 @@ def forget(
         if document and not dry_run:
             terminal.note("delete the file it was ingested from, too: palier ingest would bring it back")
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def _show(found: Forgotten) -> None:
@@ -90,6 +91,8 @@ def _lines(found: Forgotten) -> Iterator[str]:
             yield f"  {kind:<10} {count:>6}  {meaning}".rstrip()
     for artefact in found.artefacts:
         yield _learnt(artefact, found.counts.get("requests", 0))
+    for learner in found.learners:
+        yield _taught(learner)
 
 
 def _learnt(artefact: Artefact, requests: int) -> str:
@@ -103,3 +106,16 @@ def _learnt(artefact: Artefact, requests: int) -> str:
     told += [f"{artefact.earlier} that were forgotten before"] if artefact.earlier else []
     kept = ", and holds vectors of their questions" if artefact.questions else ""
     return f"{named} was fitted on {' and '.join(told)}{kept}: {mend}"
+
+
+def _taught(learner: Learner) -> str:
+    """What a version has learnt, and what to do: what it learnt goes with its files alone."""
+    where = "answers on" if learner.live else "of"
+    named = f"version {learner.version} ({where} {learner.route})"
+    mend = f"teach another (palier learn {learner.route}), then delete its folder among the students"
+    if learner.unsure:
+        return f"{named} was taught before palier kept by what, and may have learnt from it: {mend}"
+    lessons = "1 of these lessons" if learner.lessons == 1 else f"{learner.lessons} of these lessons"
+    told = [f"by {lessons}"] if learner.lessons else []
+    told += ["by lessons that stand on this document"] if learner.document else []
+    return f"{named} was taught {' and '.join(told)}, and keeps what it learnt: {mend}"

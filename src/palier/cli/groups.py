@@ -34,7 +34,7 @@ def add(group: Group, members: Members, config: Config = CONFIG) -> None:
             changed = await p.access.directory.add(group, members)
         terminal.note(f"{changed.name}: {', '.join(changed.members)}")
 
-    terminal.run(main, wrong_input=ConfigurationError.exit_status)
+    terminal.run(main)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def access(
         if empty:
             terminal.note("it holds no document yet")
 
-    terminal.run(main, wrong_input=ConfigurationError.exit_status)
+    terminal.run(main)
 
 
 def readers_in_words(held: Readers | None) -> str:

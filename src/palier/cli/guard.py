@@ -141,7 +141,7 @@ def report(
                 " remembers, not what it finds; measure it on texts that it has not seen"
             )
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 @app.command()
@@ -176,7 +176,7 @@ def fit(
         for note in report.notes:
             terminal.note(note)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 @dataclass(slots=True)

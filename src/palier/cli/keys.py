@@ -81,7 +81,7 @@ def create(
             if not as_json and role is not Role.ADMIN:
                 await _say_what_is_open(p)
 
-    terminal.run(main, wrong_input=ConfigurationError.exit_status)
+    terminal.run(main)
 
 
 @app.command(name="list")
@@ -125,7 +125,7 @@ def rotate(name: Name, keep: Keep = "", config: Config = CONFIG, as_json: Json =
         async with session(config) as p:
             _give(await p.access.keys.rotate(name, duration(keep) if keep else 0.0), as_json)
 
-    terminal.run(main, wrong_input=ConfigurationError.exit_status)
+    terminal.run(main)
 
 
 def duration(text: str) -> float:

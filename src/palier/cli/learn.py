@@ -110,7 +110,7 @@ def learn(
                 terminal.note("stopped; the same command goes on")
                 return 0 if watch else STOPPED
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def stopping() -> Iterator[None]:
 
 async def once(one: Round) -> int:
     """One go, from what was asked to what answers. The exit status."""
-    from palier.app import learning
+    from palier.app import gate, learning
     from palier.evals.suites import suite as suites
 
     settings = load(one.config)
@@ -145,6 +145,8 @@ async def once(one: Round) -> int:
     kind, tier = learning.student_of(settings, name, one.student)
     asked = one.asked
     loaded = suites.read(asked.judge).suite
+    gate.terms_of(loaded, margin=asked.margin, uses=asked.uses)
+    gate.check_suite(loaded, name)
     async with session(one.config) as p:
         harvested = await p.lessons.harvest(name, suites=[str(asked.judge.absolute())])
         training = await p.lessons.to_teach(name)

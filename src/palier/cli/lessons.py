@@ -91,7 +91,7 @@ def harvest(
         if not found.held_out:
             terminal.note("no suite holds anything out: `suites` of [lessons], or --suite, keeps your benchmark apart")
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 @app.command("list")
@@ -123,7 +123,7 @@ def list_lessons(
         else:
             terminal.note("there are no such lessons: palier lessons harvest ROUTE")
 
-    terminal.run(main, missing=2)
+    terminal.run(main)
 
 
 @app.command()
@@ -138,7 +138,7 @@ def show(id: Id, config: Config = CONFIG, as_json: Json = False) -> None:
         else:
             _show(lesson)
 
-    terminal.run(main, missing=2)
+    terminal.run(main)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def accept(ids: Ids, user: Who = "local", config: Config = CONFIG, as_json: Json
         async with session(config) as p:
             _told(await p.lessons.accept(ids, who=user), as_json)
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 @app.command()
@@ -162,7 +162,7 @@ def reject(ids: Ids, reason: Reason = "", user: Who = "local", config: Config = 
         async with session(config) as p:
             _told(await p.lessons.reject(ids, who=user, reason=reason), as_json)
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 @app.command()
@@ -190,7 +190,7 @@ def edit(
         async with session(config) as p:
             _told([await p.lessons.edit(id, wanted, who=user)], as_json)
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 @app.command("import")
@@ -231,7 +231,7 @@ def bring(
         for note in lines.notes:
             terminal.note(note)
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 @app.command()

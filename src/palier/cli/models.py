@@ -84,7 +84,7 @@ def models(
         )
         _list(config, wanted, as_json)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 @app.command()

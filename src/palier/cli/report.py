@@ -57,7 +57,7 @@ def report(
         else:
             _show(found)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def _show(found: Report) -> None:

@@ -130,10 +130,9 @@ async def ruled(settings: Settings, store: SqliteVersions, folder: Path, version
     from palier.evals.suites import suite as suites
     from palier.stores.folder import DataFolder
     from palier.stores.lessons import SqliteLessons
-    from palier.training.promote import Terms
 
     loaded = suites.read(asked.judge).suite
-    terms = Terms(margin=asked.margin, uses=asked.uses)
+    terms = gate.terms_of(loaded, margin=asked.margin, uses=asked.uses)
     lessons = SqliteLessons.open(DataFolder(settings.folder).prepared().lessons)
     try:
         with Bar(2) as bar:
@@ -174,6 +173,7 @@ def promote(
         async with opened_versions(settings) as (store, folder):
             one = await find(store, version)
             asked = Asked(suite, margin, uses, shadow, who, why)
+            _check(one, asked)
             made = await _certified(settings, store, folder, one, suite) if suite else None
             if made is not None and not one.policy and (await store.standing(one.route)).live == one.id:
                 return await _live_with(config, one, made, as_json=as_json)
@@ -188,7 +188,7 @@ def promote(
             await put_live(config, one, asked, best=ruling.best)
         return 0
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 def rollback(route: Route = "", who: Who = "", why: Why = "", config: Config = CONFIG, as_json: Json = False) -> None:
@@ -205,24 +205,23 @@ def rollback(route: Route = "", who: Who = "", why: Why = "", config: Config = C
             now = standing.live or "the route's own"
             terminal.out().print(terminal.styled((now, "bold"), f" answers on {name}, in the place of {before.live}"))
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 async def _certified(
     settings: Settings, store: Versions, folder: Path, version: Version, path: Path
 ) -> Calibration | None:
     """What came of certifying it on fresh cases of the suite: none that its lessons may ask."""
+    from palier.app import gate
     from palier.evals.suites import suite as suites
     from palier.stores.folder import DataFolder
     from palier.stores.lessons import SqliteLessons
-    from palier.training.stock import pages
 
     lessons = SqliteLessons.open(DataFolder(settings.folder).prepared().lessons)
     try:
-        of_route = [one async for page in pages(lessons, version.route) for one in page]
+        known = await gate.lessons_of(store, lessons, version)
     finally:
         await lessons.close()
-    known = [one for one in of_route if one.created <= version.created and one.state != "queued"]
     made = await certified(settings, store, folder, version, suites.read(path).suite, known)
     if made is not None:
         say_calibration(settings, version, made)
@@ -237,6 +236,20 @@ async def _live_with(config: Path, version: Version, made: Calibration, *, as_js
     if as_json:
         terminal.json_line({"version": version.id, "calibration": msgspec.to_builtins(made)})
     return 0 if made.policy else GATE
+
+
+def _check(version: Version, asked: Asked) -> None:
+    """Before anything is asked of anybody."""
+    from palier.app import gate
+    from palier.evals.suites import suite as suites
+    from palier.training.promote import Terms
+
+    if asked.suite is None:
+        Terms(margin=asked.margin, uses=asked.uses)
+    else:
+        loaded = suites.read(asked.suite).suite
+        gate.terms_of(loaded, margin=asked.margin, uses=asked.uses)
+        gate.check_suite(loaded, version.route)
 
 
 async def _of_shadow(store: Versions, version: Version) -> Ruling:

@@ -77,7 +77,7 @@ def synthesise(
             _show(found)
         return SPENT if found.stopped in ("calls", "cost") else 0
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 def _show(found: Synthesised) -> None:

@@ -7,6 +7,7 @@ among them) and bidirectional overrides are shown as U+FFFD, and rich's markup i
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import os
 import re
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from palier.errors import ConfigurationError, InvalidRequest, NotFound, PalierError
+from palier.errors import ConfigurationError, PalierError, StoreError
 from palier.types import Quantity
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _INERT = re.compile(
     "\ud800-\udfff\U000e0000-\U000e0fff]"  # lone surrogates, tags
 )
 
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""A disk that is full, or cannot be written: no fault of palier's, and none of a line."""
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 """What Python makes of bytes of the command line that are no text."""
@@ -94,23 +98,14 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{pairs[i] << 8 | pairs[i + 1]:04x}" for i in range(0, len(pairs), 2))
 
 
-def run(
-    main: Callable[[], Coroutine[Any, Any, int | None] | int | None],
-    *,
-    wrong_input: int = InvalidRequest.exit_status,
-    missing: int = NotFound.exit_status,
-) -> None:
-    """Run a command and exit with the status it returns; an error is a message and its own status, no traceback.
-
-    `wrong_input` is the status of an `InvalidRequest`: 2 for reducers, whose input is wrong as a whole; `missing` that
-    of a `NotFound`, 2 where the command line names what is not there.
-    """
+def run(main: Callable[[], Coroutine[Any, Any, int | None] | int | None]) -> None:
+    """Run a command and exit with the status it returns; an error is a message and its own status, no traceback."""
     try:
         outcome = main()
         status = (asyncio.run(outcome) if asyncio.iscoroutine(outcome) else outcome) or 0
     except PalierError as error:
         complain(error)
-        status = {InvalidRequest: wrong_input, NotFound: missing}.get(type(error), error.exit_status)
+        status = error.exit_status
     except UnicodeEncodeError as error:
         if not _UNDECODED.search(error.object[error.start : error.end]):
             raise
@@ -119,9 +114,22 @@ def run(
     except KeyboardInterrupt:
         status = 130
     except BrokenPipeError:  # whoever read the output had enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _say_no_more()
         status = 141
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        if not error.filename:  # standard output is a file there
+            _say_no_more()
+        where = str(error.filename) if error.filename else "what this writes to"
+        complain(StoreError(f"{where}: {error.strerror}", hint="make room, or let it be written, then the same again"))
+        status = StoreError.exit_status
     raise typer.Exit(status)
+
+
+def _say_no_more() -> None:
+    """What is still to be flushed at the end goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -76,7 +76,7 @@ def versions(
                 else:
                     _show_one(version, happened, standing, certificate, shadow)
 
-    terminal.run(main, wrong_input=2, missing=2)
+    terminal.run(main)
 
 
 async def _list(p: Service, route: str, *, as_json: bool) -> None:
@@ -128,6 +128,8 @@ def _show_one(
     whom += [f"is of {' or '.join(some)}" for some in version.readers]
     readers = f"; it answers who {' and '.join(whom)}" if whom else ""
     _print(f"taught by {version.taught:,} lessons, {version.label}{readers}")
+    if version.untold:
+        _print("by which lessons, and on which documents, was not kept then: palier learn finds it, or teaches another")
     for one in happened:
         by = f" by {one.who}" if one.who else ""
         why = f": {one.why}" if one.why else ""

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from palier.types import JSON
-from palier.versions import Calibration, Happened, Holdout, Labelled, Shadowed, Spent, Standing, State, Version
+from palier.types import JSON, Label
+from palier.versions import (
+    Calibration,
+    Happened,
+    Holdout,
+    Labelled,
+    Relabelled,
+    Shadowed,
+    Spent,
+    Standing,
+    State,
+    Version,
+)
 
 
 class Versions(Protocol):
     """The registry of what was taught. Every change is whole, and durable when it returns."""
 
-    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = ()) -> None:
-        """Keep a version, as `made`, that was taught on `sources` (collection, document). Raises `InvalidRequest` where
-        its id is known."""
+    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = (), lessons: Sequence[str] = ()) -> None:
+        """Keep a version, as `made`, that was taught by `lessons` (ids), which stand on `sources` (collection,
+        document). Raises `InvalidRequest` where its id is known."""
+        ...
+
+    async def tell(self, id: str, sources: Sequence[tuple[str, str]], lessons: Sequence[str]) -> None:
+        """Keep of a version that it was taught by these, too: it is not `untold` any more. Raises `NotFound`."""
         ...
 
     async def get(self, id: str) -> Version | None: ...
@@ -27,11 +42,20 @@ class Versions(Protocol):
         """The documents (collection, id) that any version was taught on."""
         ...
 
-    async def raise_to(self, documents: Sequence[Labelled]) -> Sequence[str]:
-        """Have what was taught on `documents` carry what they carry now: `get` and `list` give it so from then on.
+    async def lessons(self, id: str) -> frozenset[str] | None:
+        """By which lessons (ids) a version was taught; None where that is not known."""
+        ...
+
+    async def raise_to(self, documents: Sequence[Labelled] = (), lessons: Sequence[Relabelled] = ()) -> Sequence[str]:
+        """Have what was taught on `documents` and by `lessons` carry what they carry now: `get` and `list` give it so
+        from then on.
 
         The versions that changed: of what is no more confidential than before, none does.
         """
+        ...
+
+    async def lowest(self) -> Label | None:
+        """The least confidential of what any version carries that knows its lessons; None where there is none."""
         ...
 
     async def calibrate(self, calibration: Calibration) -> None:
@@ -118,4 +142,12 @@ class Labels(Protocol):
 
     async def labels(self, documents: Sequence[tuple[str, str]]) -> Sequence[Labelled]:
         """Those of `documents` (collection, id) that are there, as they are now, whoever may read them."""
+        ...
+
+
+class LessonLabels(Protocol):
+    """How confidential lessons are."""
+
+    async def above(self, label: Label) -> Sequence[Relabelled]:
+        """Those that are more confidential than `label`."""
         ...

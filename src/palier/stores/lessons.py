@@ -18,6 +18,8 @@ from palier.interfaces import Asking, Erasure, Vectors
 from palier.lessons import Lesson, LessonCount
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
+from palier.types import Label
+from palier.versions import Relabelled
 
 LESSONS = Schema(name="lessons", application_id=0x706C6C65)
 MAX_LESSONS = 50_000
@@ -126,6 +128,15 @@ class SqliteLessons:
 
         return await self._database.read(run)
 
+    async def above(self, label: Label) -> list[Relabelled]:
+        """Those that are more confidential; see `interfaces.versions.LessonLabels`."""
+        higher = [other.value for other in Label if not label.allows(other)]
+        if not higher:
+            return []
+        sql = statements("lessons")["above"]
+        rows = await self._database.read(lambda connection: list(connection.execute(sql, (_json(higher),))))
+        return [Relabelled(lesson=name, label=Label(of)) for name, of in rows]
+
     async def expire(self, now: float) -> int:
         """Delete those past their retention, and give their space back; how many."""
         sql, deleted = statements("lessons")["expire"], 0
@@ -146,18 +157,20 @@ class ErasableLessons:
         self._database = database
         self._who = who
 
-    async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
-        """See `interfaces.Erasable`. Of lessons that the user reviewed, the name goes and the lesson stays."""
+    async def concerned(self, erasure: Erasure) -> list[str]:
+        """The ids of those that were made from what is to be forgotten."""
         values = {
             "requests": _json(erasure.requests),
             "who": self._who(erasure.user) if erasure.user else "",
             "collection": erasure.collection,
             "document": erasure.document,
         }
-        sql = statements("lessons")
-        ids = await self._database.read(
-            lambda connection: [name for (name,) in connection.execute(sql["concerned"], values)]
-        )
+        sql = statements("lessons")["concerned"]
+        return await self._database.read(lambda connection: [name for (name,) in connection.execute(sql, values)])
+
+    async def forget(self, erasure: Erasure, *, dry_run: bool = False) -> dict[str, int]:
+        """See `interfaces.Erasable`. Of lessons that the user reviewed, the name goes and the lesson stays."""
+        sql, ids = statements("lessons"), await self.concerned(erasure)
         for start in range(0, 0 if dry_run else len(ids), SLICE):
             some = (_json(ids[start : start + SLICE]),)
             await self._database.write(lambda connection, some=some: connection.execute(sql["forget"], some))  # type: ignore[misc]

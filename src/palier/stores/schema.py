@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shutil
 import stat
 from dataclasses import dataclass
 from importlib import resources
@@ -20,6 +21,8 @@ import apsw
 from palier.errors import StoreError
 
 BUSY_TIMEOUT_MS = 5_000
+LEAST_FREE = 2**17
+"""Bytes on a disk below which it is full for what SQLite makes longer."""
 JOURNAL_LIMIT = 64 * 1024 * 1024
 """Bytes the write-ahead log is cut back to after a checkpoint."""
 
@@ -89,9 +92,18 @@ def store_error(path: Path, error: apsw.Error) -> StoreError:
         apsw.ReadOnlyError: "check that this user may write there",
         apsw.BusyError: "another program holds the file: close it",
     }
-    hint = next((words for kind, words in hints.items() if isinstance(error, kind)), "")
+    kind = apsw.FullError if isinstance(error, apsw.IOError) and _is_full(path) else type(error)
+    hint = next((words for known, words in hints.items() if issubclass(kind, known)), "")
     told = str(error) if str(error) != "not an error" else "it cannot be read or written"  # a limit of the system
     return StoreError(f"{path}: {told}", hint=hint)
+
+
+def _is_full(path: Path) -> bool:
+    """Whether that is why: what SQLite maps into memory it cannot make longer then, and does not say why."""
+    try:
+        return shutil.disk_usage(path.parent).free < LEAST_FREE
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import apsw
+import msgspec
 
 from palier.errors import Busy, InvalidRequest, PalierError, StoreError
 from palier.stores.schema import Schema, open_reader, open_writer, store_error
@@ -275,6 +276,11 @@ class Database:
             return RuntimeError("a job ran out of rows")
         if isinstance(error, UnicodeEncodeError):
             return InvalidRequest("a text holds half of a surrogate pair, which is no Unicode")
+        if isinstance(error, msgspec.DecodeError) or str(error).endswith("malformed JSON"):
+            return StoreError(
+                f"{self.path}: a row in it is not what palier wrote",
+                hint="another program changed it: restore the file from a backup, or move it away and begin anew",
+            )
         return store_error(self.path, error) if isinstance(error, apsw.Error) else error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -13,14 +14,16 @@ from palier.errors import InvalidRequest, NotFound
 from palier.interfaces import Erasure
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
-from palier.types import JSON
+from palier.types import JSON, Label
 from palier.versions import (
     NOT_PASSED,
     Calibration,
     Happened,
     Holdout,
     Labelled,
+    Learner,
     Raised,
+    Relabelled,
     Spent,
     Standing,
     State,
@@ -52,7 +55,7 @@ class SqliteVersions:
         """The file."""
         return self._database
 
-    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = ()) -> None:
+    async def add(self, version: Version, sources: Sequence[tuple[str, str]] = (), lessons: Sequence[str] = ()) -> None:
         """Keep it; see `interfaces.Versions`."""
 
         def run(connection: apsw.Connection) -> None:
@@ -62,8 +65,18 @@ class SqliteVersions:
             connection.execute(
                 statements("versions")["add"], (version.id, version.route, version.created or time.time(), words)
             )
-            connection.executemany(statements("versions")["add_source"], [(version.id, *one) for one in sources])
+            _tell(connection, version.id, sources, lessons)
             _happen(connection, version, "made", version.who, "")
+
+        await self._database.write(run)
+
+    async def tell(self, id: str, sources: Sequence[tuple[str, str]], lessons: Sequence[str]) -> None:
+        """By what it was taught; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> None:
+            _known(connection, id)
+            _tell(connection, id, sources, lessons)
+            connection.execute(statements("versions")["is_told"], (id,))
 
         await self._database.write(run)
 
@@ -71,20 +84,38 @@ class SqliteVersions:
         """What versions were taught on; see `interfaces.Versions`."""
         return await self._database.read(lambda connection: list(connection.execute(statements("versions")["sources"])))
 
-    async def raise_to(self, documents: Sequence[Labelled]) -> Sequence[str]:
+    async def raise_to(self, documents: Sequence[Labelled] = (), lessons: Sequence[Relabelled] = ()) -> Sequence[str]:
         """Raise what was taught on them; see `interfaces.Versions`."""
-        concerned = await self._database.read(lambda connection: _raised(connection, documents))
+        concerned = await self._database.read(lambda connection: _raised(connection, documents, lessons))
         if not concerned:  # as nearly always: nothing waits for the disk
             return []
 
         def run(connection: apsw.Connection) -> Sequence[str]:
-            found = _raised(connection, documents)
+            found = _raised(connection, documents, lessons)
             for version, raised in found.items():
                 row = {"version": version, "words": msgspec.json.encode(raised)}
                 connection.execute(statements("versions")["raise"], row)
             return list(found)
 
         return await self._database.write(run)
+
+    async def lowest(self) -> Label | None:
+        """What the least confidential carries; see `interfaces.Versions`."""
+        found = await self._database.read(
+            lambda connection: [_decoded(*row).label for row in connection.execute(statements("versions")["told"])]
+        )
+        return min(found, key=lambda label: label.rank, default=None)
+
+    async def lessons(self, id: str) -> frozenset[str] | None:
+        """By which it was taught; see `interfaces.Versions`."""
+
+        def run(connection: apsw.Connection) -> frozenset[str] | None:
+            version = _get(connection, id)
+            if version is None or version.untold:
+                return None
+            return frozenset(lesson for (lesson,) in connection.execute(statements("versions")["lessons"], (id,)))
+
+        return await self._database.read(run)
 
     async def get(self, id: str) -> Version | None:
         """One version; see `interfaces.Versions`."""
@@ -199,9 +230,10 @@ class SqliteVersions:
                 )
             gone: State = "returned" if returned else "retired"
             at = time.time()
-            _happen(connection, _known(connection, before.live), gone, who, why, at=at)
+            if (live := _get(connection, before.live)) is not None:  # else somebody wrote its name there
+                _happen(connection, live, gone, who, why, at=at)
             now = before
-            while now.live and (now is before or _state(connection, now.live) == "returned"):
+            while now.live and (now is before or _state(connection, now.live) in ("returned", None)):
                 connection.execute(statements("versions")["take_back"], (route, position))
                 now, position = _standing(connection, route)
             if now.live:
@@ -244,6 +276,34 @@ class ErasableVersions:
         if erasure.document:
             await self._database.rewrite()
 
+    async def learners(self, erasure: Erasure, lessons: Sequence[str]) -> list[Learner]:
+        """Versions that were taught by `lessons` (ids) or on the document, or of which that is not known.
+
+        One that knows its documents, or reads none of its collection, was not taught on another.
+        """
+        values = {
+            "lessons": msgspec.json.encode(list(lessons)).decode(),
+            "collection": erasure.collection,
+            "document": erasure.document,
+        }
+
+        def run(connection: apsw.Connection) -> list[Learner]:
+            found: list[Learner] = []
+            rows: list[tuple[Any, ...]] = connection.execute(statements("versions")["learners"], values).fetchall()
+            for name, count, stands, unknown in rows:
+                version = _known(connection, name)
+                perhaps = bool(unknown) and erasure.collection in version.collections
+                unsure = not (count or stands) and (perhaps if erasure.document else version.untold)
+                if count or stands or unsure:
+                    live = _standing(connection, version.route)[0].live == name
+                    learner = Learner(
+                        version=name, route=version.route, live=live, lessons=count, document=bool(stands)
+                    )
+                    found.append(msgspec.structs.replace(learner, unsure=unsure))
+            return found
+
+        return await self._database.read(run)
+
 
 def _get(connection: apsw.Connection, id: str) -> Version | None:
     row = connection.execute(statements("versions")["get"], (id,)).fetchone()
@@ -257,21 +317,37 @@ def _known(connection: apsw.Connection, id: str) -> Version:
     return version
 
 
-def _decoded(words: bytes, calibrated: bytes | None, raised: bytes | None) -> Version:
+def _decoded(words: bytes, calibrated: bytes | None, raised: bytes | None, untold: int) -> Version:
     version = msgspec.json.decode(words, type=Version)
     if calibrated is not None:
         version = msgspec.json.decode(calibrated, type=Calibration).of(version)
-    return msgspec.json.decode(raised, type=Raised).of(version) if raised is not None else version
+    if raised is not None:
+        version = msgspec.json.decode(raised, type=Raised).of(version)
+    return msgspec.structs.replace(version, untold=True) if untold else version
 
 
-def _raised(connection: apsw.Connection, documents: Sequence[Labelled]) -> dict[str, Raised]:
-    """What the versions carry that are taught on `documents`, where that is more than they carry already."""
-    found: dict[str, Raised] = {}
+def _tell(connection: apsw.Connection, id: str, sources: Sequence[tuple[str, str]], lessons: Sequence[str]) -> None:
+    connection.executemany(statements("versions")["add_source"], [(id, *one) for one in sources])
+    connection.executemany(statements("versions")["add_lesson"], [(id, one) for one in lessons])
+
+
+def _raised(
+    connection: apsw.Connection, documents: Sequence[Labelled], lessons: Sequence[Relabelled]
+) -> dict[str, Raised]:
+    """What the versions carry that are taught on these, where that is more than they carry already."""
+    sql, found = statements("versions"), dict[str, Raised]()
     for document in documents:
-        for (version,) in connection.execute(
-            statements("versions")["taught_on"], (document.collection, document.document)
-        ):
-            found[version] = found.get(version, Raised()).over(document)
+        for (version,) in connection.execute(sql["taught_on"], (document.collection, document.document)):
+            found[version] = found.get(version, Raised()).over(document.label, document.groups)
+    for label in {one.label for one in lessons}:
+        of_label = [one for one in lessons if one.label is label]
+        names = msgspec.json.encode([one.lesson for one in of_label]).decode()
+        taught = [version for (version,) in connection.execute(sql["taught_by"], (names,))]
+        for route in {one.route for one in of_label if one.route}:
+            since = min(one.created for one in of_label if one.route == route)
+            taught += [version for (version,) in connection.execute(sql["perhaps_taught"], (route, since))]
+        for version in taught:
+            found[version] = found.get(version, Raised()).over(label)
     changed = {}
     for version, more in found.items():
         now = _known(connection, version)

@@ -15,7 +15,7 @@ import pytest
 from palier.errors import InvalidRequest, NotFound
 from palier.interfaces.versions import Versions
 from palier.types import Label
-from palier.versions import Calibration, Holdout, Labelled, Standing, Version
+from palier.versions import Calibration, Holdout, Labelled, Relabelled, Standing, Version
 
 _numbers = itertools.count()
 
@@ -288,6 +288,31 @@ class VersionsSuite:
         raised = msgspec.structs.replace(one, label=Label.CONFIDENTIAL, readers=readers)
         assert await versions.get(one.id) == raised
         assert {one.id: one.readers for one in await versions.list(route)} == {one.id: readers, two.id: readers}
+
+    async def test_what_was_taught_by_a_lesson_carries_what_it_carries_by_now(self, versions: Versions) -> None:
+        route = new_route()
+        one, two = version_of(route), version_of(route, label=Label.CONFIDENTIAL)
+        names = [f"{route} {n}" for n in range(3)]
+        await versions.add(one, lessons=names[:2])
+        await versions.add(two, lessons=names[1:])
+        assert await versions.lowest() is not None
+        assert await versions.lessons(one.id) == frozenset(names[:2])
+        assert await versions.lessons("unknown") is None
+
+        async def now(lesson: str, label: Label, **more: Any) -> set[str]:
+            return set(await versions.raise_to(lessons=[Relabelled(lesson=lesson, label=label, **more)]))
+
+        assert await now(names[0], Label.INTERNAL) == set(), "as it was"
+        assert await now("another", Label.RESTRICTED, route=route) == set(), "these know their lessons"
+        assert await now(names[1], Label.CONFIDENTIAL) == {one.id}
+        assert await now(names[2], Label.RESTRICTED) == {two.id}
+        found = {version.id: version.label for version in await versions.list(route)}
+        assert found == {one.id: Label.CONFIDENTIAL, two.id: Label.RESTRICTED}
+        await versions.tell(one.id, [(route, "d")], [names[2]])
+        assert await now(names[2], Label.RESTRICTED) == {one.id}
+        assert (route, "d") in await versions.sources()
+        with pytest.raises(NotFound):
+            await versions.tell("unknown", [], [])
 
     async def test_routes_do_not_meet(self, versions: Versions) -> None:
         here, there = new_route(), new_route()

@@ -138,8 +138,11 @@ def check_room(folder: Path, needed: int) -> None:
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Raise `ConfigurationError` where another process teaches in `folder`."""
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+    """Raise `ConfigurationError` where another process teaches in `folder`, `StoreError` where nobody can."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise unwritable(folder / ".lock", error, 0) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

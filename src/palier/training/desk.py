@@ -126,7 +126,7 @@ class Desk:
             state = "queued"
         if accept and state == "queued":
             state, reviewer, reviewed = "accepted", who, now
-        created = lesson.created or now
+        created = min(lesson.created or now, now)
         return msgspec.structs.replace(
             lesson,
             state=state,
@@ -261,9 +261,9 @@ class Desk:
 
     def _accepted(self, lesson: Lesson, who: str, now: float) -> Lesson:
         kept = self._stock.rules.retention_days * DAY_S
-        return msgspec.structs.replace(
-            lesson, state="accepted", reason="", reviewer=who, reviewed=now, expires=(lesson.created or now) + kept
-        )
+        # One that was brought is kept from then on, however long ago it was made.
+        expires = max((lesson.created or now) + kept, lesson.expires)
+        return msgspec.structs.replace(lesson, state="accepted", reason="", reviewer=who, reviewed=now, expires=expires)
 
     async def _check_acceptable(self, lessons: Sequence[Lesson], who: str) -> None:
         library, held = Library(self._stock.sources, self._stock.key), await self.held()
@@ -278,7 +278,7 @@ class Desk:
                 )
             now, why = await self._as_it_stands(lesson, library)
             if now.label is not lesson.label:
-                await self._stock.store.change([now])
+                await self._stock.change(lesson, now)
                 raise InvalidRequest(f"{lesson.id}: it is {now.label} by now", hint="look at it again", param="id")
             if held_out or why:
                 told = HELD_OUT if held_out else why
@@ -287,6 +287,7 @@ class Desk:
     async def edit(self, id: str, edit: Edit, *, who: str) -> Lesson:
         """Change a lesson: whoever edits it stands for it. Personal data that comes in by it is replaced, too.
 
+        One that is given a higher label than lessons may have is rejected, and what was taught by it carries that.
         Raises `InvalidRequest` for what may not stand in one.
         """
         before = await self.get(id)
@@ -297,10 +298,12 @@ class Desk:
         vectors = await self._stock.vectors([now])
         held = await self.held()
         out = await screening.held_out([now.asked], vectors, [now.origin.trace], held, self._stock.workers)
-        if out[0] or why:
+        beyond = edit.label is not None and not out[0] and why == LABELLED
+        if (out[0] or why) and not beyond:
             raise InvalidRequest(f"such lessons {HELD_OUT if out[0] else why}", param="question")
-        now = msgspec.structs.replace(now, reviewer=who, reviewed=time.time())
-        if not (await self._stock.store.change([now], vectors, self._stock.encoder.name))[0]:
+        at = time.time()
+        now = rejected(now, why, who, at) if beyond else msgspec.structs.replace(now, reviewer=who, reviewed=at)
+        if not await self._stock.change(before, now, vectors):
             raise InvalidRequest(f"{id} was changed by somebody else meanwhile", hint="look at it again", param="id")
         return await self.get(now.id)
 

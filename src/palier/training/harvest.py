@@ -323,7 +323,7 @@ async def withdraw(stock: Stock, route: str, held: Held) -> Mapping[str, list[st
             why, now = await _why(stock, lesson, library, forbids=_forbids(lesson.teacher, models))
             why = HELD_OUT if out else why
             changed = rejected(lesson, why, PALIER, time.time()) if why else now
-            if changed is not lesson and (await stock.store.change([changed]))[0] and why:
+            if changed is not lesson and await stock.change(lesson, changed) and why:
                 found.setdefault(why, []).append(lesson.id)
     return found
 

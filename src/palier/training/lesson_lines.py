@@ -189,6 +189,8 @@ def _check(line: Line, number: int) -> None:
             lambda: math.isfinite(line.weight) and 0 < line.weight <= MAX_WEIGHT,
             f"is above 0, to {MAX_WEIGHT:g}",
         ),
+        ("created", lambda: line.created >= 0, "is in seconds since 1970"),
+        ("reviewed", lambda: line.reviewed >= 0, "is in seconds since 1970"),
         ("route", lambda: bool(line.route.isprintable()), "must be the name of a route"),
     )
     for name, holds, words in rules:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -44,7 +44,8 @@ class LessonStore(Lessons, LessonIndex, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The parts that lessons pass through. `key` is the installation's; `apart` keeps forgetting out meanwhile."""
+    """The parts that lessons pass through. `key` is the installation's; `apart` keeps forgetting out meanwhile;
+    `relabelled` hears of lessons that are more confidential now: so is what was taught by them."""
 
     settings: Settings
     store: LessonStore
@@ -58,6 +59,7 @@ class Stock:
     cards: Callable[[], Mapping[str, ModelCard]]
     key: bytes
     apart: Callable[[], AbstractAsyncContextManager[None]]
+    relabelled: Callable[[Sequence[Lesson]], Awaitable[None]]
 
     @property
     def rules(self) -> LessonSettings:
@@ -120,6 +122,14 @@ class Stock:
             ),
             invented=True,
         )
+
+    async def change(self, before: Lesson, now: Lesson, vectors: Vectors | None = None) -> bool:
+        """Put `now` in the place of `before`; False where that was changed meanwhile."""
+        if not (await self.store.change([now], vectors, self.encoder.name if vectors is not None else ""))[0]:
+            return False
+        if now.label is not before.label:
+            await self.relabelled([now])
+        return True
 
     async def vectors(self, lessons: Sequence[Lesson]) -> Vectors:
         """Of what they ask, shape (n, d)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.earlier import without_lessons
 from tests.heads import FILLERS, TOPICS, embed, examples, taught
 from tests.unit.app.test_students import ENCODER, ROUTE, kept, settings
 
@@ -19,7 +21,7 @@ from palier.evals.runs import running
 from palier.lessons import Lesson, Origin
 from palier.stores.lessons import SqliteLessons
 from palier.stores.versions import SqliteVersions
-from palier.testing.lessons import lesson_of
+from palier.testing.lessons import lesson_of, vectors_of
 from palier.testing.upstream import Call, Upstream, Wire, answers, refuses
 from palier.training import canaries, heads
 from palier.training.examples import Example, gathered
@@ -76,7 +78,8 @@ async def ruled(folder: Path, version: Version, of: Suite | None = None, terms: 
 
 async def test_who_may_know_what_judges_is_not_judged(folder: Path) -> None:
     """A suite that learn was not told of: what it holds out may be among the lessons."""
-    version = await kept(folder, taught(("ngrams",)).content, ruled=False)
+    version = await kept(folder, taught(("ngrams",)).content, ruled=False, lessons=["before"])
+    other = await kept(folder, taught(("ngrams",)).content, ruled=False, lessons=["another"])
     lessons = SqliteLessons.open(folder / "data" / "lessons.db")
     versions = SqliteVersions.open(folder / "data" / "state.db")
     (case, later, *_) = [case for case in suite().cases if case.split == "holdout"]
@@ -85,22 +88,37 @@ async def test_who_may_know_what_judges_is_not_judged(folder: Path) -> None:
         lesson = lesson_of(id, route=ROUTE, question=question, messages=(), state="accepted", created=created)
         await lessons.add([lesson], embed([question]), ENCODER)
 
-    async def judged() -> gate.Ruling:
+    async def judged(of: Version = version) -> gate.Ruling:
         place = folder / "data" / "students"
-        return await gate.rule(settings(folder), versions, place, version.id, suite(), lessons=lessons, terms=TERMS)
+        return await gate.rule(settings(folder), versions, place, of.id, suite(), lessons=lessons, terms=TERMS)
 
     try:
-        await asked("after", later.input, version.created + 1)
-        await asked("before", f"  {case.input.upper()}!", version.created - 1)
+        await asked("after", later.input, version.created - 1)
+        await asked("before", f"  {case.input.upper()}!", version.created + 1)
         with pytest.raises(InvalidRequest, match="1 of the 80 cases that judge are asked by lessons"):
             await judged()
         held = await lessons.get("before")
         assert held is not None
         await lessons.change([msgspec.structs.replace(held, state="rejected")])
-        assert (await judged()).use == 1
+        with pytest.raises(InvalidRequest, match="it may know them"):
+            await judged()  # it was taught by it all the same
+        assert (await judged(other)).use == 1
     finally:
         await lessons.close()
         await versions.close()
+
+
+async def test_of_one_that_does_not_know_its_lessons_those_that_may_have_taught_it_count(folder: Path) -> None:
+    version = await kept(folder, taught(("ngrams",)).content, ruled=False)
+    without_lessons(folder / "data" / "state.db")
+    lessons = SqliteLessons.open(folder / "data" / "lessons.db")
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    for name, state, created in (("old", "accepted", 0), ("new", "accepted", 1), ("queued", "queued", 0)):
+        one = lesson_of(name, route=ROUTE, state=state, created=version.created + created)
+        await lessons.add([one], vectors_of(1), ENCODER)
+    assert [one.id for one in await gate.lessons_of(versions, lessons, version)] == ["old"]
+    await lessons.close()
+    await versions.close()
 
 
 async def test_a_better_one_passes_and_nonsense_does_not(folder: Path) -> None:
@@ -123,6 +141,21 @@ async def test_a_better_one_passes_and_nonsense_does_not(folder: Path) -> None:
     assert last.ruling is not None
     assert last.ruling["use"] == 2
     await versions.close()
+
+
+async def test_where_the_best_was_deleted_what_answers_is_the_champion_and_that_is_said(folder: Path) -> None:
+    """As where what it learnt had to be forgotten: nobody can ask it any more, and the gate goes on."""
+    best = await kept(folder, taught(("ngrams",)).content)
+    live = await kept(folder, taught(("ngrams",)).content)
+    challenger = await kept(folder, shuffled(), ruled=False)
+    versions = SqliteVersions.open(folder / "data" / "state.db")
+    await versions.promote(best.id, best=True)
+    await versions.promote(live.id, best=False)
+    await versions.close()
+    shutil.rmtree(folder / "data" / "students" / best.id)
+    ruling = await ruled(folder, challenger)
+    assert "quality" in [check.name for check in ruling.failed]
+    assert f"{best.id}, the best there was, is deleted: it is held against {live.id}" in ruling.notes
 
 
 async def test_the_same_look_is_no_other_use_and_any_other_is(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -14,17 +15,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.earlier import without_lessons
 from tests.heads import ENCODER, FILLERS, TOPICS, embed, taught
 
 from palier import Palier
 from palier.config import Collection, Settings, parse
 from palier.errors import ConfigurationError, InvalidRequest, NotFound
+from palier.lessons import Edit, Teacher
+from palier.stores.lessons import SqliteLessons
 from palier.stores.versions import SqliteVersions
+from palier.testing.lessons import lesson_of, vectors_of
 from palier.testing.versions import version_of
 from palier.training import heads
 from palier.training.examples import Example, gathered
 from palier.types import Document, Label, Principal
-from palier.versions import Standing, Version
+from palier.versions import Learner, Standing, Version
 
 ROUTE, QUESTION = "intents", "cancel my fibre the box number 3"
 OWN, OTHER = "terminate my contract", "say goodbye"
@@ -34,6 +39,7 @@ def settings(folder: Path) -> Settings:
     return parse(
         {
             "data": "data",
+            "redaction": {"names": "off"},
             "models": {
                 "intents": {"kind": "head", "file": "own.head"},
                 "large": {"kind": "fake", "file": "script.jsonl"},
@@ -69,9 +75,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def kept(
-    folder: Path, content: bytes, *, ruled: bool = True, sources: Sequence[tuple[str, str]] = (), **fields: Any
+    folder: Path,
+    content: bytes,
+    *,
+    ruled: bool = True,
+    sources: Sequence[tuple[str, str]] = (),
+    lessons: Sequence[str] = (),
+    **fields: Any,
 ) -> Version:
-    """A version that passed the gate, or is still to be `ruled`; taught on `sources`."""
+    """A version that passed the gate, or is still to be `ruled`; taught on `sources`, by `lessons`."""
     digest = hashlib.sha256(content).hexdigest()
     fields = {"collections": (), **fields}
     version = version_of(ROUTE, student="head", policy="", files={"student.head": digest}, **fields)
@@ -79,7 +91,7 @@ async def kept(
     place.mkdir(parents=True)
     (place / "student.head").write_bytes(content)
     versions = SqliteVersions.open(folder / "data" / "state.db")
-    await versions.add(version, sources)
+    await versions.add(version, sources, lessons)
     if ruled:
         await versions.shadow(version.id, {"passed": True})
     await versions.close()
@@ -182,6 +194,61 @@ async def test_what_was_relabelled_while_nobody_looked_is_seen_at_the_next_start
     named = {"shelf": Collection(label=Label.RESTRICTED)}
     async with Palier.open(msgspec.structs.replace(declared, collections=named)) as p:
         assert (await p.ask(QUESTION)).label is Label.RESTRICTED
+
+
+async def test_its_label_is_that_of_its_lessons_today(folder: Path) -> None:
+    """Edited while it answers, and while nobody looked, as by one who was killed."""
+    version = await kept(folder, another(), label=Label.INTERNAL, lessons=["l1", "l2"])
+    store = SqliteLessons.open(folder / "data" / "lessons.db")
+    made = {
+        "route": ROUTE,
+        "evidence": (),
+        "label": Label.INTERNAL,
+        "state": "accepted",
+        "expires": 9e9,
+        "teacher": Teacher(),
+    }
+    await store.add([lesson_of(f"l{n}", **made) for n in (1, 2, 3)], vectors_of(3), "another")
+    await store.close()
+    async with opened(folder) as p:
+        await p.students.promote(version.id)
+        await p.lessons.edit("l3", Edit(label=Label.CONFIDENTIAL), who="ann")
+        await p.lessons.edit("l1", Edit(answer="another"), who="ann")
+        assert (await p.ask(QUESTION)).label is Label.INTERNAL
+        await p.lessons.edit("l1", Edit(label=Label.CONFIDENTIAL), who="ann")
+        result = await p.ask(QUESTION)
+        assert (result.text, result.label) == (OTHER, Label.CONFIDENTIAL), "at once"
+        assert p.students.live[ROUTE].label is Label.CONFIDENTIAL
+        with pytest.raises(InvalidRequest):
+            await p.lessons.edit("l1", Edit(label=Label.INTERNAL), who="ann")
+        second = await p.lessons.get("l2")
+    store = SqliteLessons.open(folder / "data" / "lessons.db")
+    assert await store.change([msgspec.structs.replace(second, label=Label.RESTRICTED)]) == [True]
+    await store.close()
+    async with opened(folder) as p:
+        assert (await p.ask(QUESTION)).label is Label.RESTRICTED, "after a restart, too"
+
+
+async def test_who_learnt_from_what_is_forgotten_is_told(folder: Path) -> None:
+    one = await kept(folder, another(), lessons=["l1", "l2"], sources=[("shelf", "d")], collections=("shelf",))
+    other = await kept(folder, another(), lessons=["l2"], collections=("handbook",))
+    store = SqliteLessons.open(folder / "data" / "lessons.db")
+    await store.add([lesson_of("l1", expires=9e9, route=ROUTE)], vectors_of(1), "another")
+    await store.close()
+    async with opened(folder) as p:
+        await p.students.promote(one.id)
+        found = (await p.forget(document="docs/l1.md", dry_run=True)).learners
+        assert found == (Learner(version=one.id, route=ROUTE, live=True, lessons=1, document=False),)
+        assert (await p.forget(document="shelf/other")).learners == ()
+        assert (await p.forget(document="docs/l1.md")).learners == found
+        assert (await p.forget(document="docs/l1.md")).learners == (), "it is gone"
+        assert [one.document for one in (await p.forget(document="shelf/d")).learners] == [True]
+    without_lessons(folder / "data" / "state.db")
+    async with opened(folder) as p:
+        told = [(one.version, one.unsure) for one in (await p.forget(user="ann", dry_run=True)).learners]
+        assert told == [(one.id, True), (other.id, True)]
+        shutil.rmtree(folder / "data" / "students" / one.id)
+        assert [one.version for one in (await p.forget(document="handbook/a")).learners] == [other.id]
 
 
 @pytest.mark.parametrize("how", ["was changed", "is not there"])

@@ -44,7 +44,7 @@ def test_a_key_is_printed_once_and_alone(home: Path) -> None:
     assert json.loads(other.stdout)["secret"] != secret
     run("keys", "revoke", "shop")
     assert run("keys", "list").stdout.count("revoked") == 2
-    run("keys", "revoke", "shop", status=1)
+    run("keys", "revoke", "shop", status=2)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_groups_and_their_ways(home: Path) -> None:
     refused = run("groups", "add", "hr", "@staff", status=2)
     assert "`hr` in `staff` in `hr`" in refused.output
     run("groups", "remove", "hr", "ann")
-    run("groups", "remove", "hr", "ann", status=1)
+    run("groups", "remove", "hr", "ann", status=2)
     listed = [json.loads(line) for line in run("groups", "list", "--json").stdout.splitlines()]
     assert listed == [{"name": "hr", "members": ["paul"]}, {"name": "staff", "members": ["@hr"]}]
     run("keys", "create", "shop", "--group", "hr")
@@ -98,7 +98,7 @@ def test_readers_of_a_collection(home: Path) -> None:
     assert json.loads(run("access", "hr", "--nobody", "--json").stdout)["everyone"] is False
     assert "everyone" in run("access", "hr", "--everyone").stdout
     run("access", "hr", "--everyone", "--allow", "hr", status=2)
-    run("access", "hr", "--remove", "hr", status=1)
+    run("access", "hr", "--remove", "hr", status=2)
 
 
 def test_a_key_in_a_house_that_is_open_says_so(home: Path) -> None:

@@ -90,7 +90,7 @@ def test_nothing_has_left_yet() -> None:
     assert "nothing has left yet" in palier("audit").stderr
     assert palier("audit", "--json").stdout == ""
     assert "nothing has left" in palier("audit", "verify").stderr
-    assert "there is no entry 1" in palier("audit", "show", "1", status=1).stderr
+    assert "there is no entry 1" in palier("audit", "show", "1", status=2).stderr
     assert "nothing is kept sealed" in palier("vault").stderr
     assert not Path("data").exists(), "looking makes nothing"
 
@@ -123,8 +123,8 @@ def test_filters_hold_together() -> None:
     assert found("--since", "1h") == found("--since", "2020-01-01") == found("--since", "2020-01-01T10:00:00+02:00")
     assert found("--since", "1h") == [3, 2, 1]
     assert found("--since", "2999-01-01") == []
-    assert "is no time" in palier("audit", "--since", "yesterday", status=1).stderr
-    assert "is no time" in palier("audit", "--since", "", "--since", "7y", status=1).stderr
+    assert "is no time" in palier("audit", "--since", "yesterday", status=2).stderr
+    assert "is no time" in palier("audit", "--since", "", "--since", "7y", status=2).stderr
 
 
 def test_one_entry() -> None:
@@ -140,7 +140,7 @@ def test_one_entry() -> None:
         assert words in shown
     assert "1 IBAN, 2 PERSON, 3 Été" in shown
     assert json.loads(palier("audit", "show", "1", "--json").stdout)["size"] == 5
-    assert "there is no entry 2" in palier("audit", "show", "2", status=1).stderr
+    assert "there is no entry 2" in palier("audit", "show", "2", status=2).stderr
 
 
 def test_what_clients_wrote_does_not_reach_the_terminal_raw() -> None:
@@ -180,7 +180,7 @@ def test_the_bytes_that_left() -> None:
 
 def test_bytes_that_are_not_kept() -> None:
     some(1)
-    assert "are not kept" in palier("audit", "show", "1", "--payload", status=1).stderr
+    assert "are not kept" in palier("audit", "show", "1", "--payload", status=2).stderr
     Path("same").write_bytes(b"content 0")
     assert "are what left" in palier("audit", "show", "1", "--compare", "same").stdout
 
@@ -217,8 +217,8 @@ def test_a_tampered_ledger() -> None:
 def test_an_entry_that_cannot_be_read_is_said() -> None:
     some(2)
     tamper("UPDATE entry SET body = '{' WHERE sequence = 1")
-    assert "entry 1 of the ledger cannot be read" in palier("audit", "show", "1", status=1).stderr
-    assert "palier audit verify" in palier("audit", status=1).stderr
+    assert "entry 1 of the ledger cannot be read" in palier("audit", "show", "1", status=2).stderr
+    assert "palier audit verify" in palier("audit", status=2).stderr
 
 
 def test_heads_find_what_the_ledger_itself_cannot_show(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_bad_heads() -> None:
     head = some(1)
     assert "cannot be read" in palier("audit", "verify", "--heads", "absent", status=2).stderr
     Path("heads").write_text("nothing\n")
-    assert "no head in heads" in palier("audit", "verify", "--heads", "heads", status=1).stderr
+    assert "no head in heads" in palier("audit", "verify", "--heads", "heads", status=2).stderr
     Path("heads").write_bytes(b'\xff\xfe{"at":\n' + msgspec.json.encode(head) + b"\n")
     found = palier("audit", "verify", "--heads", "heads")
     assert "1 lines of heads are no heads" in found.stderr
@@ -262,7 +262,7 @@ def test_a_copy_needs_no_settings(tmp_path: Path) -> None:
     assert "api.example.com" in palier("audit", "show", "2", "--file", "copy.db").stdout
     assert "no ledger" in palier("audit", "verify", "--file", "absent.db", status=2).stderr
     Path("text").write_text("no database at all, though long enough to look at\n" * 20)
-    assert "error" in palier("audit", "verify", "--file", "text", status=1).stderr
+    assert "error" in palier("audit", "verify", "--file", "text", status=2).stderr
 
 
 def test_a_damaged_file_is_not_intact(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_lost_key_is_given_up(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.err.cache_clear()
     some(1)
     assert "given up on" in palier("vault").stdout
-    assert "not there" in palier("audit", "show", "1", "--payload", status=1).stderr
+    assert "not there" in palier("audit", "show", "1", "--payload", status=2).stderr
     assert palier("audit", "show", "4", "--payload").stdout == "content 0"
     with Path("data/vault.key").open("a") as file:
         file.write(kept)

@@ -197,7 +197,7 @@ def test_in_a_project_the_policy_is_for_its_route() -> None:
     (status,) = [json.loads(line) for line in palier("status", "--json").stdout.splitlines()]
     assert (status["calibrated"], status["route"], status["tiers"]) == (True, "r", ["t1", "t2"])
     assert status["words"].startswith("at most 25 % wrong")
-    assert "no route `s`" in palier(*CALIBRATE, "--route", "s", "-o", "s.json", status=1).output
+    assert "no route `s`" in palier(*CALIBRATE, "--route", "s", "-o", "s.json", status=2).output
     Path("three.jsonl").write_bytes(b"".join(lines(rows(300, tiers=3))))
     wrong = palier("calibrate", "-r", "three.jsonl", "--route", "r", "--risk", "0.25", "-o", "s.json", status=2)
     assert "t1, t2, t3, and route `r` has t1, t2" in wrong.output

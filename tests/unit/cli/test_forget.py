@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
 from palier.cli import app, forget, terminal
 from palier.forgetting import Artefact
+from palier.versions import Learner
 
 SETTINGS = """
 [models.fake]
@@ -98,3 +100,12 @@ def test_what_a_policy_has_seen(requests: int | None, earlier: int | None, quest
     told = forget._learnt(artefact, 40)
     assert told.startswith("policy support.json (route support) ")
     assert words in told
+
+
+def test_what_a_student_learnt_is_said_with_what_to_do() -> None:
+    learner = Learner(version="head-1", route="support", live=True, lessons=3, document=True)
+    told = forget._taught(learner)
+    assert told.startswith("version head-1 (answers on support) was taught by 3 of these lessons and by lessons that")
+    assert "teach another (palier learn support), then delete its folder" in told
+    old = msgspec.structs.replace(learner, live=False, lessons=0, document=False, unsure=True)
+    assert "(of support) was taught before palier kept by what, and may have learnt from it" in forget._taught(old)

@@ -84,3 +84,26 @@ def test_poisoned_lessons_are_stopped_by_the_gate(made: Version) -> None:
     states = {row["id"]: row["state"] for row in map(json.loads, ran("versions", "intents", "--json").splitlines())}
     assert states.pop(made.id) == "live"
     assert list(states.values()) == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--margin", "nan"), "the margin is nan"),
+        (("--margin", "0"), "the margin is 0"),
+        (("--margin", "5"), "accuracy goes from 0 to 1: all would pass"),
+        (("--suite", "other"), "is of route `other`, and judges none of `intents`"),
+        (("--suite", "dev"), "has no holdout"),
+    ],
+)
+@pytest.mark.usefixtures("made")
+def test_what_could_judge_nobody_is_said_before_anything_is_taught(arguments: tuple[str, ...], words: str) -> None:
+    lessons(10)
+    for name, route, split in (("other", "other", "holdout"), ("dev", "intents", "dev")):
+        Path(name).mkdir()
+        Path(name, "suite.toml").write_text(f'task = "classification"\nroute = "{route}"\nlabels = ["a", "b"]\n')
+        Path(name, "cases.jsonl").write_text(json.dumps({"id": "1", "input": "q", "reference": "a", "split": split}))
+    done = CliRunner().invoke(app, ["learn", "intents", "--suite", "suite", *arguments])
+    assert done.exit_code == 2, done.output
+    assert words in " ".join(done.output.split())
+    assert len(ran("versions", "intents", "--json").splitlines()) == 1, "nothing was taught"

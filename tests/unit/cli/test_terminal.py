@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +15,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palier.cli import terminal
+from palier.cli import files, jsonl, terminal
+from palier.errors import BudgetExceeded, Busy, InvalidRequest, NotFound, StoreError, TooLarge, Unavailable
 from palier.types import Quantity
 
 
@@ -102,3 +107,55 @@ def test_bytes_of_the_command_line_that_are_no_text_are_an_error(text: str) -> N
     with pytest.raises(typer.Exit) as left:
         terminal.run(main)
     assert left.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (StoreError("data/lessons.db: database or disk is full", hint="free some space"), 2, "free some space"),
+        (TooLarge("route `support` has 50000 lessons"), 2, "50000 lessons"),
+        (InvalidRequest("`yesterday` is no time"), 2, "is no time"),
+        (NotFound("there is no version `x`", hint="palier versions lists them"), 2, "lists them"),
+        (Busy("the queue is full"), 4, "full"),
+        (BudgetExceeded("the route's $1 a day is spent"), 5, "is spent"),
+        (Unavailable("the engine restarts"), 4, "restarts"),
+        (OSError(errno.ENOSPC, "No space left on device", "out.jsonl"), 2, "out.jsonl: No space left on device"),
+        (OSError(errno.EROFS, "Read-only file system", "out.jsonl"), 2, "Read-only file system"),
+    ],
+)
+def test_each_error_has_the_status_that_the_table_gives_it(
+    error: Exception, status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> None:
+        raise error
+
+    terminal.err.cache_clear()
+    with pytest.raises(typer.Exit) as left:
+        terminal.run(main)
+    terminal.err.cache_clear()
+    assert left.value.exit_code == status
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_goes_to_a_full_disk_says_so_and_is_no_traceback() -> None:
+    program = """
+import typer
+from palier.cli import terminal
+app = typer.Typer()
+app.command()(lambda: terminal.run(lambda: terminal.json_line({})))
+app()
+"""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_line_without_an_end_is_cut_and_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_LINE", 8)
+    (tmp_path / "some").write_bytes(b"x" * 50 + b"\n1234567\n12345678\nlast")
+    with files.lines(tmp_path / "some") as lines:
+        assert list(lines) == [b"x" * 8, b"1234567\n", b"12345678", b"last"]
+    assert jsonl.MAX_LINE > 2**20, "what parsers say of a line that is too long is about less"

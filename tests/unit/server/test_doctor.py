@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 import pytest
+from tests.earlier import without_lessons
 
 from palier.app import Palier
 from palier.config import Settings, parse
@@ -20,14 +21,16 @@ from palier.privacy.ledger import Chain
 from palier.privacy.sealing import Sealer, new_key
 from palier.server import speeds
 from palier.server.admin import AdminServer
-from palier.server.doctor import energy, folder, machine, models, privacy, upstreams
+from palier.server.doctor import energy, folder, machine, models, privacy, students, upstreams
 from palier.server.doctor.examination import address, examine, exit_status, never_asked, policy
 from palier.server.doctor.finding import Finding
 from palier.server.speeds import Speed
 from palier.stores.folder import DataFolder
 from palier.stores.ledger import SqliteLedger
 from palier.stores.ledger_file import LedgerFile
+from palier.stores.versions import SqliteVersions
 from palier.testing.upstream import Call, Upstream, Wire
+from palier.testing.versions import version_of
 from palier.types import Document
 
 
@@ -97,7 +100,7 @@ async def test_a_folder_in_use_is_whole_and_says_who_holds_it(tmp_path: Path) ->
     async with Palier.open(settings(tmp_path)):
         found = by_check(list(folder.check(settings(tmp_path))))
     assert {finding.status for finding in found.values()} == {"ok"}
-    stores = {f"store {name}.db" for name in ("knowledge", "traces", "access", "ledger")}
+    stores = {f"store {name}.db" for name in ("knowledge", "traces", "access", "ledger", "lessons", "state")}
     assert set(found) == {"data folder", "access key", "lock", *stores}
     assert "held by process" in found["lock"].detail
 
@@ -126,6 +129,35 @@ async def test_a_damaged_store_is_found(tmp_path: Path) -> None:
     assert finding.status == "fail"
     assert "damaged" in finding.detail
     assert finding.advice
+
+
+# --- students ------------------------------------------------------------------------------------------------------
+
+
+async def test_students_of_which_it_is_not_known_what_they_learnt_are_named(tmp_path: Path) -> None:
+    async def found() -> list[Finding]:
+        return [one async for one in students.check(settings(tmp_path))]
+
+    assert await found() == []
+    data = DataFolder(settings(tmp_path).folder).path
+    data.mkdir()
+    versions = [version_of("support") for _ in range(8)]
+    store = SqliteVersions.open(data / "state.db")
+    for one in versions:
+        await store.add(one)
+        await store.shadow(one.id, {})
+    await store.promote(versions[6].id, best=True)
+    await store.close()
+    for one in versions[:7]:
+        (data / "students" / one.id).mkdir(parents=True)
+    (finding,) = await found()
+    assert (finding.status, finding.detail) == ("ok", "7 taught; by what is known of each")
+    without_lessons(data / "state.db")
+    (finding,) = await found()
+    assert finding.status == "warn"
+    assert f"{versions[6].id} (answers on support), " in finding.detail
+    assert "and 2 more" in finding.detail
+    assert finding.advice.startswith("palier learn support teaches another")
 
 
 # --- models --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,17 @@ async def test_a_rejected_lesson_says_why_and_goes_after_a_month(school: Teachin
     assert (again.state, again.reason, again.expires) == ("accepted", "", lesson.expires)
 
 
+async def test_what_was_made_long_ago_or_in_the_future_is_kept_as_long_as_any_other(school: Teaching) -> None:
+    said = [{"question": "Where is the bell?", "created": 1.0}, {"question": "When does it ring?", "created": 1e300}]
+    await school.desk.add(lines(*said), who="bob")
+    now, year = time.time(), 365 * 86_400
+    for lesson in await school.desk.accept([one.id for one in await school.all()], who="bob"):
+        assert lesson.created <= now
+        assert lesson.expires == pytest.approx(now + year, abs=60.0)
+    with pytest.raises(InvalidRequest, match="`created` is in seconds since 1970"):
+        lines({"question": "Who?", "created": -1.0})
+
+
 async def test_what_may_not_be_taught_is_not_accepted(school: Teaching, tmp_path: Path) -> None:
     lesson = await corrected(school)
     (tmp_path / "s.jsonl").write_text(
@@ -112,6 +124,9 @@ async def test_an_edit_is_its_editors_and_brings_no_personal_data_in(school: Tea
     asking = await school.lessons.asking("support", school.stock.encoder.name)
     near = asking.vectors @ (await school.stock.encoder.encode([again.question]))[0]
     assert near[0] > 0.99
+    assert school.relabelled == []
+    assert (await school.desk.edit(lesson.id, Edit(label=Label.CONFIDENTIAL), who="bob")).label is Label.CONFIDENTIAL
+    assert school.relabelled == [(lesson.id, Label.CONFIDENTIAL)], "what was taught by it hears of it"
 
 
 async def test_what_may_not_stand_in_a_lesson(school: Teaching) -> None:
@@ -120,11 +135,22 @@ async def test_what_may_not_stand_in_a_lesson(school: Teaching) -> None:
         (Edit(answer=" "), "`answer` must say something"),
         (Edit(weight=0.0), "`weight`"),
         (Edit(label=Label.PUBLIC), "never lowered"),
-        (Edit(label=Label.RESTRICTED), "more confidential"),
     ):
         with pytest.raises(InvalidRequest, match=words):
             await school.desk.edit(lesson.id, edit, who="bob")
     assert (await school.desk.get(lesson.id)).revision == 0
+
+
+async def test_what_is_more_confidential_than_lessons_may_be_is_rejected_and_so_labelled(school: Teaching) -> None:
+    """Else nobody would hear of it who was taught by it."""
+    lesson = await corrected(school)
+    await school.desk.accept([lesson.id], who="bob")
+    done = await school.desk.edit(lesson.id, Edit(label=Label.RESTRICTED), who="bob")
+    assert (done.state, done.label, done.reviewer) == ("rejected", Label.RESTRICTED, "bob")
+    assert "more confidential" in done.reason
+    assert school.relabelled == [(lesson.id, Label.RESTRICTED)]
+    with pytest.raises(InvalidRequest, match="may not be taught"):
+        await school.desk.accept([lesson.id], who="ann")
 
 
 # --- bringing

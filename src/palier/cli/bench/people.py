@@ -71,7 +71,7 @@ def people(
             terminal.note(f"palier bench {suite} --judge TIER --human {to} tells how far a judge agrees")
         return 0
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 class _Anybody:

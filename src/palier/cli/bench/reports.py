@@ -79,7 +79,7 @@ def report(
             shown.show(found)
         return _gate(reasons)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def compare(
@@ -117,7 +117,7 @@ def compare(
             _show(found)
         return _gate(reasons)
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def _write(found: Report, *, html: Path | None, markdown: Path | None, copy: Path | None) -> None:

@@ -116,7 +116,7 @@ def run(
 
         return await bench(Wanted(**wanted))
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 def clean(older_than: OlderThan = "90d", config: Config = CONFIG) -> None:

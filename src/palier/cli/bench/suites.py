@@ -85,7 +85,7 @@ def init(
         written = making.write(made, folder, force=force)
         _tell(made, folder, [file.name for file in written])
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 async def _from_documents(config: Path, collection: str, route: str, name: str, limit: int) -> Made:
@@ -146,7 +146,7 @@ def check(suite: SuitePath, width: Width = 0.1, config: Config = CONFIG, as_json
             _show(loaded, findings)
         return GATE if any(finding.severity == "error" for finding in findings) else 0
 
-    terminal.run(main, wrong_input=2)
+    terminal.run(main)
 
 
 async def _known_documents(suite: Suite, config: Path) -> frozenset[str] | None:
@@ -210,7 +210,7 @@ def _show(loaded: Loaded, findings: list[Finding]) -> None:
 
 def perturb(suite: SuitePath, kinds: Kinds = "", per_case: PerCase = 1, seed: Seed = 7, force: Force = False) -> None:
     """Add the same questions as people type them: slips, no accents, capitals, no commas, doubled spaces."""
-    terminal.run(lambda: _perturb(suite, kinds, per_case, seed, force=force), wrong_input=2)
+    terminal.run(lambda: _perturb(suite, kinds, per_case, seed, force=force))
 
 
 def _perturb(path: Path, kinds: str, per_case: int, seed: int, *, force: bool) -> None:

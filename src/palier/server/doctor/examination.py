@@ -10,7 +10,7 @@ from palier.config import Route, Settings, highest_label, leaves, load, tier_nam
 from palier.errors import ConfigurationError, PalierError
 from palier.privacy.lockdown import closed
 from palier.routing import policy as policies
-from palier.server.doctor import energy, folder, machine, models, privacy, upstreams
+from palier.server.doctor import energy, folder, machine, models, privacy, students, upstreams
 from palier.server.doctor.finding import Finding
 from palier.stores.folder import DataFolder
 
@@ -36,6 +36,8 @@ async def examine(config: Path) -> AsyncGenerator[Finding, None]:
         if route.policy:
             yield policy(settings, name, route)
     for finding in folder.check(settings):
+        yield finding
+    async for finding in students.check(settings):
         yield finding
     for finding in privacy.check(settings):
         yield finding

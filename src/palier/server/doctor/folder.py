@@ -28,7 +28,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     else:
         words = f"held by process {holder.pid} (`{holder.command}`)" if holder else "free"
         yield Finding(check="lock", detail=words)
-    for path in (folder.knowledge, folder.traces, folder.access, folder.ledger):
+    for path in (folder.knowledge, folder.traces, folder.access, folder.ledger, folder.lessons, folder.state):
         if path.exists():
             yield _whole(path)
 
@@ -56,7 +56,7 @@ def _whole(path: Path) -> Finding:
     except apsw.Error as error:
         verdict, version = str(error), "?"
     if verdict != "ok":
-        advice = "restore it from a backup, or move it away and ingest again"
+        advice = "restore it from a backup (palier restore-backup), or move it away and begin anew"
         return Finding(check=check, status="fail", detail=f"{path} is damaged: {verdict}", advice=advice)
     size = sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists())
     return Finding(check=check, detail=f"whole, version {version}, {size / 1e6:.1f} MB")

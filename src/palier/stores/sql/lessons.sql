@@ -78,3 +78,7 @@ PRAGMA incremental_vacuum(1024)
 
 -- :name free_pages
 PRAGMA freelist_count
+
+-- :name above
+SELECT id, CAST(words AS TEXT) ->> '$.label' FROM lesson
+WHERE CAST(words AS TEXT) ->> '$.label' IN (SELECT value FROM json_each(?))

@@ -2,12 +2,14 @@
 INSERT INTO version (id, route, created, words) VALUES (?, ?, ?, ?)
 
 -- :name get
-SELECT version.words, calibration.words, raised.words FROM version
-LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id WHERE id = ?
+SELECT version.words, calibration.words, raised.words, untold.version IS NOT NULL FROM version
+LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id
+LEFT JOIN untold ON untold.version = id WHERE id = ?
 
 -- :name list
-SELECT version.words, calibration.words, raised.words FROM version
+SELECT version.words, calibration.words, raised.words, untold.version IS NOT NULL FROM version
 LEFT JOIN calibration ON calibration.version = id LEFT JOIN raised ON raised.version = id
+LEFT JOIN untold ON untold.version = id
 WHERE :route = '' OR route = :route ORDER BY created DESC, id DESC LIMIT :limit
 
 -- :name calibrate
@@ -86,3 +88,31 @@ SELECT count(*) FROM source WHERE collection = ? AND document = ?
 
 -- :name forget_sources
 DELETE FROM source WHERE collection = ? AND document = ?
+
+-- :name add_lesson
+INSERT INTO learnt (version, lesson) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- :name is_told
+DELETE FROM untold WHERE version = ?
+
+-- :name taught_by
+SELECT DISTINCT version FROM learnt WHERE lesson IN (SELECT value FROM json_each(?))
+
+-- :name perhaps_taught
+-- Of those that do not know by which lessons they were taught, those that these may have been among.
+SELECT id FROM version JOIN untold ON untold.version = id WHERE route = ? AND created >= ?
+
+-- :name lessons
+SELECT lesson FROM learnt WHERE version = ?
+
+-- :name told
+SELECT version.words, NULL, raised.words, 0 FROM version LEFT JOIN raised ON raised.version = id
+WHERE EXISTS (SELECT 1 FROM learnt WHERE learnt.version = id)
+
+-- :name learners
+-- Those taught on the document or by any of the lessons, by how many; and those of which it is not known.
+SELECT id, (SELECT count(*) FROM learnt WHERE version = id AND lesson IN (SELECT value FROM json_each(:lessons))) AS n,
+    EXISTS (SELECT 1 FROM source WHERE version = id AND collection = :collection AND document = :document) AS stands,
+    untold.version IS NOT NULL AND NOT EXISTS (SELECT 1 FROM source WHERE version = id) AS unknown
+FROM version LEFT JOIN untold ON untold.version = id
+WHERE n > 0 OR stands OR untold.version IS NOT NULL ORDER BY id
