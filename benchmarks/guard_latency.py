@@ -3,8 +3,9 @@
     python -m benchmarks.guard_latency
 
 The whole process and the one that embeds are held to one core. Texts are stretches of the sample company's documents,
-in French and English; guards look as in a route, through the encoder of the gateway, which remembers nothing of the
-text: each alone, and together as the pipeline asks them. Grounding looks at every sentence of the text at once, and,
+in French and English; guards look as in a route, through the encoder of the gateway. Nothing is remembered of a text
+that was looked at before, neither vectors nor words nor where its sentences end: each looks alone, and then all together
+as the pipeline asks them. Grounding looks at every sentence of the text at once, and,
 shown apart, at one after the other, as they come on their way to a client; against the five passages of the company that
 are nearest to the text's beginning, in whatever language, and hold nothing of the text itself. A policy that has examples
 beside words embeds every sentence, and is shown apart.
@@ -30,6 +31,7 @@ import numpy as np
 from benchmarks.results import ROOT, keep
 from palier import registry
 from palier.config import Guard as Settings
+from palier.guards import written
 from palier.interfaces import Guard, Resources
 from palier.interfaces.guarding import Context
 from palier.jobs.pool import ProcessWorkers
@@ -37,6 +39,8 @@ from palier.pipeline.sentences import Sentences
 from palier.retrieval import sentence_model
 from palier.retrieval.chunking import split
 from palier.retrieval.encoder import SentenceEncoder
+from palier.text import windows
+from palier.text.words import _tokens
 from palier.training import scope
 from palier.training.examples import Example, gathered
 
@@ -96,6 +100,13 @@ def fitted(path: Path) -> None:
     path.write_bytes(scope.fit(examples, sentence_model.embed, sentence_model.name(), outside="out_of_scope").content)
 
 
+def forget(encoder: SentenceEncoder) -> None:
+    """What the gateway remembers of the last texts, so that a text is new to whoever looks at it next."""
+    encoder.forget()
+    for remembered in (_tokens, windows, written.read):
+        remembered.cache_clear()
+
+
 async def looked(guards: Sequence[Guard], text: str, context: Context) -> float:
     """Milliseconds until all have said something, asked at once as in a route."""
     started = time.perf_counter()
@@ -132,22 +143,22 @@ async def measured(folder: Path) -> dict[str, Any]:
             "grounding": Settings(kind="grounding"),
         }
         guards = {n: cast(Guard, registry.find("guards", s.kind)(n, s, resources)) for n, s in declared.items()}
-        written = documents()
-        passages = Passages(written)
+        said = documents()
+        passages = Passages(said)
         found: dict[str, list[float]] = {name: [] for name in (*guards, *SUMS)}
         sentence_ms: list[float] = []
         quick = [guard for name, guard in guards.items() if name not in APART]
-        for number, text in enumerate(await texts(encoder, "\n".join(written))):
+        for number, text in enumerate(await texts(encoder, "\n".join(said))):
             near = passages.near(text)
             context = Context(place="draft", evidence=near, question="Combien coûte la fibre ?", language="fr")
             for name, guard in guards.items():
                 if name != "grounding":
-                    encoder.forget()
+                    forget(encoder)
                     found[name].append(await looked([guard], text, context))
-            encoder.forget()
+            forget(encoder)
             together = await looked(quick, text, context)
             found["rules, scope and injection"].append(together)
-            encoder.forget()
+            forget(encoder)
             # One way for each text: passages that were read for the first would be known to the second.
             if number % 2:
                 whole, each = await grounded(guards["grounding"], text, context)

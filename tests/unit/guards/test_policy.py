@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -76,3 +77,17 @@ async def test_words_across_the_cut_of_a_long_sentence_are_found(tmp_path: Path,
 def test_wrong_rules_are_refused(tmp_path: Path, rules: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         policy(tmp_path, rules)
+
+
+async def test_the_limit_of_its_time_is_kept_whatever_its_patterns(tmp_path: Path) -> None:
+    patterns = "[" + ", ".join(f"'\\d+x{{0,3}}y{{{n},}}'" for n in range(1, 400)) + "]"
+    guard = policy(tmp_path, f"[[rules]]\nname = 'slow'\npatterns = {patterns}\n")
+    text = "Le prix est de 10 euros, et il reste 20 jours. " * 1_900
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await guard.check(text, Context())
+
+
+def test_it_shares_what_it_embeds_where_it_has_examples(tmp_path: Path) -> None:
+    assert policy(tmp_path).shares
+    assert not policy(tmp_path, "[[rules]]\nname = 'x'\nwords = ['a']").shares
