@@ -75,11 +75,14 @@ def opened(data: Path, name: str) -> Report:
     return msgspec.structs.replace(without_texts(_load(data, name)), cases=(), outcomes=(), measured=(), settings=None)
 
 
-def compared(data: Path, before: str, after: str) -> Changes:
-    """What changed from one to the other. Raises what `opened` does; `InvalidRequest` where they are of two suites."""
+def compared(data: Path, before: str, after: str, *also: str) -> Changes:
+    """What changed from one to the other: by quality, and by the metrics in `also`.
+
+    Raises what `opened` does, and `InvalidRequest` where they are of two suites.
+    """
     one, other = _load(data, before), _load(data, after)
     try:
-        return changes(one, other)
+        return changes(one, other, compared=also)
     except ConfigurationError as error:
         raise InvalidRequest(error.message) from None
 

@@ -7,6 +7,7 @@ from typing import Any
 from palier.errors import InvalidRequest
 from palier.evals.figures import Candidate, Report
 from palier.evals.reports import pictures, shelf, wording
+from palier.evals.reports.changes import COST
 from palier.evals.reports.plots import Point
 from palier.server.console.visits import Visit
 from palier.server.console.words import Words
@@ -19,7 +20,7 @@ AXES = {"cost": "dollars", "carbon": "grams", "latency": "ms"}
 async def show(visit: Visit) -> Reply:
     """`GET /console/benchmarks`."""
     reports = await _from(visit, shelf.listed)
-    return visit.page("benchmarks.html", reports=reports, asked={"before": "", "after": ""})
+    return visit.page("benchmarks.html", reports=reports, asked={"before": "", "after": "", "also": ""})
 
 
 async def open_report(visit: Visit) -> Reply:
@@ -40,14 +41,16 @@ async def open_report(visit: Visit) -> Reply:
 
 
 async def compare(visit: Visit) -> Reply:
-    """`GET /console/benchmarks/compare?before=NAME&after=NAME`: as `palier bench compare`."""
+    """`GET /console/benchmarks/compare?before=NAME&after=NAME&also=cost`: as `palier bench compare`."""
     asked = {side: visit.query.get(side, "") for side in ("before", "after")}
     if not all(asked.values()):
         return await show(visit)
     if asked["before"] == asked["after"]:
         raise InvalidRequest("a report is not compared with itself", param="after")
-    changes = await _from(visit, shelf.compared, asked["before"], asked["after"])
+    also = [COST] if visit.query.get("also") == COST else []
+    changes = await _from(visit, shelf.compared, asked["before"], asked["after"], *also)
     reports = await _from(visit, shelf.listed)
+    asked["also"] = "".join(also)
     return visit.page("compared.html", changes=changes, reports=reports, asked=asked, verdict=wording.verdict)
 
 

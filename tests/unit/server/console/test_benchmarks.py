@@ -81,6 +81,9 @@ def test_two_reports_are_compared(people: People, folder: Path) -> None:
     assert re.search(r"cascade.*worse", shown, re.DOTALL)
     assert "Worse: cascade by exact" in shown
     assert person.get(path).status_code == 200
+    cost = re.compile(r"<td>cost</td>.{0,400}cannot tell", re.DOTALL)
+    assert not cost.search(shown)
+    assert cost.search(person.get(f"{path}?before=one&after=two&also=cost").text)
     for query, status in (
         ("before=one&after=one", 400),
         ("before=one&after=hostile", 400),
