@@ -9,7 +9,8 @@
     threshold = 0.7
 
 A sentence breaks a rule where it holds one of its words or patterns, or where it is nearer than `threshold` (cosine of
-sentence embeddings) to one of its examples, and nearer than to any counter-example.
+sentence embeddings) to one of its examples, and nearer than to any counter-example. Of JSON the sentences are those
+of what it says (`said`).
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ class Policy:
             return Verdict(score=0.0)
         near = await self._near(said) if self.shares else {}
         written = await self._written.places(said)
-        highest = max((0.0, *(one.highest for one in near.values())))
+        highest = max((one.highest for one in near.values()), default=0.0)
         broken: list[tuple[Rule, Span]] = []
         for place in sorted({*written, *(place for one in near.values() for place in one.places)}):
             start, end = spans[place]
