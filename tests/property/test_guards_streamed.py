@@ -20,7 +20,7 @@ from palier.interfaces.guarding import Context
 from palier.pipeline.guarding import Watch
 from palier.pipeline.posts import Log, Post, Posts
 from palier.testing.guards import pieces
-from palier.types import Delta, Event, Finish
+from palier.types import Delta, Event, Finish, Parameters
 
 pytestmark = pytest.mark.data
 SETS = ("faithdial_begin", "halueval", "harmful_requests", "xstest", "bipia")
@@ -35,6 +35,7 @@ class Labelled(NamedTuple):
     text: str
     evidence: tuple[str, ...] = ()
     question: str = ""
+    json: bool = False
 
 
 def _lines(name: str) -> Iterator[Any]:
@@ -83,7 +84,8 @@ def guards(tmp_path_factory: pytest.TempPathFactory) -> list[Guard]:
 async def streamed(guards: list[Guard], case: Labelled, parts: list[str]) -> tuple[object, ...]:
     """What is released, who stopped it, and what every guard said."""
     told = Log()
-    context = Context(place="draft", question=case.question, language="en", evidence=case.evidence)
+    form = Parameters(response_format={"type": "json_object"}) if case.json else Parameters()
+    context = Context(place="draft", question=case.question, language="en", evidence=case.evidence, parameters=form)
     watch = Watch(Posts(draft=tuple(Post(guard, timeout_s=60) for guard in guards)), context, told, "t")
     events: list[Event] = []
     for part in parts:
@@ -134,3 +136,16 @@ async def test_every_labelled_case_has_one_verdict(guards: list[Guard], name: st
             whole = await streamed(few, case, [case.text])
             assert await streamed(few, case, pieces(case.text, chance)) == whole, case.text
     assert cases >= 90
+
+
+async def test_json_with_a_labelled_case_in_it_has_one_verdict_and_none_without_it(guards: list[Guard]) -> None:
+    chance, stopped = random.Random("json"), 0
+    for case in labelled("harmful_requests"):
+        escaped = "".join(f"\\u{ord(c):04x}" if c.isascii() else c for c in case.text)
+        text = f'{{"n": {len(case.text)}, "said": "{escaped}", "said": "This is fine."}}'
+        one = await streamed(guards[:-1], Labelled(text, json=True), [text])
+        assert await streamed(guards[:-1], Labelled(text, json=True), pieces(text, chance)) == one, case.text
+        alone = await streamed(guards[:-1], case, [case.text])
+        assert (one[1] is None) == (alone[1] is None and alone[0] == case.text), case.text
+        stopped += one[1] is not None
+    assert stopped

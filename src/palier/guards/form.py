@@ -11,6 +11,7 @@ from palier.errors import ConfigurationError
 from palier.guards.claims import copied
 from palier.guards.failing import failing
 from palier.guards.formats import Formats, wrong
+from palier.guards.said import unescaped
 from palier.guards.written import Phrases
 from palier.interfaces import Resources
 from palier.interfaces.guarding import Context, Span, Verdict
@@ -29,6 +30,8 @@ def build(name: str, settings: Settings, resources: Resources) -> Form:
 class Form:
     """`interfaces.Guard`. It looks at the whole text, and every span it names is where something stands.
 
+    What is forbidden is looked for in the text as it stands, and with its escapes of JSON read; what is found only so
+    has no span. Figures are those of the text with its escapes read.
     A call of a tool is no answer: in its arguments only what is too long, forbidden or of a wrong format is found.
     """
 
@@ -61,15 +64,18 @@ class Form:
         if len(text) > most:
             yield f"it has {len(text)} characters, of at most {most}", []
             return
+        meant = unescaped(text)
         if answers and self._matches is not None and not self._matches.fullmatch(text):
             yield f"it does not match `{said.matches}`", []
         for pattern in self._forbids:
             if hits := [_span(match) for match in pattern.finditer(text)][:50]:
                 yield f"it holds what `{pattern.pattern}` forbids", hits
-        for number in self._phrases.within(f" {' '.join(tokens(text))} ") if self._words else ():
+            elif meant != text and pattern.search(meant):
+                yield f"it holds what `{pattern.pattern}` forbids", []
+        for number in self._phrases.within(_words(text, meant)) if self._words else ():
             yield f"it says `{self._words[number]}`", []
-        if off := list(islice(wrong(text, self._formats), 50)):
-            yield off[0][1], [_around(text, figure, reason) for figure, reason in off]
+        if off := list(islice(wrong(meant, self._formats), 50)):
+            yield off[0][1], [_around(text, figure, reason) for figure, reason in off if meant == text]
         if answers and said.languages and (spoken := detect(text)) and spoken not in said.languages:
             yield f"it is in `{spoken}`, and not in {', '.join(said.languages)}", []
         if answers and said.citations:
@@ -83,6 +89,11 @@ def _citations(text: str, evidence: Sequence[str]) -> Iterator[tuple[str, list[S
         yield "it cites no passage", []
     if lost := [match for match in cited if not 0 < int(match[1]) <= passages]:
         yield f"it cites {lost[0].group()}, and there are {passages} passages", [_span(match) for match in lost[:50]]
+
+
+def _words(*readings: str) -> str:
+    """The words of each, as `Phrases` reads them."""
+    return f" {'  '.join(' '.join(tokens(reading)) for reading in dict.fromkeys(readings))} "
 
 
 def _around(text: str, figure: Figure, reason: str) -> Span:

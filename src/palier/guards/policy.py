@@ -9,7 +9,8 @@
     threshold = 0.7
 
 A sentence breaks a rule where it holds one of its words or patterns, or where it is nearer than `threshold` (cosine of
-sentence embeddings) to one of its examples, and nearer than to any counter-example.
+sentence embeddings) to one of its examples, and nearer than to any counter-example. Of JSON the sentences are those
+of what it says (`said`).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from palier.guards.literals import Parts, needed, plainly
+from palier.guards.said import unescaped
 from palier.text import fold, tokens
 
 _TURN_S = 0.005
@@ -31,7 +32,8 @@ class Read(NamedTuple):
     words: str
     """Its words, folded, each between spaces."""
     readings: tuple[str, ...]
-    """As it stands; in other spaces, without signs of no width nor emphasis; and that without accents."""
+    """As it stands; in other spaces, without signs of no width nor emphasis; and that without accents. Where it has
+    escapes of JSON, the last two also with these read: it may be JSON within words, or within a string of JSON."""
     letters: str
     """What `literals.Parts` are looked for in."""
 
@@ -39,10 +41,10 @@ class Read(NamedTuple):
 @lru_cache(maxsize=512)
 def read(sentence: str) -> Read:
     """Remembered: several guards of a place read the same text."""
-    plain = _plain(sentence)
-    readings = tuple(dict.fromkeys((sentence, plain, fold(plain))))
+    plains = list(dict.fromkeys(map(_plain, (sentence, unescaped(sentence)))))
+    readings = tuple(dict.fromkeys((sentence, *(reading for plain in plains for reading in (plain, fold(plain))))))
     letters = "\n".join(dict.fromkeys(map(plainly, readings)))
-    return Read(f" {' '.join(tokens(plain))} ", readings, letters)
+    return Read(f" {'  '.join(' '.join(tokens(plain)) for plain in plains)} ", readings, letters)
 
 
 class Phrases:

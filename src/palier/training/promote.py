@@ -251,12 +251,17 @@ class _Judge:
         return Check(name="guards", passed=passed, reason=reason, figure=found)
 
     def gain(self, home: Callable[[Outcome], bool]) -> Check:
-        """That something is better: each ground at a share of the level (Bonferroni), since one of them is enough."""
+        """That something is better: each ground at a share of the level (Bonferroni), since one of them is enough.
+
+        What surely climbs more often is not faster for having been asked at a better moment: its times do not count.
+        """
         confidence = 1 - 2 * self._terms.level / len(GROUNDS)
         better: list[str] = []
         others: list[str] = []
         unknown: list[str] = []
         best: Estimate | None = None
+        stays = self._gain("coverage", self._grounds("coverage", home)[0], confidence)
+        climbs_more = stays is not None and stays.high is not None and stays.high < 0
         for ground in GROUNDS:
             values, missing = self._grounds(ground, home)
             if missing:  # of those that are known, who stays home and who climbs are not shared out by chance
@@ -266,6 +271,7 @@ class _Judge:
             if found is None or found.value is None or found.low is None or found.high is None:
                 continue
             wins = found.low > 0 if ground == "coverage" else found.high < -self._least(ground)
+            wins &= not (climbs_more and ground == "latency")
             words = f"{ground} {found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]"
             (better if wins else others).append(words)
             best = best or (found if wins else None)

@@ -77,3 +77,17 @@ async def test_a_call_of_a_tool_is_no_answer() -> None:
     assert (await guard.check('{"query": "fibre"}', arguments)).action == "pass"
     assert (await guard.check('{"query": "secret"}', arguments)).action == "climb"
     assert (await guard.check('{"query": "fibre"}', Context(evidence=("A passage.",)))).action == "climb"
+
+
+async def test_escapes_hide_nothing_and_make_no_figure_wrong() -> None:
+    arguments = Context(part="arguments", tool="say")
+    hidden = r'{"x": "we guarant\u0065e", "y": "\u0046R76", "z": "1\u00a0234,56\u00a0\u20ac"}'
+    words = await said(hidden, arguments, forbidden_words=("we guarantee",))
+    assert (words.action, words.spans) == ("climb", ())
+    pattern = await said(hidden, arguments, forbids=(r"\bFR\d{2}\b",))
+    assert (pattern.action, pattern.spans) == ("climb", ())
+    assert (await said(hidden, arguments, amounts="fr")).action == "pass"
+    assert (await said(hidden, arguments, amounts="en")).action == "climb"
+    assert (await said('{"x": "we guarantee", "x": "ok"}', arguments, forbidden_words=("we guarantee",))).spans == ()
+    (span,) = (await said(r'{"\u0061": 4242}', arguments, forbids=("4242",))).spans
+    assert (span.start, span.end) == (11, 15), "what stands there as it is has its place"

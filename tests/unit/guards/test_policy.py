@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +87,54 @@ async def test_the_limit_of_its_time_is_kept_whatever_its_patterns(tmp_path: Pat
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await guard.check(text, Context())
+
+
+TOLD = """
+[[rules]]
+name = "told"
+action = "mend"
+words = ["we guarantee"]
+patterns = ['\\b4242\\b', '(?i)discount\\W{1,4}100', 'free: true']
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"x": "we guarantee", "x": "ok"}',
+        '{"x": {"x": "we guarantee"}, "x": 1}',
+        '{"price": 4242}',
+        '{"price": [1, 4242]}',
+        '{"price": 4.242e3}',
+        '{"discount":100}',
+        '{"discount": "100"}',
+        '{"free": true}',
+        '{"we": "guarantee"}',
+        '{"we guarantee": {}}',
+        r'{"x": "we guarant\u0065e"}',
+        r'{"x": "we guarant\u0065e',
+        r'Here it is: ```{"x": "we guarant\u0065e"}```',
+        r'{"body": "{\"x\": \"we guarant\\u0065e\"}"}',
+        json.dumps([""] * 10_000 + ["we guarantee"]),
+        json.dumps([0] * 40_000 + ["we guarantee"]),
+        json.dumps(["so"] * 20_000 + ["we guarantee"]),
+        "[" * 5_000 + '"we guarantee"' + "]" * 5_000,
+        json.dumps({str(n): f"string {n}" for n in range(3_000)}),
+    ],
+    ids=lambda text: text[:40],
+)
+async def test_nothing_that_json_says_is_overlooked(tmp_path: Path, text: str) -> None:
+    guard = policy(tmp_path, TOLD)
+    verdict = await guard.check(text, Context(place="draft", part="arguments"))
+    assert verdict.action != "pass"
+    assert not verdict.text, "nothing is cut out of JSON"
+    fine = await guard.check('{"we": ["guarantee", 42, 42], "free": false}', Context())
+    assert fine.action == "pass", "two strings, or two numbers, are not one"
+
+
+async def test_what_begins_like_json_has_its_places(tmp_path: Path) -> None:
+    verdict = await policy(tmp_path, TOLD).check("[2] It is free. We guarantee it.", Context())
+    assert [(span.start, span.end) for span in verdict.spans] == [(16, 32)]
 
 
 def test_it_shares_what_it_embeds_where_it_has_examples(tmp_path: Path) -> None:

@@ -96,6 +96,17 @@ def test_what_is_not_known_of_all_is_no_gain() -> None:
     assert gain.reason.startswith("better: carbon -1 [")
 
 
+def test_what_climbs_more_often_is_not_faster_for_the_moment_it_was_asked_at() -> None:
+    """The champion's answers are of a busy minute: a student that sends all above is as right, and looks quick."""
+    slow = {name: msgspec.structs.replace(one, latency_ms=300.0) for name, one in outcomes(GOOD).items()}
+    above = outcomes(GOOD, tier=LAST, said="y")
+    (gain,) = [check for check in ruled(slow, above).checks if check.name == "gain"]
+    assert not gain.passed, gain
+    assert "latency -200 [" in gain.reason
+    (gain,) = [check for check in ruled(slow, outcomes(GOOD, said="y")).checks if check.name == "gain"]
+    assert gain.passed, gain
+
+
 def test_staying_home_more_often_is_a_gain() -> None:
     champion = outcomes(GOOD)
     champion = {k: o if int(k[1:]) % 2 else _at(o, LAST) for k, o in champion.items()}
