@@ -54,15 +54,19 @@ class Parts:
         self._threes = np.concatenate([*threes, np.empty(0, np.uint16)])
         self._starts = np.cumsum([0, *map(len, threes)])[:-1]
 
-    def within(self, text: str) -> Iterator[tuple[str, Sequence[int]]]:
-        """Those that are in `text`, as `plainly` writes it, and the patterns that need each."""
+    def likely(self, text: str) -> Iterator[tuple[str, Sequence[int]]]:
+        """Those that may be in `text`, as `plainly` writes it, and the patterns that need each.
+
+        All that are in it are among them, and in most texts few others. Whoever looks for them may give others a turn
+        between: of a text of all letters in all orders, it is every one.
+        """
         if not self._of or not text:
             return
         there = np.zeros(2**16, np.bool_)
         there[_threes(text)] = True
         likely = np.logical_and.reduceat(there[self._threes], self._starts).tolist()
         for maybe, (part, numbers) in zip(likely, self._of.items(), strict=True):
-            if maybe and part in text:
+            if maybe:
                 yield part, numbers
 
 
@@ -81,13 +85,18 @@ def _of(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str]:
         if str(kind) == "LITERAL":
             run += chr(what)
             continue
-        choices.append(frozenset({plainly(run)}))
+        choices.append(_run(run))
         run = ""
         choices.append(_part(str(kind), what))
-    choices.append(frozenset({plainly(run)}))
+    choices.append(_run(run))
     rare = [some for some in choices if some and min(map(_telling, some)) >= SHORTEST]
     rare = rare or [some for some in choices if some and min(map(len, some)) >= LONG]
     return max(rare, key=lambda some: (min(map(_telling, some)), -len(some)), default=frozenset())
+
+
+def _run(letters: str) -> frozenset[str]:
+    """Letters one after the other. A dot above at the beginning may be that of an `i` before, which `plainly` drops."""
+    return frozenset({plainly(letters).lstrip("\u0307")})
 
 
 def _telling(part: str) -> int:

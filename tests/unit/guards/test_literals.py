@@ -24,6 +24,7 @@ OWN = [
     r"(?!nothing)anything",
     r"(?:one|)two",
     r"(?i)İtinéraire bis|istanbul télécom",
+    "(?i)(?:i|x)\u0307stanbul",
 ]
 
 
@@ -58,7 +59,12 @@ def test_most_patterns_of_palier_say_what_they_need() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "text"),
-    [("(?i)itinéraire bis", "l'İtinéraire bis"), ("(?i)İstanbul Telecom", "istanbul telecom"), ("(?i)idiot", "ıdİot")],
+    [
+        ("(?i)itinéraire bis", "l'İtinéraire bis"),
+        ("(?i)İstanbul Telecom", "istanbul telecom"),
+        ("(?i)idiot", "ıdİot"),
+        ("\u0307dees", "i\u0307dees"),
+    ],
 )
 def test_letters_that_are_one_to_the_expression_are_one(pattern: str, text: str) -> None:
     assert re.search(pattern, text)
