@@ -8,6 +8,7 @@ is known, and it is tried everywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -23,8 +24,14 @@ LONG = 8
 """Of so many letters it tells something, be they all of stop words, where nothing else does."""
 
 
+_DOT = re.compile(r"\u0307|\\(?:u0307|U00000307|N\{COMBINING DOT ABOVE\})", re.IGNORECASE)
+"""It belongs to the letter before, which `plainly` writes in another way where it is an `i`: nothing is known of it."""
+
+
 def needed(pattern: str) -> frozenset[str]:
     """Strings as `plainly` writes them: any text that `pattern` matches holds one. None where none are known."""
+    if _DOT.search(pattern):
+        return frozenset()
     try:
         from re import _parser  # type: ignore[attr-defined]  # there is no public one
 
@@ -85,18 +92,13 @@ def _of(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str]:
         if str(kind) == "LITERAL":
             run += chr(what)
             continue
-        choices.append(_run(run))
+        choices.append(frozenset({plainly(run)}))
         run = ""
         choices.append(_part(str(kind), what))
-    choices.append(_run(run))
+    choices.append(frozenset({plainly(run)}))
     rare = [some for some in choices if some and min(map(_telling, some)) >= SHORTEST]
     rare = rare or [some for some in choices if some and min(map(len, some)) >= LONG]
     return max(rare, key=lambda some: (min(map(_telling, some)), -len(some)), default=frozenset())
-
-
-def _run(letters: str) -> frozenset[str]:
-    """Letters one after the other. A dot above at the beginning may be that of an `i` before, which `plainly` drops."""
-    return frozenset({plainly(letters).lstrip("\u0307")})
 
 
 def _telling(part: str) -> int:
