@@ -106,11 +106,13 @@ def check(
     """
 
     async def main() -> int:
+        from palier.guards.verdicts import usable
+
         async with _opened(name, model, config) as guard:
 
             async def line(item: JSON) -> JSON:
                 text, context, _ = _read(item, place)
-                verdict = await guard.check(text, context)
+                verdict = usable(await guard.check(text, context), text)
                 said: JSON = {"verdict": verdict.action, "score": verdict.score, "reason": verdict.reason}
                 said["spans"] = msgspec.to_builtins(verdict.spans)
                 return {**said, "text": verdict.text} if verdict.action == "mend" else said
@@ -200,6 +202,7 @@ def _known(guard: Guard, hashes: Sequence[int]) -> float | None:
 
 
 async def _checked(guard: Guard, source: Path | None, place: str) -> _Checked:
+    from palier.guards.verdicts import usable
     from palier.heads import sketch
 
     done = _Checked()
@@ -213,7 +216,7 @@ async def _checked(guard: Guard, source: Path | None, place: str) -> _Checked:
         done.hashes.append(sketch.hashed(text))
         started = time.perf_counter()
         try:
-            verdict = await guard.check(text, context)
+            verdict = usable(await guard.check(text, context), text)
         except Exception:  # as at its post: a guard that fails is counted, and lets nothing pass
             done.failed += 1
             done.rows.append((expected != "pass", True, None))

@@ -8,6 +8,7 @@ from itertools import islice
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
+from palier.guards import backtracking
 from palier.guards.claims import copied
 from palier.guards.failing import failing
 from palier.guards.formats import Formats, wrong
@@ -23,7 +24,7 @@ _CITATION = re.compile(r"\[(\d{1,3})\]")
 
 
 def build(name: str, settings: Settings, resources: Resources) -> Form:
-    """A `Form` from `[guards.NAME]`. Raises `ConfigurationError` for a pattern that is none."""
+    """A `Form` from `[guards.NAME]`. Raises `ConfigurationError` for a pattern that is none, or that may never end."""
     return Form(name, settings)
 
 
@@ -40,7 +41,7 @@ class Form:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self._settings = settings
-        self._matches = _compiled(name, settings.matches) if settings.matches else None
+        self._matches = _compiled(name, settings.matches, whole=True) if settings.matches else None
         self._forbids = [_compiled(name, pattern) for pattern in settings.forbids]
         self._words = [phrase for words in settings.forbidden_words if (phrase := " ".join(tokens(words)))]
         self._phrases = Phrases(self._words)
@@ -106,8 +107,10 @@ def _span(match: re.Match[str]) -> Span:
     return Span(start=match.start(), end=match.end())
 
 
-def _compiled(name: str, pattern: str) -> re.Pattern[str]:
+def _compiled(name: str, pattern: str, *, whole: bool = False) -> re.Pattern[str]:
     try:
-        return re.compile(pattern)
+        compiled = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise ConfigurationError(f"guard `{name}`: `{pattern}` is no regular expression: {error}") from None
+    backtracking.check(compiled, f"guard `{name}`", whole=whole)
+    return compiled

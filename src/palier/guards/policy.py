@@ -25,6 +25,7 @@ import numpy as np
 
 from palier.config import Guard as Settings
 from palier.errors import ConfigurationError
+from palier.guards import backtracking
 from palier.guards.failing import DEFAULTS, failing
 from palier.guards.said import strings_of
 from palier.guards.written import Written
@@ -105,14 +106,15 @@ def _phrases(rule: Rule) -> list[str]:
 
 
 def _patterns(name: str, rule: Rule) -> list[re.Pattern[str]]:
-    patterns = []
+    patterns, at = [], f"guard `{name}`, rule `{rule.name}`"
     for pattern in rule.patterns:
         try:
-            patterns.append(re.compile(pattern))
+            compiled = re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             shown = pattern if len(pattern) <= 80 else f"{pattern[:80]}…"
-            at = f"guard `{name}`, rule `{rule.name}`"
             raise ConfigurationError(f"{at}: `{shown}` is no regular expression: {error}") from None
+        backtracking.check(compiled, at)
+        patterns.append(compiled)
     return patterns
 
 
@@ -193,6 +195,7 @@ class Policy:
             most = (vectors @ examples.T).max(axis=1).astype(np.float64)
             least = (vectors @ counter.T).max(axis=1).astype(np.float64) if counter is not None else -1.0
             breaks = np.flatnonzero((most >= self._rules[number].threshold) & (most > least)).tolist()
+            most = most.clip(0.0, 1.0)  # a cosine is one only nearly
             near[number] = _Near(float(most.max()), {place: float(most[place]) for place in breaks})
         return near
 

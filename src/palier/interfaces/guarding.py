@@ -37,7 +37,9 @@ class Context(Data, frozen=True, kw_only=True):
 
 
 class Verdict(Data, frozen=True, kw_only=True):
-    """What a guard says of a text. `score`: higher is worse; None where nothing was measured."""
+    """What a guard says of a text. `score`: from 0 to 1, higher is worse; None where nothing was measured.
+
+    One that is none (another action, a score or a span out of bounds, text that cannot be written) is a failure."""
 
     action: Action = "pass"
     score: float | None = None

@@ -16,6 +16,7 @@ from typing import Literal
 
 from palier.errors import PalierError
 from palier.guards.failing import DEFAULTS
+from palier.guards.verdicts import usable
 from palier.interfaces.guarding import Action, Context, Guard, Sharing, Verdict
 from palier.types import Guarded, GuardPlace
 
@@ -182,21 +183,43 @@ def _shares(post: Post) -> bool:
 
 
 async def _verdict(post: Post, text: str, context: Context) -> _Said:
+    """Of one guard, which may be anybody's. Whoever cancels the request is heard, also where the guard does not listen;
+    a cancellation that nobody asked for is a failure like any other."""
     started, failed = time.perf_counter(), True
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
-        async with asyncio.timeout(post.timeout_s):
-            verdict = await post.guard.check(text, context)
+        verdict = await _in_time(post, text, context, started)
         failed = False
-    except TimeoutError:
-        verdict = _failed(post, context, f"no verdict within {post.timeout_s:g} s")
     except PalierError as error:
         verdict = _failed(post, context, error.message)
-    except Exception as error:  # a defect of a guard must not let a text through, nor end the request
+    except (Exception, asyncio.CancelledError) as error:  # a defect must not let a text through, nor end the request
+        if task and task.cancelling() > before:
+            raise
         # Where, and of which kind; its message may hold what the guard looked at.
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("guard %s failed: %s\n%s", post.guard.name, type(error).__name__, where)
         verdict = _failed(post, context, type(error).__name__)
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
     return verdict, (time.perf_counter() - started) * 1000, failed
+
+
+async def _in_time(post: Post, text: str, context: Context, started: float) -> Verdict:
+    """Its verdict, where it can be used. Raises `PalierError` also where it is late without having been interrupted:
+    it computed without a pause, or did not let itself be."""
+    late = PalierError(f"no verdict within {post.timeout_s:g} s")
+    limit = asyncio.timeout(post.timeout_s)
+    try:
+        async with limit:
+            said = await post.guard.check(text, context)
+    except Exception:
+        if limit.expired():
+            raise late from None
+        raise
+    if limit.expired() or time.perf_counter() - started > post.timeout_s:
+        raise late
+    return usable(said, text)
 
 
 def _failed(post: Post, context: Context, why: str) -> Verdict:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from tests.heads import WordEncoder
 
 from palier.config import Guard
 from palier.errors import ConfigurationError
 from palier.guards.policy import Policy, build
-from palier.interfaces import Resources
+from palier.interfaces import Resources, Vectors
 from palier.interfaces.guarding import Context
 
 RULES = r"""
@@ -140,3 +142,19 @@ async def test_what_begins_like_json_has_its_places(tmp_path: Path) -> None:
 def test_it_shares_what_it_embeds_where_it_has_examples(tmp_path: Path) -> None:
     assert policy(tmp_path).shares
     assert not policy(tmp_path, "[[rules]]\nname = 'x'\nwords = ['a']").shares
+
+
+class Opposite(WordEncoder):
+    """What says no is the contrary of what does not."""
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        return np.array([[-1.0 if "no" in text else 1.0] for text in texts], np.float32)
+
+
+async def test_the_contrary_of_every_example_scores_nothing(tmp_path: Path) -> None:
+    rules = "[[rules]]\nname = 'r'\nexamples = ['yes']"
+    (tmp_path / "rules.toml").write_text(rules)
+    resources = Resources(cast(Any, None), Opposite(), cast(Any, None), tmp_path, lambda name: tmp_path / name)
+    guard = build("p", Guard(kind="policy", file="rules.toml"), resources)
+    verdict = await guard.check("It says no.", Context())
+    assert (verdict.action, verdict.score) == ("pass", 0.0)
