@@ -33,8 +33,8 @@ Made from the commands themselves by `python docs/generate.py`. Data goes to sta
 standard error. A command that needs the data folder goes through the running gateway when there is one.
 
 Exit status: 0 done; 1 some lines failed; 2 wrong usage or configuration, or a file that cannot be read or written (a
-full disk); 3 not certifiable, or a gate that did not pass; 4 an upstream or engine that could not be reached; 5 a
-budget that is spent. The formats of `--jsonl` are in [jsonl.md](jsonl.md).
+full disk); 3 not certifiable, or a gate that did not pass or could not judge; 4 an upstream or engine that could not be
+reached; 5 a budget that is spent. The formats of `--jsonl` are in [jsonl.md](jsonl.md).
 """
 
 

@@ -41,6 +41,12 @@ _NAMES: dict[Measure, str] = {"cost": "US dollars", "carbon": "grams of CO2e"}
 log = logging.getLogger("palier")
 
 
+class RouteBudgetExceeded(BudgetExceeded):
+    """Of a route, and not of the key that asked."""
+
+    whose = "route"
+
+
 class Took(Protocol):
     """A step, or a tier of an audit: what it took; one without latency was not asked."""
 
@@ -221,17 +227,18 @@ class Tab:
             if card.kind in INSIDE or budget.terms.uncounted == "allow":
                 return None
             what = f"the budget of route `{budget.route}` counts {_NAMES[of]}, and cannot here: {likely.method}"
-            return BudgetExceeded(what, hint='declare what the model takes, or set `uncounted = "allow"`')
+            return RouteBudgetExceeded(what, hint='declare what the model takes, or set `uncounted = "allow"`')
         if likely.value == 0 or tally.spent + tally.held < hard:
             return None
         now, per = budget.now(), budget.terms.per
         limit = f"the budget of route `{budget.route}`, {amount(of, hard)} a {per},"
         if tally.spent < hard:
             what = f"{limit} has {amount(of, tally.spent)} spent, and {amount(of, tally.held)} held for answers at work"
-            return BudgetExceeded(what, retry_after=AGAIN_S, hint="ask again in a moment")
+            return RouteBudgetExceeded(what, retry_after=AGAIN_S, hint="ask again in a moment")
         ends = budget.ends(self._at)
         at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(ends))
-        return BudgetExceeded(f"{limit} is spent", retry_after=max(ends - now, 1.0), hint=f"it begins anew at {at}")
+        hint = f"it begins anew at {at}"
+        return RouteBudgetExceeded(f"{limit} is spent", retry_after=max(ends - now, 1.0), hint=hint)
 
     def _tell(self, of: Measure, tally: _Tally) -> None:
         """Say in the log, once a period, that a limit is passed."""

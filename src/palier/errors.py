@@ -26,6 +26,7 @@ A filter's line that fails is no error of the command: the rest goes on, and it 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 
 class PalierError(Exception):
@@ -129,6 +130,7 @@ class BudgetExceeded(PalierError):
     code = "budget_exceeded"
     exit_status = 5
     type = "insufficient_quota"
+    whose: Literal["key", "route"] = "key"
 
 
 class UpstreamError(PalierError):

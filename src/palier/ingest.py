@@ -403,6 +403,11 @@ class _Ingestion:
             self._report(outcome)
 
 
+def kept_name(sent: str) -> str:
+    """What a file that was sent is kept under: its name alone, of whatever path it came with."""
+    return sent.replace("\\", "/").rpartition("/")[2].strip()
+
+
 class _Upload(_Ingestion):
     """One run over files that were sent: nothing but what they replace is looked up."""
 
@@ -423,7 +428,7 @@ class _Upload(_Ingestion):
         return self._summary(begun, {})
 
     async def _sent(self, path: str, content: bytes) -> None:
-        name = path.replace("\\", "/").rpartition("/")[2].strip()
+        name = kept_name(path)
         if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
             self._fail(name[:_MAX_NAME], f"its name must be printable, of {_MAX_NAME} characters at most")
         elif len(content) > (most := self._options.max_file_bytes):

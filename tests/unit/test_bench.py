@@ -83,6 +83,22 @@ async def test_a_route_that_draws_all_its_requests_draws_none_where_no_words_are
     assert {outcomes["1"].status for outcomes in run.outcomes.values()} <= {"answered", "abstained"}
 
 
+async def test_the_budget_of_a_route_neither_stops_it_nor_is_spent_by_it(tmp_path: Path) -> None:
+    dear = {"kind": "fake", "file": "script.jsonl", "price": {"input": 0.0, "output": 1e6}}  # a dollar a token
+    models = {"small": dear, "large": dear}
+    limited = {"support": {**ROUTES["support"], "budget": {"per": "day", "soft": 0.5, "hard": 1.0}}}
+    configured = shelved(tmp_path, models=models, routes=limited)
+    await ingested(configured)
+    asked = suite("What does the fibre cost?", "Where does the box go?", "Hello?")
+    async with Palier.open(configured) as palier:
+        async with open_bench(configured, candidates.resolve(asked, configured)) as bench:
+            run = await ran(bench, asked)
+        assert [side.spent for one in palier.budgets.standing() for side in one.sides] == [0.0]
+    assert {one.status for outcomes in run.outcomes.values() for one in outcomes.values()} == {"answered"}
+    free = shelved(tmp_path, models=models)
+    assert await keys(configured, asked) == await keys(free, asked), "what was answered is kept, whatever the limit"
+
+
 async def test_what_a_killed_one_left_is_gone_with_the_next(tmp_path: Path) -> None:
     configured = shelved(tmp_path)
     await ingested(configured)

@@ -237,7 +237,7 @@ async def test_where_no_tier_remains_it_is_429_with_the_time_to_ask_again(traces
     for asked in (request(), request(tier="cloud")):
         with pytest.raises(BudgetExceeded, match="is spent") as refused:
             await answer(asked, built)
-        assert refused.value.status == 429
+        assert (refused.value.status, refused.value.whose) == (429, "route")
         assert 0 < (refused.value.retry_after or 0) <= 86_400
     assert side(held).held == 0
 

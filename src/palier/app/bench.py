@@ -4,6 +4,7 @@ in production's traces, audits and budgets.
 It works in a folder of its own (`bench/work` of the data folder) on copies of the documents and the groups as they
 stand, also while a gateway runs; the copies go at the end, or, after a kill, before the next. Ledger and keys are
 production's: what leaves in a benchmark leaves. The cascade goes by the policy as it was when the benchmark began.
+Routes have no budget here: what is compared is what they answer, not what is left of a month.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from palier.app.bench_erasure import BenchFolder, forget_late, without
 from palier.app.knowing import LOCAL
 from palier.app.palier import Palier
 from palier.cases import Case, Suite
-from palier.config import Route, Settings, Telemetry
+from palier.config import Budget, Route, Settings, Telemetry
 from palier.errors import ConfigurationError, DataFolderBusy, StoreError
 from palier.evals.figures import Run, Throughput
 from palier.evals.runs import kept, running
@@ -297,7 +298,7 @@ def _working(settings: Settings, folder: BenchFolder, routes: dict[str, Route], 
         telemetry=Telemetry(),
         store=msgspec.structs.replace(settings.store, record_content=words),
         models={name: model for name, model in settings.models.items() if name in used},
-        routes=routes,
+        routes={name: msgspec.structs.replace(route, budget=Budget()) for name, route in routes.items()},
     )
 
 

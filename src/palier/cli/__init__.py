@@ -1,8 +1,8 @@
 """The command line: parse, call `palier.app` or the running gateway, print.
 
 Data goes to standard output, progress and logs to standard error. Exit statuses: 0 done; 1 some lines failed; 2 wrong
-usage or configuration, or a file that cannot be read or written; 3 not certifiable, or a gate that did not pass; 4 an
-upstream or engine out of reach; 5 a budget that is spent.
+usage or configuration, or a file that cannot be read or written; 3 not certifiable, or a gate that did not pass or
+could not judge; 4 an upstream or engine out of reach; 5 a budget that is spent.
 """
 
 from __future__ import annotations

@@ -206,14 +206,14 @@ def _heads(name: str) -> list[Head]:
     return found
 
 
-def since_ms(when: str) -> int:
-    """A moment, or so long ago. Raises `InvalidRequest`."""
+def since_ms(when: str, option: str = "--since") -> int:
+    """A moment, or so long ago. Raises `InvalidRequest`, naming the option."""
     if ago := re.fullmatch(r"(\d{1,6})([mhdw])", when):
         return int((time.time() - int(ago[1]) * _UNITS[ago[2]]) * 1000)
     try:
         return int(datetime.fromisoformat(when).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        raise InvalidRequest(f"--since {when} is no time", hint="2026-11-20, 2026-11-20T08:30, 30m, 12h, 7d") from None
+        raise InvalidRequest(f"{option} {when} is no time", hint="2026-11-20, 2026-11-20T08:30, 30m, 12h, 7d") from None
 
 
 # --- what is compared, and written out -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from palier.interfaces import Vectors
 
 DRIFTS = 3
+"""Also where it cannot be told: a gate that saw nothing has not passed."""
 MAX_LINES = 100_000
 BATCH = 64
 
@@ -57,7 +58,7 @@ def drift(
 ) -> None:
     """Compare what goes by with a reference: questions, retrieval, confidence, climbing, refusals, lengths, quality.
 
-    Exit status 3 where something drifts.
+    Exit status 3 where something drifts, and where nothing could be judged.
     """
 
     async def main() -> int:
@@ -76,7 +77,7 @@ def drift(
             terminal.json_line(report)
         else:
             _show(report)
-        return DRIFTS if report.drifting else 0
+        return DRIFTS if report.drifting or not report.judged else 0
 
     terminal.run(main)
 
@@ -91,15 +92,15 @@ def _route(name: str, routes: Sequence[str]) -> str:
 
 
 def _windows(since: str, until: str, against: str) -> tuple[Window, Window]:
-    begins, ends = since_ms(since) / 1000, since_ms(until) / 1000 if until else time.time()
+    begins, ends = since_ms(since) / 1000, since_ms(until, "--until") / 1000 if until else time.time()
     if not against:
         return Window(since=begins, until=ends), Window(since=begins - 3 * (ends - begins), until=begins)
     first, dots, last = against.partition("..")
     if not dots:
         raise InvalidRequest(f"--against {against} is no window", hint="--against 30d..7d")
     # Two moments in the same words are the same, however long it took to read them.
-    until_then = begins if last in ("", since) else since_ms(last) / 1000
-    return Window(since=begins, until=ends), Window(since=since_ms(first) / 1000, until=until_then)
+    until_then = begins if last in ("", since) else since_ms(last, "--against") / 1000
+    return Window(since=begins, until=ends), Window(since=since_ms(first, "--against") / 1000, until=until_then)
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------
@@ -160,6 +161,9 @@ def _show(report: DriftReport) -> None:
         f"{window.n} requests" + (f" from {_day(window.since)} to {_day(window.until)}" if report.route else "")
         for window in (report.now, report.reference)
     ]
+    if not report.judged:
+        words = "nothing could be judged: too few requests, or too little is known of them"
+        terminal.out().print(terminal.styled((words, "yellow")), soft_wrap=True)
     terminal.note(f"{spans[0]}, against {spans[1]}")
     terminal.columns(
         ("signal", "before", "now", "differs by", "95 %", "p, corrected", ""),
@@ -168,6 +172,8 @@ def _show(report: DriftReport) -> None:
     for one in report.sources:
         words = ", ".join(f"{getattr(one, fault)} {fault}" for fault in one.shares)
         terminal.note(f"collection {one.collection}: {one.documents} documents, {words}")
+    if not report.judged:
+        return
     drifting = ", ".join(report.drifting)
     style, words = ("yellow", f"drifts: {drifting}") if drifting else ("green", "no drift found")
     terminal.out().print(terminal.styled((words, style)), soft_wrap=True)

@@ -43,7 +43,7 @@ def report(
     async def main() -> None:
         from palier.accounting import report as made
 
-        begins, ends = since_ms(since) / 1000, since_ms(until) / 1000 if until else time.time()
+        begins, ends = since_ms(since) / 1000, since_ms(until, "--until") / 1000 if until else time.time()
         if begins >= ends:
             raise InvalidRequest(f"{since} is not before {until or 'now'}")
         async with session(config) as p:

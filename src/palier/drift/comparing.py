@@ -49,7 +49,8 @@ def compare(
     values = made.values(observed, vectors)
     bins = made.bins(values)
     rng = np.random.default_rng(seed)
-    findings = [_finding(made, name, values.get(name), bins.get(name, ()), rng) for name in KINDS]
+    wordless = _wordless(*reference), _wordless(*now)
+    findings = [_finding(made, name, values.get(name), bins.get(name, ()), wordless, rng) for name in KINDS]
     tested = [found.p for found in findings if found.p is not None]
     adjusted = iter(holm(tested).tolist() if tested else ())
     judged = [found if found.p is None else _judged(found, next(adjusted), level) for found in findings]
@@ -110,13 +111,19 @@ def _distance(kind: Kind, before: Counts, after: Counts) -> Floats:
 
 
 def _finding(
-    made: Reference, name: str, values: Floats | None, bins: Sequence[int], rng: np.random.Generator
+    made: Reference,
+    name: str,
+    values: Floats | None,
+    bins: Sequence[int],
+    wordless: tuple[bool, bool],
+    rng: np.random.Generator,
 ) -> Finding:
     kind = KINDS[name]
     scale = made.scales.get(name)
     if scale is None or len(bins) < LEAST:
         where = f"{len(bins)} now" if scale is not None else "in the reference"
-        told = "no words are kept" if name in ("topics", "novelty") and not bins else f"too few ({where})"
+        lacking = name in ("topics", "novelty") and wordless[scale is not None]
+        told = "no words are kept" if lacking else f"too few ({where})"
         return Finding(signal=name, kind=kind, n=len(bins), n_reference=scale.n if scale else 0, untold=told)
     assert values is not None
     before, after = np.array(scale.counts), np.bincount(bins, minlength=len(scale.counts))
@@ -135,6 +142,11 @@ def _finding(
         now=None if kind == "topics" else centre,
         p=p_value(kind, before, after, rng),
     )
+
+
+def _wordless(window: Window, observed: Sequence[Observed], vectors: Vectors | None) -> bool:
+    """Whether there were requests, and of none of them the words."""
+    return bool(window.n or observed) and (vectors is None or bool(np.isnan(vectors).any(axis=1).all()))
 
 
 def _judged(found: Finding, adjusted: float, level: float) -> Finding:

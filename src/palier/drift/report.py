@@ -112,6 +112,11 @@ class DriftReport(Data, frozen=True, kw_only=True):
         """The signals that drift."""
         return tuple(found.signal for found in self.findings if found.drifts)
 
+    @property
+    def judged(self) -> bool:
+        """Whether anything can be said of any signal."""
+        return any(found.p is not None for found in self.findings)
+
 
 class Alert(Data, frozen=True, kw_only=True):
     """What is told to a webhook, once: that something began to drift, or that it is over. Numbers and names alone."""

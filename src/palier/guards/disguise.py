@@ -21,13 +21,19 @@ from typing import NamedTuple
 
 from palier.guards import signs
 from palier.text import tokens, windows
+from palier.text.sentences import LONGEST
 from palier.text.stopwords import BOTH
 
-MAX_CHARACTERS = 20_000
+MAX_CHARACTERS = 200_000
 """Of a text, so much is read."""
-MAX_READINGS = 400
+AT_ONCE = 400
+"""Readings that are given at a time, at most."""
+_STRETCH = 20_000
+"""Characters that are read at a time: what takes some hundredths of a second."""
 _RUNS, _RUN, _DEPTH = 16, 4_000, 2
-"""Encoded runs that are decoded, characters of each, and codes within codes."""
+"""Encoded runs that are decoded, of each stretch; characters of each run; and codes within codes."""
+_SHARED = _RUN + LONGEST
+"""Characters that two stretches share: what is read of a run or a sentence stands whole in one of them."""
 
 
 class Reading(NamedTuple):
@@ -71,17 +77,61 @@ _MIXED = re.compile(r"[^\W_][\w@$]{2,39}")
 
 
 def readings(text: str) -> list[Reading]:
-    """The sentences of `text`, plainly, and those that are hidden in it; the first `MAX_READINGS`."""
+    """The sentences of the first `MAX_CHARACTERS` of `text`, plainly, and those that are hidden in them."""
+    return [reading for some in groups(text) for reading in some]
+
+
+def groups(text: str) -> Iterator[list[Reading]]:
+    """`readings`, up to `AT_ONCE` at a time, as they are read; an empty list between, so that others have a turn."""
     text = text[:MAX_CHARACTERS]
-    plain, places = cleaned(text)
-    found: list[Reading] = []
+    if len(text) <= _STRETCH:
+        yield from _parted(_read(*cleaned(text)))
+        return
+    plain, places = "", list[int]()
+    for start, end in _pieces(text):
+        words, found = cleaned(text[start:end])
+        plain += words
+        places += [start + place for place in found]
+        yield []
+    known: frozenset[Reading] = frozenset()
+    for start, end in _stretches(plain):
+        here = _read(plain[start:end], places[start:end])
+        yield from _parted([reading for reading in here if reading not in known])
+        known = frozenset(here)
+
+
+def _parted(found: list[Reading]) -> Iterator[list[Reading]]:
+    return (found[at : at + AT_ONCE] for at in range(0, len(found), AT_ONCE))
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where pieces of up to `_STRETCH` characters stand, whole words each where there are gaps."""
+    start = 0
+    while len(text) - start > _STRETCH:
+        end = max(text.rfind(gap, start, start + _STRETCH) for gap in " \n") + 1
+        end = end if end > start else start + _STRETCH
+        yield start, end
+        start = end
+    yield start, len(text)
+
+
+def _stretches(plain: str) -> Iterator[tuple[int, int]]:
+    """Where stretches stand that begin with a sentence, and share `_SHARED` characters with the one before."""
+    start = 0
+    while len(plain) - start > _STRETCH:
+        yield start, start + _STRETCH
+        last = _STRETCH - _SHARED
+        begins = [begin for begin, _ in windows(plain[start : start + _STRETCH]) if last - LONGEST <= begin <= last]
+        start += max(begins, default=last)
+    yield start, len(plain)
+
+
+def _read(plain: str, places: Sequence[int]) -> list[Reading]:
+    """The readings of a cleaned stretch; `places`, where each of its characters stood."""
     shown = _without_tags(plain)
     seen = list(_sentences(shown))
-    for reading in (*seen, *_hidden(plain, seen if shown == plain else list(_sentences(plain)))):
-        if len(found) == MAX_READINGS:
-            break
-        found.append(Reading(_calm(reading.text), places[reading.start], places[reading.end - 1] + 1))
-    return found
+    hidden = _hidden(plain, seen if shown == plain else list(_sentences(plain)))
+    return [Reading(_calm(one.text), places[one.start], places[one.end - 1] + 1) for one in (*seen, *hidden)]
 
 
 def cleaned(text: str) -> tuple[str, range | list[int]]:
@@ -141,8 +191,10 @@ def _is_prose(line: str) -> bool:
 def _hidden(text: str, said: Sequence[Reading]) -> Iterator[Reading]:
     """What is written in a way that a filter may not read, with the span of that writing; `said`, its sentences."""
     for match in _APART.finditer(text) if _ALONE.search(text) else ():
-        if joined := _joined(match.group()):
-            yield Reading(joined, match.start(), match.end())
+        joined = _joined(match.group())
+        for start, end in [(0, len(joined))] if len(joined) <= LONGEST else windows(joined):
+            if end:
+                yield Reading(joined[start:end], match.start(), match.end())
     for start, end, decoded in _decoded(text, _DEPTH):
         for sentence in _sentences(decoded[:_RUN]):
             yield Reading(sentence.text, start, end)
@@ -233,7 +285,7 @@ def _joined(apart: str) -> str:
     gaps = re.findall(r"[ ._\-*/|]+", apart)
     if any(len(gap) > 1 for gap in gaps):
         return re.sub(r"[ ._\-*/|]{2,}", "\0", apart).translate(_GAPS).replace("\0", " ")
-    return " ".join(_cut(apart.translate(_GAPS).casefold()[:200]))
+    return " ".join(_cut(apart.translate(_GAPS).casefold()[:_RUN]))
 
 
 _GAPS = str.maketrans("", "", " ._-*/|")

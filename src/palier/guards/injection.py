@@ -8,12 +8,16 @@ Each sentence is read by itself, undisguised (`disguise`), by a small head on si
 text through, then by one on its embedding and signs and on products of them. Both come with palier, fitted by
 benchmarks/fit_injection.py to texts of the project and licensed parts of public sets, and measured on families of
 attacks that were left out by benchmarks/injection.py. A score of 0.5 is the default limit.
+
+Of a text, the first `disguise.MAX_CHARACTERS` are read. Of a longer one in which nothing is found, it cannot say: it
+fails.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,10 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palier.config import Guard as Settings
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, InvalidRequest
 from palier.guards import disguise, signs
 from palier.guards.disguise import Reading
-from palier.guards.failing import failing
+from palier.guards.failing import DEFAULTS, failing
+from palier.guards.written import Turns
 from palier.heads import file as head_file
 from palier.heads.file import Head
 from palier.interfaces import Encoder, Resources
@@ -86,6 +91,11 @@ def read(text: str, place: GuardPlace) -> list[Reading]:
     return found
 
 
+def _groups(text: str, place: GuardPlace) -> Iterable[list[Reading]]:
+    """`read`, some at a time where it is long."""
+    return disguise.groups(text) if len(text) > LONGEST else iter([read(text, place)])
+
+
 class _Heads:
     """The one that lets most through, and the one that says what it is."""
 
@@ -133,7 +143,8 @@ class _Found:
 class Injection:
     """`interfaces.Guard`. The score is that of the worst sentence, in [0, 1]; 0 for a text without any.
 
-    Of a text, the first `disguise.MAX_CHARACTERS` are read; where it is mended, what follows those is not passed on.
+    Of a text that is not mended, nothing is read after the first sentences that do not pass; where it is mended, what
+    follows what is read is not passed on.
     """
 
     sentences = True
@@ -147,17 +158,35 @@ class Injection:
         self.threshold = settings.threshold if settings.threshold is not None else THRESHOLD
 
     async def check(self, text: str, context: Context) -> Verdict:
-        """See `interfaces.Guard`. Spans are the sentences that do not pass, in the text as it was given."""
+        """See `interfaces.Guard`. Spans are the sentences that do not pass, in the text as it was given.
+
+        Raises `InvalidRequest`: nothing is found, and not all of it was read.
+        """
         side: Side = "indirect" if context.place == "evidence" else "direct"
-        sentences = read(text, context.place)
-        if not sentences:
-            return Verdict(score=0.0)
-        worst, found = await self._judged(sentences, side)
+        mends = (self._settings.action or DEFAULTS[context.place]) == "mend"
+        worst, found, turns = 0.0, list[_Found](), Turns()
+        for some in _groups(text, context.place):
+            if turns.over:
+                await turns.give()
+            if some:
+                score, bad = await self._judged(some, side)
+                worst = max(worst, score)
+                found += bad
+            if found and not mends:
+                break
+        longer = len(text) > disguise.MAX_CHARACTERS
         if not found:
+            if longer:
+                raise InvalidRequest(
+                    f"it has more than {disguise.MAX_CHARACTERS} characters, and what follows those is not read",
+                    hint="look at parts of it, each by itself",
+                )
             return Verdict(score=worst)
         spans = _spans(text, found)
         kinds = dict.fromkeys(one.kind for one in sorted(found, key=lambda one: -one.score))
         reason = "; ".join(_REASONS[kind] for kind in kinds)
+        if mends and longer:
+            reason += f"; what follows its first {disguise.MAX_CHARACTERS} characters is left out, unread"
         verdict = failing(self._settings, context, reason, score=worst, spans=spans)
         return msgspec.structs.replace(verdict, text=_without(text, spans)) if verdict.action == "mend" else verdict
 
@@ -171,7 +200,8 @@ class Injection:
             np.argsort(-suspicion, kind="stable")[: _ALWAYS[side] if len(readings) <= _SHORT + 1 else 1].tolist()
         )
         looked = sorted(close)
-        vectors = await self._encoder.encode([readings[n].text for n in looked])
+        rows = {text: row for row, text in enumerate(dict.fromkeys(readings[n].text for n in looked))}
+        vectors = (await self._encoder.encode(list(rows)))[[rows[readings[n].text] for n in looked]]
         kinds = heads.kinds(np.concatenate([vectors, signs.pairs(there[looked])], axis=1))
         worst = max((_LET_THROUGH * float(s) for n, s in enumerate(suspicion) if n not in close), default=0.0)
         found = []
@@ -188,9 +218,8 @@ def _spans(text: str, found: Sequence[_Found]) -> tuple[Span, ...]:
 
     A message as a whole, and a sentence of which a line is found, are none where a part of them is.
     """
-    narrow = [one for one in found if not any(_within(other.reading, one.reading) for other in found)]
     spans: list[Span] = []
-    for one in sorted(narrow, key=lambda one: (one.reading.start, -one.reading.end)):
+    for one in _narrow(found):
         start, end = one.reading.start, one.reading.end
         if text[start:end].rstrip().endswith(":") and (fence := _FENCE.match(text, end)):
             end = fence.end()
@@ -203,9 +232,14 @@ def _spans(text: str, found: Sequence[_Found]) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _within(part: Reading, whole: Reading) -> bool:
-    inside = whole.start <= part.start and part.end <= whole.end
-    return inside and part.end - part.start < whole.end - whole.start
+def _narrow(found: Iterable[_Found]) -> Iterator[_Found]:
+    """Those of which no part is found too, in order: each is laid beside those that begin in it."""
+    stretches = sorted({(one.reading.start, one.reading.end) for one in found})
+    for one in sorted(found, key=lambda one: (one.reading.start, -one.reading.end)):
+        whole = one.reading.start, one.reading.end
+        inside = stretches[bisect_left(stretches, (whole[0], 0)) : bisect_left(stretches, (whole[1], 0))]
+        if not any(part != whole and part[1] <= whole[1] for part in inside):
+            yield one
 
 
 def _without(text: str, spans: Sequence[Span]) -> str:

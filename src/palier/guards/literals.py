@@ -8,6 +8,7 @@ is known, and it is tried everywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -23,8 +24,14 @@ LONG = 8
 """Of so many letters it tells something, be they all of stop words, where nothing else does."""
 
 
+_DOT = re.compile(r"\u0307|\\(?:u0307|U00000307|N\{COMBINING DOT ABOVE\})", re.IGNORECASE)
+"""It belongs to the letter before, which `plainly` writes in another way where it is an `i`: nothing is known of it."""
+
+
 def needed(pattern: str) -> frozenset[str]:
     """Strings as `plainly` writes them: any text that `pattern` matches holds one. None where none are known."""
+    if _DOT.search(pattern):
+        return frozenset()
     try:
         from re import _parser  # type: ignore[attr-defined]  # there is no public one
 
@@ -54,15 +61,19 @@ class Parts:
         self._threes = np.concatenate([*threes, np.empty(0, np.uint16)])
         self._starts = np.cumsum([0, *map(len, threes)])[:-1]
 
-    def within(self, text: str) -> Iterator[tuple[str, Sequence[int]]]:
-        """Those that are in `text`, as `plainly` writes it, and the patterns that need each."""
+    def likely(self, text: str) -> Iterator[tuple[str, Sequence[int]]]:
+        """Those that may be in `text`, as `plainly` writes it, and the patterns that need each.
+
+        All that are in it are among them, and in most texts few others. Whoever looks for them may give others a turn
+        between: of a text of all letters in all orders, it is every one.
+        """
         if not self._of or not text:
             return
         there = np.zeros(2**16, np.bool_)
         there[_threes(text)] = True
         likely = np.logical_and.reduceat(there[self._threes], self._starts).tolist()
         for maybe, (part, numbers) in zip(likely, self._of.items(), strict=True):
-            if maybe and part in text:
+            if maybe:
                 yield part, numbers
 
 

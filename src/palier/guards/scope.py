@@ -59,7 +59,7 @@ def build(name: str, settings: Settings, resources: Resources) -> Scope:
 
 
 class Scope:
-    """`interfaces.Guard`. It looks at the first `MAX_CHARACTERS` of a text."""
+    """`interfaces.Guard`. It looks at the first `MAX_CHARACTERS` of a text: what it is about is told by a part."""
 
     sentences = False
     shares = True
@@ -78,12 +78,14 @@ class Scope:
 
     async def check(self, text: str, context: Context) -> Verdict:
         """See `interfaces.Guard`. The score is calibrated, in [0, 1]; a text without a word is out."""
-        text = text.strip()[:MAX_CHARACTERS]
+        text = text.strip()
+        told = f"; by its first {MAX_CHARACTERS} characters" if len(text) > MAX_CHARACTERS else ""
+        text = text[:MAX_CHARACTERS]
         embedded = self._excerpt.of(text) if self._excerpt else text
         vectors = await self._encoder.encode([embedded]) if self._head.embeds else None
         linear = self._head.linear([text], vectors)[0]
         nearest = self._head.header.labels[int(linear.argmax())]
         score = 1.0 if not text.strip() else head_file.further_in(self._inside, float(linear.max()))
         if score <= self.threshold:
-            return Verdict(score=score, reason=f"nearest: {nearest}")
-        return failing(self._settings, context, f"out of scope; the nearest is {nearest}", score=score)
+            return Verdict(score=score, reason=f"nearest: {nearest}{told}")
+        return failing(self._settings, context, f"out of scope; the nearest is {nearest}{told}", score=score)

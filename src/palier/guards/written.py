@@ -60,8 +60,15 @@ class Phrases:
 
     def within(self, words: str) -> list[int]:
         """The numbers of those that stand in `words` (each between spaces), rising."""
-        there = self._by_word.keys() & set(words.split(" ")) if self._by_word else ()
+        there = self._there(words) if self._by_word else ()
         return sorted(number for word in there for number in self._by_word[word] if self._padded[number] in words)
+
+    def likely(self, words: str) -> bool:
+        """Whether the longest word of any is there: quick, and of most texts, no."""
+        return bool(self._by_word) and bool(self._there(words))
+
+    def _there(self, words: str) -> set[str]:
+        return self._by_word.keys() & set(words.split(" "))
 
 
 class Turns:
@@ -104,7 +111,7 @@ class Written:
         return found
 
     async def _by_words(self, reads: Sequence[Read], found: dict[int, set[int]], turns: Turns) -> None:
-        if not self._phrases.within("".join(one.words for one in reads)):
+        if not self._phrases.likely("".join(one.words for one in reads)):
             return
         for place, one in enumerate(reads):
             if turns.over:
@@ -119,7 +126,7 @@ class Written:
         starts = list(accumulate((len(one.letters) + 1 for one in reads), initial=0))[:-1]
         everywhere: set[int] = set(self._parts.unknown)
         some: dict[int, set[int]] = {}
-        for part, numbers in self._parts.within(letters):
+        for part, numbers in self._parts.likely(letters):
             if turns.over:
                 await turns.give()
             at = letters.find(part)

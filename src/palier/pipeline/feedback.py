@@ -45,6 +45,8 @@ async def rate(
         raise InvalidRequest(f"a comment is at most {MAX_COMMENT} characters", param="comment")
     if len(correction) > MAX_CORRECTION:
         raise InvalidRequest(f"a correction is at most {MAX_CORRECTION} characters", param="correction")
+    if correction and not correction.strip():
+        raise InvalidRequest("the correction is empty", hint="say what the answer should have been", param="correction")
     trace = await traces.get(id)
     own = trace is not None and (principal.admin or trace.principal == principal.name)
     if trace is None or trace.forgotten or not (own or (reviews is not None and await reviews(trace))):

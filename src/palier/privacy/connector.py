@@ -438,7 +438,7 @@ def _explain(error: Exception, host: str, limits: aiohttp.ClientTimeout) -> Pali
         case aiohttp.ClientConnectorError():
             code = error.os_error.errno or 0  # a resolver's own codes are negative
             reason = os.strerror(code) if code > 0 else error.strerror or "no route"
-            return Unavailable(f"cannot connect to {host}: {reason}", hint="is it running, and is `base_url` right?")
+            return Unavailable(f"cannot connect to {host}: {reason}", hint="is it running, and is its address right?")
         case aiohttp.ClientPayloadError():
             return UpstreamGarbage(f"{host} cut its answer in the middle")
         case aiohttp.ClientResponseError():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -63,13 +64,20 @@ def tokens(text: str) -> list[str]:
     whole with a point (`29,99` -> `29.99`), codes lose their hyphen (`K-104` -> `k104`). Idempotent over a join by
     spaces, except where two numbers come to stand side by side.
     """
-    return list(_tokens(text) if len(text) <= _REMEMBERED else map(_fold_word, _words(text)))
+    return list(_tokens(text) if len(text) <= _REMEMBERED else _folded(text))
 
 
 @lru_cache(maxsize=512)
 def _tokens(text: str) -> tuple[str, ...]:
     """Remembered: guards, one after the other, read the words of the same sentences."""
-    return tuple(map(_fold_word, _words(text)))
+    return tuple(_folded(text))
+
+
+def _folded(text: str) -> Iterable[str]:
+    words = _words(text)
+    if max(map(len, words), default=0) > _WORD_LIMIT:  # none that is longer is remembered
+        words = [word[:_WORD_LIMIT] for word in words]
+    return map(_fold_word, words)
 
 
 def terms(text: str, language: str) -> list[str]:
@@ -79,7 +87,8 @@ def terms(text: str, language: str) -> list[str]:
     """
     if language not in SEARCH:
         language = language if language in STEMMERS else f"?{detect(text)}"
-    return [term for word in _words(text) if (term := _term(word, language))]
+    found = (_term(w, language) if len(w) <= _WORD_LIMIT else _stemmed(w, language) for w in _words(text))
+    return [term for term in found if term]
 
 
 def number(word: str) -> str:
@@ -104,14 +113,18 @@ def _lowered(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _fold_word(word: str) -> str:
-    word = word[:_WORD_LIMIT]
     return number(word) if word[-1].isdigit() and word[0].isdigit() else fold(word).replace("-", "")
 
 
 @lru_cache(maxsize=65536)
 def _term(word: str, language: str) -> str:
+    """`_stemmed`, of a word that is not too long to be remembered."""
+    return _stemmed(word, language)
+
+
+def _stemmed(word: str, language: str) -> str:
     """The stem of `word`, or "" for a stop word. A language marked `?` was guessed: both stop lists apply."""
-    token = _fold_word(word)
+    token = _fold_word(word[:_WORD_LIMIT])
     guessed = language.startswith("?")
     if token in (BOTH if guessed else SEARCH.get(language, frozenset())):
         return ""

@@ -34,6 +34,8 @@ class Examples:
 
     rows: tuple[Example, ...]
     notes: tuple[str, ...] = ()
+    torn: int = 0
+    """Rows whose text has another label too."""
 
     @property
     def digest(self) -> str:
@@ -79,12 +81,14 @@ def read(lines: Iterable[bytes], *, longest_label: int, skip_bad: bool = False) 
 def gathered(rows: Iterable[Example], notes: Iterable[str] = ()) -> Examples:
     """`rows` in their own order, with a note on what contradicts itself."""
     ordered = sorted(rows, key=lambda row: (hashlib.sha256(row.text.encode()).digest(), row.label))
-    labels: dict[str, set[str]] = {}
+    labels: dict[str, list[str]] = {}
     for row in ordered:
-        labels.setdefault(key(row.text), set()).add(row.label)
-    torn = sum(len(said) > 1 for said in labels.values())
-    told = [*notes, *([f"{torn} texts have more than one label: at most one of them can be learnt"] if torn else [])]
-    return Examples(tuple(ordered), tuple(told))
+        labels.setdefault(key(row.text), []).append(row.label)
+    torn = [said for said in labels.values() if len(set(said)) > 1]
+    told = [*notes]
+    if torn:
+        told.append(f"{len(torn)} texts have more than one label: at most one of them can be learnt")
+    return Examples(tuple(ordered), tuple(told), sum(map(len, torn)))
 
 
 def key(text: str) -> str:

@@ -92,12 +92,14 @@ def fit(
 ) -> Fitted:
     """Make a scope of `examples`; those with the label `outside` are of what is out of it.
 
-    Raises `InvalidRequest` where there are too few examples, one label alone, or a label with one example.
+    Raises `InvalidRequest` where there are too few examples, one label alone, or a label with one example, and where
+    most contradict each other.
     """
     started = time.perf_counter()
     inside = Examples(tuple(row for row in examples.rows if not outside or row.label != outside))
     strange = [row.text for row in examples.rows if outside and row.label == outside]
     _check(inside.rows, outside, strange, refused)
+    _agree(examples)
     labels, y = labelled(inside.rows)
     done("reading the examples")
     task = _Task(inside.rows, embed)
@@ -198,6 +200,16 @@ def _check(rows: Sequence[Example], outside: str, strange: Sequence[str], refuse
         raise InvalidRequest(
             f"there are {len(rows)} examples of {len(counts)} labels",
             hint=f"at least {LEAST}, under two or more labels of what is asked: each is left out in turn to judge by",
+            param="label",
+        )
+
+
+def _agree(examples: Examples) -> None:
+    if examples.torn > len(examples.rows) / 2:
+        raise InvalidRequest(
+            f"{examples.torn} of {len(examples.rows)} examples contradict each other: their text has another label too,"
+            " and of each but one label can be learnt",
+            hint="give each text one label; texts that are asked for both go under a label of their own",
             param="label",
         )
 

@@ -102,6 +102,8 @@ def test_what_cannot_be_compared_is_wrong_usage(here: Path) -> None:
     (here / "palier.toml").write_text(TOML)
     assert "there is no route `sales`" in palier("sales", status=2).output
     assert "is no window" in palier("--against", "30d", status=2).output
+    assert "--against def is no time" in palier("--against", "30d..def", status=2).output
+    assert "--until def is no time" in palier("--until", "def", status=2).output
     assert "have requests in common" in palier("--against", "30d..1d", status=2).output
     assert "ends after it begins" in palier("--against", "1d..30d", status=2).output
     assert "the level is 0.7" in palier("--level", "0.7", status=2).output
@@ -144,7 +146,10 @@ def test_a_running_gateway_answers_and_begins_anew(here: Path) -> None:
         admin = AdminServer(gateway.palier, gateway.palier.folder.admin_socket)
         gateway.run(admin.__aenter__())
         assert "say which route" in palier(status=2).output
-        assert json.loads(palier("stairs", "--json").stdout)["findings"][0]["untold"] == "no words are kept"
+        untold = json.loads(palier("stairs", "--json", status=3).stdout)["findings"][0]["untold"]
+        assert untold == "too few (in the reference)"
+        assert palier("stairs", status=3).stdout.splitlines()[0].startswith("nothing could be judged")
+        assert "no drift found" not in palier("stairs", status=3).output
         assert "stairs: drift: begun anew" in palier("stairs", "--renew").output
         assert "begun anew" in gateway.run(gateway.palier.drift.words())["stairs"]
         gateway.run(admin.__aexit__())

@@ -70,7 +70,12 @@ def test_too_few_say_nothing_and_drift_nowhere() -> None:
     report = compare((WAS, requests(50, 1), None), (IS, requests(500, 2, climbs=1.0), None))
     assert not report.drifting
     assert all(one.untold for one in report.findings)
-    assert not compare((WAS, [], None), (IS, [], None)).drifting
+    assert not report.judged
+    nothing = compare((WAS, [], None), (IS, [], None))
+    assert not nothing.drifting
+    assert {one.untold for one in nothing.findings} == {"too few (in the reference)"}, "words are not what is missing"
+    few = compare((WAS, requests(50, 1), vectors(50, 1)), (IS, requests(500, 2), vectors(500, 2)))
+    assert {one.untold for one in few.findings} == {"too few (in the reference)"}
 
 
 def test_no_more_windows_are_said_to_drift_than_the_level_allows() -> None:

@@ -89,6 +89,16 @@ async def test_it_embeds_what_was_embedded_when_it_was_fitted(fitted: Path, capl
         assert ("fit it again" in caplog.text) == (excerpt is None)
 
 
+async def test_of_a_longer_text_it_is_said_how_much_was_looked_at(fitted: Path) -> None:
+    guard = build("s", Guard(kind="scope", file="scope.head"), resources(fitted))
+    within, out = "cancel my fibre the box. " * 160, "zebras graze quietly " * 200
+    for text, action in ((within, "pass"), (out, "refuse")):
+        short, long = [await guard.check(text[:4_000] + more, Context(place="input")) for more in ("", out)]
+        assert short.action == long.action == action
+        assert "characters" not in short.reason
+        assert "by its first 4000 characters" in long.reason
+
+
 def test_what_is_no_scope_is_refused(tmp_path: Path, fitted: Path) -> None:
     (tmp_path / "plain.head").write_bytes(taught().content)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,7 +49,8 @@ def test_phrases_are_those_that_stand_there(phrases: list[str], text: str) -> No
 
 @given(st.lists(st.text("abcé\n\ud800", min_size=3, max_size=6), max_size=8), st.text("abcé\n\ud800", max_size=200))
 def test_parts_are_those_that_stand_there(parts: list[str], text: str) -> None:
-    found = dict(Parts([frozenset({part}) for part in parts]).within(text))
+    likely = Parts([frozenset({part}) for part in parts]).likely(text)
+    found = {part: numbers for part, numbers in likely if part in text}
     assert found == {p: [n for n, other in enumerate(parts) if other == p] for p in parts if p in text}
 
 
@@ -73,18 +76,24 @@ def test_patterns_of_which_nothing_is_known_are_tried_everywhere() -> None:
     assert Parts([needed(r"\d{4}"), needed("fibre")]).unknown == (0,)
 
 
-async def test_thousands_of_names_in_a_long_text_hold_up_nobody() -> None:
+@pytest.mark.parametrize("hostile", [False, True])
+async def test_thousands_of_names_in_a_long_text_hold_up_nobody(hostile: bool) -> None:
     names = [f"Prénom{n} Nom{n * 7919 % 3000}" for n in range(3000)]
     text = [f"Le client {n} a parlé de la fibre avec Prénom{n} et Nom{n}." for n in range(1_900)]
-    slow = [re.compile(rf"(?i)\b{name}\b") for name in names] + [re.compile(r"\bx?y?\d+z")] * 20
+    if hostile:  # all three letters of all names are there, and none of them
+        chance = random.Random(5)
+        letters = sorted(set("".join(names)))
+        text = [" ".join("".join(chance.choices(letters, k=5)) for _ in range(18)) for _ in range(1_800)]
+    slow = [re.compile(rf"(?i)\b{name}\b") for name in names]
+    slow += [] if hostile else [re.compile(r"\bx?y?\d+z")] * 20
     written = Written([([], slow), (names, [])])
-    longest, last, done = 0.0, time.perf_counter(), False
+    longest, last, done = 0.0, time.process_time(), False
 
     async def watch() -> None:
         nonlocal longest, last
         while not done:
             await asyncio.sleep(0)
-            now = time.perf_counter()
+            now = time.process_time()
             longest, last = max(longest, now - last), now
 
     watching = asyncio.create_task(watch())
@@ -94,6 +103,6 @@ async def test_thousands_of_names_in_a_long_text_hold_up_nobody() -> None:
     done = True
     await watching
     assert found == {}
-    assert took < 3, "3,000 names a sentence, one after the other, took three times as long"
-    assert longest < 1
+    assert took < 5, "3,000 names a sentence, one after the other, took three times as long"
+    assert longest < 0.4, "it is some hundredths"
     assert plainly(names[0]) == "prénom0 nom0"

@@ -57,6 +57,11 @@ def test_it_is_the_same_file_from_the_same_examples() -> None:
         (examples(20), "no example has the label `out`", {"outside": "out"}),
         (examples(20), "are to be refused", {"refused": 0.9}),
         (gathered([*examples(20).rows, Example(text="alone", label="rare")]), "rare", {}),
+        (
+            gathered(Example(text=f"text number {n % 30}", label="one" if n < 30 else "two") for n in range(60)),
+            "60 of 60 examples contradict each other",
+            {},
+        ),
     ],
 )
 def test_examples_that_will_not_do_are_refused_with_figures(rows: Examples, why: str, more: dict[str, object]) -> None:

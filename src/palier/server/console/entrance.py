@@ -9,7 +9,7 @@ from starlette.types import Scope
 from palier.errors import Unauthorized
 from palier.server.console import rendering
 from palier.server.console.guests import Guests, language_cookie
-from palier.server.console.visits import Visit, see_other
+from palier.server.console.visits import Visit, address, see_other
 from palier.server.console.words import LANGUAGES, Words
 from palier.server.replies import Reply
 
@@ -39,7 +39,7 @@ class Entrance:
             headers=cookie,
             csrf=csrf,
             next=_inside(query.get("next", "")),
-            path=scope["path"],
+            address=address(scope),
             problem=problem,
         )
 
@@ -69,5 +69,6 @@ class Entrance:
 
 def _inside(path: str) -> str:
     """`path` if it is one of the console's own; nobody is led anywhere else."""
-    own = path == HOME or path.startswith((f"{HOME}/", f"{HOME}?"))
-    return path if own and path.isascii() and path.isprintable() and "\\" not in path and "//" not in path else HOME
+    page = path.partition("?")[0]
+    own = page == HOME or page.startswith(f"{HOME}/")
+    return path if own and path.isascii() and path.isprintable() and "\\" not in path and "//" not in page else HOME

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 
 from starlette.types import Scope
 
-from palier.errors import Forbidden, Unauthorized
+from palier.errors import Forbidden, StoreError, Unauthorized
 from palier.server.auth import Authenticator, Caller
 from palier.server.console.proxy import Proxy, address_of
 from palier.server.console.sessions import Session, Sessions, Throttle
@@ -19,15 +20,27 @@ from palier.stores.actions import SqliteActions
 LANGUAGE = "palier-language"
 _YEAR_S = 31_536_000
 
+log = logging.getLogger("palier.server")
+
 
 class Guests:
     """Sessions, and what opens them."""
 
-    def __init__(self, sessions: Sessions, proxy: Proxy, authenticate: Authenticator, actions: SqliteActions) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        proxy: Proxy,
+        authenticate: Authenticator,
+        actions: SqliteActions,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """`goes_on`: people come in, to look at pages, while their coming cannot be recorded."""
         self.proxy = proxy
         self._sessions = sessions
         self._authenticate = authenticate
         self._actions = actions
+        self._goes_on = goes_on
         self._throttle = Throttle()
         self._forms = secrets.token_bytes(32)
         """Signs the forms of those who have no session yet."""
@@ -54,7 +67,7 @@ class Guests:
             raise Unauthorized("nobody is signed in", hint="sign in with an access key")
         caller = self.proxy.caller(named)
         token, session = self._sessions.begin(user=named)
-        await self._actions.record("sign-in", who=named, role=caller.role.value, about=address_of(scope))
+        await self._record(named, caller.role.value, address_of(scope))
         return caller, session, [_cookie(scope, headers, _name(scope), token)]
 
     async def sign_in(self, scope: Scope, headers: Mapping[bytes, bytes], form: Mapping[str, str]) -> Headers:
@@ -69,12 +82,12 @@ class Guests:
             caller = self._authenticate.holder(digest)
         except Unauthorized:
             outcome = "blocked" if self._throttle.failed(address) else "unauthorized"
-            await self._actions.record("sign-in", who="", role="", about=address, outcome=outcome)
+            await self._record("", "", address, outcome)
             raise
         if before := cookies(headers).get(_name(scope)):
             self._sessions.end(before)
         token, _ = self._sessions.begin(key=digest)
-        await self._actions.record("sign-in", who=caller.principal.name, role=caller.role.value, about=address)
+        await self._record(caller.principal.name, caller.role.value, address)
         return [_cookie(scope, headers, _name(scope), token), _cookie(scope, headers, _form_name(scope), "")]
 
     def sign_out(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Headers:
@@ -86,6 +99,15 @@ class Guests:
         """The token of a sign-in form, and the cookie that it must come back with."""
         given = cookies(headers).get(_form_name(scope), "") or secrets.token_urlsafe(24)
         return self._signed(given).decode(), [_cookie(scope, headers, _form_name(scope), given)]
+
+    async def _record(self, who: str, role: str, address: str, outcome: str = "done") -> None:
+        """Keep that somebody came, or tried to. Raises `StoreError`, unless the settings say to go on without."""
+        try:
+            await self._actions.record("sign-in", who=who, role=role, about=address, outcome=outcome)
+        except StoreError as error:
+            if not self._goes_on:
+                raise
+            log.error("A SIGN-IN IS NOT RECORDED (`%s`, from %s, %s): %s", who, address, outcome, error.message)
 
     def _signed(self, given: str) -> bytes:
         return hmac.digest(self._forms, given.encode("utf-8", "replace"), "sha256").hex().encode()

@@ -6,6 +6,7 @@ import time
 from urllib.parse import urlencode
 
 from palier.audits import PERSON, Judgement, blind
+from palier.config import label_source
 from palier.errors import InvalidRequest, NotFound
 from palier.server.console.visits import Visit, see_other
 from palier.server.replies import Reply
@@ -22,11 +23,22 @@ async def show(visit: Visit) -> Reply:
     after = FIRST if given is None else given
     audit = await visit.palier.to_judge(route, visit.principal, after=after, after_id=visit.query.get("after_id", ""))
     drafts = [text for text, _ in blind(audit)] if audit else []
-    count = await visit.palier.audits.count(route=route, sources=(PERSON,))
+    source = label_source(visit.palier.settings.routes[route])
+    people = await visit.palier.audits.count(route=route, sources=(PERSON,))
+    count = await visit.palier.audits.count(route=route, sources=(PERSON, source))  # what is judged so is not offered
     here = {"route": route, "after": f"{after:.17g}", "after_id": visit.query.get("after_id", "")}
     skip = {**here, "after": f"{audit.place:.17g}", "after_id": audit.trace} if audit else {}
     return visit.page(
-        "judge.html", route=route, audit=audit, drafts=drafts, count=count, here=here, skip=urlencode(skip)
+        "judge.html",
+        route=route,
+        audit=audit,
+        drafts=drafts,
+        people=people.judged,
+        others=count.judged - people.judged,
+        left=count.unjudged - count.forgotten,
+        source=source,
+        here=here,
+        skip=urlencode(skip),
     )
 
 

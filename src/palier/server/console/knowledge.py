@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from palier.errors import InvalidRequest, NotFound
-from palier.ingest import Options, Outcome
+from palier.ingest import Options, Outcome, kept_name
 from palier.retrieval.parsing import KINDS
 from palier.server.console.visits import Visit, see_other
 from palier.server.palier_api import check_collection
@@ -109,6 +109,7 @@ async def upload(visit: Visit) -> Reply:
     if not kept:
         visit.outcome = InvalidRequest.code
     told: dict[str, Any] = {"summary": summary, "outcomes": outcomes[:TOLD], "collection": collection}
+    told["renamed"] = {kept_name(name): name for name in names if kept_name(name) != name}
     return visit.page("uploaded.html", status=200 if kept else InvalidRequest.status, **told)
 
 

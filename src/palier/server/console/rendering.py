@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from palier.errors import NotFound
+from palier.errors import BudgetExceeded, NotFound, PalierError
 from palier.server.console import inert
 from palier.server.console.words import Words
 from palier.server.replies import Headers, Reply
@@ -59,12 +59,19 @@ def environment() -> Environment:
     made.filters["cited"] = inert.cited
     made.filters["data"] = data
     made.globals["asset"] = asset
+    made.globals["heading"] = heading
     return made
 
 
 def data(value: Any) -> str:
     """JSON for an attribute, which the template escapes as any other text."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def heading(words: Words, error: PalierError) -> str:
+    """What stands above an error; of a budget, whose it is."""
+    of_route = isinstance(error, BudgetExceeded) and error.whose == "route"
+    return words.one_of("errors", "route_budget" if of_route else error.code, words("errors.title"))
 
 
 def html(template: str, words: Words, *, status: int = 200, headers: Headers | None = None, **values: Any) -> Reply:

@@ -19,7 +19,7 @@ from palier.server.console.guests import LANGUAGE, Guests, cookies
 from palier.server.console.multipart import MULTIPART
 from palier.server.console.proxy import Proxy
 from palier.server.console.sessions import Sessions
-from palier.server.console.visits import Visit, fields, see_other
+from palier.server.console.visits import Visit, address, fields, see_other
 from palier.server.console.words import Words, language_of
 from palier.server.endpoint import ID, Gateway, Resource, Turn, headers_of
 from palier.server.limits import FORM, ClientLeft, Places
@@ -45,7 +45,8 @@ class Console:
         proxy = Proxy(settings, palier.access.keys, gateway.authenticate)
         sessions = Sessions(settings.session_hours * HOUR_S)
         self.gateway = gateway
-        self.guests = Guests(sessions, proxy, gateway.authenticate, palier.access.actions)
+        goes_on = palier.settings.store.on_store_failure == "go on"
+        self.guests = Guests(sessions, proxy, gateway.authenticate, palier.access.actions, goes_on=goes_on)
         self.pages = Places(AT_ONCE, WAITING)
 
     def words(self, headers: Mapping[bytes, bytes]) -> Words:
@@ -197,15 +198,14 @@ class _Failing:
         if self.visit is not None:
             return self.visit.page("error.html", **given)
         partial = b"hx-request" in self._headers
-        return rendering.html("error_outside.html", self.words, partial=partial, path=self._scope["path"], **given)
+        return rendering.html("error_outside.html", self.words, partial=partial, address=address(self._scope), **given)
 
 
 def _sign_in(scope: Scope) -> str:
     """Where to sign in, and come back from to the page that was asked for."""
     if scope["method"] != "GET" or scope["path"] == "/console":
         return "/console/sign-in"
-    query = scope["query_string"].decode("latin-1")
-    return f"/console/sign-in?{urlencode({'next': scope['path'] + (f'?{query}' if query else '')})}"
+    return f"/console/sign-in?{urlencode({'next': address(scope)})}"
 
 
 def _check_same_site(headers: Mapping[bytes, bytes]) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.types import Scope
 
@@ -23,6 +23,8 @@ from palier.server.replies import Headers, Reply
 from palier.types import Principal
 
 MAX_FIELDS = 200
+_IN_QUERY = "%&=+/?:@!$'()*,;"
+"""What stands in a query as it is, beside letters and digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class Visit:
     def path(self) -> str:
         """Of the page, as it was asked for."""
         return str(self.scope["path"])
+
+    @property
+    def address(self) -> str:
+        """Of the page, with its query."""
+        return address(self.scope)
 
     @property
     def principal(self) -> Principal:
@@ -154,6 +161,12 @@ def fields(text: bytes) -> dict[str, str]:
     except (ValueError, UnicodeDecodeError):
         raise InvalidRequest(f"the form is none: UTF-8, {MAX_FIELDS} fields at most") from None
     return dict(pairs)
+
+
+def address(scope: Scope) -> str:
+    """The page that was asked for, with its query, in ASCII: what to come back to."""
+    query = quote(scope["query_string"], safe=_IN_QUERY)
+    return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
 def see_other(path: str, headers: Headers | None = None) -> Reply:

@@ -138,6 +138,22 @@ class Words:
             return f"{self.number(ms)}{WIDE}ms" if ms >= 10 else f"{self.number(ms, 1)}{WIDE}ms"
         return f"{self.number(ms / 1_000, 1)}{WIDE}s"
 
+    def wait(self, seconds: float) -> str:
+        """How long to wait, rounded up: seconds below two minutes, then minutes, hours and days."""
+        s = max(1, math.ceil(seconds))
+        if s < 120:
+            return f"{s}{WIDE}s"
+        minutes = math.ceil(s / 60)
+        hours, left = divmod(minutes, 60)
+        days = hours // 24
+        if not hours:
+            return f"{minutes}{WIDE}min"
+        if days < 2:
+            return f"{hours}{WIDE}h" + (f"{WIDE}{left}{WIDE}min" if left else "")
+        return f"{days}{WIDE}{'days' if self.language == 'en' else 'jours'}" + (
+            f"{WIDE}{hours % 24}{WIDE}h" if hours % 24 else ""
+        )
+
     def when(self, at: float) -> str:
         """A moment, in UTC."""
         return f"{self.day(at)}, {time.strftime('%H:%M:%S', time.gmtime(at))}"

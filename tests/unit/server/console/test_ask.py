@@ -95,6 +95,9 @@ def test_an_answer_is_judged_and_corrected_as_by_the_command_line(people: People
     (kept,) = person.gateway.run(person.gateway.palier.feedback.ratings(trace.id))
     assert (kept.principal, kept.rating, kept.correction) == (person.name, "down", "At <one>.")
     assert person.post(path, {"rating": "sideways"}).status_code == 400
+    blank = person.post(path, {"rating": "down", "correction": "   "})
+    assert (blank.status_code, "the correction is empty" in blank.text) == (400, True)
+    assert person.gateway.run(person.gateway.palier.feedback.ratings(trace.id)) == [kept], "it stands as it was"
 
 
 def test_another_persons_answer_is_not_there_to_be_judged(people: People) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
+from html import unescape
+from pathlib import Path
 
+import httpx2
 import pytest
-from tests.unit.server.console.conftest import Person
+from tests.serving import served
+from tests.unit.server.console.conftest import TREE, Person
 
 from palier.access import AccessKey, Role
+from palier.errors import StoreError
 from palier.server.console import sessions
+from palier.stores.actions import SqliteActions
 
 People = Callable[..., Person]
 
@@ -91,6 +99,34 @@ def test_a_revoked_key_ends_its_sessions(people: People) -> None:
     assert person.get("/console/ask").status_code == 303
 
 
+async def fill(actions: SqliteActions, words: str) -> None:
+    for _ in range(1_000):
+        await actions.record("", who=words, role="", about=words, outcome="")
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_on_a_full_disk_people_come_in_to_look_where_the_settings_say_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, goes_on: bool
+) -> None:
+    (tmp_path / "script.jsonl").write_text('{"answer": "Yes."}\n')
+    tree = {**TREE, "store": {"on_store_failure": "go on" if goes_on else "refuse"}}
+    with served(tree, tmp_path) as gateway, httpx2.Client(base_url=gateway.url, timeout=30) as client:
+        actions = gateway.palier.access.actions
+        full = lambda c: c.pragma("max_page_count", c.pragma("page_count"))  # noqa: E731
+        gateway.run(actions._database.write(full))
+        for size in (500, 0):
+            with pytest.raises(StoreError):
+                gateway.run(fill(actions, "x" * size))
+        person = Person(gateway, client)
+        with caplog.at_level(logging.ERROR):
+            assert person.sign_in(gateway.key).status_code == (303 if goes_on else 503)
+        assert ("A SIGN-IN IS NOT RECORDED (`local`, from 127.0.0.1, done)" in caplog.text) == goes_on
+        assert person.get("/console/knowledge").status_code == (200 if goes_on else 303)
+        if goes_on:
+            asked = person.post("/console/knowledge/delete", {"collection": "notes", "id": "none"})
+            assert asked.status_code == 503, "what is done is kept on record, or not done"
+
+
 def test_signing_out_ends_the_session(people: People) -> None:
     person = people(Role.VIEWER)
     kept = dict(person.client.cookies)
@@ -107,6 +143,20 @@ def test_the_language_is_kept_in_a_cookie(people: People) -> None:
     assert reply.headers["location"] == "/console/ask"
     assert "Votre question" in person.get("/console/ask").text
     assert person.get("/console/language/xx?back=//example.org").headers["location"] == "/console"
+
+
+def test_another_language_leads_back_to_the_page_with_its_query(people: People, stranger: Person) -> None:
+    person = people()
+    asked = "/console/knowledge/document?collection=notes&id=bell&back=//example.org/%C3%A9+%26"
+    for one, path in (
+        (person, asked),
+        (person, "/console/no%20such/%C3%A9?q=1"),
+        (stranger, "/console/sign-in?next=/console/ask"),
+    ):
+        (link,) = re.findall(r'class="language"[^>]* href="([^"]+)"', one.get(path).text)
+        led = one.get(unescape(link)).headers["location"]
+        assert led == path
+        assert led.isascii()
 
 
 def test_home_is_the_first_page_of_whoever_is_there(people: People) -> None:

@@ -11,7 +11,8 @@ import pytest
 from tests.unit.server.console.conftest import HOSTILE, Person
 
 from palier.access import Role
-from palier.audits import Audit
+from palier.audits import Audit, Judgement
+from palier.config import label_source
 from palier.testing.audits import done_of, tier_of, words_of
 from palier.testing.traces import content_of, trace_of
 
@@ -74,6 +75,24 @@ def test_a_reviewer_judges_blind_and_goes_on(people: People) -> None:
     assert len(said[first.trace]) == 2
     assert sorted(one.correct is True for one in said[second.trace].values()) == [False, True]
     assert {one.who for one in said[second.trace].values()} == {person.name}
+
+
+def test_what_the_routes_own_source_judged_is_counted_as_done(people: People) -> None:
+    person = people(Role.REVIEWER)
+    before = person.get("/console/judge?route=other").text
+    assert "judged without a person" not in before
+    audit = drawn(person)
+    assert ", 1 not yet" in person.get("/console/judge?route=other").text
+    source = label_source(person.gateway.palier.settings.routes["other"])
+    said = [
+        Judgement(trace=audit.trace, tier=tier, source=source, correct=True, who="", created=1.0)
+        for tier in ("tier-1", "tier-2")
+    ]
+    person.gateway.run(person.gateway.palier.audits.judge(said))
+    shown = person.get("/console/judge?route=other").text
+    assert "Nothing is left to judge" in shown
+    assert ", 0 not yet · 1 judged without a person, by" in shown
+    assert source in unescape(shown)
 
 
 def test_every_draft_needs_a_verdict_and_twice_is_once_too_often(people: People) -> None:

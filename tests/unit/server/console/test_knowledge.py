@@ -101,6 +101,8 @@ def test_files_are_taken_or_refused_one_by_one(people: People) -> None:
     )
     assert told.status_code == 200
     assert last(person) == ("document.upload", "shelf", "done")
+    assert "Kept under this name; sent as <bdi>../../up.md</bdi>" in " ".join(told.text.split())
+    assert told.text.count("sent as") == 1
     for word in ("up.md", "broken.pdf", "tool.exe", "no known kind", "line 2"):
         assert word in told.text
     found = person.gateway.run(person.gateway.palier.get_document("shelf", "up.md"))

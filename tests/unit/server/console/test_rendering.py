@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from palier.errors import NotFound
-from palier.server.console.rendering import POLICY, asset, environment, file_reply
+from palier.budgets import RouteBudgetExceeded
+from palier.errors import BudgetExceeded, NotFound, PalierError
+from palier.server.console.rendering import POLICY, asset, environment, file_reply, heading
+from palier.server.console.words import Words
 
 CONSOLE = Path(str(resources.files("palier.server.console")))
 
@@ -22,6 +24,13 @@ def test_nothing_is_inline_and_nothing_is_let_through(file: Path) -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style\b|\sstyle=|\son\w+=|javascript:|\|\s*safe\b", text)
     assert "autoescape" not in text
     environment().get_template(file.name)
+
+
+def test_a_spent_budget_says_whose_it_is() -> None:
+    words = Words("fr")
+    assert "cette clé" in heading(words, BudgetExceeded("spent"))
+    assert "cette route" in heading(words, RouteBudgetExceeded("spent"))
+    assert heading(words, PalierError("odd")) == words("errors.internal_error")
 
 
 def test_a_value_is_escaped_and_made_visible() -> None:

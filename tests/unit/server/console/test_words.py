@@ -86,6 +86,9 @@ def test_numbers_are_written_as_each_language_does() -> None:
     assert (EN.significant(0), EN.significant(1234), EN.significant(0.25)) == ("0", "1,234", "0.25")
     assert (EN.took(3.14), EN.took(314), FR.took(3_140)) == (f"3.1{WIDE}ms", f"314{WIDE}ms", f"3,1{WIDE}s")
     assert FR.day(0) == f"1er{WIDE}janvier 1970"
+    assert [EN.wait(s) for s in (0.2, 61, 120.5, 3_600)] == [f"1{WIDE}s", f"61{WIDE}s", f"3{WIDE}min", f"1{WIDE}h"]
+    assert FR.wait(67_017) == f"18{WIDE}h{WIDE}37{WIDE}min"
+    assert (EN.wait(172_800), FR.wait(180_000)) == (f"2{WIDE}days", f"2{WIDE}jours{WIDE}2{WIDE}h")
     assert EN.when(86_400) == "2 Jan 1970, 00:00:00"
 
 

@@ -22,6 +22,14 @@ const palier = {
 };
 
 document.addEventListener("click", palier.follow);
+// A list that was filtered in place has another address than the one the page came with: the language leads back to it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.language");
+  if (!link) return;
+  const there = new URL(link.href);
+  there.searchParams.set("back", location.pathname + location.search);
+  link.href = there.href;
+});
 // Why something was refused stands until it is tried again.
 document.addEventListener("htmx:before:request", (event) => {
   const target = event.detail.ctx.target;

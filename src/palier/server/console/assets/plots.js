@@ -13,6 +13,11 @@
   };
   const suffix = { grams: "\u00a0g", ms: "\u00a0ms" };
   const shown = (unit, value) => value == null ? "–" : numbers[unit].format(value) + (suffix[unit] || "");
+  const FONT = "12px system-ui, sans-serif";
+  const ruler = document.createElement("canvas").getContext("2d");
+  ruler.font = FONT;
+  // What the longest label of an axis takes, with its tick and the gap beside it.
+  const room = (_, values) => Math.max(64, Math.ceil(Math.max(...(values || []).map((value) => ruler.measureText(value).width), 0)) + 18);
   const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" });
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
 
@@ -71,16 +76,16 @@
     const step = given.x[1] - given.x[0];
     const whole = given.unit === "percent";
     const own = given.series.map((one, at) => (one.kind === "reference" ? dim : colours[(one.colour ?? at) % colours.length]));
-    const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
+    const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: FONT };
     const width = () => Math.max(place.clientWidth, 200);
     const height = () => place.classList.contains("square") ? Math.min(width(), 420) : 200;
     const high = Math.max(0, ...given.series.flatMap((one) => [...one.values, ...(one.high || [])].filter((value) => value != null)));
     const known = given.series.flatMap((one) => [...one.values, ...(one.low || []), ...(one.high || [])].filter((value) => value != null));
-    const room = valued ? Math.max((Math.max(...known) - Math.min(...known)) * 0.15, 0.01) : 0;
+    const beyond = valued ? Math.max((Math.max(...known) - Math.min(...known)) * 0.15, 0.01) : 0;
     const least = Math.min(...given.x), most = Math.max(...given.x);
     const wide = valued && least > 0 && most > 50 * least; // then across by powers of ten
     const span = wide ? [least / 1.6, most * 1.6] : [0, most * 1.1 || 1];
-    const rise = valued ? [Math.min(...known) - room, Math.max(...known) + room] : whole ? [0, 1] : [0, high ? high * 1.1 : 1];
+    const rise = valued ? [Math.min(...known) - beyond, Math.max(...known) + beyond] : whole ? [0, 1] : [0, high ? high * 1.1 : 1];
     const options = {
       width: width(), height: height(), cursor: { drag: { x: false, y: false } },
       scales: {
@@ -89,7 +94,7 @@
       },
       axes: [
         { ...axis, values: (_, at) => at.map((value) => value == null ? "" : timed ? (long ? day : hour).format(value * 1000) : across(value)), space: 64 },
-        { ...axis, size: 64, values: (_, at) => at.map((value) => shown(given.unit, value)) },
+        { ...axis, size: room, values: (_, at) => at.map((value) => shown(given.unit, value)) },
       ],
       series: [
         { value: (_, value) => value == null ? "–" : timed ? `${day.format(value * 1000)} ${hour.format(value * 1000)}` : across(value), label: given.label },
