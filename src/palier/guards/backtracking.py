@@ -55,14 +55,14 @@ class _Unknown(ValueError):
 
 
 class _Part(NamedTuple):
-    """Of an automaton whose states are the letters of a part: whether it may be empty, where it begins and ends."""
+    """Of an automaton whose states are the letters of a part: how often it may be empty, where it begins and ends."""
 
-    empty: bool
+    empty: int
     first: tuple[int, ...]
     last: tuple[int, ...]
 
 
-_NOTHING = _Part(empty=True, first=(), last=())
+_NOTHING = _Part(empty=1, first=(), last=())
 
 
 class _Reading:
@@ -150,7 +150,7 @@ class _Automaton:
         if kind == "BRANCH":
             parts = [self._sequence(one) for one in what[1]]
             return _Part(
-                any(part.empty for part in parts),
+                sum(part.empty for part in parts),
                 tuple(state for part in parts for state in part.first),
                 tuple(state for part in parts for state in part.last),
             )
@@ -161,7 +161,7 @@ class _Automaton:
             raise _Unknown
         self._letters.append(self._alphabet.bits(kind, what, self._flags))
         self._next.append([])
-        return _Part(False, (state,), (state,))
+        return _Part(0, (state,), (state,))
 
     def _repeated(self, least: int, most: Any, body: Any) -> _Part:
         part = _NOTHING
@@ -169,10 +169,10 @@ class _Automaton:
             *must, last = [self._sequence(body) for _ in range(max(least, 1))]
             for one in must:
                 part = self._then(part, one)
-            return self._then(part, self._loop(last)._replace(empty=last.empty or least == 0))
+            return self._then(part, _or_nothing(self._loop(last)) if least == 0 else self._loop(last))
         rest = _NOTHING
         for _ in range(min(most - least, _COPIES)):  # each only after the one before it
-            rest = self._then(self._sequence(body), rest)._replace(empty=True)
+            rest = _or_nothing(self._then(self._sequence(body), rest))
         for _ in range(least):
             part = self._then(part, self._sequence(body))
         return self._then(part, rest)
@@ -186,10 +186,14 @@ class _Automaton:
         for state in one.last:
             self._next[state] += other.first
         return _Part(
-            one.empty and other.empty,
-            one.first + other.first if one.empty else one.first,
-            one.last + other.last if other.empty else other.last,
+            min(one.empty * other.empty, 2),
+            one.first + other.first * min(one.empty, 2),
+            one.last * min(other.empty, 2) + other.last,
         )
+
+
+def _or_nothing(part: _Part) -> _Part:
+    return part._replace(empty=part.empty + 1)
 
 
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")

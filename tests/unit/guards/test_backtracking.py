@@ -36,6 +36,8 @@ from palier.guards.form import Form
         r"(?:a{2,})+b",
         r"(?=(a+)+$)b",
         r"x(?:(a+)+b)*",
+        r"(?:b|b)+c",  # the matcher's own b(?:|)
+        r"(?:(?:c?)?a)*!",
     ],
 )
 def test_two_ways_of_reading_one_text_again_and_again(pattern: str) -> None:
