@@ -154,7 +154,7 @@ class Policy:
             return Verdict(score=0.0)
         near = await self._near(said) if self.shares else {}
         written = await self._written.places(said)
-        highest = max((0.0, *(one.highest for one in near.values())))
+        highest = max((one.highest for one in near.values()), default=0.0)
         broken: list[tuple[Rule, Span]] = []
         for place in sorted({*written, *(place for one in near.values() for place in one.places)}):
             start, end = spans[place]
