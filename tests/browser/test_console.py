@@ -98,6 +98,17 @@ def test_hostile_words_are_inert_in_a_browser(person: Person) -> None:
     assert not window.complaints()
 
 
+def test_another_language_keeps_what_a_list_was_filtered_by(person: Person) -> None:
+    window = person("anna")
+    window.open("/console/traces")
+    field = window.one("#f-q")
+    field.send_keys("a & b\n")
+    window.wait(lambda w: "q=a" in w.driver.current_url)
+    window.press(window.one("a.language"))
+    assert window.wait(lambda w: w.one("html[lang=fr] #f-q").get_attribute("value")) == "a & b"
+    assert not window.complaints()
+
+
 def test_everything_is_there_with_the_keyboard_alone(console: Console, window: Browser) -> None:
     window.driver.delete_all_cookies()
     window.look()
