@@ -100,5 +100,7 @@ class Choosy(Protocol):
     """What a guard may have besides: it cannot look at everything that may be asked for."""
 
     async def accepts(self, parameters: Parameters) -> None:
-        """Raise `InvalidRequest`, before anybody is asked, where it could not look at what is asked for."""
+        """Raise `InvalidRequest`, before anybody is asked, where it could not look at what is asked for.
+
+        Whatever else is raised is a failure of the guard, and the route goes by its `on_error`."""
         ...

@@ -190,9 +190,12 @@ def _pay(journey: Journey, parts: Parts, tab: Tab) -> None:
 
 async def _prepare(journey: Journey, parts: Parts) -> None:
     """Find out what the conversation carries, the language and the passages."""
-    await guarding.accepted(journey.request, parts.guards)
+    unlooked = await guarding.acceptable(journey.request, parts.guards, journey.guards)
     if may_carry(journey.request, parts):
         await carried(journey, parts)
+    if unlooked is not None:
+        journey.stop(unlooked)
+        return
     if parts.guards.input:
         journey.request, stopped = await guarding.question(journey.request, parts.guards, journey.guards)
         if stopped is not None:

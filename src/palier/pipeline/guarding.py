@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from palier.guards.failing import DEFAULTS
-from palier.interfaces.guarding import Choosy, Context, Verdict
+from palier.interfaces.guarding import Context, Verdict
 from palier.pipeline.drafts import Collector, replay
-from palier.pipeline.posts import Ahead, Log, Post, Posts, Stopped, look, passed
+from palier.pipeline.posts import Ahead, Log, Post, Posts, Stopped, accepted, look, passed
 from palier.pipeline.sentences import Sentences
 from palier.types import (
     Delta,
@@ -36,11 +36,13 @@ from palier.types import (
 # --- the question and the evidence ---------------------------------------------------------------------------------
 
 
-async def accepted(request: Request, posts: Posts) -> None:
-    """Raise `InvalidRequest` where a guard of what tiers say could not look at what is asked for."""
-    for post in (*posts.draft, *posts.output):
-        if isinstance(post.guard, Choosy):
-            await post.guard.accepts(request.parameters)
+async def acceptable(request: Request, posts: Posts, told: Log) -> Stopped | None:
+    """Whether guards could look at what is asked for; who stops it. Raises `InvalidRequest` where one could not."""
+    stand: list[tuple[Post, GuardPlace]] = [(post, "draft") for post in posts.draft]
+    for post, place in [*stand, *((post, "output") for post in posts.output)]:
+        if (stopped := await accepted(post, place, request.parameters, told)) is not None:
+            return stopped
+    return None
 
 
 async def question(request: Request, posts: Posts, told: Log) -> tuple[Request, Stopped | None]:

@@ -10,17 +10,20 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from palier.errors import PalierError
+from palier.errors import InvalidRequest, PalierError
 from palier.guards.failing import DEFAULTS
 from palier.guards.verdicts import usable
-from palier.interfaces.guarding import Action, Context, Guard, Sharing, Verdict
-from palier.types import Guarded, GuardPlace
+from palier.interfaces.guarding import Action, Choosy, Context, Guard, Sharing, Verdict
+from palier.types import Guarded, GuardPlace, Parameters
 
 log = logging.getLogger("palier.guards")
+
+_TURNS = 10
+"""Time limits of a verdict within which a guard says what it accepts: it may wait for its turn with a worker."""
 
 _STRICTNESS: tuple[Action, ...] = ("pass", "mend", "climb", "refuse")
 
@@ -81,8 +84,10 @@ class Log:
     def rows(self) -> tuple[Guarded, ...]:
         return tuple(self._rows.values())
 
-    def note(self, post: Post, place: GuardPlace, tier: str, said: Verdict, took_ms: float, *, failed: bool) -> None:
-        """Write down one verdict."""
+    def note(
+        self, post: Post, place: GuardPlace, tier: str, said: Verdict, took_ms: float, *, failed: bool, texts: int = 1
+    ) -> None:
+        """Write down one verdict, on so many texts."""
         key = post.guard.name, place, tier
         row = self._rows.get(key)
         score = said.score
@@ -98,7 +103,7 @@ class Log:
             reason=said.reason if row is None or worse else row.reason,
             score=score,
             failed=failed or (row is not None and row.failed),
-            texts=1 if row is None else row.texts + 1,
+            texts=texts if row is None else row.texts + texts,
             took_ms=took_ms if row is None else row.took_ms + took_ms,
         )
 
@@ -182,46 +187,90 @@ def _shares(post: Post) -> bool:
     return isinstance(post.guard, Sharing) and post.guard.shares
 
 
+async def accepted(post: Post, place: GuardPlace, parameters: Parameters, told: Log) -> Stopped | None:
+    """Ask a guard whether it could look at what is asked for; who stops the request, where it fails closed.
+
+    Raises `InvalidRequest` where it could not. What else comes of it is a failure of the guard, and no fault of
+    whoever asks. Closed, nobody is asked: whatever a tier says, this guard would not let it through.
+    """
+    guard = post.guard
+    if not isinstance(guard, Choosy):
+        return None
+    _, failure, took_ms = await _governed(
+        post, "refuse", lambda: guard.accepts(parameters), post.timeout_s * _TURNS, pass_on=InvalidRequest
+    )
+    if failure is None:
+        return None
+    told.note(post, place, "", failure, took_ms, failed=True, texts=0)
+    return None if failure.action == "pass" else Stopped(post, place, failure)
+
+
 async def _verdict(post: Post, text: str, context: Context) -> _Said:
-    """Of one guard, which may be anybody's. Whoever cancels the request is heard, also where the guard does not listen;
-    a cancellation that nobody asked for is a failure like any other."""
-    started, failed = time.perf_counter(), True
+    """Of one guard, on a text."""
+    said, failure, took_ms = await _governed(
+        post,
+        DEFAULTS[context.place],
+        lambda: post.guard.check(text, context),
+        post.timeout_s,
+        lambda v: usable(v, text),
+    )
+    verdict = failure or said
+    assert verdict is not None
+    return verdict, took_ms, failure is not None
+
+
+async def _governed(
+    post: Post,
+    closed: Action,
+    ask: Callable[[], Awaitable[Any]],
+    limit_s: float,
+    read: Callable[[Any], Verdict | None] = lambda said: None,
+    *,
+    pass_on: type[Exception] | tuple[()] = (),
+) -> tuple[Verdict | None, Verdict | None, float]:
+    """What a guard says, or what its failure counts as, and how long it took (ms). `closed`: what failing closed is.
+
+    It may be anybody's. Whoever cancels the request is heard, also where the guard does not listen; a cancellation
+    that nobody asked for is a failure like any other.
+    """
+    started, said, failure = time.perf_counter(), None, None
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
     try:
-        verdict = await _in_time(post, text, context, started)
-        failed = False
+        said = read(await _in_time(ask, limit_s, started))
+    except pass_on:
+        raise
     except PalierError as error:
-        verdict = _failed(post, context, error.message)
+        failure = _failed(post, closed, error.message)
     except (Exception, asyncio.CancelledError) as error:  # a defect must not let a text through, nor end the request
         if task and task.cancelling() > before:
             raise
         # Where, and of which kind; its message may hold what the guard looked at.
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("guard %s failed: %s\n%s", post.guard.name, type(error).__name__, where)
-        verdict = _failed(post, context, type(error).__name__)
+        failure = _failed(post, closed, type(error).__name__)
     if task and task.cancelling() > before:
         raise asyncio.CancelledError
-    return verdict, (time.perf_counter() - started) * 1000, failed
+    return said, failure, (time.perf_counter() - started) * 1000
 
 
-async def _in_time(post: Post, text: str, context: Context, started: float) -> Verdict:
-    """Its verdict, where it can be used. Raises `PalierError` also where it is late without having been interrupted:
-    it computed without a pause, or did not let itself be."""
-    late = PalierError(f"no verdict within {post.timeout_s:g} s")
-    limit = asyncio.timeout(post.timeout_s)
+async def _in_time(ask: Callable[[], Awaitable[Any]], limit_s: float, started: float) -> Any:
+    """What it gives. Raises `PalierError` where it is late, also without having been interrupted: it computed without
+    a pause, or did not let itself be."""
+    late = PalierError(f"no verdict within {limit_s:g} s")
+    limit = asyncio.timeout(limit_s)
     try:
         async with limit:
-            said = await post.guard.check(text, context)
+            said = await ask()
     except Exception:
         if limit.expired():
             raise late from None
         raise
-    if limit.expired() or time.perf_counter() - started > post.timeout_s:
+    if limit.expired() or time.perf_counter() - started > limit_s:
         raise late
-    return usable(said, text)
+    return said
 
 
-def _failed(post: Post, context: Context, why: str) -> Verdict:
-    action: Action = "pass" if post.on_error == "open" else DEFAULTS[context.place]
+def _failed(post: Post, closed: Action, why: str) -> Verdict:
+    action: Action = "pass" if post.on_error == "open" else closed
     return Verdict(action=action, reason=f"it failed ({why}), and fails {post.on_error}")

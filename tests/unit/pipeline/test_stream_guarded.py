@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.stairs import wired
 from tests.unit.pipeline.test_guarding import Words
 from tests.unit.pipeline.test_stream import hit, parts, request, tier, traces
 
+from palier.errors import InvalidRequest, Unavailable
 from palier.models.fake import Fake, Rule
 from palier.pipeline import answer, stream
 from palier.pipeline.posts import Post, Posts
@@ -99,6 +101,69 @@ async def test_mended_words_are_what_is_told_and_kept(traces: SqliteTraces, tmp_
         assert kept is not None
         assert kept.content is not None
         assert "soft" not in kept.content.answer
+
+
+class Particular(Words):
+    """It says which requests it could look at: none with a seed of 1; of the others it fails, or does not."""
+
+    async def accepts(self, parameters: Parameters) -> None:
+        match parameters.seed:
+            case 1:
+                raise InvalidRequest("no seed of 1", param="seed")
+            case 2:
+                raise ZeroDivisionError
+            case 3:
+                raise Unavailable("its worker is away")
+            case 4:
+                await asyncio.sleep(60)
+            case 5:
+                raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("place", ["draft", "output"])
+@pytest.mark.parametrize(("seed", "why"), [(2, "ZeroDivisionError"), (3, "away"), (4, "0.1 s"), (5, "CancelledError")])
+async def test_a_guard_that_fails_to_say_what_it_accepts_fails_as_its_settings_say(
+    traces: SqliteTraces, place: str, seed: int, why: str
+) -> None:
+    for on_error, status, action in (("closed", "abstained", "refuse"), ("open", "answered", "pass")):
+        home = tier("home", Rule(answer="fine"))
+        post = Post(Particular(), on_error=on_error, timeout_s=0.01, words={"en": "Not now."})  # type: ignore[arg-type]
+        guards = Posts(draft=(post,)) if place == "draft" else Posts(output=(post,))
+        result = await answer(request(parameters=Parameters(seed=seed)), parts(traces, home, guards=guards))
+        assert (result.status, bool(home.model.calls)) == (status, status == "answered")  # type: ignore[attr-defined]
+        assert result.text == ("Not now." if status == "abstained" else "fine")
+        (row, *_) = result.guards
+        assert (row.place, row.action, row.failed, row.texts) == (place, action, True, 0)
+        assert why in row.reason
+        assert row.reason.endswith(f"fails {on_error}")
+        if status == "abstained":
+            assert why in result.decision.reason
+        kept = await traces.get(result.id)
+        assert kept is not None
+        assert (kept.guards, kept.error) == (result.guards, "")
+
+
+async def test_what_a_guard_does_not_accept_is_the_requests_fault_and_what_it_accepts_is_not_told(
+    traces: SqliteTraces,
+) -> None:
+    built = parts(traces, tier("home", Rule(answer="fine")), guards=Posts(draft=(Post(Particular()),)))
+    with pytest.raises(InvalidRequest, match="no seed of 1"):
+        await answer(request(parameters=Parameters(seed=1)), built)
+    result = await answer(request(parameters=Parameters(seed=9)), built)
+    assert [(row.tier, row.failed, row.texts) for row in result.guards] == [("home", False, 1)]
+
+
+async def test_whoever_leaves_while_a_guard_says_what_it_accepts_is_heard(traces: SqliteTraces) -> None:
+    guards = Posts(draft=(Post(Particular(), timeout_s=60),))
+    asking = asyncio.create_task(
+        answer(request(parameters=Parameters(seed=4)), parts(traces, tier("home", Rule(answer="fine")), guards=guards))
+    )
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    (kept,) = await traces.list()
+    assert kept.error == "abandoned"
 
 
 async def test_without_guards_nothing_is_told_of_them(traces: SqliteTraces) -> None:
