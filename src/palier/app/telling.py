@@ -28,7 +28,9 @@ from palier.types import Data, Features
 from palier.watching import Watch
 
 PAGE = 500
-"""Drafts read at once: a few milliseconds, and others have their turn in between."""
+"""Judged requests read at once: some ten milliseconds, and others have their turn in between."""
+SAMPLE = 10_000
+"""Judged requests that curves are of, at most: half a second, and the interval of a point is some three in a hundred."""
 FEWEST = 5
 """Judged drafts from which a curve has points."""
 _BINS = 8
@@ -43,6 +45,8 @@ class Curve(Data, frozen=True, kw_only=True):
     bins: tuple[Bin, ...]
     brier: float | None
     """Mean squared error; None where there are too few labels."""
+    sampled: int = 0
+    """Of how many judged requests it is, the first in the draw, where there are more; 0: of all."""
 
 
 class Promise(Data, frozen=True, kw_only=True):
@@ -101,8 +105,6 @@ class Telling(Remembering):
         standing = self.policies.of(route)
         guarantee = standing.policy.guarantee if standing.policy else None
         source = guarantee.label_source if guarantee else label_source(self.settings.routes[route])
-        landings = self._parts[route].landings
-        curves = [await self._curve(route, landing, source) for landing in landings[:-1]]
         return Promise(
             route=route,
             words=str(standing),
@@ -112,7 +114,7 @@ class Telling(Remembering):
             watch=self.watch.words.get(route, ""),
             source=source,
             judged=await self.audits.count(route=route, sources=(source,)),
-            curves=tuple(curves),
+            curves=await self._curves(route, source),
         )
 
     async def overview(self, edges: Sequence[float], route: str = "") -> Overview:
@@ -154,29 +156,43 @@ class Telling(Remembering):
             buckets=tuple(buckets),
         )
 
-    async def _curve(self, route: str, landing: Landing, source: str) -> Curve:
-        """Of every draft of a tier that `source` judged."""
-        sure, right = array("d"), array("d")
-        place = (-1.0, "")
-        while page := await self._drawn.judged_drafts(
-            route=route, tier=landing.name, source=source, after=place, limit=PAGE
+    async def _curves(self, route: str, source: str) -> tuple[Curve, ...]:
+        """Of what each tier but the top drafted and `source` judged; of very many, of a sample."""
+        landings = self._parts[route].landings[:-1]
+        sure, right = [array("d") for _ in landings], [array("d") for _ in landings]
+        names, place, read = [landing.name for landing in landings], (-1.0, ""), 0
+        while read < SAMPLE and (
+            page := await self._drawn.judged_sample(
+                route=route, tiers=names, source=source, after=place, limit=min(PAGE, SAMPLE - read)
+            )
         ):
-            for draft in page:
-                probability = _probability(landing, draft.features)
-                if probability is not None:
-                    sure.append(probability)
-                    right.append(draft.worth)
-            place = page[-1].place
+            for judged in page:
+                for landing, probabilities, worths in zip(landings, sure, right, strict=True):
+                    features, worth = judged.drafts.get(landing.name, (None, 0.0))
+                    probability = None if features is None else _probability(landing, features)
+                    if probability is not None:
+                        probabilities.append(probability)
+                        worths.append(worth)
+            read, place = read + len(page), page[-1].place
             await asyncio.sleep(0)
-        enough = len(sure) >= FEWEST
-        bins = await asyncio.to_thread(reliability_bins, sure, right, bins=min(_BINS, len(sure) // 3)) if enough else ()
-        return Curve(
-            tier=landing.name,
-            threshold=landing.threshold,
-            labels=len(sure),
-            bins=tuple(bins),
-            brier=brier(sure, right) if enough else None,
+        more = read >= SAMPLE and await self._drawn.judged_sample(
+            route=route, tiers=names, source=source, after=place, limit=1
         )
+        found = zip(landings, sure, right, strict=True)
+        return tuple([await _curve(landing, p, y, read if more else 0) for landing, p, y in found])
+
+
+async def _curve(landing: Landing, sure: Sequence[float], right: Sequence[float], sampled: int) -> Curve:
+    enough = len(sure) >= FEWEST
+    bins = await asyncio.to_thread(reliability_bins, sure, right, bins=min(_BINS, len(sure) // 3)) if enough else ()
+    return Curve(
+        tier=landing.name,
+        threshold=landing.threshold,
+        labels=len(sure),
+        bins=tuple(bins),
+        brier=brier(sure, right) if enough else None,
+        sampled=sampled,
+    )
 
 
 def _probability(landing: Landing, features: Features) -> float | None:

@@ -17,15 +17,29 @@ from palier.stores.traces import Row, record
 from palier.types import Features, Trace
 
 
-class JudgedDraft(NamedTuple):
-    """A draft that was judged. `place`: when it was asked for, and of which request; `worth`: how right, in [0, 1]."""
+class Judged(NamedTuple):
+    """A request of which drafts were judged. `place`: in the draw, and which; `drafts`: by tier, what stood for how
+    sure it was, and how right it was, in [0, 1]."""
 
     place: tuple[float, str]
-    features: Features
-    worth: float
+    drafts: dict[str, tuple[Features, float]]
 
 
-_features = msgspec.json.Decoder(dict[str, float])
+class _Drafted(msgspec.Struct):
+    """What is read of a tier's figures: a fifth of the time that all of them take."""
+
+    name: str
+    outcome: str
+    features: Features = msgspec.field(default_factory=dict)
+    stopped: str = ""
+
+
+class _Figures(msgspec.Struct):
+    tiers: tuple[_Drafted, ...] = ()
+
+
+_figures = msgspec.json.Decoder(_Figures)
+_said = msgspec.json.Decoder(dict[str, float])
 
 
 class SqliteAudits:
@@ -108,16 +122,33 @@ class SqliteAudits:
         sql = statements("audits")["served_right"]
         return await self._database.read(lambda connection: list(connection.execute(sql, values)))
 
-    async def judged_drafts(
-        self, *, route: str, tier: str, source: str, after: tuple[float, str] = (-1.0, ""), limit: int = 1_000
-    ) -> list[JudgedDraft]:
-        """What `tier` drafted of audited requests, with how right it was by `source`: oldest first, after `place`."""
-        values = {"route": route, "tier": tier, "source": source, "limit": max(limit, 0)}
+    async def judged_sample(
+        self,
+        *,
+        route: str,
+        tiers: Sequence[str],
+        source: str,
+        after: tuple[float, str] = (-1.0, ""),
+        limit: int = 1_000,
+    ) -> list[Judged]:
+        """Requests of which `source` judged what any of `tiers` drafted, by their place in the draw, after `after`.
+
+        Any first so many are a sample. What guards stopped is never kept, and is left out.
+        """
+        values = {"route": route, "tiers": _texts(tiers), "source": source, "limit": max(limit, 0)}
         values |= {"after": after[0], "after_id": after[1]}
 
-        def run(connection: apsw.Connection) -> list[JudgedDraft]:
-            rows = connection.execute(statements("audits")["judged_drafts"], values)
-            return [JudgedDraft((at, trace), _features.decode(signals), worth) for at, trace, signals, worth in rows]
+        def run(connection: apsw.Connection) -> list[Judged]:
+            found = []
+            for place, trace, figures, said in connection.execute(statements("audits")["judged_sample"], values):
+                worth = _said.decode(said)
+                drafts = {
+                    one.name: (one.features, worth[one.name])
+                    for one in _figures.decode(figures).tiers
+                    if one.name in worth and one.outcome == "drafted" and not one.stopped
+                }
+                found.append(Judged((place, trace), drafts))
+            return found
 
         return await self._database.read(run)
 

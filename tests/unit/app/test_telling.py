@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from palier.app import Palier
 from palier.config import parse
 from palier.errors import NotFound
+from palier.metrics.reliability import brier, reliability_bins
 from palier.testing.audits import done_of, judgement_of, tier_of
 from palier.testing.traces import trace_of
 from palier.types import Quantity
@@ -69,6 +71,35 @@ async def test_a_curve_is_of_what_its_source_judged(palier: Palier, monkeypatch:
     ]
     assert curve.brier == pytest.approx((4 * 0.04 + 8 * 0.01) / 12)
     assert (await palier.promise("sales")).curves[0].labels == 0
+
+
+async def test_curves_are_what_all_judged_drafts_say_and_of_very_many_what_the_first_in_the_draw_say(
+    palier: Palier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from palier.app import telling
+
+    monkeypatch.setattr(telling, "PAGE", 7)
+    monkeypatch.setattr(telling.FittedConfidence, "probability", lambda self, features, *, generates: features["sure"])
+    chance, known = random.Random(5), []
+    for n in range(60):
+        place, sure = chance.random(), round(chance.random(), 2)
+        states: list[dict[str, Any]] = [{}, {}, {}, {"stopped": "a guard"}, {"outcome": "failed"}, {"features": {}}]
+        changed = {"features": {"sure": sure}, **states[n % 6]}
+        audit = done_of(f"t{n}", NOON + n, place=place, tiers=(tier_of("tier-1", **changed), tier_of("tier-2")))
+        await palier._drawn.draw(trace_of(f"t{n}", NOON + n), audit)
+        if n % 6 == 4 or n % 7 == 0:  # there is nothing to judge, or nobody did
+            continue
+        said = judgement_of(f"t{n}", "tier-1", correct=None, score=round(chance.random(), 2))
+        await palier.audits.judge([said, judgement_of(f"t{n}", "tier-1", "judge", correct=False)])
+        known.append((place, None if n % 6 == 3 or n % 6 == 5 else (sure, said.score)))
+    known.sort()
+    for most in (10_000, len(known), len(known) - 1, 20, 7):
+        monkeypatch.setattr(telling, "SAMPLE", most)
+        (curve,) = (await palier.promise("support")).curves
+        sure, right = zip(*(pair for _, pair in known[:most] if pair is not None), strict=True)
+        assert (curve.labels, curve.sampled) == (len(sure), most if most < len(known) else 0)
+        assert list(curve.bins) == reliability_bins(sure, right, bins=min(8, len(sure) // 3))
+        assert curve.brier == brier(sure, right)
 
 
 async def test_an_overview_adds_up_and_what_is_not_known_is_not_nought(palier: Palier) -> None:

@@ -33,16 +33,16 @@ SELECT audit.created, ifnull(j.correct, j.score) FROM audit JOIN trace ON trace.
     JOIN judgement AS j ON j.trace = audit.trace AND j.tier = trace.tier AND j.source = :source
 WHERE audit.state = 'done' AND audit.route = :route AND audit.created >= :since AND audit.created < :until
 
--- :name judged_drafts
--- What one tier drafted, and how right it was by one source; what guards stopped is never kept, and is left out.
-SELECT audit.created, audit.trace, coalesce(tier.value -> '$.features', '{}'),
-    coalesce(j.correct, j.score, 0.0)
-FROM audit INDEXED BY audit_by_created CROSS JOIN judgement AS j ON j.trace = audit.trace AND j.tier = :tier AND j.source = :source
-    CROSS JOIN json_each(CAST(audit.figures AS TEXT), '$.tiers') AS tier
-WHERE state = 'done' AND route = :route AND (audit.created, audit.trace) > (:after, :after_id)
-    AND tier.value ->> '$.name' = :tier AND tier.value ->> '$.outcome' = 'drafted'
-    AND coalesce(tier.value ->> '$.stopped', '') = ''
-ORDER BY audit.created, audit.trace LIMIT :limit
+-- :name judged_sample
+-- By their place in the draw, so that the first are a sample; what is large is read only of those that are judged.
+SELECT place, trace, figures, said FROM (
+    SELECT place, trace, figures, (
+        SELECT json_group_object(j.tier, coalesce(j.correct, j.score, 0.0)) FROM judgement AS j
+        WHERE j.trace = audit.trace AND j.source = :source
+            AND j.tier IN (SELECT value FROM json_each(:tiers))) AS said
+    FROM audit INDEXED BY audit_by_place
+    WHERE state = 'done' AND route = :route AND (place, trace) > (:after, :after_id))
+WHERE said <> '{}' ORDER BY place, trace LIMIT :limit
 
 -- :name queue
 SELECT figures, words FROM audit JOIN audit_content USING (trace)
@@ -76,8 +76,9 @@ SELECT json_extract(CAST(figures AS TEXT), '$.fingerprint') FROM audit
 WHERE state = 'done' AND (:route = '' OR route = :route) ORDER BY created DESC, trace DESC LIMIT 1
 
 -- :name count_unjudged
+-- In the order of requests, in which drafts and judgements lie too: in the order of the draw it takes three times as long.
 SELECT count(*), count(*) FILTER (WHERE audit_content.trace IS NULL)
-FROM audit LEFT JOIN audit_content USING (trace)
+FROM audit INDEXED BY audit_by_created LEFT JOIN audit_content USING (trace)
 WHERE state = 'done' AND (:route = '' OR route = :route) AND EXISTS (
     SELECT 1 FROM draft WHERE draft.trace = audit.trace AND NOT EXISTS (
         SELECT 1 FROM judgement AS j
