@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 
 from palier.config import Redaction
 from palier.errors import ConfigurationError, InvalidRequest
-from palier.privacy.recognisers.patterns import Patterns
+from palier.guards.backtracking import exponential
+from palier.privacy.recognisers.patterns import Patterns, compiled
 from palier.privacy.recognisers.reading import Reading
 from palier.privacy.redaction import Redactor
 
@@ -296,6 +298,37 @@ def test_a_pattern_that_is_none_is_refused(name: str, pattern: str) -> None:
 def test_own_patterns(pattern: str, text: str, value: str) -> None:
     own = Redactor(Redaction(names="off", entities=("own",), patterns={"own": pattern}))
     assert [(entity.type, entity.text) for entity in own.find(text)] == [("OWN", value)]
+
+
+def test_what_guards_refuse_as_exponential_is_refused_here_too() -> None:
+    """Patterns are bounded by another rule here, which must refuse no less."""
+    chance = random.Random(3)
+
+    def made(depth: int) -> str:
+        match chance.randrange(8 if depth else 2):
+            case 0:
+                return chance.choice(("a", "b", r"\w", r"\d", "[ab]", "."))
+            case 1:
+                return chance.choice(("a?", "a*", "b+", "a{2}", "a{0,2}", "a{1,}", "a++", "b*?"))
+            case 2 | 3:
+                return made(depth - 1) + made(depth - 1)
+            case 4:
+                return f"(?:{made(depth - 1)}|{made(depth - 1)})"
+            case 5 | 6:
+                return f"(?:{made(depth - 1)}){chance.choice(('+', '*', '?', '{2,}', '{3}', '{0,2}', '+?', '*+'))}"
+        return f"(?={made(depth - 1)})"
+
+    exponentials = accepted = 0
+    for pattern in (made(3) for _ in range(6_000)):
+        try:
+            compiled("A", pattern)
+        except ConfigurationError:
+            exponentials += exponential(pattern)
+        else:
+            accepted += 1
+            assert not exponential(pattern), pattern
+    assert accepted > 1_000
+    assert exponentials > 20
 
 
 def test_a_pattern_finds_across_its_strides() -> None:
