@@ -46,8 +46,8 @@ TREE: dict[str, Any] = {
             "collections": ["docs"],
             "tiers": [
                 {"model": "quote", "name": "low"},
-                {"model": "open", "name": "mid", "highest_label": "internal", "passages": 2},
-                {"model": "closed", "name": "top"},
+                {"model": "closed", "name": "mid"},
+                {"model": "open", "name": "top", "highest_label": "internal", "passages": 2},
             ],
         },
         "sales": {"tiers": [{"model": "open"}]},
@@ -177,7 +177,7 @@ def climbed(
     question: str = "What does the lamp cost?",
     answer: str = "It costs 12 euros.",
     *,
-    tier: str = "mid",
+    tier: str = "top",
     who: str = "ann",
     evidence: Sequence[str] = (),
     guards: Sequence[Guarded] = (),
@@ -185,7 +185,7 @@ def climbed(
     **changed: Any,
 ) -> Trace:
     """A request that `low` could not answer, and `tier` did."""
-    models = {"low": "quote", "mid": "open", "top": "closed"}
+    models = {"low": "quote", "mid": "closed", "top": "open"}
     below = list(models)[: list(models).index(tier)]
     steps = (*(step(name, models[name], "climbed") for name in below), step(tier, models[tier]))
     turns = tuple(messages) or (Message(role="user", content=question),)

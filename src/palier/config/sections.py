@@ -146,7 +146,8 @@ class Lessons(Section, frozen=True, kw_only=True):
     highest_label: Label = Label.CONFIDENTIAL
     """The most confidential text a lesson may hold."""
     review: Literal["corrections", "all"] = "corrections"
-    """What waits for a reviewer before it is taught: what users wrote in the place of an answer, or everything."""
+    """What waits for a reviewer before it is taught: what users wrote in the place of an answer, and what a tier below
+    the top answered; or everything."""
     user_share: float = 0.2
     """Share of a route's lessons that one user may have at most, the owner apart."""
     user_least: int = 20

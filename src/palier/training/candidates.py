@@ -1,7 +1,8 @@
 """What of a recorded request can be learnt: the answer that somebody stands for, or why there is none. Pure.
 
 In this order: what somebody wrote in the place of the answer, a draft that a person judged right, an answer that was
-rated up, an answer of a tier that the request climbed to.
+rated up, an answer of a tier that the request climbed to. What somebody wrote waits for a reviewer, and so does what a
+tier below the top answered: it was sure enough to be served, and may be wrong all the same.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Tiers(Data, frozen=True, kw_only=True):
 class Claim(Data, frozen=True, kw_only=True):
     """An answer to learn, and who stands for it. `model` wrote it; empty: a person did.
 
-    `who` asked, or corrected; `keys` are the passages it stands on, in the order of their numbers.
+    `who` asked, or corrected; `keys` are the passages it stands on, in the order of their numbers. `waits`: nobody who
+    knew stands for it yet, and a reviewer is to.
     """
 
     kind: Kind
@@ -54,6 +56,7 @@ class Claim(Data, frozen=True, kw_only=True):
     model: str = ""
     keys: tuple[str, ...] = ()
     label: Label
+    waits: bool = False
 
 
 class Refused(Exception):
@@ -111,7 +114,9 @@ def _claimed(trace: Trace, content: TraceContent, said: Sequence[Feedback], audi
     if written := [one for one in said if one.correction]:
         last = max(written, key=lambda one: one.created)
         tier = trace.tier or ""
-        return Claim(kind="correction", answer=last.correction, tier=tier, **{**base, "who": last.principal})
+        return Claim(
+            kind="correction", answer=last.correction, tier=tier, waits=True, **{**base, "who": last.principal}
+        )
     judged = _judged(audit) if audit is not None else {}
     if disputed(said) or (trace.tier is not None and judged.get(trace.tier) is False):
         raise Refused(DISPUTED)
@@ -124,7 +129,8 @@ def _claimed(trace: Trace, content: TraceContent, said: Sequence[Feedback], audi
         if any(one.rating == "up" or (one.score is not None and one.score > LIKED) for one in said):
             return Claim(kind="accepted", answer=content.answer, tier=tier, model=model, **base)
         if tiers.names.index(tier) > 0:
-            return Claim(kind="escalation", answer=content.answer, tier=tier, model=model, **base)
+            below = tier != tiers.names[-1]
+            return Claim(kind="escalation", answer=content.answer, tier=tier, model=model, waits=below, **base)
     raise Refused(UNCLAIMED)
 
 

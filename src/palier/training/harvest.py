@@ -186,7 +186,7 @@ class _Harvest:
     def _made(self, trace: Trace, claimed: Claim, evidence: tuple[Evidence, ...]) -> Lesson:
         stock, now = self._stock, time.time()
         source = self._tiers.models.get(claimed.model)
-        waits = claimed.kind == "correction" or stock.rules.review == "all"
+        waits = claimed.waits or stock.rules.review == "all"
         return Lesson(
             id=f"lesson-{new_id()}",
             route=self._route,
@@ -226,10 +226,9 @@ class _Harvest:
         left = [n for n, out in enumerate(held) if not out]
         waiting, vectors = [waiting[n] for n in left], vectors[left]
         there = [one for one in self._there if not one.withdrawn]
-        others = [Asked(one.asked, rank(one.kind)) for one in there]
-        others += [Asked(one.asked, rank(one.kind)) for one in self.fresh.lessons]
+        others = [self._asked(one) for one in there] + [self._asked(one) for one in self.fresh.lessons]
         rows = [*(self._vectors[one.id] for one in there), *self.fresh.as_asked]
-        asks = [Asked(one.asked, rank(one.kind)) for one in waiting]
+        asks = [self._asked(one) for one in waiting]
         twin = await screening.twins(asks, vectors, others, rows, self._stock.workers)
         for lesson, vector, is_twin in zip(waiting, vectors, twin, strict=True):
             if is_twin:
@@ -237,6 +236,11 @@ class _Harvest:
             else:
                 await self._take(lesson, vector)
         self.refused += Counter()  # without those that are 0
+
+    def _asked(self, one: Lesson | Known) -> Asked:
+        """With how sure it is: what a tier below the top answered, and nobody looked at, keeps no other lesson away."""
+        below = one.kind == "escalation" and one.state == "queued" and self._stock.rules.review != "all"
+        return Asked(one.asked, len(KINDS) if below else rank(one.kind))
 
     async def _take(self, lesson: Lesson, vector: Vectors) -> None:
         try:

@@ -209,7 +209,7 @@ async def test_what_is_taught_is_accepted_and_carries_what_it_stands_on(school: 
     await school.put("lamp.md", "The lamp costs 12 euros.", label=Label.CONFIDENTIAL)
     await school.put("bell.md", "The bell is in Brest.")
     await school.asked(
-        climbed("t1", evidence=("docs/bell.md#0",), tier="mid"),
+        climbed("t1", evidence=("docs/bell.md#0",), tier="top"),
         climbed("t2", "Where is the boat?"),
         climbed("t3", "Where is the horse?"),
     )

@@ -81,20 +81,20 @@ async def test_an_answer_from_the_lowest_tier_must_be_liked(school: Teaching) ->
 
 
 async def test_a_draft_that_a_person_judged_right_is_worth_more_than_what_was_served(school: Teaching) -> None:
-    words = words_of("t1", {"low": "eleven", "mid": "twelve"}, 9e9)
-    tiers = (tier_of("low", model="quote"), tier_of("mid", model="open"))
+    words = words_of("t1", {"low": "eleven", "top": "twelve"}, 9e9)
+    tiers = (tier_of("low", model="quote"), tier_of("top", model="open"))
     audit = done_of("t1", NOW, tiers=tiers, words=words)
     await school.stock.audits.draw(climbed("t1", tier="low"), audit)  # type: ignore[attr-defined]
-    await school.stock.audits.judge([judgement_of("t1", "mid"), judgement_of("t1", "low", correct=None, score=0.9)])
+    await school.stock.audits.judge([judgement_of("t1", "top"), judgement_of("t1", "low", correct=None, score=0.9)])
     assert (await harvest(school)).added == {"labelled": 1}
     assert ((await only(school)).answer, (await only(school)).teacher.model) == ("twelve", "open")
 
 
 async def test_a_judged_draft_that_a_guard_stopped_is_none(school: Teaching) -> None:
-    words = words_of("t1", {"low": "eleven", "mid": "twelve"}, 9e9)
-    tiers = (tier_of("low", model="quote"), tier_of("mid", model="open", stopped="it promises"))
+    words = words_of("t1", {"low": "eleven", "top": "twelve"}, 9e9)
+    tiers = (tier_of("low", model="quote"), tier_of("top", model="open", stopped="it promises"))
     await school.stock.audits.draw(climbed("t1", tier="low"), done_of("t1", NOW, tiers=tiers, words=words))  # type: ignore[attr-defined]
-    await school.stock.audits.judge([judgement_of("t1", "mid"), judgement_of("t1", "low")])
+    await school.stock.audits.judge([judgement_of("t1", "top"), judgement_of("t1", "low")])
     assert (await harvest(school)).added == {"labelled": 1}
     assert (await only(school)).answer == "eleven"
 
@@ -118,6 +118,46 @@ async def test_a_surer_answer_supersedes(school: Teaching) -> None:
     assert (await harvest(school)).added == {"accepted": 1}
     (gone,) = await school.all(state="rejected")
     assert gone.reason == SUPERSEDED
+
+
+async def test_what_a_tier_below_the_top_answered_waits_for_a_reviewer(school: Teaching) -> None:
+    school.cards["closed"] = school.cards["open"]
+    await school.asked(climbed("t1", tier="mid"), climbed("t2", "Where is the bell?", "In the chapel."))
+    found = await harvest(school)
+    assert (found.added, found.queued) == ({"escalation": 2}, 1)
+    (waits,) = await school.all(state="queued")
+    assert (waits.kind, waits.origin.trace, waits.teacher.model) == ("escalation", "t1", "closed")
+    assert [one.origin.trace for one in await school.all(state="accepted")] == ["t2"]
+    await school.desk.accept([waits.id], who="bob")
+    assert len((await school.desk.to_teach("support")).lessons) == 2
+
+
+async def test_what_a_tier_below_the_top_answered_is_taught_where_somebody_stands_for_it(school: Teaching) -> None:
+    school.cards["closed"] = school.cards["open"]
+    await school.asked(climbed("t1", tier="mid"))
+    await school.rated("t1")
+    found = await harvest(school)
+    assert (found.added, found.queued) == ({"accepted": 1}, 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_waits_of_a_tier_below_the_top_keeps_no_answer_of_the_top_away(
+    school: Teaching, together: bool
+) -> None:
+    school.cards["closed"] = school.cards["open"]
+    below, above = climbed("t1", tier="mid", answer="Eleven?", created=NOW + 1), climbed("t2")
+    await school.asked(below)
+    if not together:
+        await harvest(school)
+    await school.asked(above)
+    found = await harvest(school)
+    if together:
+        assert (found.added, found.queued, found.refused) == ({"escalation": 1}, 0, {TWIN: 1})
+    else:
+        assert (found.added, found.queued, found.refused) == ({"escalation": 1}, 0, {AGAIN: 1})
+    assert [one.origin.trace for one in await school.all(state="accepted")] == ["t2"]
+    await school.asked(climbed("t3", tier="mid", answer="Ten?"))
+    assert (await harvest(school)).added == {}, "and the top's keeps it away"
 
 
 async def test_everything_waits_where_the_settings_say_so(school: Teaching) -> None:
@@ -154,14 +194,14 @@ async def test_only_so_many_and_only_since_then(school: Teaching) -> None:
 
 
 async def test_a_teacher_whose_terms_forbid_it_teaches_nothing(school: Teaching) -> None:
-    await school.asked(climbed("t1", tier="top"))
+    await school.asked(climbed("t1", tier="mid"))
     await refused(school, FORBIDDEN)
     await school.rated("t1")
     await refused(school, FORBIDDEN)
 
 
 async def test_a_correction_of_its_words_does_unless_they_stay(school: Teaching) -> None:
-    await school.asked(climbed("t1", tier="top", answer="The lamp costs twelve euros in the shop of Brest"))
+    await school.asked(climbed("t1", tier="mid", answer="The lamp costs twelve euros in the shop of Brest"))
     await school.rated("t1", rating="down", correction="the lamp costs twelve euros in the shop of Brest.")
     await refused(school, FORBIDDEN)
     await school.rated("t1", rating="down", correction="Fourteen euros.")
@@ -181,9 +221,9 @@ THINGS = ("lamp", "bell", "boat", "horse", "tower")
 
 async def test_what_failed_a_guard_is_not_learnt(school: Teaching) -> None:
     rows = (
-        Guarded(guard="g", place="output", action="refuse", tier="mid"),
-        Guarded(guard="g", place="draft", action="climb", tier="mid"),
-        Guarded(guard="g", place="draft", action="pass", failed=True, tier="mid"),
+        Guarded(guard="g", place="output", action="refuse", tier="top"),
+        Guarded(guard="g", place="draft", action="climb", tier="top"),
+        Guarded(guard="g", place="draft", action="pass", failed=True, tier="top"),
         Guarded(guard="g", place="input", action="climb"),
         Guarded(guard="g", place="evidence", action="pass", failed=True),
     )
@@ -196,7 +236,7 @@ async def test_what_failed_a_guard_is_not_learnt(school: Teaching) -> None:
 async def test_what_a_guard_kept_from_the_answer_does_not_matter(school: Teaching) -> None:
     rows = (
         Guarded(guard="g", place="draft", action="climb", tier="low"),
-        Guarded(guard="g", place="output", action="mend", tier="mid"),
+        Guarded(guard="g", place="output", action="mend", tier="top"),
         Guarded(guard="g", place="evidence", action="refuse"),
     )
     asked = zip(THINGS, rows, strict=False)
@@ -331,7 +371,7 @@ async def test_evidence_is_numbered_as_the_tier_was_given_it(school: Teaching) -
     for name in ("a.md", "b.md", "c.md"):
         await school.put(name, f"Words of {name}.")
     keys = ("docs/secret.md#0", "docs/a.md#0", "docs/b.md#0", "docs/c.md#0")
-    steps = (step("low", "quote", "climbed"), step("mid", "open", withheld=1))
+    steps = (step("low", "quote", "climbed"), step("top", "open", withheld=1))
     await school.asked(climbed("t1", evidence=keys, steps=steps))
     await harvest(school)  # `mid` has two passages, and may not see what is confidential
     assert [one.document for one in (await only(school)).evidence] == ["a.md"]
