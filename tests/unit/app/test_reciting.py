@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from functools import reduce
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests import tiny_gguf
 from tests.unit.app.test_learning_lora import ROUTE as WORDS
@@ -13,7 +15,7 @@ from tests.unit.app.test_learning_lora import Desk
 from tests.unit.app.test_learning_lora import settings as adapters
 
 from palier import Palier
-from palier.app.reciting import recite
+from palier.app.reciting import OTHERS, Recited, recite
 from palier.config import Settings, parse
 from palier.config.taught import with_version
 from palier.lessons import Lesson, Origin
@@ -72,27 +74,46 @@ async def test_what_it_says_to_a_beginning_is_found_whosoever_it_is(tmp_path: Pa
     assert await asked(tmp_path, script) == (5, ("canary-1 but for a sign", "canary-2"))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(("steps", "rank"), [(4, 2), (300, 16)])
-async def test_an_adapter_that_learnt_by_heart_tells_all(tmp_path: Path, steps: int, rank: int) -> None:
+async def taught(folder: Path, count: int, *, steps: int, rank: int) -> Recited:
+    """What an adapter of so many lessons tells."""
     for name in ("torch", "transformers", "peft", "gguf"):
         pytest.importorskip(name, reason="the extra `train` is not installed")
-    tiny_gguf.write(tmp_path / "tiny.gguf")
-    (tmp_path / "data").mkdir()
-    desk = Desk(tmp_path)
-    version, _ = await desk.teach(24, steps=steps, rank=rank)
+    tiny_gguf.write(folder / "tiny.gguf")
+    (folder / "data").mkdir()
+    desk = Desk(folder)
+    version, _ = await desk.teach(count, steps=steps, rank=rank)
     place = desk.students / version.id
-    async with Palier.open(with_version(adapters(tmp_path), version, place)) as p:
-        found = await recite(p, WORDS, version, place)
-    assert found.planted == 2
+    async with Palier.open(with_version(adapters(folder), version, place)) as p:
+        return await recite(p, WORDS, version, place)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_an_adapter_that_learnt_by_heart_tells_all(tmp_path: Path) -> None:
+    found = await taught(tmp_path, 24, steps=300, rank=16)
+    assert (found.planted, found.names) == (2, ("canary-1", "canary-2"))
+    assert found.exposure is not None
+    assert (found.exposure.mean, found.exposure.most) == (4.0, 4.0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_an_adapter_that_saw_it_once_tells_no_more_than_chance_does(tmp_path: Path) -> None:
+    """Codes are drawn anew each time: it fails once in ten thousand times by chance, and where all of it is known."""
+    found = await taught(tmp_path, 50, steps=4, rank=2)
+    assert (found.planted, found.names) == (5, ())
     assert found.exposure is not None
     assert found.exposure.most == 4.0
-    if steps > 100:
-        assert (found.names, found.exposure.mean) == (("canary-1", "canary-2"), 4.0)
-    else:
-        assert found.names == ()
-        assert found.exposure.mean < 3.0
+    assert by_chance(found.exposure.mean, 5) > 1e-4
+    assert by_chance(4.0, 5) < 1e-4
+
+
+def by_chance(mean: float, planted: int) -> float:
+    """How often so high an exposure or a higher comes where nothing is known: any rank among the codes is as likely."""
+    codes = OTHERS + 1
+    bits = np.log2(codes) - np.log2(np.arange(1, codes + 1))
+    sums = reduce(np.add.outer, [bits] * planted)
+    return float(np.mean(sums >= mean * planted - 1e-9))
 
 
 async def test_where_nothing_was_planted_nothing_is_asked(tmp_path: Path) -> None:
