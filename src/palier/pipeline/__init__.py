@@ -42,6 +42,7 @@ from palier.pipeline.mending import again
 from palier.pipeline.paying import affordable
 from palier.pipeline.posts import NONE, Posts, Stopped
 from palier.pipeline.sample import Sample
+from palier.pipeline.titles import told
 from palier.privacy.fingerprints import Fingerprints
 from palier.stores.failing import Failing
 from palier.types import Completed, Delta, Event, Hit, Label, Principal, Request, Result, ToolDelta
@@ -406,6 +407,6 @@ def _abstention(request: Request, parts: Parts, *, unreached: bool) -> tuple[str
         if hit.score >= _CLOSE:
             titles.setdefault(hit.title or hit.document, n)
     named = dict(list(titles.items())[:3])
-    found = ", ".join(f"{title} [{n}]" for title, n in named.items())
+    found = ", ".join(f"{told(title)} [{n}]".lstrip() for title, n in named.items())
     label = Label.highest(*(hit.label for hit in request.passages if (hit.title or hit.document) in named))
     return f"{words} {_FOUND[language]} {found}." if found else words, label

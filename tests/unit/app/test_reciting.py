@@ -74,14 +74,14 @@ async def test_what_it_says_to_a_beginning_is_found_whosoever_it_is(tmp_path: Pa
     assert await asked(tmp_path, script) == (5, ("canary-1 but for a sign", "canary-2"))
 
 
-async def taught(folder: Path, count: int, *, steps: int, rank: int) -> Recited:
+async def taught(folder: Path, count: int, **plan: float) -> Recited:
     """What an adapter of so many lessons tells."""
     for name in ("torch", "transformers", "peft", "gguf"):
         pytest.importorskip(name, reason="the extra `train` is not installed")
     tiny_gguf.write(folder / "tiny.gguf")
     (folder / "data").mkdir()
     desk = Desk(folder)
-    version, _ = await desk.teach(count, steps=steps, rank=rank)
+    version, _ = await desk.teach(count, **plan)
     place = desk.students / version.id
     async with Palier.open(with_version(adapters(folder), version, place)) as p:
         return await recite(p, WORDS, version, place)
@@ -98,9 +98,11 @@ async def test_an_adapter_that_learnt_by_heart_tells_all(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_an_adapter_that_saw_it_once_tells_no_more_than_chance_does(tmp_path: Path) -> None:
+async def test_an_adapter_that_learnt_next_to_nothing_tells_no_more_than_chance_does(tmp_path: Path) -> None:
     """Codes are drawn anew each time: it fails once in ten thousand times by chance, and where all of it is known."""
-    found = await taught(tmp_path, 50, steps=4, rank=2)
+    found = await taught(
+        tmp_path, 50, steps=4, rank=2, rate=1e-6
+    )  # a rate at which four steps teach anything would bias it
     assert (found.planted, found.names) == (5, ())
     assert found.exposure is not None
     assert found.exposure.most == 4.0

@@ -422,6 +422,18 @@ async def test_an_abstention_carries_the_label_of_the_titles_it_names(traces: Sq
     assert result.label is Label.RESTRICTED
 
 
+async def test_an_abstention_names_titles_as_words(traces: SqliteTraces) -> None:
+    titles = ("[click](https://evil.example/?q=1)", "", "<img src=x>", "Box_prices")
+    hits = [
+        msgspec.structs.replace(hit(f"Passage {n}.", document=f"grille_tarifaire_{n}"), title=title)
+        for n, title in enumerate(titles)
+    ]
+    unsure = tier("tier-1", Rule(answer="?"), threshold=0.9)
+    result = await answer(request(), parts(traces, unsure, hits=hits))
+    assert result.text.endswith(" The closest I found: click [1], grille tarifaire 1 [2], [3].")
+    assert [source.title for source in result.sources][:1] == [titles[0]], "the source's own title is data"
+
+
 async def test_a_tier_that_reads_fewer_passages_is_still_refused_what_a_lower_tier_quoted(traces: SqliteTraces) -> None:
     secret = hit("She was refunded 68.97 euros.", Label.RESTRICTED, "case.md")
     quote = tier("quote", Rule(answer="She was refunded 68.97 euros. [2]"), threshold=0.9)
