@@ -72,6 +72,8 @@ def _show(found: Report) -> None:
         _show_saved(saved)
     for budget in found.budgets:
         _show_budget(budget)
+    if found.budgets:
+        terminal.note("budgets count audits too, and of a request with `?` the part that is known: they may tell more")
 
 
 def _row(line: Line) -> tuple[str, ...]:

@@ -102,10 +102,12 @@ def test_a_spreadsheet_takes_no_name_for_a_formula(recorded: Path) -> None:
 
 def test_a_budget_is_told_with_what_it_cannot_count(recorded: Path) -> None:
     terms = '[routes.support.budget]\nper = "month"\nsoft = 0.1\nhard_co2e = 5.0\n'
-    Path("palier.toml").write_text(TOML.replace("[[routes", terms + "[[routes", 1))
     words = ", over the soft limit of $0.1; 0.462 g CO2e of 5 g CO2e this month; the budget cannot count 30 requests"
+    assert "budgets count" not in palier("report").output
+    Path("palier.toml").write_text(TOML.replace("[[routes", terms + "[[routes", 1))
     shown = " ".join(palier("report").output.split())
     assert "support, budget: $0.1" in shown
+    assert "budgets count audits too, and of a request with `?` the part that is known" in shown
     assert words in shown
     assert words in " ".join(palier("status").stdout.split())
     (budget,) = json.loads(palier("report", "--json").stdout)["budgets"]
