@@ -28,7 +28,7 @@ threshold = 0.8
 
 def made(folder: Path, **settings: Any) -> Guard:
     """A guard of a kind, as a route has it."""
-    resources = Resources(cast(Any, None), WordEncoder(), cast(Any, None), folder, lambda name: folder / name)
+    resources = Resources(cast(Any, None), WordEncoder(), Here(), folder, lambda name: folder / name)
     declared = Settings(**settings)
     return cast(Guard, registry.find("guards", declared.kind)("g", declared, resources))
 

@@ -15,17 +15,29 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from itertools import pairwise
 from typing import ClassVar
 
+from palier.errors import InvalidRequest
 from palier.guards.verdicts import ACTIONS as ACTIONS
 from palier.guards.verdicts import usable
-from palier.interfaces.guarding import Context, Guard, Verdict
+from palier.interfaces.guarding import Choosy, Context, Guard, Verdict
 from palier.pipeline.guarding import Watch
 from palier.pipeline.posts import Log, Post, Posts
-from palier.types import Delta, Event, Finish, GuardPlace
+from palier.types import Delta, Event, Finish, GuardPlace, Parameters
 
 HOSTILE = ("", " \n\t", "\x00", "\ud800", "\u202e\u200b", "x" * 50_000, "a. " * 5_000, "[1]" * 2_000, "(" * 3_000, "🏔️")
+ASKED = (
+    Parameters(),
+    Parameters(n=3, max_tokens=1, stop=("x",), seed=1),
+    *(Parameters(response_format={"type": form}) for form in ("text", "json_object", "json_schema", "another")),
+    *(
+        Parameters(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}})
+        for schema in ({}, {"type": 7}, {"$ref": "#/nowhere"}, {"pattern": "(?=a)b"}, {"not": {"not": {}}})
+    ),
+    Parameters(tools=({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}, {})),
+)
 SECRET = "zqxj-4711-vwkk"  # noqa: S105  a word that no guard may repeat
 
 
@@ -69,6 +81,14 @@ class GuardSuite:
             verdict = await guard.check(text, self.context)
             said = (verdict.reason, *(span.reason for span in verdict.spans))
             assert not any(SECRET in reason for reason in said)
+
+    async def test_what_it_does_not_accept_is_the_fault_of_the_request(self, guard: Guard) -> None:
+        if not isinstance(guard, Choosy):
+            return
+        for asked in ASKED:
+            async with asyncio.timeout(self.seconds):
+                with suppress(InvalidRequest):
+                    await guard.accepts(asked)
 
     async def test_by_sentences_the_whole_is_stopped_where_one_of_them_is(self, guard: Guard) -> None:
         if not guard.sentences:
