@@ -25,16 +25,17 @@ from palier.guards.verdicts import usable
 from palier.interfaces.guarding import Choosy, Context, Guard, Verdict
 from palier.pipeline.guarding import Watch
 from palier.pipeline.posts import Log, Post, Posts
-from palier.types import Delta, Event, Finish, GuardPlace, Parameters
+from palier.types import JSON, Delta, Event, Finish, GuardPlace, Parameters
 
 HOSTILE = ("", " \n\t", "\x00", "\ud800", "\u202e\u200b", "x" * 50_000, "a. " * 5_000, "[1]" * 2_000, "(" * 3_000, "🏔️")
+_SCHEMAS: tuple[JSON, ...] = ({}, {"type": 7}, {"$ref": "#/nowhere"}, {"pattern": "(?=a)b"}, {"not": {"not": {}}})
 ASKED = (
     Parameters(),
     Parameters(n=3, max_tokens=1, stop=("x",), seed=1),
     *(Parameters(response_format={"type": form}) for form in ("text", "json_object", "json_schema", "another")),
     *(
         Parameters(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}})
-        for schema in ({}, {"type": 7}, {"$ref": "#/nowhere"}, {"pattern": "(?=a)b"}, {"not": {"not": {}}})
+        for schema in _SCHEMAS
     ),
     Parameters(tools=({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}, {})),
 )
