@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
@@ -235,7 +235,7 @@ class Database:
         journal.failure = None
         return connection
 
-    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any], rows: list[Any]) -> None:
+    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any], rows: Sequence[bytes]) -> None:
         """All in one transaction; where one of them is at fault, each in its own, and that one is left out."""
         try:
             with _transaction(connection):
