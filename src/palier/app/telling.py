@@ -30,7 +30,7 @@ from palier.watching import Watch
 PAGE = 500
 """Judged requests read at once: some ten milliseconds, and others have their turn in between."""
 SAMPLE = 10_000
-"""Judged requests that curves are of, at most: half a second, and a point's interval is some three in a hundred."""
+"""Judged requests that curves are of, at most: half a second, and a point is within two in a hundred or so."""
 FEWEST = 5
 """Judged drafts from which a curve has points."""
 _BINS = 8
