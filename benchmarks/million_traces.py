@@ -42,7 +42,8 @@ from palier.budgets import Budgets
 from palier.config import Budget, Route, Tier
 from palier.stores.audits import SqliteAudits
 from palier.stores.hours import SqliteHours
-from palier.stores.traces import Row, SqliteTraces, record
+from palier.stores.rows import Row, record
+from palier.stores.traces import SqliteTraces
 from palier.testing.traces import trace_of
 from palier.types import Label, Message, Quantity, Trace, TraceContent
 
@@ -231,13 +232,12 @@ async def alone(store: SqliteTraces, asked: argparse.Namespace, now: float) -> d
 def serve(config: str, records: bool) -> None:
     """A gateway; one that records nothing waits for nothing there."""
     from palier.cli import app
-    from palier.forgetting import Recording
 
     if not records:
 
-        async def nothing(self: Recording, trace: Trace) -> None: ...
+        async def nothing(self: SqliteTraces, trace: Trace) -> None: ...
 
-        Recording.record = nothing  # type: ignore[method-assign, assignment]
+        SqliteTraces.record = nothing  # type: ignore[method-assign]
     sys.argv = ["palier", "serve", "--config", config]
     app()
 
