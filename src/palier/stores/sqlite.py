@@ -126,6 +126,12 @@ class Database:
             await self._submit(self._writes, _nothing)
         return await self._submit(self._reads, run)
 
+    async def settle(self) -> None:
+        """Have all that was handed over or journaled committed. Raises `StoreError` where journaled rows cannot be."""
+        await self._submit(self._writes, _nothing)
+        if self._journal is not None and self._journal.failure is not None:
+            raise StoreError(self._journal.failure.message, hint=self._journal.failure.hint)
+
     async def rewrite(self) -> None:
         """Write the file anew, without what deleted rows left in its pages, and empty its log. Writers wait meanwhile.
 
