@@ -113,6 +113,12 @@ def made(number: int, of: int, now: float, chance: random.Random) -> Trace:
     )
 
 
+def later(trace: Trace, created: float) -> Trace:
+    """The same of another time, which its id tells, too."""
+    name = f"chatcmpl-{int(created * 1000):012x}{trace.id[-12:]}"
+    return msgspec.structs.replace(trace, id=name, created=created)
+
+
 async def fill(store: SqliteTraces, count: int, now: float) -> dict[str, Any]:
     chance, writing, started = random.Random(7), 0.0, time.perf_counter()
     for start in range(0, count, BATCH):
@@ -220,7 +226,7 @@ async def alone(store: SqliteTraces, asked: argparse.Namespace, now: float) -> d
     costs, took = [], []
     for turn in range(asked.rounds + 1):
         traces = [made(n, count, now + DAY_S, chance) for n in range(count - 1, -1, -1)]
-        traces = [msgspec.structs.replace(trace, created=now + n / asked.rate) for n, trace in enumerate(traces)]
+        traces = [later(trace, now + (turn * count + n) / asked.rate) for n, trace in enumerate(traces)]
         recorded, waited = await paced(traces, store.record)
         bare, _ = await paced(traces, nothing)
         if turn:  # the first is to warm up

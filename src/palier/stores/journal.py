@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import zlib
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from struct import Struct
@@ -31,6 +31,8 @@ MOVED_EVERY_S = 0.5
 """How long a row waits at most, unless somebody reads. The first of a quiet moment does not wait."""
 MANY, MANY_BYTES = 256, 8 * 2**20
 """Rows, and bytes of theirs, that do not wait any longer."""
+SOME = 64
+"""Rows that are read again at once: who answers requests waits for the interpreter meanwhile."""
 MOST, MOST_BYTES = 16_384, 64 * 2**20
 """Rows that may wait, and what those of a file may take; beyond, as where they cannot be moved, none is taken on."""
 _HEAD = Struct("<IIQ")
@@ -76,7 +78,6 @@ class Journal(Generic[T]):
     def __init__(self, beside: Path, kind: Journaled[T]) -> None:
         """Take up what a process that was killed left. Raises `StoreError`."""
         self._kind = kind
-        self.move = kind.move
         self._lock = threading.Lock()
         self._closed = False
         self.failure: StoreError | None = None
@@ -125,8 +126,8 @@ class Journal(Generic[T]):
             file.take_on(text, keys)
             return not waiting or (self.many and not were_many)
 
-    def take(self) -> tuple[list[T], bool]:
-        """The rows to be moved next, oldest first, and whether there are more already.
+    def take(self) -> tuple[list[bytes], bool]:
+        """The rows to be moved next, as they are written, oldest first; and whether there are more already.
 
         Those that come from now on are of the next time.
         """
@@ -134,8 +135,12 @@ class Journal(Generic[T]):
             late = bool(self._files[1 - self._turn].rows)
             if not late:
                 self._turn = 1 - self._turn
-            rows = self._files[1 - self._turn].rows
-        return [self._kind.read(text) for text in rows], late
+            return self._files[1 - self._turn].rows, late
+
+    def move(self, connection: apsw.Connection, rows: Sequence[bytes]) -> None:
+        """Move some of what `take` gave, in the transaction of `connection`."""
+        for start in range(0, len(rows), SOME):
+            self._kind.move(connection, [self._kind.read(text) for text in rows[start : start + SOME]])
 
     def moved(self) -> None:
         """What `take` gave is committed. Raises `StoreError` where its file cannot be emptied."""

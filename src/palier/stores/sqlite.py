@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
@@ -125,6 +125,12 @@ class Database:
         if self._journal is not None and self._journal.holds(keys):
             await self._submit(self._writes, _nothing)
         return await self._submit(self._reads, run)
+
+    async def settle(self) -> None:
+        """Have all that was handed over or journaled committed. Raises `StoreError` where journaled rows cannot be."""
+        await self._submit(self._writes, _nothing)
+        if self._journal is not None and self._journal.failure is not None:
+            raise StoreError(self._journal.failure.message, hint=self._journal.failure.hint)
 
     async def rewrite(self) -> None:
         """Write the file anew, without what deleted rows left in its pages, and empty its log. Writers wait meanwhile.
@@ -244,7 +250,7 @@ class Database:
         journal.failure = None
         return connection
 
-    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any], rows: list[Any]) -> None:
+    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any], rows: Sequence[bytes]) -> None:
         """All in one transaction; where one of them is at fault, each in its own, and that one is left out."""
         try:
             with _transaction(connection):
