@@ -126,6 +126,12 @@ class Database:
             await self._submit(self._writes, _nothing)
         return await self._submit(self._reads, run)
 
+    async def settle(self) -> None:
+        """Have all that was handed over or journaled committed. Raises `StoreError` where journaled rows cannot be."""
+        await self._submit(self._writes, _nothing)
+        if self._journal is not None and self._journal.failure is not None:
+            raise StoreError(self._journal.failure.message, hint=self._journal.failure.hint)
+
     async def rewrite(self) -> None:
         """Write the file anew, without what deleted rows left in its pages, and empty its log. Writers wait meanwhile.
 
@@ -168,7 +174,16 @@ class Database:
             thread.join()
 
     def _truncate_log(self, timeout_ms: int) -> None:
-        connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        except apsw.CantOpenError as error:
+            if self.path.exists():
+                raise store_error(self.path, error) from error
+            raise StoreError(
+                f"{self.path} is not there any more",
+                hint="it was deleted or moved while palier had it open: move it back, or put a backup back (palier"
+                " restore-backup)",
+            ) from None
         try:
             connection.set_busy_timeout(timeout_ms)
             connection.pragma("schema_version")  # a connection that has read nothing yet does not know of the log

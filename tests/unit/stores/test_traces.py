@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from palier.errors import StoreError
+from palier.interfaces import Erasure
+from palier.stores.erasure import ErasableTraces
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import CREATED, EXPIRES, content_of, trace_of
 from palier.types import Label
@@ -69,6 +71,8 @@ async def test_a_full_file_keeps_what_was_acknowledged_and_takes_no_more(traces)
         await traces.record(trace_of("small"))
     with pytest.raises(StoreError, match="full"):
         await traces.database.rewrite()
+    with pytest.raises(StoreError, match="full"):
+        await ErasableTraces(traces.database).requests(Erasure(user="local", before=2 * CREATED), str)
     await traces._database.write(lambda connection: connection.pragma("max_page_count", 1_000_000))
     await traces.record(trace_of("small"))
     assert {trace.id for trace in await traces.list()} == {"small", "large"}
