@@ -42,7 +42,8 @@ from palier.budgets import Budgets
 from palier.config import Budget, Route, Tier
 from palier.stores.audits import SqliteAudits
 from palier.stores.hours import SqliteHours
-from palier.stores.traces import Row, SqliteTraces, record
+from palier.stores.rows import Row, record
+from palier.stores.traces import SqliteTraces
 from palier.testing.traces import trace_of
 from palier.types import Label, Message, Quantity, Trace, TraceContent
 
@@ -110,6 +111,12 @@ def made(number: int, of: int, now: float, chance: random.Random) -> Trace:
         content=content if content.expires > now else None,
         guards=(),
     )
+
+
+def later(trace: Trace, created: float) -> Trace:
+    """The same of another time, which its id tells, too."""
+    name = f"chatcmpl-{int(created * 1000):012x}{trace.id[-12:]}"
+    return msgspec.structs.replace(trace, id=name, created=created)
 
 
 async def fill(store: SqliteTraces, count: int, now: float) -> dict[str, Any]:
@@ -219,7 +226,7 @@ async def alone(store: SqliteTraces, asked: argparse.Namespace, now: float) -> d
     costs, took = [], []
     for turn in range(asked.rounds + 1):
         traces = [made(n, count, now + DAY_S, chance) for n in range(count - 1, -1, -1)]
-        traces = [msgspec.structs.replace(trace, created=now + n / asked.rate) for n, trace in enumerate(traces)]
+        traces = [later(trace, now + (turn * count + n) / asked.rate) for n, trace in enumerate(traces)]
         recorded, waited = await paced(traces, store.record)
         bare, _ = await paced(traces, nothing)
         if turn:  # the first is to warm up
@@ -231,13 +238,12 @@ async def alone(store: SqliteTraces, asked: argparse.Namespace, now: float) -> d
 def serve(config: str, records: bool) -> None:
     """A gateway; one that records nothing waits for nothing there."""
     from palier.cli import app
-    from palier.forgetting import Recording
 
     if not records:
 
-        async def nothing(self: Recording, trace: Trace) -> None: ...
+        async def nothing(self: SqliteTraces, trace: Trace) -> None: ...
 
-        Recording.record = nothing  # type: ignore[method-assign, assignment]
+        SqliteTraces.record = nothing  # type: ignore[method-assign]
     sys.argv = ["palier", "serve", "--config", config]
     app()
 

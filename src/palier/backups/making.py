@@ -21,6 +21,7 @@ from palier.config import Settings
 from palier.errors import ConfigurationError, PalierError, StoreError
 from palier.models import weights as files
 from palier.stores.folder import DataFolder
+from palier.stores.journal import paths
 from palier.stores.snapshot import snapshot
 
 PARTIAL = ".partial"
@@ -89,6 +90,8 @@ def _fill(settings: Settings, config: Path, folder: DataFolder, partial: Path, w
     data = partial / DATA
     data.mkdir(mode=0o700)
     for name in SCHEMAS:
+        for journal in paths(folder.path / name):  # before: what is moved out of it meanwhile is in the database then
+            copy(journal, data / journal.name)
         snapshot(folder.path / name, data / name)
     own = not settings.privacy.key_env and not settings.privacy.key_file
     for source in _beside(folder.path):
@@ -123,11 +126,12 @@ def _fill(settings: Settings, config: Path, folder: DataFolder, partial: Path, w
 
 def _beside(data: Path) -> Iterator[Path]:
     """All other files of the data folder, in a steady order."""
+    copied = {*SCHEMAS, *(journal.name for name in SCHEMAS for journal in paths(data / name))}
     for path, folders, names in os.walk(data):
         folders[:] = sorted(name for name in folders if _keeps(name))
         for name in sorted(names):
             file = Path(path) / name
-            if _keeps(name) and file.is_file() and not (path == str(data) and name in SCHEMAS):
+            if _keeps(name) and file.is_file() and not (path == str(data) and name in copied):
                 yield file
 
 

@@ -11,9 +11,9 @@ import msgspec
 from palier.audits import Audit, AuditCount, AuditWords, Judgement, unworded
 from palier.errors import NotFound
 from palier.spending import AuditsTook
+from palier.stores.rows import Row, record
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
-from palier.stores.traces import Row, record
 from palier.types import Features, Trace
 
 

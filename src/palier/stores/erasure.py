@@ -79,7 +79,7 @@ class ErasableTraces:
 
     async def requests(self, erasure: Erasure, digest: Digest) -> tuple[str, ...]:
         """Those of the user; or those the document was found for, and those that quote their answers. Newest first."""
-        await self._database.write(_nothing)  # what was handed over before is committed now, and read below
+        await self._database.settle()  # else what was recorded before would come into the tables after they are read
         found: list[str] = []
         answers: set[str] = set()
         after: tuple[float, str] | None = (-1.0, "")
@@ -197,10 +197,6 @@ def _passages(connection: apsw.Connection, erasure: Erasure) -> int | None:
         return None
     row = connection.execute(statements("knowledge")["find_document"], (collection.id, erasure.document)).fetchone()
     return None if row is None else int(row[2])
-
-
-def _nothing(connection: apsw.Connection) -> None:
-    pass
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ reading the index of all traces.
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,11 +66,13 @@ class SqliteHours:
         return rolled
 
 
-def count(connection: apsw.Connection, traces: Sequence[Trace]) -> None:
-    """Add traces that are about to be recorded, and take away those they replace; each id once."""
+def count(connection: apsw.Connection, traces: Sequence[Trace]) -> frozenset[str]:
+    """Add traces that are about to be recorded, each id once; take away those they replace, whose ids it returns."""
     names = msgspec.json.encode([trace.id for trace in traces]).decode()
     known = connection.execute(statements("hours")["known"], (names,))
-    change(connection, [msgspec.json.decode(figures, type=Trace) for (figures,) in known], traces)
+    replaced = [msgspec.json.decode(figures, type=Trace) for (figures,) in known]
+    change(connection, replaced, traces)
+    return frozenset(trace.id for trace in replaced)
 
 
 def change(connection: apsw.Connection, old: Sequence[Trace], new: Sequence[Trace]) -> None:
@@ -95,30 +98,30 @@ def _throw_away(connection: apsw.Connection, table: str, unroll: str, at: int) -
 
 
 def _added(new: Iterable[Trace], old: Iterable[Trace]) -> tuple[Rows, Rows]:
-    hours: Rows = {}
-    landings: Rows = {}
+    hours: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
+    landings: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
     for sign, traces in ((1, new), (-1, old)):
         for trace in traces:
             at = _hour(trace)
-            _add(hours, (at, trace.route, trace.tier or "", trace.status, trace.key), sign, _figures(trace))
+            figures = _figures(trace)
+            hours[at, trace.route, trace.tier or "", trace.status, trace.key].append(
+                figures if sign > 0 else [-value for value in figures]
+            )
             for step in trace.steps:
                 if step.latency_ms > 0:
-                    taken = *_spread(step.cost), *_spread(step.energy), *_spread(step.carbon)
-                    figures = (1, step.latency_ms, *taken)
-                    _add(landings, (at, trace.route, step.tier, step.outcome), sign, figures)
-    return hours, landings
+                    figures = (1, step.latency_ms, *_spread(step.cost), *_spread(step.energy), *_spread(step.carbon))
+                    landings[at, trace.route, step.tier, step.outcome].append(
+                        figures if sign > 0 else [-value for value in figures]
+                    )
+    return _summed(hours), _summed(landings)
+
+
+def _summed(rows: Mapping[Key, Sequence[Sequence[float]]]) -> Rows:
+    return {key: list(map(sum, zip(*some, strict=True))) for key, some in rows.items()}
 
 
 def _hour(trace: Trace) -> int:
     return int(trace.created) // HOUR_S * HOUR_S
-
-
-def _add(rows: Rows, key: Key, sign: int, figures: Sequence[float]) -> None:
-    row = rows.get(key)
-    if row is None:
-        rows[key] = list(figures) if sign > 0 else [-value for value in figures]
-    else:
-        rows[key] = [kept + sign * value for kept, value in zip(row, figures, strict=True)]
 
 
 def _figures(trace: Trace) -> tuple[float, ...]:

@@ -182,7 +182,7 @@ class SqliteAnswerMarks:
         """See `interfaces.Turns`."""
         asked = msgspec.json.encode([digest.hex() for digest in digests]).decode()
         sql = statements("traces")["rank_of_turns"]
-        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get)
+        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get, digests)
         return list(Label)[rank or 0]
 
 

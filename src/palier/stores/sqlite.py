@@ -5,26 +5,30 @@ of a connection. A write job that fails, fails alone: what fails as one transact
 job may run more than once and must touch nothing but its connection.
 
 Rows that many tasks append at once are handed over together: every statement costs the writer the interpreter's lock,
-which it must win back from a busy event loop.
+which it must win back from a busy event loop. Rows of one kind may be journaled instead (`stores.journal`): they are
+acknowledged at once and moved in a few hundred at a time, before any job that comes after them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import apsw
 import msgspec
 
-from palier.errors import Busy, InvalidRequest, PalierError, StoreError
+from palier.errors import InvalidRequest, PalierError, StoreError
+from palier.stores.jobs import Job, Queue
+from palier.stores.journal import MOVED_EVERY_S, Journal, Journaled
 from palier.stores.schema import Schema, open_reader, open_writer, store_error
 
 T = TypeVar("T")
@@ -32,84 +36,27 @@ TRUNCATE_TIMEOUT_MS = 100
 """How long emptying the log waits for those who read: it holds up the writer meanwhile."""
 REWRITE_TIMEOUT_MS = 5_000
 """The same where it must be done, and is not tried again by itself."""
-MAX_BATCH = 512
-"""Jobs of one commit at most, so that the first of them does not wait for ever."""
+_ROW = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError, OverflowError, TypeError, ValueError)
+"""Where the row is at fault, and the file takes others."""
 
-
-@dataclass(slots=True)
-class _Job:
-    """Work that a task waits for; its outcome is kept here until it may be told."""
-
-    run: Callable[..., Any]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
-    rows: tuple[Any, ...] = ()
-    """What `run` takes besides its connection, where it takes the rows of its neighbours too."""
-    value: Any = None
-    error: Exception | None = None
-    settled: bool = False
-    """Whether it was committed, or failed alone."""
-    alone: bool = False
-    """Whether it is no part of a transaction."""
-
-
-class _Queue:
-    """Jobs that wait for a thread, and how many may."""
-
-    def __init__(self, limit: int) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def add(self, jobs: Sequence[_Job], path: Path) -> None:
-        with self._lock:
-            if self._closed:
-                raise StoreError(f"{path} is closed")
-            if self._jobs.qsize() + len(jobs) > self._limit:
-                raise Busy(f"{path.name}: {self._limit} jobs are waiting", retry_after=1.0)
-            for job in jobs:
-                self._jobs.put(job)
-
-    def close(self, threads: int) -> None:
-        """What is queued is still done; nothing more comes in."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                for _ in range(threads):
-                    self._jobs.put(None)
-
-    def take(self) -> _Job | None:
-        """The next job, waited for; None at the end."""
-        return self._jobs.get()
-
-    def take_batch(self) -> tuple[list[_Job], bool]:
-        """All that is queued, at least one job; and whether this is the end."""
-        job = self.take()
-        batch: list[_Job] = []
-        with self._lock:  # who is adding several adds them all: rows of one turn stay together
-            while job is not None:
-                batch.append(job)
-                if len(batch) == MAX_BATCH:
-                    break
-                try:
-                    job = self._jobs.get_nowait()
-                except Empty:
-                    break
-        return batch, job is None
+log = logging.getLogger("palier")
 
 
 class Database:
     """An open file. `write` and `read` may be called from any event loop; the rest from anywhere."""
 
-    def __init__(self, path: Path, schema: Schema, readers: int, queue: int) -> None:
+    def __init__(
+        self, path: Path, schema: Schema, readers: int, queue: int, journaled: Journaled[Any] | None = None
+    ) -> None:
         self.path = path
         self._schema = schema
-        self._writes = _Queue(queue)
-        self._reads = _Queue(queue)
-        self._held: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        self._writes = Queue(queue)
+        self._reads = Queue(queue)
+        self._held: dict[asyncio.AbstractEventLoop, list[Job]] = {}
         writer = open_writer(path, schema)
         connections = [open_reader(path, schema) for _ in range(readers)]
+        self._journal = None if journaled is None else Journal(path, journaled)
+        self._moved = 0.0
         self._threads = [
             threading.Thread(target=self._write_batches, args=(writer,), name=f"{schema.name}-writer", daemon=True),
             *(
@@ -121,12 +68,21 @@ class Database:
             thread.start()
 
     @classmethod
-    def open(cls, path: str | Path, schema: Schema, *, readers: int = 2, queue: int = 4096) -> Database:
+    def open(
+        cls,
+        path: str | Path,
+        schema: Schema,
+        *,
+        readers: int = 2,
+        queue: int = 4096,
+        journaled: Journaled[Any] | None = None,
+    ) -> Database:
         """Open or make the file, led to today's version. Raises `StoreError`.
 
-        `readers` threads answer `read`; `queue` is how many jobs may wait, for reading and for writing each.
+        `readers` threads answer `read`; `queue` is how many jobs may wait, for reading and for writing each;
+        `journaled` says of which kind the rows are that `journal` takes.
         """
-        return cls(Path(path), schema, readers, queue)
+        return cls(Path(path), schema, readers, queue, journaled)
 
     async def write(self, run: Callable[[apsw.Connection], T]) -> T:
         """Run `run(connection)` in the writer's transaction; returns its value once that is committed.
@@ -142,16 +98,39 @@ class Database:
         Rows of one turn of the event loop are handed to the writer together, at its end.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(run, loop, loop.create_future(), (row,))
+        job = Job(run, loop, loop.create_future(), (row,))
         held = self._held.setdefault(loop, [])
         if not held:
             loop.call_soon(self._hand_over, loop)
         held.append(job)
         await job.future
 
-    async def read(self, run: Callable[[apsw.Connection], T]) -> T:
-        """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does."""
+    async def journal(self, row: Any) -> None:
+        """Acknowledge a row of the kind that is journaled: durable as a commit is, seen by what is asked from now on.
+
+        Where rows cannot be moved into their tables it tries that first. Raises `StoreError` where it still cannot be
+        done, or the row not be written, and `Busy` where too many wait.
+        """
+        assert self._journal is not None, "opened without a journal"
+        if self._journal.failure is not None:
+            await self._submit(self._writes, _nothing)
+        if self._journal.add(row):
+            self._writes.wake()
+
+    async def read(self, run: Callable[[apsw.Connection], T], keys: Collection[Hashable] | None = None) -> T:
+        """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does.
+
+        Journaled rows are moved in before; where `keys` are given, only if one of them has one of those.
+        """
+        if self._journal is not None and self._journal.holds(keys):
+            await self._submit(self._writes, _nothing)
         return await self._submit(self._reads, run)
+
+    async def settle(self) -> None:
+        """Have all that was handed over or journaled committed. Raises `StoreError` where journaled rows cannot be."""
+        await self._submit(self._writes, _nothing)
+        if self._journal is not None and self._journal.failure is not None:
+            raise StoreError(self._journal.failure.message, hint=self._journal.failure.hint)
 
     async def rewrite(self) -> None:
         """Write the file anew, without what deleted rows left in its pages, and empty its log. Writers wait meanwhile.
@@ -161,7 +140,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._writes.add([_Job(_vacuum, loop, future, alone=True)], self.path)
+        self._writes.add([Job(_vacuum, loop, future, alone=True)], self.path)
         await future
         await self.truncate_log(REWRITE_TIMEOUT_MS)
 
@@ -175,10 +154,10 @@ class Database:
         self._reads.close(threads=len(self._threads) - 1)
         await asyncio.to_thread(self._join)
 
-    async def _submit(self, queue: _Queue, run: Callable[[apsw.Connection], T]) -> T:
+    async def _submit(self, queue: Queue, run: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        queue.add([_Job(run, loop, future)], self.path)
+        queue.add([Job(run, loop, future)], self.path)
         return await future
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -210,21 +189,79 @@ class Database:
     def _write_batches(self, connection: apsw.Connection) -> None:
         end = False
         while not end:
-            batch, end = self._writes.take_batch()
+            batch, end = self._writes.take_batch(self._patience())
+            if self._journal is not None:
+                if end:
+                    self._journal.shut()
+                if batch or end or self._patience() == 0:
+                    connection = self._move(connection, self._journal)
             try:
                 if together := [job for job in batch if not job.alone]:
                     self._commit(connection, together)
                     _tell(together)
                 for job in batch:
                     if job.alone:
-                        job.run(connection)
+                        self._run_alone(connection, job)
             except Exception as error:  # locked by another program, or not even undone: all of the batch fails
                 for job in batch:
                     if not job.settled:
                         job.error = self._translated(error)
                 connection = self._reopened(connection)
             _tell(batch)
+        if self._journal is not None:
+            self._journal.close()
         connection.close()
+
+    def _patience(self) -> float | None:
+        """Seconds until rows are moved, if nothing else is to be done; None where none wait."""
+        if self._journal is None or not self._journal.waiting:
+            return None
+        if self._journal.many and self._journal.failure is None:
+            return 0.0
+        return max(0.0, self._moved + MOVED_EVERY_S - time.monotonic())
+
+    def _move(self, connection: apsw.Connection, journal: Journal[Any]) -> apsw.Connection:
+        """Move the rows that wait into their tables; the connection to go on with. Where that fails they wait on."""
+        more = True
+        try:
+            while more:
+                self._moved = time.monotonic()
+                rows, more = journal.take()
+                if rows:
+                    self._move_rows(connection, journal, rows)
+                    journal.moved()
+        except Exception as error:
+            translated = self._translated(error)
+            if journal.failure is None:
+                log.error("%d rows wait beside %s, and cannot be moved in: %s", journal.waiting, self.path, translated)
+            journal.failure = (
+                translated if isinstance(translated, StoreError) else StoreError(f"{self.path}: {translated}")
+            )
+            return self._reopened(connection)
+        journal.failure = None
+        return connection
+
+    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any], rows: Sequence[bytes]) -> None:
+        """All in one transaction; where one of them is at fault, each in its own, and that one is left out."""
+        try:
+            with _transaction(connection):
+                journal.move(connection, rows)
+            return
+        except _ROW as error:
+            log.error("%s: %d rows cannot be moved in together: %s", self.path, len(rows), error)
+        for row in rows:
+            try:
+                with _transaction(connection):
+                    journal.move(connection, [row])
+            except _ROW as error:
+                log.error("%s: A ROW CANNOT BE KEPT AND IS LOST: %s", self.path, error)
+
+    def _run_alone(self, connection: apsw.Connection, job: Job) -> None:
+        if self._journal is not None and self._journal.failure is not None:
+            raise self._journal.failure
+        job.run(connection)
+        if self._journal is not None:
+            self._journal.sync()
 
     def _reopened(self, connection: apsw.Connection) -> apsw.Connection:
         """A connection without a transaction: the same, or a new one where it cannot be had otherwise."""
@@ -237,7 +274,7 @@ class Database:
         connection.close(True)
         return fresh
 
-    def _commit(self, connection: apsw.Connection, batch: list[_Job]) -> None:
+    def _commit(self, connection: apsw.Connection, batch: list[Job]) -> None:
         """All jobs in one transaction; where that fails, each in its own. Raises where that cannot begin or end."""
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -284,11 +321,27 @@ class Database:
         return store_error(self.path, error) if isinstance(error, apsw.Error) else error
 
 
+@contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def _vacuum(connection: apsw.Connection) -> None:
     connection.execute("VACUUM")
 
 
-def _run(connection: apsw.Connection, run: Callable[..., Any], jobs: list[_Job]) -> None:
+def _nothing(connection: apsw.Connection) -> None:
+    """What a task waits for that wants journaled rows moved in."""
+
+
+def _run(connection: apsw.Connection, run: Callable[..., Any], jobs: list[Job]) -> None:
     """Neighbours of one `run`: with all their rows, or one by one where they have none."""
     if rows := [row for job in jobs for row in job.rows]:
         run(connection, rows)
@@ -297,9 +350,9 @@ def _run(connection: apsw.Connection, run: Callable[..., Any], jobs: list[_Job])
         job.value = run(connection)
 
 
-def _tell(jobs: Iterable[_Job]) -> None:
+def _tell(jobs: Iterable[Job]) -> None:
     """Wake the tasks that wait, with one call an event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = defaultdict(list)
     for job in jobs:
         by_loop[job.loop].append(job)
     for loop, group in by_loop.items():
@@ -309,7 +362,7 @@ def _tell(jobs: Iterable[_Job]) -> None:
             continue
 
 
-def _resolve(jobs: list[_Job]) -> None:
+def _resolve(jobs: list[Job]) -> None:
     for job in jobs:
         if job.future.done():
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import msgspec
 from palier.ids import SHORT_ID
 from palier.interfaces import TraceSearch
 from palier.stores import hours
+from palier.stores.journal import Journaled
+from palier.stores.rows import Row, record
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import Label, Trace, TraceContent
@@ -36,37 +38,6 @@ _EXPIRING = (
     ("shadows", "expire"),
 )
 """Files and names of the statements that forget."""
-MANY = 64
-"""Rows of one statement at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A trace as it is kept: the values of its row in each table."""
-
-    id: str
-    counted: Trace
-    figures: tuple[str | float | bytes | None, ...]
-    content: tuple[str | float | bytes, ...] | None
-    answers: tuple[tuple[str, int], ...]
-    marks: tuple[str | int | float | bytes, ...] | None = None
-    turns: tuple[tuple[bytes, str, int, float], ...] = ()
-
-    @classmethod
-    def of(cls, trace: Trace) -> Row:
-        """`trace`, its words apart from its figures."""
-        content, marked, rank = trace.content, trace.marked, trace.label.rank
-        bare = msgspec.structs.replace(trace, content=None, marked=None) if content or marked else trace
-        figures = msgspec.json.encode(bare)
-        return cls(
-            trace.id,
-            bare,
-            (trace.id, trace.created, trace.route, trace.status, trace.tier, figures),
-            (trace.id, content.label.value, content.expires, msgspec.json.encode(content)) if content else None,
-            tuple((digest, rank) for digest in trace.answers),
-            (trace.id, rank, marked.expires, marked.marks) if marked and marked.marks else None,
-            tuple((digest, trace.id, rank, marked.expires) for digest in marked.turns) if marked else (),
-        )
 
 
 class SqliteTraces:
@@ -78,7 +49,7 @@ class SqliteTraces:
     @classmethod
     def open(cls, path: str | Path) -> SqliteTraces:
         """Open or make the file. Raises `StoreError`."""
-        return cls(Database.open(path, TRACES))
+        return cls(Database.open(path, TRACES, journaled=_JOURNALED))
 
     @property
     def database(self) -> Database:
@@ -89,14 +60,14 @@ class SqliteTraces:
         """Finish what is queued, then close."""
         await self._database.close()
 
-    async def record(self, trace: Trace) -> None:
+    def record(self, trace: Trace) -> Coroutine[Any, Any, None]:
         """Keep `trace`; it is durable when this returns. One recorded before under its id is replaced."""
-        await self._database.append(record, Row.of(trace))
+        return self._database.journal(trace)
 
     async def label_of(self, digests: Sequence[str]) -> Label:
         """The most restrictive label of the answers recorded under `digests`; public where there is none."""
         sql, asked = statements("traces")["rank_of_answers"], msgspec.json.encode(digests).decode()
-        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get)
+        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get, digests)
         return Label.PUBLIC if rank is None else list(Label)[rank]
 
     async def get(self, id: str) -> Trace | None:
@@ -236,39 +207,16 @@ def _with_words(figures: bytes, words: bytes | None) -> Trace:
     return msgspec.structs.replace(trace, content=msgspec.json.decode(words, type=TraceContent))
 
 
-def record(connection: apsw.Connection, rows: list[Row]) -> None:
-    """All of `rows`, a few statements for many; of those with one id the last counts."""
-    kept = list({row.id: row for row in rows}.values())
-    hours.count(connection, [row.counted for row in kept])
-    _insert(connection, "record", [row.figures for row in kept])
-    _insert(connection, "record_content", [row.content for row in kept if row.content])
-    _insert(connection, "record_answer", [answer for row in kept for answer in row.answers])
-    connection.executemany(statements("traces")["record_mark"], [row.marks for row in kept if row.marks])
-    connection.executemany(statements("traces")["record_turn"], [turn for row in kept for turn in row.turns])
-    for row in kept:
-        if not row.content:
-            connection.execute(statements("traces")["forget_content"], (row.id,))
+def _move(connection: apsw.Connection, traces: list[Trace]) -> None:
+    record(connection, [Row.of(trace) for trace in traces])
 
 
-def _insert(connection: apsw.Connection, name: str, rows: Sequence[tuple[str | float | bytes | None, ...]]) -> None:
-    """Insert `rows` by the statement `name`, whose `rows` become as many as there are, a power of two at a time.
-
-    So few different statements stay prepared.
-    """
-    start = 0
-    for count in _powers(len(rows)):
-        some = rows[start : start + count]
-        start += count
-        marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * count)
-        connection.execute(statements("traces")[name].replace("rows", marks), [v for row in some for v in row])
+def _keys(trace: Trace) -> Sequence[str | bytes]:
+    """By what a conversation that goes on asks for it."""
+    return trace.answers if trace.marked is None else (*trace.answers, *trace.marked.turns)
 
 
-def _powers(count: int) -> Iterator[int]:
-    """Powers of two, `MANY` at most, that add up to `count`, the largest first."""
-    while count:
-        power = min(MANY, 1 << (count.bit_length() - 1))
-        yield power
-        count -= power
+_JOURNALED = Journaled(msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Trace).decode, _keys, _move)
 
 
 def _get(connection: apsw.Connection, id: str) -> Any:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import apsw
 import msgspec
 import pytest
 from typer.testing import CliRunner, Result
@@ -30,6 +29,7 @@ from palier.server.backup_calls import Backup
 from palier.server.remote import RemotePalier
 from palier.stores.folder import DataFolder
 from palier.stores.ledger_file import LedgerFile
+from palier.stores.traces import SqliteTraces
 from palier.testing.upstream import Upstream, answers
 from palier.types import Document, Label, Principal
 
@@ -276,8 +276,9 @@ async def test_while_it_is_asked_everything_named_is_there(tmp_path: Path) -> No
     for n in range(3):
         copy = tmp_path / f"{n}"
         check(copy, read(copy))
-        traces = apsw.Connection(str(copy / "data" / "traces.db"))
-        ids = {name for (name,) in traces.execute("SELECT id FROM trace WHERE status = 'answered'")}
+        traces = SqliteTraces.open(copy / "data" / "traces.db")
+        ids = {trace.id for trace in await traces.list(status="answered", limit=10_000)}
+        await traces.close()
         ledger = LedgerFile.open(copy / "data" / "ledger.db")
         left = {link.entry.clearance.request for link in ledger.chain()}
         ledger.close()

@@ -53,6 +53,8 @@ async def test_what_cannot_be_recorded_is_refused_or_counted_and_said(
         (model,) = opened.models.values()
         await opened.ask("before")
         await full(opened, on=True)
+        assert (await opened.ask(LONG)).text == "Yes.", "it is acknowledged, and waits beside the file"
+        await opened.list_traces()
         with caplog.at_level(logging.ERROR):
             for _ in range(3):
                 if goes_on:
@@ -62,7 +64,7 @@ async def test_what_cannot_be_recorded_is_refused_or_counted_and_said(
                         await opened.ask(LONG)
         said = [record for record in caplog.records if "NOT RECORDED" in record.message]
         assert len(said) == 1
-        assert len(model.calls) == (4 if goes_on else 2)  # type: ignore[attr-defined]
+        assert len(model.calls) == (5 if goes_on else 3)  # type: ignore[attr-defined]
         now = await opened.now()
         assert now.unrecorded == (3 if goes_on else 1)
         assert "full" in now.failing
@@ -73,7 +75,7 @@ async def test_what_cannot_be_recorded_is_refused_or_counted_and_said(
         assert (await opened.ask("after")).text == "Yes."
         assert (await opened.now()).failing == ""
         traces = await opened.list_traces()
-        assert len(traces.traces) == 2
+        assert len(traces.traces) == 3
 
 
 async def test_one_is_let_through_to_try_and_the_log_says_it_again_each_minute(

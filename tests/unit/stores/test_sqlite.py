@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 import threading
 import time
 
@@ -126,20 +124,6 @@ async def test_a_full_disk_is_an_error_and_then_it_works_again(database):
     await database.write(lambda connection: connection.pragma("max_page_count", 1_000_000))
     await database.write(keep("after"))
     assert await kept(database) == ["small", "small too", "after"]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 1 MB."""
-    if os.getuid() != 0 or os.uname().sysname != "Linux":
-        pytest.skip("needs root on Linux, to mount a small disk")
-    point = tmp_path / "disk"
-    point.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(point)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("this system lets no small disk be mounted")
-    yield point
-    subprocess.run(["umount", "-l", str(point)], check=True)
 
 
 async def test_a_disk_that_is_really_full(small_disk):

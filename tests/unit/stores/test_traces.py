@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from palier.errors import StoreError
+from palier.interfaces import Erasure
+from palier.stores.erasure import ErasableTraces
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import CREATED, EXPIRES, content_of, trace_of
 from palier.types import Label
@@ -60,14 +62,19 @@ async def test_no_word_stands_among_the_figures(traces):
     assert "indiscretion" not in repr(rows)
 
 
-async def test_a_full_disk_fails_the_record_and_no_other(traces):
+async def test_a_full_file_keeps_what_was_acknowledged_and_takes_no_more(traces):
     pages = await traces._database.write(lambda connection: connection.pragma("page_count"))
     await traces._database.write(lambda connection: connection.pragma("max_page_count", pages + 2))
-    with pytest.raises(StoreError, match="full"):
-        await traces.record(trace_of("large", content=content_of("mot " * 100_000)))
-    await traces.record(trace_of("small"))
-    await traces._database.write(lambda connection: connection.pragma("max_page_count", 1_000_000))
     await traces.record(trace_of("large", content=content_of("mot " * 100_000)))
+    assert await traces.list() == [], "it cannot be moved in, and reading goes on"
+    with pytest.raises(StoreError, match="full"):
+        await traces.record(trace_of("small"))
+    with pytest.raises(StoreError, match="full"):
+        await traces.database.rewrite()
+    with pytest.raises(StoreError, match="full"):
+        await ErasableTraces(traces.database).requests(Erasure(user="local", before=2 * CREATED), str)
+    await traces._database.write(lambda connection: connection.pragma("max_page_count", 1_000_000))
+    await traces.record(trace_of("small"))
     assert {trace.id for trace in await traces.list()} == {"small", "large"}
 
 

@@ -1,0 +1,258 @@
+"""Rows that are acknowledged before they are in their tables: a line in a file each, moved in together a little later.
+
+A commit costs the pages it touches and a hand-over to the writer's thread, which must win the interpreter from a busy
+event loop for each of its statements; a line at the end of a file costs one call of the system, and survives the end of
+the process as a commit does (write-ahead logging: Mohan et al., ARIES, 1992, https://doi.org/10.1145/128765.128770).
+
+Two files take turns: while the rows of one are moved, new ones go to the other; that whose rows are committed is
+emptied. A row is moved twice where the process ended in between, and must then be as if it was moved once.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import threading
+import zlib
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from struct import Struct
+from typing import Generic, TypeVar
+
+import apsw
+
+from palier.errors import Busy, InvalidRequest, PalierError, StoreError
+
+T = TypeVar("T")
+MOVED_EVERY_S = 0.5
+"""How long a row waits at most, unless somebody reads. The first of a quiet moment does not wait."""
+MANY, MANY_BYTES = 256, 8 * 2**20
+"""Rows, and bytes of theirs, that do not wait any longer."""
+SOME = 64
+"""Rows that are read again at once: who answers requests waits for the interpreter meanwhile."""
+MOST, MOST_BYTES = 16_384, 64 * 2**20
+"""Rows that may wait, and what those of a file may take; beyond, as where they cannot be moved, none is taken on."""
+_HEAD = Struct("<IIQ")
+"""Of each line: its length in bytes without this, the CRC-32 of its number and text, and its number."""
+
+log = logging.getLogger("palier")
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled(Generic[T]):
+    """Rows of one kind: how they are written, read again and moved into their tables."""
+
+    write: Callable[[T], bytes]
+    read: Callable[[bytes], T]
+    """Raises `ValueError` for what `write` did not give."""
+    keys: Callable[[T], Collection[Hashable]]
+    """By what it may be asked for where other rows may wait."""
+    move: Callable[[apsw.Connection, list[T]], None]
+
+
+@dataclass(slots=True)
+class _File:
+    path: Path
+    descriptor: int
+    size: int = 0
+    rows: list[bytes] = field(default_factory=list)
+    """As they are written: a few hundred traces as objects would drive out of the processor's caches what the next
+    requests need."""
+    keys: set[Hashable] = field(default_factory=set)
+
+    def take_on(self, text: bytes, keys: Collection[Hashable]) -> None:
+        self.size += _HEAD.size + len(text)
+        self.rows.append(text)
+        self.keys.update(keys)
+
+    def empty(self) -> None:
+        self.size, self.rows, self.keys = 0, [], set()
+
+
+class Journal(Generic[T]):
+    """The two files beside a database, open and locked. May be used from any thread."""
+
+    def __init__(self, beside: Path, kind: Journaled[T]) -> None:
+        """Take up what a process that was killed left. Raises `StoreError`."""
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._closed = False
+        self.failure: StoreError | None = None
+        """Why rows could not be moved the last time."""
+        self._files = [_opened(path) for path in paths(beside)]
+        first, second = (self._take_up(file) for file in self._files)
+        self._turn = 0 if first > second else 1
+        self._number = max(first, second)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not moved yet."""
+        return len(self._files[0].rows) + len(self._files[1].rows)
+
+    @property
+    def many(self) -> bool:
+        """Whether so many wait that they are to be moved at once."""
+        return self.waiting >= MANY or self._files[0].size + self._files[1].size >= MANY_BYTES
+
+    def holds(self, keys: Collection[Hashable] | None) -> bool:
+        """Whether a row waits that has one of `keys`; whether any waits where that is None."""
+        if keys is None:
+            return self.waiting > 0
+        with self._lock:
+            return not all(file.keys.isdisjoint(keys) for file in self._files)
+
+    def add(self, row: T) -> bool:
+        """Keep `row`: it survives the process when this returns. Whether it is the first that waits, or makes many.
+
+        Raises `StoreError` where it cannot be written, or none can be moved, and `Busy` where too many wait.
+        """
+        try:
+            text = self._kind.write(row)
+        except UnicodeEncodeError:
+            raise InvalidRequest("a text holds half of a surrogate pair, which is no Unicode") from None
+        keys = self._kind.keys(row)
+        with self._lock:
+            if self._closed or self.failure is not None or (waiting := self.waiting) >= MOST:
+                raise self._refusal()
+            file = self._files[self._turn]
+            if file.size >= MOST_BYTES:
+                raise self._refusal()
+            _append(file, self._number + 1, text)
+            self._number += 1
+            were_many = self.many
+            file.take_on(text, keys)
+            return not waiting or (self.many and not were_many)
+
+    def take(self) -> tuple[list[bytes], bool]:
+        """The rows to be moved next, as they are written, oldest first; and whether there are more already.
+
+        Those that come from now on are of the next time.
+        """
+        with self._lock:
+            late = bool(self._files[1 - self._turn].rows)
+            if not late:
+                self._turn = 1 - self._turn
+            return self._files[1 - self._turn].rows, late
+
+    def move(self, connection: apsw.Connection, rows: Sequence[bytes]) -> None:
+        """Move some of what `take` gave, in the transaction of `connection`."""
+        for start in range(0, len(rows), SOME):
+            self._kind.move(connection, [self._kind.read(text) for text in rows[start : start + SOME]])
+
+    def moved(self) -> None:
+        """What `take` gave is committed. Raises `StoreError` where its file cannot be emptied."""
+        file = self._files[1 - self._turn]
+        try:
+            os.ftruncate(file.descriptor, 0)
+        except OSError as error:
+            raise _failed(file.path, error) from None
+        with self._lock:
+            file.empty()
+
+    def sync(self) -> None:
+        """What was emptied stays so even if the power is cut."""
+        for file in self._files:
+            os.fsync(file.descriptor)
+
+    def shut(self) -> None:
+        """Take on no more."""
+        with self._lock:
+            self._closed = True
+
+    def close(self) -> None:
+        """Leave no file, unless rows still wait in it: they are taken up the next time."""
+        self.shut()
+        for file in self._files:
+            if not file.rows:
+                file.path.unlink(missing_ok=True)
+            os.close(file.descriptor)
+
+    def _refusal(self) -> PalierError:
+        name = self._files[0].path.stem
+        if self._closed:
+            return StoreError(f"{name} is closed")
+        if self.failure is not None:
+            return StoreError(self.failure.message, hint=self.failure.hint)
+        return Busy(f"{name}: {self.waiting} rows wait to be moved in", retry_after=1.0)
+
+    def _take_up(self, file: _File) -> int:
+        """Read what stands in it, up to where it is not whole: the last line before the power was cut. Its number."""
+        text, last = file.path.read_bytes(), 0
+        for number, line in _lines(text):
+            last = number
+            file.take_on(line, self._kind.keys(self._read(line)))
+        if file.size < len(text):
+            log.warning("%s: its last %d bytes are not whole and are left out", file.path, len(text) - file.size)
+            os.ftruncate(file.descriptor, file.size)
+        return last
+
+    def _read(self, line: bytes) -> T:
+        try:
+            return self._kind.read(line)
+        except ValueError as error:
+            raise StoreError(
+                f"{self._files[0].path.parent}: a journal holds what this palier does not know: {error}",
+                hint="was it written by a newer palier? Upgrade this one, or move the journal away",
+            ) from None
+
+
+def paths(beside: Path) -> tuple[Path, Path]:
+    """The two files of the database `beside`."""
+    return beside.with_suffix(".journal-0"), beside.with_suffix(".journal-1")
+
+
+def _opened(path: Path) -> _File:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.fchmod(descriptor, 0o600)
+        except OSError:
+            os.close(descriptor)
+            raise
+    except BlockingIOError:
+        raise StoreError(f"{path} is open already", hint="another program holds the file: close it") from None
+    except OSError as error:
+        raise _failed(path, error) from None
+    return _File(path, descriptor)
+
+
+def _append(file: _File, number: int, text: bytes) -> None:
+    """All of a line, or none of it."""
+    head = _HEAD.pack(len(text), _check(number, text), number)
+    try:
+        if os.writev(file.descriptor, (head, text)) != _HEAD.size + len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        os.ftruncate(file.descriptor, file.size)
+        raise _failed(file.path, error) from None
+
+
+def _check(number: int, text: bytes) -> int:
+    return zlib.crc32(text, (number ^ number >> 32) & 0xFFFF_FFFF)
+
+
+def _lines(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines that are whole, with their numbers, up to the first that is not."""
+    start = 0
+    while start + _HEAD.size <= len(text):
+        length, check, number = _HEAD.unpack_from(text, start)
+        start += _HEAD.size
+        line = text[start : start + length]
+        if len(line) < length or _check(number, line) != check:
+            return
+        yield number, line
+        start += length
+
+
+def _failed(path: Path, error: OSError) -> StoreError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    hint = (
+        "free some space on that disk; nothing acknowledged is lost, and palier goes on by itself"
+        if full
+        else "look at the disk, and that this user may write there; palier tries again with the next request"
+    )
+    return StoreError(f"{path}: {'database or disk is full' if full else error.strerror}", hint=hint)

@@ -1,0 +1,311 @@
+"""Rows that are acknowledged at once: never lost, seen by whoever comes after, and moved in with few commits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import threading
+
+import apsw
+import pytest
+
+from palier.errors import Busy, InvalidRequest, StoreError
+from palier.stores import journal as module
+from palier.stores.hours import SqliteHours
+from palier.stores.journal import Journaled, paths
+from palier.stores.sqlite import Database
+from palier.stores.traces import TRACES, SqliteTraces
+from palier.testing.traces import CREATED, content_of, trace_of
+
+MADE = "CREATE TABLE IF NOT EXISTS kept (value TEXT PRIMARY KEY CHECK (value <> 'poison')) STRICT"
+
+
+def _move(connection, rows):
+    connection.executemany("INSERT INTO kept VALUES (?) ON CONFLICT DO NOTHING", [(row,) for row in rows])
+
+
+def _write(row: str) -> bytes:
+    return b"1" + row.encode()
+
+
+def _read(text: bytes) -> str:
+    if text[:1] != b"1":
+        raise ValueError(f"format {text[:1].decode()}")
+    return text[1:].decode()
+
+
+WORDS = Journaled(_write, _read, lambda row: (row,), _move)
+
+
+async def opened(folder, name: str = "file.db") -> Database:
+    database = Database.open(folder / name, TRACES, journaled=WORDS)
+    await database.write(lambda connection: connection.execute(MADE))
+    return database
+
+
+@pytest.fixture
+async def database(tmp_path):
+    made = await opened(tmp_path)
+    yield made
+    await made.close()
+
+
+async def kept(database, keys=None) -> list[str]:
+    return await database.read(
+        lambda connection: [value for (value,) in connection.execute("SELECT value FROM kept ORDER BY rowid")], keys
+    )
+
+
+class Held:
+    """The writer, at a job that does not end before this is left."""
+
+    def __init__(self, database) -> None:
+        self._entered, self._through = threading.Event(), threading.Event()
+        self._database = database
+
+    def _wait(self, connection: apsw.Connection) -> None:
+        self._entered.set()
+        assert self._through.wait(30)
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._database.write(self._wait))
+        await asyncio.to_thread(self._entered.wait, 30)
+
+    async def __aexit__(self, *error) -> None:
+        self._through.set()
+        await self._task
+
+
+async def test_what_is_acknowledged_is_seen_by_whoever_comes_after(database):
+    for n in range(20):
+        await database.journal(f"row {n}")
+        if n % 2:
+            assert len(await kept(database)) == n + 1
+        else:
+            count = await database.write(lambda c: c.execute("SELECT count(*) FROM kept").get)
+            assert count == n + 1
+
+
+async def test_rows_are_moved_by_themselves(database):
+    await database.journal("one")
+    async with asyncio.timeout(30):
+        while database._journal.waiting:
+            await asyncio.sleep(0.01)
+    assert await kept(database, ()) == ["one"]
+
+
+async def test_many_rows_take_few_commits(database, monkeypatch):
+    monkeypatch.setattr("palier.stores.sqlite.MOVED_EVERY_S", 1e6)
+    commits = []
+    await database.write(lambda connection: connection.set_commit_hook(lambda: bool(commits.append(1))))
+    commits.clear()
+    for n in range(module.MANY - 1):
+        await database.journal(f"row {n:03}")
+    assert len(await kept(database)) == module.MANY - 1
+    assert len(commits) <= 3
+
+
+async def test_many_rows_do_not_wait_for_their_time(database, monkeypatch):
+    monkeypatch.setattr("palier.stores.sqlite.MOVED_EVERY_S", 1e6)
+    monkeypatch.setattr(module, "MANY", 3)
+    for n in range(3):
+        await database.journal(f"row {n}")
+    async with asyncio.timeout(30):
+        while database._journal.waiting:
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(module, "MANY_BYTES", 1_000)
+    await database.journal("x" * 1_000)
+    async with asyncio.timeout(30):
+        while database._journal.waiting:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_file_that_is_closed_leaves_no_journal(tmp_path):
+    database = await opened(tmp_path)
+    for n in range(3):
+        await database.journal(f"row {n}")
+    await database.close()
+    assert not any(path.exists() for path in paths(tmp_path / "file.db"))
+    with pytest.raises(StoreError, match="closed"):
+        await database.journal("late")
+    again = await opened(tmp_path)
+    assert await kept(again) == ["row 0", "row 1", "row 2"]
+    await again.close()
+
+
+async def test_a_journal_is_its_owners_alone(database):
+    for path in paths(database.path):
+        assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StoreError, match="open already"):
+        Database.open(database.path, TRACES, journaled=WORDS)
+
+
+# --- a process that ended ------------------------------------------------------------------------------------------
+
+
+async def left_behind(folder, rows: int):
+    """The files as a process leaves them that is killed with so many rows in both journals."""
+    database = await opened(folder)
+    copied = folder / "copied"
+    copied.mkdir()
+    half = rows // 2
+    async with Held(database):
+        for n in range(half):
+            await database.journal(f"row {n}")
+        database._journal.take()  # as when those are about to be moved
+        for n in range(half, rows):
+            await database.journal(f"row {n}")
+        for path in (database.path, database.path.with_name("file.db-wal"), *paths(database.path)):
+            shutil.copy(path, copied)
+    await database.close()
+    return copied
+
+
+async def test_what_a_killed_process_acknowledged_is_taken_up_in_its_order(tmp_path):
+    copied = await left_behind(tmp_path, 10)
+    database = await opened(copied)
+    assert await kept(database) == [f"row {n}" for n in range(10)]
+    await database.close()
+
+
+async def test_what_is_moved_twice_is_as_if_it_was_moved_once(tmp_path):
+    traces = SqliteTraces.open(tmp_path / "traces.db")
+    some = [trace_of(f"t{n}", CREATED + n, content=content_of(f"words {n}")) for n in range(10)]
+    async with Held(traces.database):
+        for trace in some:
+            await traces.record(trace)
+        for path in paths(tmp_path / "traces.db"):
+            shutil.copy(path, tmp_path / f"{path.name}.copy")
+        assert sum(path.stat().st_size for path in paths(tmp_path / "traces.db")) > 1_000
+    went_by = await SqliteHours(traces.database).went_by(CREATED - 1, CREATED + 3_600)
+    listed = await traces.list()
+    await traces.close()
+    for path in paths(tmp_path / "traces.db"):
+        (tmp_path / f"{path.name}.copy").rename(path)
+    again = SqliteTraces.open(tmp_path / "traces.db")
+    assert await again.list() == listed
+    twice = await SqliteHours(again.database).went_by(CREATED - 1, CREATED + 3_600)
+    assert [(one.requests, pytest.approx(one.cost.value)) for one in twice.passing] == [
+        (one.requests, one.cost.value) for one in went_by.passing
+    ]
+    assert await again.get("t3") == some[3]
+    await again.close()
+
+
+@pytest.mark.parametrize("spoilt", ["cut", "flipped"])
+async def test_a_power_cut_costs_the_lines_that_are_not_whole_and_no_others(tmp_path, caplog, spoilt):
+    copied = await left_behind(tmp_path, 4)
+    newer, older = (path.read_bytes() for path in paths(copied / "file.db"))
+    assert b"row 0" in older
+    line = len(newer) // 2
+    for length in range(0, len(newer), 3):
+        trial = tmp_path / f"trial-{length}"
+        shutil.copytree(copied, trial)
+        torn = newer[:length] if spoilt == "cut" else newer[:length] + bytes([newer[length] ^ 1]) + newer[length + 1 :]
+        (trial / "file.journal-0").write_bytes(torn)
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            database = await opened(trial)
+        whole = 2 + length // line
+        assert sorted(await kept(database)) == [f"row {n}" for n in range(whole)]
+        assert ("not whole" in caplog.text) == (len(torn) > (whole - 2) * line)
+        await database.journal("after")
+        assert "after" in await kept(database)
+        await database.close()
+
+
+async def test_a_journal_of_a_newer_palier_is_refused_and_left_as_it_is(tmp_path):
+    copied = await left_behind(tmp_path, 4)
+    before = [path.read_bytes() for path in paths(copied / "file.db")]
+
+    def read(text: bytes) -> str:
+        raise ValueError("format 1")
+
+    with pytest.raises(StoreError, match="format 1") as refused:
+        Database.open(copied / "file.db", TRACES, journaled=Journaled(_write, read, lambda row: (), _move))
+    assert "Upgrade" in refused.value.hint
+    assert [path.read_bytes() for path in paths(copied / "file.db")] == before
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------------
+
+
+async def test_a_row_that_cannot_be_kept_holds_up_no_other_and_is_said(database, caplog):
+    for row in ("a", "poison", "b"):
+        await database.journal(row)
+    assert await kept(database) == ["a", "b"]
+    assert "LOST" in caplog.text
+    await database.journal("c")
+    assert await kept(database) == ["a", "b", "c"]
+
+
+async def test_half_a_surrogate_pair_is_refused(database):
+    with pytest.raises(InvalidRequest, match="surrogate"):
+        await database.journal("\ud800")
+    assert await kept(database) == []
+
+
+async def test_more_rows_than_may_wait_are_refused(database, monkeypatch):
+    monkeypatch.setattr(module, "MOST", 5)
+    async with Held(database):
+        for n in range(5):
+            await database.journal(f"row {n}")
+        with pytest.raises(Busy) as refused:
+            await database.journal("one more")
+        assert refused.value.retry_after
+    assert len(await kept(database)) == 5
+    await database.journal("one more")
+    assert len(await kept(database)) == 6
+
+
+async def test_who_reads_waits_for_rows_of_those_keys_alone(database):
+    await kept(database)
+    async with Held(database):
+        await database.journal("mine")
+        async with asyncio.timeout(10):
+            assert await kept(database, ["another's"]) == []
+        mine = asyncio.create_task(kept(database, ["another's", "mine"]))
+        await asyncio.sleep(0.05)
+        assert not mine.done()
+    assert await mine == ["mine"]
+
+
+async def test_a_disk_that_is_really_full_loses_nothing_that_was_acknowledged(small_disk):
+    database = await opened(small_disk)
+    (small_disk / "ballast").write_bytes(b"x" * 560_000)
+    acknowledged = []
+    for n in range(1_000):
+        row = f"{n:05}" * 1_000
+        try:
+            await database.journal(row)
+        except StoreError as error:
+            refused = error
+            break
+        acknowledged.append(row)
+    assert "full" in str(refused) or "I/O" in str(refused)
+    assert 0 < len(acknowledged) < 1_000
+    (small_disk / "ballast").unlink()
+    assert await kept(database) == acknowledged
+    await database.journal("after")
+    assert await kept(database) == [*acknowledged, "after"]
+    await database.close()
+
+
+async def test_a_line_that_does_not_fit_leaves_nothing_of_it(small_disk):
+    database = await opened(small_disk)
+    async with Held(database):
+        await database.journal("before")
+        with pytest.raises(StoreError, match="full"):
+            await database.journal("x" * 2_000_000)
+        await database.journal("after")
+    assert await kept(database) == ["before", "after"]
+    await database.close()
+
+
+async def test_event_loops_of_other_threads_journal_too(database):
+    await asyncio.gather(
+        *(asyncio.to_thread(asyncio.run, database.journal(f"row {n}")) for n in range(4)),
+        *(database.journal(f"row {n}") for n in range(4, 8)),
+    )
+    assert sorted(await kept(database)) == [f"row {n}" for n in range(8)]
