@@ -22,6 +22,12 @@ SOURCE = Path(str(resources.files("palier")))
 EN, FR = Words("en"), Words("fr")
 SPEAKING = [
     "accounting",
+    "cli/bench/planning",
+    "cli/bench/steps",
+    "evals/elsewhere/importing",
+    "evals/judging/corrections",
+    "evals/judging/remarks",
+    "evals/runs/candidates",
     "config/derived",
     "ingest",
     "policies",
@@ -90,6 +96,8 @@ WHOLE = (
     "it has no confidence, and 0.50 is asked, not calibrated",
     "not calibrated: the policy /a b/p.json was fitted on something else: tier-1 was `not there` and is `x`; "
     "tier-2 was `y` and is `not there`; and 3 more (it holds no longer: record, label and calibrate again)",
+    "not calibrated: the policy /a/p.json cannot be read: No such file or directory (palier calibrate -o writes one)",
+    "head-7a answers on desk, as it is live: --declared measures the settings' own",
     "watching: no audited kept answer yet, limit 10 %",
     "an abstention has no echo and no logprobs",
     "it failed (ValueError), and fails open",
@@ -173,6 +181,12 @@ ELSEWHERE = """
     |a country in three letters (ISO 3166-1 alpha-3), as FRA or DEU, or a region of a cloud, as eu-west-3
     |Tango, paired|BCa, paired|Wilson, wider than needed: {}|Wilson, families as clusters|let all pass
     |[console]: the environment variable {} is not set|set it to what the proxy sends in X-Palier-Proxy-Secret
+    |as it is live: --declared measures the settings' own|{} answers on {}, {}
+    |stopped: what was answered is kept, and the same command goes on from there|throughput of {} within {}
+    |too many failed|  {} at once: {} a second, p95 {}|model name|judge {}|bold red
+    |--human says how far a judge agrees with people: without --judge there is none
+    |Wilson, given n|NaN and Infinity are no JSON|edit effort|the prompt of `{}`|the prompt
+    |the suite does not say its route|none: add [routes.NAME] to palier.toml|none of them|tiers of `{}`: {}|imported from {}
     |; Secure|{}={}; Path=/console; HttpOnly; SameSite=Strict{}{}|`{}` and `{}`: other blanks, or a kind that is none
 """
 """What answers, prompts, logs, the command line and HTTP say, and no page; answers are in the language asked."""
