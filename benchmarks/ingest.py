@@ -21,12 +21,13 @@ import numpy as np
 
 from benchmarks.results import keep, mean_and_error
 from palier import text
-from palier.ingest import Options, index_documents, ingest
+from palier.ingest import Options, ingest
 from palier.interfaces import Vectors, Workers
 from palier.jobs.pool import ProcessWorkers
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
+from palier.retrieval.indexing import index_documents
 from palier.stores.knowledge import SqliteKnowledge
 from palier.types import Document, Passage, Principal
 

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.piaf import COLLECTION, READER, LocalEncoder, Paragraph, Question, load
 from benchmarks.results import data_folder, keep
 from palier import text
-from palier.ingest import index_documents
 from palier.retrieval import hybrid, sentence_model
+from palier.retrieval.indexing import index_documents
 from palier.stores.knowledge import SqliteKnowledge
 from palier.types import Document, Hit
 

@@ -17,17 +17,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from palier.access import AccessKey
 from palier.cards import ModelCard
 from palier.config import INSIDE, Route
 from palier.config import Budget as Terms
 from palier.errors import BudgetExceeded
-from palier.interfaces import Hours
+from palier.interfaces import Hours, Purse
 from palier.metrics.carbon import carbon
 from palier.metrics.cost import cost
 from palier.metrics.energy import energy
 from palier.metrics.zones import Zone
 from palier.spending import MEASURES, AuditsTook, BudgetSide, BudgetStanding, Measure, amount, budget_words
-from palier.stores.purse import DAY_S, day_ends, month_begins, month_ends
+from palier.stores.purse import DAY_S, day_ends, month_begins, month_ends, standings
 from palier.types import Quantity, Usage
 
 BUSY_MS = 1000.0
@@ -294,6 +295,18 @@ class Budgets:
         """How that of `route` stands, in words; empty where it has none."""
         budget = self._budgets.get(route)
         return budget_words(budget.standing()) if budget is not None else ""
+
+
+def key_words(key: AccessKey | None, purse: Purse) -> str:
+    """What is to be said of the budget of `key` in an answer: nothing below its soft limit, nor of the owner's."""
+    if key is None or key.soft is None:
+        return ""
+    return "; ".join(
+        f"{_passed(side.of, side.spent, side.soft, standing.per, 'soft limit')} of the key `{key.name}`"
+        for standing in standings([key], purse, time.time())
+        for side in standing.sides
+        if side.soft is not None and side.spent >= side.soft
+    )
 
 
 def _passed(of: Measure, spent: float, limit: float | None, per: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """Files and folders into a collection: only what changed, and one broken file stops nothing.
 
-`ingest` works on a `Knowledge`, which a local `Palier` and a client of a remote gateway both are; `index_documents` is
-the step behind it: cut, embed, store.
+`ingest` works on a `Knowledge`, which a local `Palier` and a client of a remote gateway both are; the step behind it is
+`retrieval.indexing`: cut, embed, store.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
-from palier.access import OWNER, check_reader
 from palier.errors import Busy, InvalidRequest, TooLarge, Unavailable
-from palier.interfaces import Documents, Encoder, Workers
-from palier.retrieval import chunking, parsing
+from palier.interfaces import Workers
+from palier.retrieval import parsing
 from palier.retrieval.files import Found, walk
 from palier.retrieval.parsing import Fault, Parsed
-from palier.types import Data, Document, Label, Passage, Principal
+from palier.types import Data, Document, Label
 
 STDIN = "stdin"
 """The source of documents that came by standard input."""
@@ -140,49 +139,6 @@ async def upload(
 ) -> Summary:
     """As `ingest`, of files that somebody sent: their names and contents. A document's id is the name of its file."""
     return await _Upload(knowledge, workers, options, report).take(files)
-
-
-async def index_documents(
-    documents: Sequence[Document],
-    encoder: Encoder,
-    store: Documents,
-    *,
-    writer: Principal = OWNER,
-    workers: Workers | None = None,
-) -> int:
-    """Cut, embed and store `documents` for `writer`; how many passages they have.
-
-    Raises `InvalidRequest` for readers that nobody can be: such a document would be there for administrators alone.
-    A passage is embedded under its heading, or its document's title: "29,99 € par mois" alone says too little. Texts
-    are cut in `workers` (the batch lane) where they are given, else in a thread.
-    """
-    _check_readers(documents)
-    texts = [(document.id, document.text) for document in documents]
-    if workers is None:
-        cut = await asyncio.to_thread(chunking.split_all, texts)
-    else:
-        cut = await workers.run(chunking.split_all, texts)
-    pairs = list(zip(documents, cut, strict=True))
-    vectors = await encoder.encode([_embedded(document, passage) for document, found in pairs for passage in found])
-    batch, position = [], 0
-    for document, found in pairs:
-        batch.append((document, found, vectors[position : position + len(found)]))
-        position += len(found)
-    await store.put(batch, writer)
-    return position
-
-
-def _check_readers(documents: Sequence[Document]) -> None:
-    for reader in {reader for document in documents for reader in document.groups}:
-        try:
-            check_reader(reader)
-        except InvalidRequest as error:
-            error.param = "groups"
-            raise
-
-
-def _embedded(document: Document, passage: Passage) -> str:
-    return f"{passage.heading or document.title}\n{passage.text}"
 
 
 class _Ingestion:

@@ -16,6 +16,7 @@ from tests.serving import Served, served
 
 from palier.access import AccessKey, Role
 from palier.errors import InvalidRequest
+from palier.spending import amount
 from palier.types import Document, Label
 
 RULES = [{"match": "slowly", "answer": "at noon [1]", "first_s": 0.6}, {"answer": "It rings at noon [1]."}]
@@ -253,6 +254,21 @@ def test_a_rate_and_a_budget_end_in_429(gateway: Served) -> None:
     assert int(reply.headers["retry-after"]) <= 86_400
     assert gateway.palier.access.purse.spending(name).cost_today >= 0.05
     assert client.get("/v1/models").status_code == 200, "what costs nothing is answered"
+
+
+def test_over_the_soft_limit_of_a_key_each_answer_says_so(gateway: Served) -> None:
+    name, client = key(gateway, soft=0.05, budget=500.0, per="day")
+    said = []
+    while not said or said[-1] is None:
+        said.append(ask(client).json()["palier"].get("budget"))
+        assert len(said) < 50
+    spent = gateway.palier.access.purse.spending(name).cost_today
+    assert spent >= 0.05
+    assert said[-1] == f"{amount('cost', spent)} this day, over the soft limit of $0.05 of the key `{name}`"
+    streamed = ask(client, stream=True).text
+    assert f"over the soft limit of $0.05 of the key `{name}`" in streamed
+    _, other = key(gateway, soft=400.0)
+    assert "budget" not in ask(other).json()["palier"]
 
 
 def test_each_of_several_prompts_is_a_request_to_rates_and_budgets(gateway: Served) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from tests.serving import STAIRS, write_script
 
 from palier.app import Palier
 from palier.config import parse
-from palier.errors import ConfigurationError
+from palier.errors import ConfigurationError, StoreError
 from palier.server.http import serve
 
 SERVE = """
@@ -79,6 +80,29 @@ def test_a_signal_lets_what_is_streaming_end_and_closes_in_order(tmp_path: Path,
         assert process.wait(20) == 0
         assert process.stdout is not None
         assert process.stdout.read() == "closed\n"
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_data_folder_that_went_away_meanwhile_is_told_in_a_line(tmp_path: Path, how: str) -> None:
+    write_script(tmp_path)
+    (tmp_path / "palier.toml").write_text(CONFIG)
+    command = [sys.executable, "-m", "palier", "serve", "-c", str(tmp_path / "palier.toml")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "console is on" not in (line := process.stderr.readline()):
+            assert line, "it did not start"
+        data = tmp_path / ".palier"
+        if how == "deleted":
+            shutil.rmtree(data)
+        else:
+            data.rename(tmp_path / "elsewhere")
+        process.terminate()
+        said = process.stderr.read()
+        assert process.wait(20) == StoreError.exit_status
+    assert "Traceback" not in said
+    assert said.count("is not there any more") == 1
+    assert str(data) in said
+    assert not data.exists()
 
 
 async def test_an_address_in_use_is_a_configuration_error(tmp_path: Path) -> None:

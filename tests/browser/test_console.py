@@ -252,6 +252,11 @@ def test_from_a_file_to_a_lesson_and_the_way_back(console: Console, person: Pers
     window.press(window.one("#uploaded a"))
     assert "⟨U+202E⟩" in window.one(".card .words").text
     assert "owned" not in window.driver.title
+    window.open("/console/knowledge")
+    assert "broken.pdf" in window.one("#failing + p + ul").text
+    window.press(window.one("#failing + p + ul button"))
+    window.wait(lambda w: "broken.pdf" in w.one(".kept").text)
+    assert not window.all("#failing")
     window.open("/console/ask")
     ask(window, "How tall is the lighthouse of Penmarch?")
     assert "65 metres" in window.one(".answer .words").text

@@ -11,10 +11,11 @@ import pytest
 from palier import ingest as module
 from palier import text
 from palier.errors import Busy, Forbidden, InvalidRequest, StoreError, Unavailable
-from palier.ingest import Options, index_documents, ingest
+from palier.ingest import Options, ingest
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever
+from palier.retrieval.indexing import index_documents
 from palier.stores.knowledge import SqliteKnowledge
 from palier.types import Document, Label, Principal
 

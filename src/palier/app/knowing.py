@@ -15,6 +15,7 @@ from palier.config import Settings, least_label
 from palier.interfaces import Retriever
 from palier.interfaces.drift import Counted
 from palier.jobs.pool import ProcessWorkers
+from palier.retrieval import indexing
 from palier.retrieval.encoder import SentenceEncoder
 from palier.stores.browsing import Wanted
 from palier.stores.knowledge import SqliteKnowledge
@@ -70,19 +71,29 @@ class Knowing:
         options: ingest.Options,
         writer: Principal = LOCAL,
         report: Callable[[ingest.Outcome], None] | None = None,
+        told: indexing.Told | None = None,
     ) -> ingest.Summary:
         """Bring files, by name, into a collection; what is wrong with one is reported, and the rest goes on.
 
-        Raises `NotFound` and `Forbidden` where `writer` may not put what is in them.
+        Those that are refused are failing sources until one of their name is taken; `told` hears how far the passages
+        of what is being put are. Raises `NotFound` and `Forbidden` where `writer` may not put what is in them.
         """
         options = msgspec.structs.replace(
             options,
             label=least_label(self.settings, options.collection, options.label),
             max_file_bytes=self.settings.workers.max_file_mb * 2**20,
         )
-        return await ingest.upload(_Writing(self, writer), self.workers.batch, files, options, report=report)
+        writing = _Writing(self, writer, told)
+        summary = await ingest.upload(writing, self.workers.batch, files, options, report=report)
+        if writer.admin or any(one["name"] == options.collection for one in await self.list_collections(writer)):
+            failures = [(source, error) for source, error in summary.failures if source and source.isprintable()]
+            sent = [ingest.kept_name(name) for name, _ in files]
+            await self.note_failing(options.collection, sent, failures)
+        return summary
 
-    async def put_documents(self, documents: Sequence[Document], writer: Principal = LOCAL) -> None:
+    async def put_documents(
+        self, documents: Sequence[Document], writer: Principal = LOCAL, told: indexing.Told | None = None
+    ) -> None:
         """Cut, embed and store; visible to the next search, and students that were taught on them carry their labels.
 
         Raises `NotFound` and `Forbidden` as the store does.
@@ -90,7 +101,9 @@ class Knowing:
         labelled = [
             msgspec.structs.replace(d, label=least_label(self.settings, d.collection, d.label)) for d in documents
         ]
-        await ingest.index_documents(labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch)
+        await indexing.index_documents(
+            labelled, self.encoder, self._knowledge, writer=writer, workers=self.workers.batch, told=told
+        )
         await self.students.relabelled([(one.collection, one.id) for one in labelled])
 
     async def get_document(self, collection: str, document: str, principal: Principal = LOCAL) -> Document | None:
@@ -121,9 +134,10 @@ class Knowing:
 class _Writing:
     """`ingest.Replaceable`: what one writer may read and put."""
 
-    def __init__(self, palier: Knowing, writer: Principal) -> None:
+    def __init__(self, palier: Knowing, writer: Principal, told: indexing.Told | None = None) -> None:
         self._palier = palier
         self._writer = writer
+        self._told = told
 
     async def list_documents(self, collection: str, *, after: str = "", limit: int = 1000) -> list[Document]:
         return await self._palier.list_documents(collection, self._writer, after, limit)
@@ -132,7 +146,7 @@ class _Writing:
         return await self._palier.get_document(collection, document, self._writer)
 
     async def put_documents(self, documents: Sequence[Document]) -> None:
-        await self._palier.put_documents(documents, self._writer)
+        await self._palier.put_documents(documents, self._writer, self._told)
 
     async def delete_documents(self, collection: str, documents: Sequence[str]) -> int:
         return await self._palier.delete_documents(collection, documents, self._writer)

@@ -40,7 +40,7 @@ from palier.app.wiring import (
     scorer_of,
     workers_of,
 )
-from palier.budgets import Budgets
+from palier.budgets import Budgets, key_words
 from palier.cards import ModelCard
 from palier.config import Model as ModelSettings
 from palier.config import Route, Settings, audit_share, label_source, load
@@ -299,6 +299,7 @@ class Palier(Keeping):
             self._recording,
             traces,
             self.access.purse,
+            lambda name: key_words(self.access.keys.named(name), self.access.purse),
             self._recording.failing,
             self._fingerprints,
             evidence=self._knowledge.label_of,

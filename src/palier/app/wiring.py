@@ -71,6 +71,7 @@ class Shared:
     traces: Traces
     answers: Answers
     purse: Purse
+    key_words: Callable[[str], str]
     failing: Failing | None = None
     fingerprints: Fingerprints | None = None
     evidence: Evidence | None = None
@@ -209,6 +210,7 @@ def parts_of(
         fingerprint=digest(fingerprint(settings, route, landings, shared.encoder.name)),
         tool_label=route.tool_label,
         purse=shared.purse,
+        key_words=shared.key_words,
         failing=shared.failing,
         fingerprints=shared.fingerprints,
         sticky=route.sticky,

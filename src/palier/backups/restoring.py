@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -63,6 +66,7 @@ def restore(source: Path, target: Path, erasures: Path | None = None) -> Restore
         raise StoreError(f"{partial} cannot be made: {error.strerror}") from None
     try:
         inside = _place(source, partial, manifest)
+        led = str(inside) == manifest.data or _lead_inside(partial / manifest.config, inside)
         data = DataFolder(partial / inside)
         stones = Tombstones(data.erasures, data.fingerprint_key())
         ours = [one for one in since if one.key == stones.key]
@@ -87,7 +91,7 @@ def restore(source: Path, target: Path, erasures: Path | None = None) -> Restore
         again=len(ours),
         told=erasures is not None,
         foreign=len(since) - len(ours),
-        notes=tuple(_notes(source, target, inside, manifest)),
+        notes=tuple(_notes(source, target, inside, manifest, led=led)),
     )
 
 
@@ -119,11 +123,34 @@ def _place(source: Path, partial: Path, manifest: Manifest) -> PurePosixPath:
     return inside
 
 
-def _notes(source: Path, target: Path, inside: PurePosixPath, manifest: Manifest) -> list[str]:
+_SETS_DATA = re.compile(r"""^(\s*(?:data|"data"|'data')\s*=\s*)(?:"[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
+
+
+def _lead_inside(config: Path, inside: PurePosixPath) -> bool:
+    """Have the settings name the data folder that was put back, not the one elsewhere that they named; whether it could
+    be done.
+
+    That one may be what a gateway is writing at this moment. Nothing else of the file is touched.
+    """
+    text = config.read_text(encoding="utf-8")
+    wanted = {**tomllib.loads(text), "data": str(inside)}
+    for found in _SETS_DATA.finditer(text):
+        changed = f'{text[: found.start()]}{found[1]}"{inside}"{text[found.end() :]}'
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            if tomllib.loads(changed) == wanted:
+                config.write_text(changed, encoding="utf-8")
+                flush(config)
+                return True
+    return False
+
+
+def _notes(source: Path, target: Path, inside: PurePosixPath, manifest: Manifest, *, led: bool) -> list[str]:
     """What is not as it was; weights that came along are put where palier looks for them."""
     notes = list(manifest.left_out)
-    if str(inside) != manifest.data:
-        notes.append(f"set `data` of {manifest.config} to `{inside}`: it names {manifest.data}, which is elsewhere")
+    if not led:
+        notes.append(f"SET `data` OF {manifest.config} TO `{inside}`: it names {manifest.data}, which is elsewhere")
+    elif str(inside) != manifest.data:
+        notes.append(f"`data` of {manifest.config} is `{inside}` now: it named {manifest.data}, which is left as it is")
     try:
         settings = load(target / manifest.config)
     except PalierError as error:

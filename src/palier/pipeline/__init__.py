@@ -86,6 +86,8 @@ class Parts:
     """Where what was replaced in prompts is kept."""
     purse: Purse | None = None
     """Where what a key's requests cost is counted."""
+    key_words: Callable[[str], str] | None = None
+    """What is to be said of the budget of the key of that name."""
     budget: Budget | None = None
     """What the route may take; None: as much as it does."""
     failing: Failing | None = None
@@ -166,7 +168,8 @@ async def stream(request: Request, parts: Parts) -> AsyncGenerator[Event | Compl
         _pay(journey, parts, tab)
         await _record(journey, parts, place)
     assert journey.result is not None
-    yield Completed(result=msgspec.structs.replace(journey.result, budget=tab.words))
+    of_key = parts.key_words(journey.request.principal.key) if parts.key_words else ""
+    yield Completed(result=msgspec.structs.replace(journey.result, budget="; ".join(filter(None, (tab.words, of_key)))))
 
 
 def _released(journey: Journey, event: Event) -> Event:

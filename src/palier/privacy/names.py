@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from bisect import bisect_right
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +29,13 @@ _PERSON = ("PER", "PERSON")
 _EDGES = " \t\r\n.,;:!?\"'’()[]{}<>«»-–—*_/\\|"
 _PIECES = re.compile(r"[^\n\t:\"“”«»;()<>]+")
 _WORD = re.compile(r"\S+")
+_TAG = re.compile(
+    r"</?(?:(?P<block>blockquote|br|center|d[dlt]|div|h[1-6r]|img|li|ol|p|pre|script|style|table|t(?:body|head|[dhr])|ul)"
+    r"|a|abbr|b|cite|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|su[bp]|tt|u|var)"
+    r"(?:\s*/?>|\s(?=[^<>]*>))",
+    re.IGNORECASE,
+)
+"""A tag of HTML, of what is written in answers; with attributes its beginning alone, for a name may stand in those."""
 _STREET = re.compile(r" ?(?<![^\W_])(?:street|road|lane|avenue|square|stra(?:ss|ß)e)(?![^\W_])", re.IGNORECASE)
 _PLACE_BEFORE = re.compile(
     r"(?<![\w'’])(?:in|flew to|arrived (?:at|in)|coming to|salle|lyc[ée]e|coll[èe]ge|[ée]cole|stade|rue|place|avenue"
@@ -50,14 +59,29 @@ def find(text: str, language: str) -> list[tuple[int, int]]:
     seen = capitalised(text)
     found: list[tuple[int, int]] = []
     for start, piece in pieces(seen):
-        for entity in model(piece).ents:
+        plain, place = _plain(piece)
+        piece = _TAG.sub(lambda tag: "\t" * len(tag.group()), piece)  # no part of a name, and no end of a line
+        for entity in model(plain).ents:
             if entity.label_ in _PERSON:
-                for begin, end in _trimmed(piece, entity.start_char, entity.end_char):
+                for begin, end in _trimmed(piece, place(entity.start_char), place(entity.end_char - 1) + 1):
                     if seen is text or " " in piece[begin:end]:  # one capital of ours is no sign of a name
                         found.append((start + begin, start + end))
     for recogniser in (Introduced(), Signed(), Title()):
         found += [(entity.start, entity.end) for entity in recogniser.find(text)]
     return _with_repeats(seen, found)
+
+
+def _plain(text: str) -> tuple[str, Callable[[int], int]]:
+    """`text` without tags of HTML, which a model takes for parts of names; and where each of its characters was."""
+    kept, starts, shifts, length, last = [], [0], [0], 0, 0
+    for tag in _TAG.finditer(text):
+        between = "\n" if tag["block"] else ""
+        kept.append(text[last : tag.start()] + between)
+        length, last = length + len(kept[-1]), tag.end()
+        starts.append(length)
+        shifts.append(last - length)
+    kept.append(text[last:])
+    return "".join(kept), lambda position: position + shifts[bisect_right(starts, position) - 1]
 
 
 def warm(languages: tuple[str, ...]) -> None:

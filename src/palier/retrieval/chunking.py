@@ -48,13 +48,14 @@ def split_all(texts: Sequence[tuple[str, str]]) -> list[list[Passage]]:
 
 
 def _stretches(text: str) -> Iterator[tuple[int, int]]:
-    """Consecutive spans that make up `text`, cut at a blank line if there is one, else at a line, else at a space."""
+    """Consecutive spans that make up `text`, cut at a blank line if there is one, else a line, a sentence, a space."""
     begin = 0
     while len(text) - begin > _STRETCH:
         limit = begin + _STRETCH
-        for boundary in ("\n\n", "\n", " "):
+        for boundary in ("\n\n", "\n", ". ", " "):
             cut = text.rfind(boundary, begin + _STRETCH // 2, limit)
             if cut >= 0:
+                cut += boundary == ". "  # the full stop is its sentence's
                 break
         else:
             cut = limit

@@ -73,6 +73,14 @@ def _document(content: bytes, mime: str, *, drawn: bool) -> Extracted:
     )
 
 
+_AGAIN = re.compile(r"(?<![^ ])(\S.*?)(?:: \1)+(?![^:])")
+
+
+def _said_once(error: str) -> str:
+    """What went wrong, without what kreuzberg says of each layer that passed it on: the same words again."""
+    return _AGAIN.sub(r"\1", error)
+
+
 _ESCAPED = re.compile(r"\\([!-{}~])")
 
 
@@ -91,6 +99,6 @@ def _extract(content: bytes, mime: str) -> tuple[str, dict[str, Any]]:
     try:
         result = extract_bytes_sync(content, mime, config=config)
     except Exception as error:
-        raise InvalidRequest(f"cannot be read: {' '.join(str(error).split())[:300]}") from None
+        raise InvalidRequest(f"cannot be read: {_said_once(' '.join(str(error).split())[:300])}") from None
     # Punctuation as it was written: kreuzberg escapes it. The bar, which splits cells, is left to `tables`.
     return _ESCAPED.sub(r"\1", result.content), dict(result.metadata)

@@ -29,7 +29,7 @@ class Report(Sent, frozen=True, kw_only=True):
     retracted: bool | UnsetType = UNSET
     """True where what was streamed must be taken back (`release = "then_retract"`)."""
     budget: str | UnsetType = UNSET
-    """That the route is over a soft limit of its budget."""
+    """That the route, or the key that asked, is over a soft limit of its budget."""
     others: list[Report] | UnsetType = UNSET
     """Where several prompts were sent at once: the reports of those after the first."""
 

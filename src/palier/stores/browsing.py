@@ -18,7 +18,7 @@ from palier.types import Data, FailingSource, Principal, Shelved
 
 Fault = Literal["stale", "empty", "duplicated"]
 MAX_FAILING, MAX_TEXT = 1_000, 1_000
-"""Files of one ingestion that are kept as failing, and characters of what is kept of one."""
+"""Files of a collection that are kept as failing, the newest, and characters of what is kept of one."""
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
@@ -52,6 +52,7 @@ def note_failing(
     connection.execute(sql["not_failing"], {"collection": collection, "roots": as_json(list(roots))})
     rows = [(collection, source[:MAX_TEXT], error[:MAX_TEXT], at) for source, error in failures[:MAX_FAILING]]
     connection.executemany(sql["fails"], rows)
+    connection.execute(sql["failed_long_ago"], (collection, MAX_FAILING))
 
 
 def list_failing(connection: apsw.Connection, principal: Principal) -> list[FailingSource]:

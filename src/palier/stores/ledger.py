@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,10 +79,16 @@ class SqliteLedger:
         return cls(Database.open(path, LEDGER), installation, sealer, chain, payload_days)
 
     async def close(self) -> None:
-        """Finish what is queued, then close; the file then holds all by itself, and may be copied alone."""
+        """Finish what is queued, then close; the file then holds all by itself, and may be copied alone.
+
+        Raises `StoreError` where the file is gone.
+        """
         await self._database.close()
-        with suppress(StoreError):  # of a full disk: the log beside the file keeps it
+        try:
             await self._database.truncate_log()
+        except StoreError:  # of a full disk: the log beside the file keeps it
+            if not self._database.path.exists():
+                raise
 
     # --- what leaves -----------------------------------------------------------------------------------------------
 

@@ -174,7 +174,16 @@ class Database:
             thread.join()
 
     def _truncate_log(self, timeout_ms: int) -> None:
-        connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        except apsw.CantOpenError as error:
+            if self.path.exists():
+                raise store_error(self.path, error) from error
+            raise StoreError(
+                f"{self.path} is not there any more",
+                hint="it was deleted or moved while palier had it open: move it back, or put a backup back (palier"
+                " restore-backup)",
+            ) from None
         try:
             connection.set_busy_timeout(timeout_ms)
             connection.pragma("schema_version")  # a connection that has read nothing yet does not know of the log

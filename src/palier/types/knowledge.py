@@ -41,7 +41,7 @@ class Shelved(Data, frozen=True, kw_only=True):
 
 
 class FailingSource(Data, frozen=True, kw_only=True):
-    """A file that could not be read when it was last ingested into a collection, and why."""
+    """A file that could not be read when it was last ingested into a collection, or sent to it, and why."""
 
     collection: str
     source: str

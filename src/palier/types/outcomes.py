@@ -116,7 +116,7 @@ class Result(Data, frozen=True, kw_only=True):
     carbon: Quantity = UNKNOWN
     timings: dict[str, float] = {}
     budget: str = ""
-    """That the route is over a soft limit of its budget; empty below."""
+    """That the route, or the key that asked, is over a soft limit of its budget; empty below."""
 
     @property
     def text(self) -> str:

@@ -124,6 +124,33 @@ def test_what_is_put_back_is_what_was(project: Path) -> None:
         assert (back / ".palier" / key).read_bytes() == (project / ".palier" / key).read_bytes()
 
 
+LONG = 'data = """\\\n{}"""'
+
+
+@pytest.mark.parametrize("line", ['data = "{}"  # the large disk', "  'data'='{}'", 'data = "../live"', LONG])
+def test_settings_that_name_a_folder_elsewhere_are_led_to_what_was_put_back(project: Path, line: str) -> None:
+    """A gateway may be writing into the folder that they name."""
+    live, config = project.parent / "live", project / "palier.toml"
+    (project / ".palier").rename(live)
+    config.write_text(f"# data = 'none'\n{line.format(live)}\n{TOML}")
+    palier("backup", "../copy")
+    before = {path: path.read_bytes() for path in live.rglob("*") if path.is_file()}
+    told, back = palier("restore-backup", "../copy", "../back").stderr, project.parent / "back"
+    assert (back / ".palier" / "traces.db").exists()
+    if line == LONG:  # what palier cannot change is said
+        assert "SET `data` OF palier.toml TO `.palier`" in told
+        return
+    assert "`data` of palier.toml is `.palier` now: it named " in told
+    settings = load(back / "palier.toml")
+    assert settings.folder == back / ".palier"
+    assert msgspec.structs.replace(settings, data="", root="") == msgspec.structs.replace(
+        load(config), data="", root=""
+    )
+    assert ("large disk" in line) == ("# the large disk" in (back / "palier.toml").read_text())
+    asyncio.run(known(back))
+    assert {path: path.read_bytes() for path in live.rglob("*") if path.is_file()} == before
+
+
 def test_the_vault_key_may_be_left_out(project: Path) -> None:
     told = palier("backup", "../copy", "--without-vault-key").stderr
     assert "not in it: the key of what is kept sealed (vault.key)" in told

@@ -107,6 +107,12 @@ NAMES = [
     ("fr", "Veuillez trouver mon RIB. Carte refusée, chèque encaissé.", []),
     ("fr", "La salle Marie-Curie est-elle libre le 22 novembre ?", []),
     ("fr", "Ici Yann Le Goff. Demain Yann passera.", ["Yann Le Goff", "Yann"]),
+    ("fr", "<i>La cloche</i> sonne à midi.", []),
+    ("fr", "<u>Renvoyez</u> le colis sous 21 jours et nous vous remboursons.", []),
+    ("en", "<img src=x onerror=alert(1)>", []),
+    ("fr", "<b>Marie</b> <b>Kerdoncuff</b> nous a écrit.", ["Marie", "Kerdoncuff"]),
+    ("fr", "<ul><li>Midi</li><li>Marie Kerdoncuff</li></ul>", ["Marie Kerdoncuff"]),
+    ("fr", "<a href=x>Marie Kerdoncuff</a>, ou Marie Kerdoncuff <marie@exemple.fr>", ["Marie Kerdoncuff"]),
 ]
 
 

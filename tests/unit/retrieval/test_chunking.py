@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from palier.retrieval.chunking import MAX_CHARACTERS, split, split_all
 
 PAGE = """# Fibre Goéland
@@ -63,3 +65,13 @@ def test_a_huge_unbroken_text_takes_linear_time():
     assert time.process_time() - begun < 10
     assert sum(len(p.text.replace(" ", "")) for p in passages) == 800_000
     assert max(len(p.text) for p in passages) <= MAX_CHARACTERS
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\n\n"])
+def test_a_long_text_is_cut_between_sentences_wherever_it_is_cut(between):
+    sentences = [f"The bell of harbour {n % 7} rings at noon and at six." for n in range(4000)]
+    passages = split("d", between.join(sentences))
+    assert len(passages) > 400
+    for passage in passages:
+        assert passage.text.startswith("The bell"), passage
+        assert passage.text.endswith("six."), passage

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from palier import text
-from palier.ingest import index_documents
 from palier.retrieval import sentence_model
 from palier.retrieval.encoder import SentenceEncoder
 from palier.retrieval.hybrid import HybridRetriever, Question, fuse
+from palier.retrieval.indexing import index_documents
 from palier.retrieval.parsing import parse_file
 from palier.stores.knowledge import SqliteKnowledge
 from palier.types import Document, Hit, Label, Principal

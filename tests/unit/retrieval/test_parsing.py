@@ -10,6 +10,7 @@ import pytest
 
 from palier.errors import InvalidRequest, TooLarge, Unavailable
 from palier.jobs.lane import Lane, Limits
+from palier.retrieval import extraction
 from palier.retrieval.parsing import KINDS, Fault, Parsed, parse, parse_file
 from palier.types import Label
 
@@ -241,6 +242,27 @@ def test_what_cannot_be_read_is_an_error_in_words(name, content):
         parse(name, content)
     assert caught.value.message
     assert caught.value.status < 500
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.4 broken", b""])
+def test_why_a_pdf_cannot_be_read_is_said_once(content):
+    with pytest.raises(InvalidRequest) as caught:
+        parse("broken.pdf", content)
+    said = caught.value.message.split(": ")
+    assert said[0] == "cannot be read"
+    assert len(said) == len(set(said)) > 1
+
+
+@pytest.mark.parametrize(
+    ("said", "once"),
+    [
+        ("Failed: it is locked: it is locked", "Failed: it is locked"),
+        ("Failed: A: B: A: B: A: B", "Failed: A: B"),
+        ("Error: Errors: a: a b: ab: b", "Error: Errors: a: a b: ab: b"),
+    ],
+)
+def test_words_are_left_out_where_they_are_the_same_again(said, once):
+    assert extraction._said_once(said) == once
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path):

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from palier.errors import Forbidden, StoreError, Unauthorized
 from palier.server.auth import Authenticator, Caller
+from palier.server.console.origin import said_https
 from palier.server.console.proxy import Proxy, address_of
 from palier.server.console.sessions import Session, Sessions, Throttle
 from palier.server.replies import Headers
@@ -142,10 +143,9 @@ def _cookie(
 ) -> tuple[bytes, bytes]:
     """One that scripts cannot read and other sites do not send; behind https it never goes over http.
 
-    Who says `X-Forwarded-Proto` needs no trust: a cookie only becomes narrower by it. An empty value ends it.
+    An empty value ends it.
     """
-    https = scope["scheme"] == "https" or headers.get(b"x-forwarded-proto", b"").strip().lower() == b"https"
     lasts = lasts_s if value else 0
     age = f"; Max-Age={lasts}" if lasts is not None else ""
-    secure = "; Secure" if https else ""
+    secure = "; Secure" if said_https(scope, headers) else ""
     return b"set-cookie", f"{name}={value}; Path=/console; HttpOnly; SameSite=Strict{age}{secure}".encode()

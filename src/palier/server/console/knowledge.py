@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
 from palier.errors import InvalidRequest, NotFound
 from palier.ingest import Options, Outcome, kept_name
+from palier.retrieval.indexing import Told
 from palier.retrieval.parsing import KINDS
+from palier.server.console.sessions import Reading
 from palier.server.console.visits import Visit, see_other
 from palier.server.palier_api import check_collection
 from palier.server.replies import Reply
@@ -22,6 +26,8 @@ SHOWN = 20_000
 """Characters of a document that are shown."""
 TOLD = 200
 """Documents of one upload that are told one by one."""
+MAX_TICKET = 64
+"""Characters of what a page calls a file that it sends, to ask how far it is."""
 
 
 async def show(visit: Visit, done: str = "") -> Reply:
@@ -104,13 +110,43 @@ async def upload(visit: Visit) -> Reply:
         raise InvalidRequest("no file was chosen", param="files")
     outcomes: list[Outcome] = []
     options = Options(collection=collection, label=Label(label) if label else None, groups=readers)
-    summary = await visit.palier.upload(visit.files, options, visit.principal, outcomes.append)
+    with _followed(visit, form.get("ticket", "")) as step:
+        summary = await visit.palier.upload(visit.files, options, visit.principal, outcomes.append, step)
     kept = summary.added + summary.changed + summary.unchanged
     if not kept:
         visit.outcome = InvalidRequest.code
     told: dict[str, Any] = {"summary": summary, "outcomes": outcomes[:TOLD], "collection": collection}
     told["renamed"] = {kept_name(name): name for name in names if kept_name(name) != name}
     return visit.page("uploaded.html", status=200 if kept else InvalidRequest.status, **told)
+
+
+@contextmanager
+def _followed(visit: Visit, ticket: str) -> Iterator[Told | None]:
+    """Whom to tell how far it is, for `reading` to show meanwhile; nobody where no ticket came along."""
+    if not 0 < len(ticket) <= MAX_TICKET or ticket in visit.session.reading:
+        yield None
+        return
+    reading = visit.session.reading[ticket] = Reading()
+    try:
+        yield reading.told
+    finally:
+        del visit.session.reading[ticket]
+
+
+async def reading(visit: Visit) -> Reply:
+    """`GET /console/knowledge/reading?ticket=T`: how far a file is that this session sent; 0 of what is not known."""
+    return visit.page("reading.html", reading=visit.session.reading.get(visit.query.get("ticket", ""), Reading()))
+
+
+async def dismiss(visit: Visit) -> Reply:
+    """`POST /console/knowledge/dismiss`: the failing `source` (quoted, as in an address) of `collection`, no more."""
+    collection, source = visit.form.get("collection", ""), unquote(visit.form.get("source", ""))
+    visit.about = f"{collection}/{source}"
+    known = [(one.collection, one.source) for one in await visit.palier.failing_sources(visit.principal)]
+    if (collection, source) not in known:
+        raise NotFound(f"`{source[:200]}` of `{collection[:80]}` is no source that fails", param="source")
+    await visit.palier.note_failing(collection, [source], [])
+    return await show(visit, visit.words("knowledge.dismissed", name=source))
 
 
 async def delete(visit: Visit) -> Reply:

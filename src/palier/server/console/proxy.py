@@ -20,6 +20,7 @@ from palier.server.auth import Authenticator, Caller
 from palier.stores.keys import SqliteKeys
 
 _SECRET = b"x-palier-proxy-secret"
+_HOST = b"x-forwarded-host"
 
 
 class Proxy:
@@ -53,14 +54,28 @@ class Proxy:
 
     def named(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
         """Whom the proxy says it signed in; empty where it is not the proxy that calls, or it names nobody."""
-        if not self._header or self._header not in headers:
-            return ""
-        address = ipaddress.ip_address(address_of(scope))
-        if self._addresses and not any(address in network for network in self._addresses):
-            return ""
-        if self._secret and not hmac.compare_digest(headers.get(_SECRET, b""), self._secret):
+        if self._header not in headers or not self._calls(scope, headers):
             return ""
         return headers[self._header].decode("utf-8", "replace").strip()
+
+    def host(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+        """The name, and port, that the browser was led to: what the proxy says it was asked for, else the `Host`.
+
+        Of several proxies in a row each adds to `X-Forwarded-Host`: the first is the one that the browser called.
+        """
+        host = headers.get(b"host", b"")
+        if _HOST in headers and self._calls(scope, headers):
+            host = headers[_HOST].partition(b",")[0]
+        return host.decode("latin-1").strip().lower()
+
+    def _calls(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether it is the proxy that calls: there is one, and it is where and knows what the settings declare."""
+        if not self._header:
+            return False
+        address = ipaddress.ip_address(address_of(scope))
+        if self._addresses and not any(address in network for network in self._addresses):
+            return False
+        return not self._secret or hmac.compare_digest(headers.get(_SECRET, b""), self._secret)
 
     def caller(self, name: str) -> Caller:
         """Whoever the proxy names: the holder of the key of that name, else of the role for others.

@@ -25,7 +25,7 @@ POLICY = (
 """Nothing inline, nothing from elsewhere."""
 PAGE_HEADERS: Headers = [
     (b"content-security-policy", POLICY.encode()),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # with "no-referrer", browsers send the forms of a page with `Origin: null`
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]

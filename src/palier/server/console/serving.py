@@ -13,10 +13,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from palier.access import Role
-from palier.errors import Forbidden, PalierError, Unauthorized
+from palier.errors import PalierError, Unauthorized
 from palier.server.console import multipart, rendering
 from palier.server.console.guests import LANGUAGE, Guests, cookies
 from palier.server.console.multipart import MULTIPART
+from palier.server.console.origin import check_same_site
 from palier.server.console.proxy import Proxy
 from palier.server.console.sessions import Sessions
 from palier.server.console.visits import Visit, address, fields, see_other
@@ -86,7 +87,7 @@ class Page:
         failing = _Failing(answer, scope, headers, self.console.words(headers))
         async with failing:
             self.console.guests.proxy.check_near(scope)
-            _check_same_site(headers)
+            check_same_site(scope, headers, self.console.guests.proxy)
             caller, session, cookie = await self.console.guests.recognise(scope, headers)
             visit = failing.visit = Visit(
                 palier=self.console.gateway.palier,
@@ -141,7 +142,7 @@ class Anybody:
         words = self.console.words(headers)
         async with _Failing(answer, scope, headers, words):
             self.console.guests.proxy.check_near(scope)
-            _check_same_site(headers)
+            check_same_site(scope, headers, self.console.guests.proxy)
 
             async def work(body: bytes) -> None:
                 given = fields(body) if self.reads else fields(scope["query_string"])
@@ -206,15 +207,6 @@ def _sign_in(scope: Scope) -> str:
     if scope["method"] != "GET" or scope["path"] == "/console":
         return "/console/sign-in"
     return f"/console/sign-in?{urlencode({'next': address(scope)})}"
-
-
-def _check_same_site(headers: Mapping[bytes, bytes]) -> None:
-    """Raise `Forbidden` for what another site's page sends. Browsers say where from, and nobody else could be led."""
-    if headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none"):
-        return
-    if headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document":
-        return  # a link was followed: what it leads to takes a token to do anything
-    raise Forbidden("another site's page asked for this")
 
 
 def route(path: str, **methods: Page | Anybody) -> Route:

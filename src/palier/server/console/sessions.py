@@ -12,13 +12,31 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from palier.errors import Busy
 
 MAX_SESSIONS = 1_000
 MAX_OF_ONE = 20
 """Of one key or name: who signs in once more leaves where it was longest not seen."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """How many passages of a file are embedded, and of how many: 0 where more may follow than is known yet."""
+
+    done: int = 0
+    total: int = 0
+    _before: int = 0
+    """Passages of the batches that are behind."""
+
+    def told(self, done: int, total: int) -> None:
+        """Of the batch that is being embedded: `indexing.Told`."""
+        if not done and self.done:
+            self._before, self.total = self.done, 0
+        elif not self._before:
+            self.total = total
+        self.done = self._before + done
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,8 @@ class Session:
     user: str
     csrf: str
     expires: float
+    reading: dict[str, Reading] = field(default_factory=dict, compare=False)
+    """How far the files are that it sent and that are being indexed, by the ticket that came with each."""
 
     def owns(self, token: str) -> bool:
         """Whether `token` is the one that this session's forms carry."""

@@ -152,6 +152,10 @@ AND EXISTS (SELECT 1 FROM json_each(:roots) WHERE source = value OR substr(sourc
 -- :name fails
 INSERT OR REPLACE INTO failing (collection, source, error, at) VALUES (?, ?, ?, ?)
 
+-- :name failed_long_ago
+DELETE FROM failing WHERE collection = ?1
+AND source IN (SELECT source FROM failing WHERE collection = ?1 ORDER BY at DESC, source LIMIT -1 OFFSET ?2)
+
 -- :name forget_failing
 -- By the name of the file, wherever it lay: a document is called by its path below some folder.
 DELETE FROM failing WHERE collection = :collection AND (source = :document OR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,6 +39,13 @@ def shelf(gateway: Served) -> Iterator[None]:
     gateway.run(gateway.palier.put_documents(documents))
     yield
     gateway.run(gateway.palier.delete_documents("shelf", [one.id for one in documents]))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_fails(gateway: Served) -> None:
+    """Yet: what another test was refused is forgotten."""
+    for one in gateway.run(gateway.palier.failing_sources()):
+        gateway.run(gateway.palier.note_failing(one.collection, [one.source], []))
 
 
 def send(person: Person, *files: tuple[str, bytes], **fields: str) -> httpx2.Response:
@@ -113,6 +122,69 @@ def test_files_are_taken_or_refused_one_by_one(people: People) -> None:
     assert "changed" in again.text
     assert "unchanged" in send(person, ("up.md", b"# Seagulls\n\nThey steal ice cream."), label="internal").text
     assert last(person) == ("document.upload", "shelf/up.md", "done")
+
+
+def test_what_was_refused_is_a_source_that_fails_until_it_is_taken_or_dismissed(people: People) -> None:
+    owner, person = people(), people(Role.OPERATOR)
+    palier, run = owner.gateway.palier, owner.gateway.run
+
+    def failing() -> list[tuple[str, str]]:
+        return [(one.collection, one.source) for one in run(palier.failing_sources())]
+
+    send(person, ("in/broken.pdf", b"%PDF-1.4 nothing"), ("fine.md", b"# Fine"), ("tool.exe", b"MZ"))
+    assert failing() == [("shelf", "broken.pdf"), ("shelf", "tool.exe")]
+    shown = person.get("/console/knowledge").text
+    assert "tool.exe" in shown
+    assert "no known kind" in shown
+    assert "tool.exe" not in people(Role.REVIEWER).get("/console/knowledge").text
+    send(person, ("broken.pdf", b"%PDF-1.4 still nothing"))
+    assert len(failing()) == 2
+    send(person, ("bell\x07.md", b"# Rings"), ("", b"# Nameless"))
+    assert len(failing()) == 2, "a name that cannot be shown is none"
+    send(person, ("note.xyz", b"x"), collection="unborn")
+    assert len(failing()) == 2, "only administrators make collections"
+    off = "/console/knowledge/dismiss"
+    assert people(Role.REVIEWER).post(off, {"collection": "shelf", "source": "tool.exe"}).status_code == 403
+    assert person.post(off, {"collection": "shelf", "source": "other.exe"}).status_code == 404
+    assert "tool.exe" in person.post(off, {"collection": "shelf", "source": quote("tool.exe")}).text
+    assert last(person) == ("source.dismiss", "shelf/tool.exe", "done")
+    assert failing() == [("shelf", "broken.pdf")]
+    send(person, ("fine.jsonl", b"{"))
+    assert failing() == [("shelf", "broken.pdf"), ("shelf", "fine.jsonl")]
+    send(person, ("fine.jsonl", b'{"id": "taken", "text": "It is taken."}'))
+    assert failing() == [("shelf", "broken.pdf")]
+    run(palier.note_failing("shelf", ["broken.pdf"], []))
+
+
+def test_how_far_a_file_is_can_be_asked_by_who_sent_it_alone(people: People) -> None:
+    person, other = people(Role.OPERATOR), people(Role.OPERATOR)
+    told: set[str] = set()
+    strange: set[str] = set()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.1):
+            for who, heard in ((person, told), (other, strange)):
+                part = who.get("/console/knowledge/reading?ticket=t-1", **{"HX-Request": "true"})
+                assert part.status_code == 200
+                heard.add(" ".join(re.sub("<[^>]*>", "", part.text).split()))
+
+    asking = threading.Thread(target=ask)
+    long = "\n\n".join(
+        f"Rule {n}: the {n * 7}th gull waits for the {n * 3}rd ferry. {'Then it flies. ' * 24}" for n in range(270)
+    )
+    person.client.timeout = 120  # of a machine that has much else to do
+    asking.start()
+    try:
+        assert send(person, ("long.md", long.encode()), ticket="t-1").status_code == 200
+    finally:
+        over.set()
+        asking.join()
+    assert strange == {""}
+    assert any(re.fullmatch(r"\d+ of \d+ passages indexed", words) for words in told), told
+    assert send(person, ("short.md", b"# Short"), ticket="x" * 10_000).status_code == 200
+    for gone in ("long.md", "short.md"):
+        person.gateway.run(person.gateway.palier.delete_documents("shelf", [gone]))
 
 
 def test_what_cannot_be_kept_is_refused_and_on_record(people: People) -> None:

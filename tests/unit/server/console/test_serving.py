@@ -70,6 +70,24 @@ def test_another_sites_page_can_do_nothing(people: People, site: str) -> None:
     assert person.get("/console/ask", **led).status_code == 200
 
 
+def test_a_page_from_elsewhere_can_send_nothing_whatever_else_it_knows(people: People) -> None:
+    """With the cookie and the token, and without `Sec-Fetch-Site`: that of the origin alone is left."""
+    person = people(Role.VIEWER)
+    form = {"route": "support", "question": "When?"}
+    port = person.gateway.url.rpartition(":")[2]
+    for origin in ("https://evil.example", "null", "", "http://127.0.0.1", f"http://localhost:{port}", "file://"):
+        refused = person.post("/console/ask", form, Origin=origin)
+        assert (refused.status_code, "evil" in refused.text) == (403, "evil" in origin), origin
+        assert person.get("/console/ask", Origin=origin).status_code == 403
+        signing = person.client.post("/console/sign-in", data={"key": person.gateway.key}, headers={"Origin": origin})
+        assert (signing.status_code, "set-cookie" in signing.headers) == (403, False), origin
+    assert person.post("/console/ask", form, Origin=person.gateway.url).status_code == 200
+    over_tls = {"Host": "localhost", "Origin": "https://localhost"}
+    assert person.post("/console/ask", form, **over_tls).status_code == 200
+    spoofed = {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}
+    assert person.post("/console/ask", form, **spoofed).status_code == 403, "no proxy is declared"
+
+
 def test_every_page_says_what_it_may_load(people: People, stranger: Person) -> None:
     person = people()
     replies = [person.get(path) for path in ("/console/ask", "/console/actions", "/console/no/such/page")]
@@ -78,7 +96,7 @@ def test_every_page_says_what_it_may_load(people: People, stranger: Person) -> N
     for reply in replies:
         assert reply.headers["content-security-policy"] == POLICY
         assert reply.headers["x-content-type-options"] == "nosniff"
-        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["referrer-policy"] == "same-origin"
     assert all(reply.headers["cache-control"] == "no-store" for reply in replies[:4])
 
 

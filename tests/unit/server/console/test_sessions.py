@@ -6,7 +6,7 @@ import pytest
 
 from palier.errors import Busy
 from palier.server.console import sessions as module
-from palier.server.console.sessions import MAX_OF_ONE, TRIES, TRIES_IN_ALL, WINDOW_S, Sessions, Throttle
+from palier.server.console.sessions import MAX_OF_ONE, TRIES, TRIES_IN_ALL, WINDOW_S, Reading, Sessions, Throttle
 
 
 class Clock:
@@ -68,3 +68,11 @@ def test_all_addresses_together_fail_so_often() -> None:
         throttle.failed(f"10.0.{n}.1")
     with pytest.raises(Busy):
         throttle.check("192.0.2.1")
+
+
+def test_how_far_a_file_of_several_batches_is_never_goes_back() -> None:
+    reading, seen = Reading(), []
+    for done, total in ((0, 300), (256, 300), (300, 300), (0, 40), (40, 40), (0, 7), (7, 7)):
+        reading.told(done, total)
+        seen.append((reading.done, reading.total))
+    assert seen == [(0, 300), (256, 300), (300, 300), (300, 0), (340, 0), (340, 0), (347, 0)]

@@ -7,11 +7,14 @@
   const bar = document.getElementById("sent");
   const said = document.getElementById("sending");
   const list = document.getElementById("uploaded");
+  const reading = document.getElementById("reading");
+  const SENT = 0.1; // of a file's time, at most: the rest is the indexing
 
   // One file's request: what is said of it, as a page's part that the gateway made and escaped.
-  function send(file, told) {
+  function send(file, ticket, told) {
     const fields = new FormData(form);
     fields.set("files", file, file.name);
+    fields.set("ticket", ticket);
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("HX-Request", "true");
@@ -25,6 +28,20 @@
       for (const failed of ["error", "timeout", "abort"]) request.addEventListener(failed, () => done(null));
       request.send(fields);
     });
+  }
+
+  // How far the indexing is, each second, until `going` says that it is over.
+  async function follow(ticket, going, told) {
+    while (going()) {
+      await new Promise((done) => setTimeout(done, 1000));
+      const query = new URLSearchParams({ ticket });
+      const reply = await fetch(`/console/knowledge/reading?${query}`, { headers: { "HX-Request": "true" } }).catch(() => null);
+      const part = reply && reply.ok ? await reply.text() : "";
+      if (!part || !going()) continue;
+      reading.innerHTML = part; // made and escaped by the gateway
+      const share = Number(reading.querySelector("[data-share]")?.dataset.share);
+      if (share) told(share);
+    }
   }
 
   function show(html, name, why) {
@@ -48,7 +65,7 @@
     for (const [n, file] of files.entries()) {
       const where = `${palier.visible(file.name)} (${n + 1}/${files.length})`;
       const told = (loaded, total) => {
-        bar.value = (n + (total ? loaded / total : 0)) / files.length;
+        bar.value = (n + SENT * (total ? loaded / total : 0)) / files.length;
         said.textContent = `${loaded < total ? form.dataset.sending : form.dataset.reading}: ${where}`;
       };
       if (file.size > Number(form.dataset.most)) {
@@ -56,7 +73,13 @@
         continue;
       }
       told(0, file.size || 1);
-      show(await send(file, told), file.name, form.dataset.failed);
+      const ticket = `${Date.now()}-${n}`;
+      let going = true;
+      follow(ticket, () => going, (share) => { bar.value = (n + SENT + (1 - SENT) * share) / files.length; });
+      show(await send(file, ticket, told), file.name, form.dataset.failed);
+      going = false;
+      reading.replaceChildren();
+      bar.value = (n + 1) / files.length;
     }
     bar.hidden = true;
     said.textContent = "";
