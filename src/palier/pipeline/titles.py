@@ -14,7 +14,7 @@ LONGEST = 120
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
 _OPEN = re.compile(r"<(?=[A-Za-z/!?])")
-_ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*:/+|\bwww\.", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*:/+|:/{2,}|\bwww\.", re.IGNORECASE)
 _SIGNS = re.compile(r"[*`|]+|~~+|^[#>\s]+|\s#*\s*$")
 _LOOSE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _BRACKETS = str.maketrans("[]", "()")

@@ -34,6 +34,7 @@ from palier.pipeline.titles import LONGEST, told
         ("F#", "F#"),
         ("Ça coûte 29,99 €/mois", "Ça coûte 29,99 €/mois"),
         ("👩\u200d💻 at home", "👩\u200d💻 at home"),
+        ("://evil.example", "evil.example"),
         ("***", ""),
         ("\u202e\n", ""),
     ],
