@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
+import subprocess
 import threading
 
 import apsw
+import numpy as np
 import pytest
+from msgspec import structs
 
 from palier.errors import Busy, InvalidRequest, StoreError
 from palier.stores import journal as module
 from palier.stores.hours import SqliteHours
 from palier.stores.journal import Journaled, paths
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.sqlite import Database
 from palier.stores.traces import TRACES, SqliteTraces
 from palier.testing.traces import CREATED, content_of, trace_of
+from palier.types import Label, Marked
 
 MADE = "CREATE TABLE IF NOT EXISTS kept (value TEXT PRIMARY KEY CHECK (value <> 'poison')) STRICT"
 
@@ -290,6 +296,34 @@ async def test_a_disk_that_is_really_full_loses_nothing_that_was_acknowledged(sm
     await database.journal("after")
     assert await kept(database) == [*acknowledged, "after"]
     await database.close()
+
+
+async def test_what_an_answer_carries_is_not_overlooked_where_it_waits_on_a_full_disk(small_disk):
+    traces = SqliteTraces.open(small_disk / "traces.db")
+    marks = SqliteAnswerMarks(traces.database)
+    sought = np.arange(10, dtype=np.int64)
+    marked = Marked(marks=sought.astype("<i8").tobytes(), turns=(b"turn",), expires=CREATED + 3_600)
+    await traces.list()
+    acknowledged = 0
+    while not traces.database.behind:
+        some = trace_of(f"t{acknowledged}", CREATED, content=content_of("x" * 5_000))
+        answers = (f"digest {acknowledged}",)
+        with contextlib.suppress(StoreError):
+            await traces.record(structs.replace(some, label=Label.RESTRICTED, answers=answers, marked=marked))
+            acknowledged += 1
+    last = [f"digest {acknowledged - 1}"]
+    for asked in (traces.label_of(last), marks.label_of_turns([b"turn"]), marks.ranks_of(sought)):
+        with pytest.raises(StoreError, match="full"):
+            await asked
+    assert await traces.label_of(["another"]) is Label.PUBLIC
+    assert len(await traces.list(limit=acknowledged)) < acknowledged  # who looks on sees what is there
+    await marks.look()
+    assert marks.highest is Label.RESTRICTED
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert await traces.label_of(last) is Label.RESTRICTED
+    assert await marks.label_of_turns([b"turn"]) is Label.RESTRICTED
+    assert set(await marks.ranks_of(sought)) == set(range(10))
+    await traces.close()
 
 
 async def test_a_line_that_does_not_fit_leaves_nothing_of_it(small_disk):
