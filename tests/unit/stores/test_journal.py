@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import subprocess
 import threading
@@ -147,6 +148,27 @@ async def test_a_journal_is_its_owners_alone(database):
         Database.open(database.path, TRACES, journaled=WORDS)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+async def test_what_is_no_file_is_refused_and_left_and_nothing_stays_locked(tmp_path, place):
+    planted, victim = paths(tmp_path / "file.db")[place], tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    for plant, take_away in (
+        (lambda: planted.symlink_to(victim), planted.unlink),
+        (planted.mkdir, planted.rmdir),
+        (lambda: os.mkfifo(planted), planted.unlink),
+    ):
+        plant()
+        with pytest.raises(StoreError, match="no plain file") as refused:
+            Database.open(tmp_path / "file.db", TRACES, journaled=WORDS)
+        assert str(planted) in refused.value.message
+        assert victim.read_bytes() == b"mine"
+        take_away()
+    database = await opened(tmp_path)
+    await database.journal("one")
+    assert await kept(database) == ["one"]
+    await database.close()
+
+
 # --- a process that ended ------------------------------------------------------------------------------------------
 
 
@@ -232,6 +254,9 @@ async def test_a_journal_of_a_newer_palier_is_refused_and_left_as_it_is(tmp_path
         Database.open(copied / "file.db", TRACES, journaled=Journaled(_write, read, lambda row: (), _move))
     assert "Upgrade" in refused.value.hint
     assert [path.read_bytes() for path in paths(copied / "file.db")] == before
+    database = await opened(copied)  # who knows them takes them up, in the same process too
+    assert await kept(database) == [f"row {n}" for n in range(4)]
+    await database.close()
 
 
 # --- what goes wrong -----------------------------------------------------------------------------------------------
