@@ -297,7 +297,7 @@ def learn(desk: Desk, margin: float) -> None:
 def show_effect(table: Table, margin: float) -> None:
     say(f"the {table.cases} messages of the holdout, asked of the gateway before and after:")
     console.print()
-    console.print(table.rich())
+    console.print(table.rich(console.width))
     console.print()
     for note in table.notes:
         say(note, "dim")

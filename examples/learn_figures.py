@@ -122,17 +122,24 @@ class Table:
         """As JSON."""
         return {"cases": self.cases, **{row.name: _rounded(row) for row in self.rows}}
 
-    def rich(self) -> Padding:
+    def rich(self, width: int) -> Padding:
+        """Drawn in so many columns: where a figure has no room for its interval beside it, that stands below."""
+        lines = [(row.name + row.unit, *map(row.cell, SIDES)) for row in self.rows]
+        widest = [max(map(len, column)) for column in zip(("", *SIDES), *lines, strict=True)]
+        beside = sum(widest) + _GAP * len(SIDES) + INDENT <= width
         drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-        drawn.add_column("")
+        drawn.add_column("", overflow="fold")
         for side in SIDES:
-            drawn.add_column(side, justify="right", no_wrap=True)
-        for row in self.rows:
-            drawn.add_row(row.name + row.unit, *map(row.cell, SIDES))
-        return Padding(drawn, (0, 0, 0, 4))
+            drawn.add_column(side, justify="right", overflow="fold", no_wrap=beside)
+        for name, *cells in lines:
+            drawn.add_row(name, *(cell if beside else cell.replace(" [", "\n[") for cell in cells))
+        return Padding(drawn, (0, 0, 0, INDENT))
 
 
 SIDES = ("before", "after", "difference")
+INDENT = 4
+_GAP = 3
+"""Columns between two of the table."""
 
 
 def effect(before: Sequence[Answer], after: Sequence[Answer]) -> Table:

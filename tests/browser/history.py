@@ -95,7 +95,13 @@ def _request(id: str, at: float, policy: Policy, chance: random.Random) -> tuple
         )
     ]
     if not kept:
-        large = {"tier": "tier-2", "model": "large", "outcome": "answered", "reason": "the last tier", "cost": cost}
+        large = {
+            "tier": "tier-2",
+            "model": "large",
+            "outcome": "answered",
+            "reason": "no threshold to reach",
+            "cost": cost,
+        }
         steps.append(msgspec.convert({**large, "latency_ms": 640.0, "began_ms": 55.0}, Step))
     trace = msgspec.structs.replace(
         trace_of(id, at, route=ROUTE, tier=served),

@@ -36,7 +36,7 @@ def with_version(settings: Settings, version: Version, folder: Path, *, route: s
         tier = msgspec.structs.replace(tier, adapter=version.id)
     else:
         _check_kind(version, tier.model, declared, "head")
-        own = f"{tier.model}-{version.id}"[-64:].lstrip("._-")
+        own = _head_name(tier.model, version.id)
         models[own] = msgspec.structs.replace(declared, file=file)
         tier = msgspec.structs.replace(tier, model=own)
     tiers = tuple(tier if n == place else other for n, other in enumerate(named.tiers))
@@ -60,6 +60,11 @@ def _place(settings: Settings, version: Version) -> int:
     if not places:
         raise ConfigurationError(f"version {version.id}: route `{version.route}` has no tier `{version.tier}`")
     return places[0]
+
+
+def _head_name(model: str, id: str) -> str:
+    """What the head of a version is called: after its model too, where the id does not begin with that by itself."""
+    return id if id.startswith(f"{model}-") else f"{model}-{id}"[-64:].lstrip("._-")
 
 
 def _check_kind(version: Version, name: str, declared: Model, kind: str) -> None:

@@ -43,6 +43,17 @@ def test_a_head_is_a_model_of_its_own_so_that_other_routes_keep_theirs() -> None
     assert found.routes["support"].policy == "", "what was certified was of another head"
 
 
+def test_the_name_of_a_head_says_nothing_twice() -> None:
+    tree = {
+        "models": {"head": {"kind": "head", "file": "old.head"}},
+        "routes": {"support": {"tiers": [{"model": "head"}]}},
+    }
+    made = version_of("support", id="head-7a22330929ac", student="head")
+    assert with_version(parse(tree), made, Path("/v")).routes["support"].tiers[0].model == "head-7a22330929ac"
+    other = with_version(SETTINGS, made, Path("/v")).routes["support"].tiers[0].model
+    assert other == "intents-head-7a22330929ac"
+
+
 def test_a_challenger_stands_beside_its_champion() -> None:
     made = version_of("support", student="head")
     found = with_version(SETTINGS, made, Path("/v"), route="challenger")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import io
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 
 import openai
 import pytest
+from rich.console import Console
 
 
 @pytest.fixture
@@ -69,6 +71,22 @@ def test_the_effect_is_that_of_the_same_messages(examples: dict[str, ModuleType]
     assert table.figures()["climbing"]["difference"]["value"] == pytest.approx(-0.6)
     assert table.row("cost").difference.value == pytest.approx(-0.001)
     assert table.row("climbing").cell("before").startswith("80.0 [")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_is_whole_however_narrow_it_is(examples: dict[str, ModuleType], width: int) -> None:
+    figures = examples["learn_figures"]
+    before = [answer(figures, n, tier="tier-2", cost=0.0124 + n * 1e-5) for n in range(100)]
+    after = [answer(figures, n, tier="tier-2" if n < 20 else "tier-1", cost=1e-6) for n in range(100)]
+    table = figures.effect(before, after)
+    console = Console(width=width, file=io.StringIO())
+    console.print(table.rich(width))
+    drawn = console.file.getvalue()
+    assert "…" not in drawn
+    assert all(len(line) <= width for line in drawn.splitlines())
+    assert all(row.name.split()[0] in drawn for row in table.rows)
+    cost = table.row("cost")
+    assert all(cost.cell(side).partition(" ")[0] in drawn for side in figures.SIDES)
 
 
 def test_what_is_unknown_is_called_so(examples: dict[str, ModuleType]) -> None:

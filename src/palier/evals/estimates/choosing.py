@@ -25,6 +25,7 @@ AXES: tuple[Axis, ...] = ("cost", "carbon", "latency", "parameters")
 WHOLE = 0.95
 """The share of the cases that a candidate must have results of to be recommended."""
 _NORMAL = NormalDist()
+_UNSHOWN = "not shown to be within"
 
 
 class Constraints(Data, frozen=True, kw_only=True):
@@ -271,6 +272,11 @@ def _best(fit: Sequence[Candidate], metric: Metric, cases: Sequence[Case], outco
     return max(fit, key=quality)
 
 
+def untold(choice: Choice) -> tuple[str, ...]:
+    """The candidates that the cases do not tell from the one that is recommended: neither as good, nor worse."""
+    return tuple(name for name, why in choice.passed_over.items() if choice.candidate and why.startswith(_UNSHOWN))
+
+
 def _alone(chosen: Candidate, figure: Estimate) -> str:
     return (
         f"{named(chosen)} ({_figure(figure)}) is the only one that answered here and is no simulation; whether it is"
@@ -316,7 +322,7 @@ def _passed(rival: Rival, best: Candidate, axis: Axis | None, margin: float) -> 
     if worse.low is not None and worse.low > margin:
         return f"worse than {named(best)} by {_figure(worse)}, more than {margin:.3g}"
     many = f"; about {rival.needs:,} more cases might show it" if rival.needs else ""
-    return f"not shown to be within {margin:.3g} of {named(best)}: worse by {_figure(worse)}{many}"
+    return f"{_UNSHOWN} {margin:.3g} of {named(best)}: worse by {_figure(worse)}{many}"
 
 
 def _nearest(candidates: Sequence[Candidate], misses: dict[str, list[Miss]]) -> str:

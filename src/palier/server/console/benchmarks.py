@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from palier.errors import InvalidRequest
+from palier.evals.estimates.choosing import untold
 from palier.evals.figures import Candidate, Report
 from palier.evals.reports import pictures, shelf, wording
 from palier.evals.reports.changes import COST
 from palier.evals.reports.plots import Point
+from palier.server.console import told
 from palier.server.console.visits import Visit
 from palier.server.console.words import Words
 from palier.server.replies import Reply
@@ -26,12 +28,16 @@ async def show(visit: Visit) -> Reply:
 async def open_report(visit: Visit) -> Reply:
     """`GET /console/benchmarks/reports/{name}`."""
     report: Report = await _from(visit, shelf.opened, visit.places["name"])
+    choice = report.bigger.choice
+    open_still = untold(choice) if choice else ()
     plots = {axis: _plot(report, axis, visit.words) for axis in AXES if len(pictures.points(report, axis)) > 1}
     return visit.page(
         "report.html",
         name=visit.places["name"],
         report=report,
         headline=wording.headline(report),
+        untold=open_still,
+        sure=bool(choice and choice.candidate and not choice.alone and not open_still),
         unknown=wording.unknowns(report),
         rows=[_row(report, candidate) for candidate in report.candidates],
         named={candidate.name: wording.name(candidate) for candidate in report.candidates},
@@ -84,7 +90,13 @@ def _plot(report: Report, axis: str, t: Words) -> dict[str, Any]:
 
     def series(at: int, point: Point) -> dict[str, Any]:
         ends = {"low": alone(at, point.y_low), "high": alone(at, point.y_high)} if point.y_low is not None else {}
-        return {"label": point.name, "values": alone(at, point.y), "kind": "points", "colour": point.colour, **ends}
+        return {
+            "label": told.plain(point.name, t),
+            "values": alone(at, point.y),
+            "kind": "points",
+            "colour": point.colour,
+            **ends,
+        }
 
     line = [point.y if named.get(point.name) in front else None for point in points]
     shares = all(0 <= value <= 1 for point in points for value in (point.y, point.y_low, point.y_high) if value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from palier.app.students import Lineage
@@ -20,15 +18,11 @@ from palier.training.promote import Check
 from palier.types import Data, Label
 from palier.versions import Happened, Version
 
-_DOUBLED = re.compile(r"^(\w+-)\1(?=[0-9a-f]+$)")
-
 
 class Row(Data, frozen=True, kw_only=True):
     """A model that a route asks, as it is declared."""
 
     name: str
-    shown: str
-    """The name, without what a taught model's says twice: the student's kind, where the model is called so too."""
     card: ModelCard
     price: Price | None
     tiers: tuple[str, ...]
@@ -121,7 +115,6 @@ async def _rows(visit: Visit) -> list[Row]:
     return [
         Row(
             name=name,
-            shown=_DOUBLED.sub(r"\1", name),
             card=card,
             price=card.price or published(card.priced_as),
             tiers=tuple(tiers[name]),

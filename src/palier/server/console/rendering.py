@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from palier.errors import BudgetExceeded, NotFound, PalierError
 from palier.server.console import inert
+from palier.server.console.told import told
 from palier.server.console.words import Words
 from palier.server.replies import Headers, Reply
 
@@ -58,6 +59,7 @@ def environment() -> Environment:
     made.filters["link"] = inert.safe_link
     made.filters["cited"] = inert.cited
     made.filters["data"] = data
+    made.filters["told"] = told
     made.globals["asset"] = asset
     made.globals["heading"] = heading
     return made

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from palier.errors import InvalidRequest, NotFound
+from palier.interfaces import EntryFilter
 from palier.server.console.visits import Visit
 from palier.server.replies import Reply
 from palier.types import Trace
@@ -53,9 +54,12 @@ async def open_one(visit: Visit) -> Reply:
     own = trace.principal == visit.principal.name
     said = await visit.palier.feedback.ratings(trace.id) if own or visit.covers("reviewer") else []
     mine = next((one for one in said if one.principal == visit.principal.name), None)
+    looks = visit.covers("operator")
+    left = await visit.palier.ledger.entries(EntryFilter(trace=trace.id, limit=1)) if looks else ()
     return visit.page(
         "trace.html",
         trace=trace,
+        left=bool(left),
         bars=bars(trace),
         feedback=said,
         rates=not trace.forgotten,

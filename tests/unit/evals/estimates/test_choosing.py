@@ -6,7 +6,7 @@ import pytest
 from tests.measured import MEAN, PROPORTION, Score, results, some_cases
 
 from palier.cases import Published
-from palier.evals.estimates.choosing import Constraints, choose
+from palier.evals.estimates.choosing import Constraints, choose, untold
 from palier.evals.estimates.estimating import estimates
 from palier.evals.figures import Candidate, Latency, Quantiles, Resources
 from palier.types import Quantity
@@ -63,6 +63,8 @@ def test_what_is_not_shown_is_not_taken_for_as_good():
     assert "no other is shown to be within 0.02 of it" in found.reason
     assert found.passed_over["medium"].startswith("not shown to be within 0.02 of `large`: worse by 0")
     assert "more cases might show it" in found.passed_over["medium"]
+    assert "medium" in untold(found)
+    assert untold(chosen()) == ()
 
 
 def test_constraints_leave_out_what_does_not_keep_to_them():

@@ -20,6 +20,7 @@ from palier.types import Label
 
 People = Callable[..., Person]
 WORSE = {**offers.SHARES, "cascade": (0.4, 0.0007, 600.0)}
+SURE = {**offers.SHARES, "tier-2": (0.5, 0.002, 1400.0)}
 SECRET = "the words of a case"
 
 
@@ -72,6 +73,31 @@ def test_a_plot_has_its_front_and_its_intervals(people: People, folder: Path) ->
     for at, point in enumerate(points):
         assert [n for n, value in enumerate(point["values"]) if value is not None] == [at]
         assert point["low"][at] <= point["values"][at] <= point["high"][at]
+
+
+def test_what_cases_cannot_tell_is_not_shown_as_sure(people: People, folder: Path) -> None:
+    """On few cases the best is named, and that nothing tells it from the next; on enough, it is shown as good."""
+    person = people(Role.VIEWER)
+    for name, cases, shares in (("few", 8, offers.SHARES), ("many", 400, SURE)):
+        run = offers.run(cases, shares=shares)
+        reports.write(reports.assemble(run, offers.METRICS), folder / f"{name}.json")
+    few, many = (person.get(f"/console/benchmarks/reports/{name}").text for name in ("few", "many"))
+    card = re.compile(r'<section class="card verdict-card( good)?">(.*?)</section>', re.DOTALL)
+    unsure, sure = card.search(few), card.search(many)
+    assert unsure is not None
+    assert sure is not None
+    assert not unsure[1]
+    assert "cannot tell" in unsure[2]
+    assert sure[1]
+    assert "cannot tell" not in sure[2]
+
+
+def test_a_report_is_told_in_french(people: People, folder: Path) -> None:
+    shown = people(Role.VIEWER).get("/console/benchmarks/reports/one", **{"Accept-Language": "fr"}).text
+    main = shown[shown.index("<main") :]
+    assert "Prenez " in main
+    assert not re.findall(r'<span lang="en"[^>]*>([^<]*)', main)
+    assert "moins bien" in main
 
 
 def test_two_reports_are_compared(people: People, folder: Path) -> None:

@@ -15,7 +15,6 @@ from tests.unit.server.console.conftest import HOSTILE, Person
 
 from palier.access import Role
 from palier.evals.figures import Estimate
-from palier.server.console.models import _DOUBLED
 from palier.stores.versions import SqliteVersions
 from palier.testing.versions import version_of
 from palier.training.promote import Check, Ruling, Terms
@@ -122,12 +121,6 @@ def test_what_did_not_pass_does_not_answer(people: People) -> None:
     assert "/promote" not in operator.get(f"/console/models/versions/{version.id}").text
     assert operator.post(f"/console/models/versions/{version.id}/promote").status_code == 400
     assert told(operator.gateway) == OWN
-
-
-def test_a_name_is_not_said_twice() -> None:
-    assert _DOUBLED.sub(r"\1", "head-head-bbec96abea46") == "head-bbec96abea46"
-    assert _DOUBLED.sub(r"\1", "intents-head-bbec96abea46") == "intents-head-bbec96abea46"
-    assert _DOUBLED.sub(r"\1", "tele-tele-phone") == "tele-tele-phone", "it is called so"
 
 
 def test_only_what_the_key_may_ask_is_shown(people: People) -> None:

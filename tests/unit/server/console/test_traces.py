@@ -98,3 +98,26 @@ def test_operators_see_what_left_and_viewers_do_not(people: People) -> None:
         assert operator.get(wrong).status_code == 404
     assert operator.get("/console/ledger?label=secret").status_code == 400
     assert people(Role.REVIEWER).get("/console/ledger").status_code == 403
+
+
+def test_what_left_is_offered_where_something_did(people: People) -> None:
+    operator = people(Role.OPERATOR)
+    trace = asked(operator, "When does it ring?")
+    path, offered = f"/console/traces/{trace}", f"/console/ledger?trace={trace}"
+    assert offered not in operator.get(path).text, "its model is on the premises"
+    cleared = Clearance(purpose="draft", destination="cloud", request=trace, label=Label.PUBLIC)
+    operator.gateway.run(operator.gateway.palier.ledger.enter(cleared, "cloud.example", b"words"))
+    assert offered in operator.get(path).text
+    assert trace in operator.get(offered).text
+
+
+def test_reasons_are_in_the_language_of_the_reader(people: People) -> None:
+    person = people(Role.VIEWER)
+    trace = asked(person, "When does it ring?")
+    shown = person.get(f"/console/traces/{trace}", **{"Accept-Language": "fr"}).text
+    assert "aucun seuil à atteindre" in shown
+    assert "aucune puissance n’est déclarée" in shown
+    assert "no threshold" not in shown
+    assert "no threshold to reach" in person.get(f"/console/traces/{trace}").text
+    lost = person.get("/console/traces/none", **{"Accept-Language": "fr"}).text
+    assert "il n’y a pas de trace `none`" in lost

@@ -48,9 +48,11 @@ def test_no_sentence_is_said_nowhere() -> None:
     together |= {
         "axes",
         "brought",
+        "checks",
         "effects",
         "faults",
         "lesson_kinds",
+        "splits",
         "students",
         "version_states",
         "states",
