@@ -40,7 +40,7 @@ class Failing:
         if now < self._until:
             raise StoreError(
                 f"requests cannot be recorded, and are not answered: {self.why}",
-                hint='where the disk is full, free some space; `[store] on_store_failure = "go on"` answers all the same',
+                hint='if the disk is full, free some space; `[store] on_store_failure = "go on"` answers all the same',
                 retry_after=self._until - now,
             )
         self._until = now + RETRY_S  # this one tries
