@@ -254,7 +254,7 @@ def _lines(text: bytes) -> Iterator[tuple[int, bytes]]:
         length, check, number = _HEAD.unpack_from(text, start)
         start += _HEAD.size
         line = text[start : start + length]
-        if len(line) < length or _check(number, line) != check:
+        if not number or len(line) < length or _check(number, line) != check:  # zeros would be lines of nothing
             return
         yield number, line
         start += length

@@ -221,7 +221,7 @@ async def test_what_is_moved_twice_is_as_if_it_was_moved_once(tmp_path):
     await again.close()
 
 
-@pytest.mark.parametrize("spoilt", ["cut", "flipped"])
+@pytest.mark.parametrize("spoilt", ["cut", "flipped", "zeros"])
 async def test_a_power_cut_costs_the_lines_that_are_not_whole_and_no_others(tmp_path, caplog, spoilt):
     copied = await left_behind(tmp_path, 4)
     newer, older = (path.read_bytes() for path in paths(copied / "file.db"))
@@ -230,7 +230,11 @@ async def test_a_power_cut_costs_the_lines_that_are_not_whole_and_no_others(tmp_
     for length in range(0, len(newer), 3):
         trial = tmp_path / f"trial-{length}"
         shutil.copytree(copied, trial)
-        torn = newer[:length] if spoilt == "cut" else newer[:length] + bytes([newer[length] ^ 1]) + newer[length + 1 :]
+        torn = {
+            "cut": newer[:length],
+            "flipped": newer[:length] + bytes([newer[length] ^ 1]) + newer[length + 1 :],
+            "zeros": newer[:length] + bytes(100),  # the length was on the disk, and what stood there was not
+        }[spoilt]
         (trial / "file.journal-0").write_bytes(torn)
         caplog.clear()
         with caplog.at_level(logging.WARNING):
