@@ -151,6 +151,14 @@ class _Choice(msgspec.Struct):
     logprobs: _Logprobs | None = None
 
 
+MOST_TOKENS = 2**31 - 1
+"""Of one reply. What counts more, or less than none, counts wrong: it would make the sums of an hour so."""
+
+
+def _counted(count: int | None) -> int | None:
+    return count if count is not None and 0 <= count <= MOST_TOKENS else None
+
+
 class _Cached(msgspec.Struct):
     cached_tokens: int | None = None
 
@@ -289,13 +297,12 @@ class _Reading:
         for index in sorted(open_choices):
             yield Finish(reason="stop", choice=index)
         usage = self._usage
-        if usage is not None and (usage.prompt_tokens is not None or usage.completion_tokens is not None):
-            cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-            yield Metered(
-                usage=Usage(
-                    prompt=usage.prompt_tokens or 0, completion=usage.completion_tokens or 0, cached=cached or 0
-                )
-            )
+        if usage is None:
+            return
+        prompt, completion = _counted(usage.prompt_tokens), _counted(usage.completion_tokens)
+        if prompt is not None or completion is not None:
+            cached = _counted(usage.prompt_tokens_details.cached_tokens) if usage.prompt_tokens_details else None
+            yield Metered(usage=Usage(prompt=prompt or 0, completion=completion or 0, cached=cached or 0))
 
     def _count(self, usage: _Usage) -> None:
         if self._usage_of_each and self._usage is not None:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from palier.errors import StoreError
+from palier.errors import Busy, PalierError, StoreError
 
 RETRY_S = 5.0
 """How long requests are refused before one is let through to try."""
@@ -40,16 +40,19 @@ class Failing:
         if now < self._until:
             raise StoreError(
                 f"requests cannot be recorded, and are not answered: {self.why}",
-                hint='free some space on that disk; `[store] on_store_failure = "go on"` answers all the same',
+                hint='if the disk is full, free some space; `[store] on_store_failure = "go on"` answers all the same',
                 retry_after=self._until - now,
             )
         self._until = now + RETRY_S  # this one tries
 
     async def recorded(self, work: Awaitable[None]) -> None:
-        """Await the recording of a request. Raises `StoreError` where it does not go on without."""
+        """Await the recording of a request. Raises `StoreError` or `Busy` where it does not go on without.
+
+        A store that is behind is as one that is full: else each request would ask its tiers, and then fail.
+        """
         try:
             await work
-        except StoreError as error:
+        except (StoreError, Busy) as error:
             self._failed(error)
             if not self.goes_on:
                 raise
@@ -58,7 +61,7 @@ class Failing:
                 self.why = ""
                 log.warning("requests are recorded again; %d were not since the start", self.unrecorded)
 
-    def _failed(self, error: StoreError) -> None:
+    def _failed(self, error: PalierError) -> None:
         now, first = self._steady(), not self.why
         self.unrecorded += 1
         self.why, self._until = error.message, now + RETRY_S

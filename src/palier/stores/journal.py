@@ -14,6 +14,7 @@ import errno
 import fcntl
 import logging
 import os
+import stat
 import threading
 import zlib
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
@@ -82,8 +83,15 @@ class Journal(Generic[T]):
         self._closed = False
         self.failure: StoreError | None = None
         """Why rows could not be moved the last time."""
-        self._files = [_opened(path) for path in paths(beside)]
-        first, second = (self._take_up(file) for file in self._files)
+        self._files: list[_File] = []
+        try:
+            for path in paths(beside):
+                self._files.append(_opened(path))
+            first, second = (self._take_up(file) for file in self._files)
+        except BaseException:  # else their locks would be held as long as this process lives
+            for file in self._files:
+                os.close(file.descriptor)
+            raise
         self._turn = 0 if first > second else 1
         self._number = max(first, second)
 
@@ -208,6 +216,8 @@ def _opened(path: Path) -> _File:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.fchmod(descriptor, 0o600)
         except OSError:
@@ -216,7 +226,9 @@ def _opened(path: Path) -> _File:
     except BlockingIOError:
         raise StoreError(f"{path} is open already", hint="another program holds the file: close it") from None
     except OSError as error:
-        raise _failed(path, error) from None
+        if error.errno not in (errno.ELOOP, errno.EISDIR):
+            raise _failed(path, error) from None
+        raise StoreError(f"{path} is no plain file, as palier's are", hint="move it away") from None
     return _File(path, descriptor)
 
 
@@ -242,7 +254,7 @@ def _lines(text: bytes) -> Iterator[tuple[int, bytes]]:
         length, check, number = _HEAD.unpack_from(text, start)
         start += _HEAD.size
         line = text[start : start + length]
-        if len(line) < length or _check(number, line) != check:
+        if not number or len(line) < length or _check(number, line) != check:  # zeros would be lines of nothing
             return
         yield number, line
         start += length

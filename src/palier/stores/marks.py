@@ -160,29 +160,30 @@ class SqliteAnswerMarks:
         return self._highest
 
     async def look(self) -> None:
-        """Find the highest label there is; until then it may be any."""
+        """Find the highest label there is; until then it may be any, also where answers wait to be moved in."""
         rank = await self._database.read(lambda c: c.execute(statements("traces")["highest_mark"]).get)
-        self._highest = list(Label)[rank or 0]
+        if not self._database.behind:
+            self._highest = list(Label)[rank or 0]
 
     def expect(self, label: Label) -> None:
         """An answer of this label is about to be written."""
         self._highest = Label.highest(self._highest, label)
 
     async def ranks_of(self, marks: MarkNumbers) -> Mapping[int, int]:
-        """See `interfaces.Marks`."""
+        """See `interfaces.Marks`. Raises `StoreError` where an answer cannot be moved in that may hold some of them."""
 
         def run(connection: apsw.Connection) -> dict[int, int]:
             places, rows = self._memory.find(connection, marks)
             found = connection.execute(statements("traces")["ranks_of_marks"], (_ids(rows),))
             return _highest(marks, places, rows, dict(found))
 
-        return await self._database.read(run)
+        return await self._database.read(run, whole=True)
 
     async def label_of_turns(self, digests: Sequence[bytes]) -> Label:
         """See `interfaces.Turns`."""
         asked = msgspec.json.encode([digest.hex() for digest in digests]).decode()
         sql = statements("traces")["rank_of_turns"]
-        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get, digests)
+        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get, digests, whole=True)
         return list(Label)[rank or 0]
 
 

@@ -117,20 +117,29 @@ class Database:
         if self._journal.add(row):
             self._writes.wake()
 
-    async def read(self, run: Callable[[apsw.Connection], T], keys: Collection[Hashable] | None = None) -> T:
+    async def read(
+        self, run: Callable[[apsw.Connection], T], keys: Collection[Hashable] | None = None, *, whole: bool = False
+    ) -> T:
         """Run `run(connection)` on one snapshot of the file. Raises `Busy` and `StoreError` as `write` does.
 
-        Journaled rows are moved in before; where `keys` are given, only if one of them has one of those.
+        Journaled rows are moved in before; where `keys` are given, only if one of them has one of those. Where they
+        cannot be, what is in the tables is read, or with `whole` `StoreError` raised: for what must not be overlooked.
         """
         if self._journal is not None and self._journal.holds(keys):
             await self._submit(self._writes, _nothing)
+            if whole:
+                self._check_moved()
         return await self._submit(self._reads, run)
 
     async def settle(self) -> None:
         """Have all that was handed over or journaled committed. Raises `StoreError` where journaled rows cannot be."""
         await self._submit(self._writes, _nothing)
-        if self._journal is not None and self._journal.failure is not None:
-            raise StoreError(self._journal.failure.message, hint=self._journal.failure.hint)
+        self._check_moved()
+
+    @property
+    def behind(self) -> bool:
+        """Whether journaled rows wait that could not be moved in the last time."""
+        return self._journal is not None and self._journal.failure is not None
 
     async def rewrite(self) -> None:
         """Write the file anew, without what deleted rows left in its pages, and empty its log. Writers wait meanwhile.
@@ -159,6 +168,11 @@ class Database:
         future: asyncio.Future[T] = loop.create_future()
         queue.add([Job(run, loop, future)], self.path)
         return await future
+
+    def _check_moved(self) -> None:
+        """Raise `StoreError` where journaled rows could not be moved in the last time."""
+        if self._journal is not None and (failure := self._journal.failure) is not None:
+            raise StoreError(failure.message, hint=failure.hint)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs = self._held.pop(loop)
@@ -266,8 +280,7 @@ class Database:
                 log.error("%s: A ROW CANNOT BE KEPT AND IS LOST: %s", self.path, error)
 
     def _run_alone(self, connection: apsw.Connection, job: Job) -> None:
-        if self._journal is not None and self._journal.failure is not None:
-            raise self._journal.failure
+        self._check_moved()
         job.run(connection)
         if self._journal is not None:
             self._journal.sync()

@@ -65,9 +65,12 @@ class SqliteTraces:
         return self._database.journal(trace)
 
     async def label_of(self, digests: Sequence[str]) -> Label:
-        """The most restrictive label of the answers recorded under `digests`; public where there is none."""
+        """The most restrictive label of the answers recorded under `digests`; public where there is none.
+
+        Raises `StoreError` where one of them is acknowledged and cannot be moved in: its label is not known then.
+        """
         sql, asked = statements("traces")["rank_of_answers"], msgspec.json.encode(digests).decode()
-        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get, digests)
+        rank = await self._database.read(lambda connection: connection.execute(sql, (asked,)).get, digests, whole=True)
         return Label.PUBLIC if rank is None else list(Label)[rank]
 
     async def get(self, id: str) -> Trace | None:

@@ -178,6 +178,17 @@ async def test_usage_in_every_chunk_counts_once() -> None:
     assert events[-1] == Metered(usage=Usage(prompt=3, completion=2))
 
 
+@pytest.mark.parametrize("absurd", [-1, 2**31, 2**62, 2**63, 10**30])
+async def test_tokens_that_cannot_be_are_not_counted(absurd: int) -> None:
+    details = {"cached_tokens": absurd}
+    half = {"prompt_tokens": 3, "completion_tokens": absurd, "prompt_tokens_details": details}
+    found = await read(data(chunk(content="a", finish="stop") | {"usage": half}))
+    assert found[-1] == Metered(usage=Usage(prompt=3, completion=0))
+    none = {"prompt_tokens": absurd, "completion_tokens": absurd}
+    found = await read(data(chunk(content="a", finish="stop") | {"usage": none}))
+    assert not any(isinstance(event, Metered) for event in found)
+
+
 async def test_comments_crlf_and_no_done() -> None:
     stream = data(chunk(content="a"), chunk(finish="stop"), done=False).replace(b"\n", b"\r\n")
     assert await read(b": waiting\r\n\r\n" + stream) == [Delta(text="a"), Finish(reason="stop")]

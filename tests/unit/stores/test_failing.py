@@ -11,8 +11,8 @@ import pytest
 
 from palier.app import Palier
 from palier.config import parse
-from palier.errors import StoreError
-from palier.stores import failing
+from palier.errors import Busy, StoreError
+from palier.stores import failing, journal
 from palier.stores.failing import Failing
 
 TREE: dict[str, Any] = {
@@ -76,6 +76,28 @@ async def test_what_cannot_be_recorded_is_refused_or_counted_and_said(
         assert (await opened.now()).failing == ""
         traces = await opened.list_traces()
         assert len(traces.traces) == 3
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_a_store_that_is_behind_is_as_one_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    (tmp_path / "script.jsonl").write_text('{"answer": "Yes."}\n')
+    tree = {**TREE, "store": {"on_store_failure": "go on"}} if goes_on else TREE
+    async with Palier.open(parse(tree, root=tmp_path)) as opened:
+        (model,) = opened.models.values()
+        monkeypatch.setattr(journal, "MOST", 0)
+        if goes_on:
+            for _ in range(2):
+                assert (await opened.ask("Is it?")).text == "Yes."
+        else:
+            with pytest.raises(Busy):
+                await opened.ask("Is it?")
+            with pytest.raises(StoreError, match="are not answered"):
+                await opened.ask("Is it?")
+        asked = 2 if goes_on else 1
+        assert len(model.calls) == asked  # type: ignore[attr-defined]
+        assert (await opened.now()).unrecorded == asked
 
 
 async def test_one_is_let_through_to_try_and_the_log_says_it_again_each_minute(

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import shutil
+import subprocess
 import threading
 
 import apsw
+import numpy as np
 import pytest
+from msgspec import structs
 
 from palier.errors import Busy, InvalidRequest, StoreError
 from palier.stores import journal as module
 from palier.stores.hours import SqliteHours
 from palier.stores.journal import Journaled, paths
+from palier.stores.marks import SqliteAnswerMarks
 from palier.stores.sqlite import Database
 from palier.stores.traces import TRACES, SqliteTraces
 from palier.testing.traces import CREATED, content_of, trace_of
+from palier.types import Label, Marked
 
 MADE = "CREATE TABLE IF NOT EXISTS kept (value TEXT PRIMARY KEY CHECK (value <> 'poison')) STRICT"
 
@@ -141,6 +148,27 @@ async def test_a_journal_is_its_owners_alone(database):
         Database.open(database.path, TRACES, journaled=WORDS)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+async def test_what_is_no_file_is_refused_and_left_and_nothing_stays_locked(tmp_path, place):
+    planted, victim = paths(tmp_path / "file.db")[place], tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    for plant, take_away in (
+        (lambda: planted.symlink_to(victim), planted.unlink),
+        (planted.mkdir, planted.rmdir),
+        (lambda: os.mkfifo(planted), planted.unlink),
+    ):
+        plant()
+        with pytest.raises(StoreError, match="no plain file") as refused:
+            Database.open(tmp_path / "file.db", TRACES, journaled=WORDS)
+        assert str(planted) in refused.value.message
+        assert victim.read_bytes() == b"mine"
+        take_away()
+    database = await opened(tmp_path)
+    await database.journal("one")
+    assert await kept(database) == ["one"]
+    await database.close()
+
+
 # --- a process that ended ------------------------------------------------------------------------------------------
 
 
@@ -193,7 +221,7 @@ async def test_what_is_moved_twice_is_as_if_it_was_moved_once(tmp_path):
     await again.close()
 
 
-@pytest.mark.parametrize("spoilt", ["cut", "flipped"])
+@pytest.mark.parametrize("spoilt", ["cut", "flipped", "zeros"])
 async def test_a_power_cut_costs_the_lines_that_are_not_whole_and_no_others(tmp_path, caplog, spoilt):
     copied = await left_behind(tmp_path, 4)
     newer, older = (path.read_bytes() for path in paths(copied / "file.db"))
@@ -202,7 +230,11 @@ async def test_a_power_cut_costs_the_lines_that_are_not_whole_and_no_others(tmp_
     for length in range(0, len(newer), 3):
         trial = tmp_path / f"trial-{length}"
         shutil.copytree(copied, trial)
-        torn = newer[:length] if spoilt == "cut" else newer[:length] + bytes([newer[length] ^ 1]) + newer[length + 1 :]
+        torn = {
+            "cut": newer[:length],
+            "flipped": newer[:length] + bytes([newer[length] ^ 1]) + newer[length + 1 :],
+            "zeros": newer[:length] + bytes(100),  # the length was on the disk, and what stood there was not
+        }[spoilt]
         (trial / "file.journal-0").write_bytes(torn)
         caplog.clear()
         with caplog.at_level(logging.WARNING):
@@ -226,6 +258,9 @@ async def test_a_journal_of_a_newer_palier_is_refused_and_left_as_it_is(tmp_path
         Database.open(copied / "file.db", TRACES, journaled=Journaled(_write, read, lambda row: (), _move))
     assert "Upgrade" in refused.value.hint
     assert [path.read_bytes() for path in paths(copied / "file.db")] == before
+    database = await opened(copied)  # who knows them takes them up, in the same process too
+    assert await kept(database) == [f"row {n}" for n in range(4)]
+    await database.close()
 
 
 # --- what goes wrong -----------------------------------------------------------------------------------------------
@@ -290,6 +325,34 @@ async def test_a_disk_that_is_really_full_loses_nothing_that_was_acknowledged(sm
     await database.journal("after")
     assert await kept(database) == [*acknowledged, "after"]
     await database.close()
+
+
+async def test_what_an_answer_carries_is_not_overlooked_where_it_waits_on_a_full_disk(small_disk):
+    traces = SqliteTraces.open(small_disk / "traces.db")
+    marks = SqliteAnswerMarks(traces.database)
+    sought = np.arange(10, dtype=np.int64)
+    marked = Marked(marks=sought.astype("<i8").tobytes(), turns=(b"turn",), expires=CREATED + 3_600)
+    await traces.list()
+    acknowledged = 0
+    while not traces.database.behind:
+        some = trace_of(f"t{acknowledged}", CREATED, content=content_of("x" * 5_000))
+        answers = (f"digest {acknowledged}",)
+        with contextlib.suppress(StoreError):
+            await traces.record(structs.replace(some, label=Label.RESTRICTED, answers=answers, marked=marked))
+            acknowledged += 1
+    last = [f"digest {acknowledged - 1}"]
+    for asked in (traces.label_of(last), marks.label_of_turns([b"turn"]), marks.ranks_of(sought)):
+        with pytest.raises(StoreError, match="full"):
+            await asked
+    assert await traces.label_of(["another"]) is Label.PUBLIC
+    assert len(await traces.list(limit=acknowledged)) < acknowledged  # who looks on sees what is there
+    await marks.look()
+    assert marks.highest is Label.RESTRICTED
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert await traces.label_of(last) is Label.RESTRICTED
+    assert await marks.label_of_turns([b"turn"]) is Label.RESTRICTED
+    assert set(await marks.ranks_of(sought)) == set(range(10))
+    await traces.close()
 
 
 async def test_a_line_that_does_not_fit_leaves_nothing_of_it(small_disk):
