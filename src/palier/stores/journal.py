@@ -18,6 +18,7 @@ import stat
 import threading
 import zlib
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from struct import Struct
@@ -51,6 +52,8 @@ class Journaled(Generic[T]):
     """Raises `ValueError` for what `write` did not give."""
     keys: Callable[[T], Collection[Hashable]]
     """By what it may be asked for where other rows may wait."""
+    called: Callable[[T], str]
+    """What the log calls it; no words of anybody."""
     move: Callable[[apsw.Connection, list[T]], None]
 
 
@@ -150,6 +153,10 @@ class Journal(Generic[T]):
         for start in range(0, len(rows), SOME):
             self._kind.move(connection, [self._kind.read(text) for text in rows[start : start + SOME]])
 
+    def called(self, row: bytes) -> str:
+        """What the log calls it."""
+        return self._kind.called(self._kind.read(row))
+
     def moved(self) -> None:
         """What `take` gave is committed. Raises `StoreError` where its file cannot be emptied."""
         file = self._files[1 - self._turn]
@@ -214,7 +221,7 @@ def paths(beside: Path) -> tuple[Path, Path]:
 
 def _opened(path: Path) -> _File:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -236,10 +243,11 @@ def _append(file: _File, number: int, text: bytes) -> None:
     """All of a line, or none of it."""
     head = _HEAD.pack(len(text), _check(number, text), number)
     try:
-        if os.writev(file.descriptor, (head, text)) != _HEAD.size + len(text):
+        if os.pwritev(file.descriptor, (head, text), file.size) != _HEAD.size + len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        os.ftruncate(file.descriptor, file.size)
+        with suppress(OSError):  # the next line is written over what is left, and nothing after it is whole
+            os.ftruncate(file.descriptor, file.size)
         raise _failed(file.path, error) from None
 
 

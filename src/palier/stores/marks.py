@@ -31,6 +31,8 @@ SLACK = 1_024
 """Rows that may be gone and still in memory, whatever the number of those that are there."""
 FILL, FILL_CHARACTERS = 64, 2_000_000
 """Documents marked in one step of `fill`, and characters of theirs, at most."""
+MARKED = ("marks",)
+"""The key of journaled traces whose answers are known again by marks."""
 Rows = NDArray[np.uint32]
 Run = tuple[MarkNumbers, Rows]
 
@@ -177,7 +179,7 @@ class SqliteAnswerMarks:
             found = connection.execute(statements("traces")["ranks_of_marks"], (_ids(rows),))
             return _highest(marks, places, rows, dict(found))
 
-        return await self._database.read(run, whole=True)
+        return await self._database.read(run, (MARKED,), whole=True)
 
     async def label_of_turns(self, digests: Sequence[bytes]) -> Label:
         """See `interfaces.Turns`."""

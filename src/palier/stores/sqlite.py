@@ -277,7 +277,7 @@ class Database:
                 with _transaction(connection):
                     journal.move(connection, [row])
             except _ROW as error:
-                log.error("%s: A ROW CANNOT BE KEPT AND IS LOST: %s", self.path, error)
+                log.error("%s: %s CANNOT BE KEPT AND IS LOST: %s", self.path, journal.called(row), error)
 
     def _run_alone(self, connection: apsw.Connection, job: Job) -> None:
         self._check_moved()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from palier.ids import SHORT_ID
 from palier.interfaces import TraceSearch
 from palier.stores import hours
 from palier.stores.journal import Journaled
+from palier.stores.marks import MARKED
 from palier.stores.rows import Row, record
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
@@ -214,12 +215,20 @@ def _move(connection: apsw.Connection, traces: list[Trace]) -> None:
     record(connection, [Row.of(trace) for trace in traces])
 
 
-def _keys(trace: Trace) -> Sequence[str | bytes]:
+def _keys(trace: Trace) -> Sequence[Hashable]:
     """By what a conversation that goes on asks for it."""
-    return trace.answers if trace.marked is None else (*trace.answers, *trace.marked.turns)
+    if trace.marked is None:
+        return trace.answers
+    return (*trace.answers, *trace.marked.turns, *((MARKED,) if trace.marked.marks else ()))
 
 
-_JOURNALED = Journaled(msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Trace).decode, _keys, _move)
+_JOURNALED = Journaled(
+    write=msgspec.msgpack.Encoder().encode,
+    read=msgspec.msgpack.Decoder(Trace).decode,
+    keys=_keys,
+    called=lambda trace: trace.id,
+    move=_move,
+)
 
 
 def _get(connection: apsw.Connection, id: str) -> Any:

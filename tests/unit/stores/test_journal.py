@@ -42,7 +42,7 @@ def _read(text: bytes) -> str:
     return text[1:].decode()
 
 
-WORDS = Journaled(_write, _read, lambda row: (row,), _move)
+WORDS = Journaled(_write, _read, lambda row: (row,), repr, _move)
 
 
 async def opened(folder, name: str = "file.db") -> Database:
@@ -255,7 +255,7 @@ async def test_a_journal_of_a_newer_palier_is_refused_and_left_as_it_is(tmp_path
         raise ValueError("format 1")
 
     with pytest.raises(StoreError, match="format 1") as refused:
-        Database.open(copied / "file.db", TRACES, journaled=Journaled(_write, read, lambda row: (), _move))
+        Database.open(copied / "file.db", TRACES, journaled=Journaled(_write, read, lambda row: (), repr, _move))
     assert "Upgrade" in refused.value.hint
     assert [path.read_bytes() for path in paths(copied / "file.db")] == before
     database = await opened(copied)  # who knows them takes them up, in the same process too
@@ -270,7 +270,7 @@ async def test_a_row_that_cannot_be_kept_holds_up_no_other_and_is_said(database,
     for row in ("a", "poison", "b"):
         await database.journal(row)
     assert await kept(database) == ["a", "b"]
-    assert "LOST" in caplog.text
+    assert "'poison' CANNOT BE KEPT AND IS LOST" in caplog.text
     await database.journal("c")
     assert await kept(database) == ["a", "b", "c"]
 
@@ -372,3 +372,20 @@ async def test_event_loops_of_other_threads_journal_too(database):
         *(database.journal(f"row {n}") for n in range(4, 8)),
     )
     assert sorted(await kept(database)) == [f"row {n}" for n in range(8)]
+
+
+async def test_who_looks_for_marks_waits_for_marked_answers_alone(tmp_path):
+    traces = SqliteTraces.open(tmp_path / "traces.db")
+    marks, sought = SqliteAnswerMarks(traces.database), np.array([7], np.int64)
+    marked = Marked(marks=sought.astype("<i8").tobytes(), expires=2 * CREATED)
+    assert await marks.ranks_of(sought) == {}
+    async with Held(traces.database):
+        await traces.record(trace_of("plain"))
+        async with asyncio.timeout(10):
+            assert await marks.ranks_of(sought) == {}
+        await traces.record(structs.replace(trace_of("marked"), marked=marked))
+        found = asyncio.create_task(marks.ranks_of(sought))
+        await asyncio.sleep(0.05)
+        assert not found.done()
+    assert list(await found) == [7]
+    await traces.close()
