@@ -6,11 +6,11 @@ The traces are made: 90 days of four routes of three tiers, twenty keys, a thous
 are kept of the last 30 days. What people look at is measured twice: the store alone, and whole pages of the console, as
 a browser gets them.
 
-What recording costs is measured twice too. In two gateways before the same upstream, at the same rate, in turns: one
-records into the store of a million, the other records nothing; the difference is of the processor's time of the whole
-process, and of the time a request takes. And alone: the store records at that rate with nothing else at work, less what
+What recording costs is measured twice too. In a gateway before an upstream, at a steady rate, that records into the
+store of a million and records nothing, in turns; the difference is of the processor's time of the whole process, and of
+the time a request takes. (Two gateways, one of which records, differ by more than that for other reasons.) And alone: the store records at that rate with nothing else at work, less what
 the same loop takes that records nothing; that is set against what a request takes of the gateway that records nothing.
-The first says what there is at the rate that was reached (`requests_per_s`), with the noise of two gateways; the second
+The first says what there is at the rate that was reached (`requests_per_s`), with the noise of a gateway; the second
 holds at the rate that is asked for, whatever load the machine can make.
 """
 
@@ -22,6 +22,7 @@ import contextlib
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -235,15 +236,22 @@ async def alone(store: SqliteTraces, asked: argparse.Namespace, now: float) -> d
     return {"cpu_ms": mean_and_error(costs), "until it is durable": spread(took)}
 
 
-def serve(config: str, records: bool) -> None:
-    """A gateway; one that records nothing waits for nothing there."""
+def serve(config: str) -> None:
+    """A gateway that records into its store from SIGUSR1 on, and not from SIGUSR2 on."""
     from palier.cli import app
 
-    if not records:
+    record = SqliteTraces.record
+    records = True
 
-        async def nothing(self: SqliteTraces, trace: Trace) -> None: ...
+    async def nothing() -> None: ...
 
-        SqliteTraces.record = nothing  # type: ignore[method-assign]
+    def choose(signum: int, frame: object) -> None:
+        nonlocal records
+        records = signum == signal.SIGUSR1
+
+    signal.signal(signal.SIGUSR1, choose)
+    signal.signal(signal.SIGUSR2, choose)
+    SqliteTraces.record = lambda self, trace: record(self, trace) if records else nothing()  # type: ignore[method-assign]
     sys.argv = ["palier", "serve", "--config", config]
     app()
 
@@ -284,7 +292,7 @@ async def at_rate(port: int, key: str, rate: float, seconds: float, process: psu
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, port: int, upstream: int, *, records: bool) -> Iterator[psutil.Process]:
+def gateway(folder: Path, port: int, upstream: int) -> Iterator[psutil.Process]:
     config = folder / "palier.toml"
     stairs = [
         STAIRS.format(route=route, tiers=", ".join(['{ model = "upstream" }'] * len(tiers)))
@@ -292,7 +300,7 @@ def gateway(folder: Path, port: int, upstream: int, *, records: bool) -> Iterato
     ]
     config.write_text(CONFIG.format(port=port, upstream=upstream) + "".join(stairs))
     command = [sys.executable, "-m", "benchmarks.million_traces", "--serve", str(config)]
-    started = subprocess.Popen(command + ([] if records else ["--without"]), stdout=subprocess.DEVNULL)
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     with contextlib.suppress(AttributeError, OSError):
         os.sched_setaffinity(started.pid, {0})
     try:
@@ -302,23 +310,18 @@ def gateway(folder: Path, port: int, upstream: int, *, records: bool) -> Iterato
         started.wait(60)
 
 
-async def recorded(full: Path, empty: Path, asked: argparse.Namespace) -> dict[str, Any]:
-    """Both gateways, in turns; the figures of each, and of every pair what recording adds. Pages of the console first."""
-    upstream, *ports = free_ports(3)
+async def recorded(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
+    """One gateway that records and does not, in turns; of every pair what recording adds. Pages of the console first."""
+    upstream, port = free_ports(2)
     serving = asyncio.create_task(serve_upstream(upstream))
     rounds: dict[str, list[dict[str, float]]] = {"recording": [], "not": []}
-    with (
-        gateway(full, ports[0], upstream, records=True) as recording,
-        gateway(empty, ports[1], upstream, records=False) as without,
-    ):
-        sides = {"recording": (ports[0], full, recording), "not": (ports[1], empty, without)}
-        for port in ports:
-            await wait_for(port)
-        console = await asyncio.to_thread(pages, ports[0], (full / ".palier" / "key").read_text().strip())
+    with gateway(folder, port, upstream) as process:
+        await wait_for(port)
+        key = (folder / ".palier" / "key").read_text().strip()
+        console = await asyncio.to_thread(pages, port, key)
         for turn in range(asked.rounds + 1):
-            for name in sorted(sides, reverse=bool(turn % 2)):
-                port, folder, process = sides[name]
-                key = (folder / ".palier" / "key").read_text().strip()
+            for name in sorted(rounds, reverse=bool(turn % 2)):
+                process.send_signal(signal.SIGUSR1 if name == "recording" else signal.SIGUSR2)
                 found = await at_rate(port, key, asked.rate, asked.seconds, process)
                 if turn:  # the first is to warm up
                     rounds[name].append(found)
@@ -370,10 +373,9 @@ def size(path: Path) -> int:
 
 async def measure(asked: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
-        full, empty = Path(temporary) / "full", Path(temporary) / "empty"
-        for folder in (full, empty):
-            (folder / ".palier").mkdir(parents=True, mode=0o700)
-        path, now = full / ".palier" / "traces.db", time.time()
+        folder = Path(temporary)
+        (folder / ".palier").mkdir(mode=0o700)
+        path, now = folder / ".palier" / "traces.db", time.time()
         store = SqliteTraces.open(path)
         figures: dict[str, Any] = {"filled": await fill(store, asked.traces, now)}
         started = time.perf_counter()
@@ -387,7 +389,7 @@ async def measure(asked: argparse.Namespace) -> dict[str, Any]:
         figures["looked"] = await looked(store, now)
         recording = await alone(store, asked, now)
         await store.close()
-        gateways = await recorded(full, empty, asked)
+        gateways = await recorded(folder, asked)
         figures |= {"console": gateways.pop("console"), "recording": gateways}
         own, rest = recording["cpu_ms"]["mean"], figures["recording"]["not"]["cpu_ms"]["mean"]
         figures["recording"]["alone"] = {**recording, "cpu_share": round(own / (own + rest), 4)}
@@ -402,10 +404,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
-    parser.add_argument("--without", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
-        serve(asked.serve, records=not asked.without)
+        serve(asked.serve)
     else:
         keep("million_traces", asyncio.run(measure(asked)))
 

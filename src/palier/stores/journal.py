@@ -4,15 +4,15 @@ A commit costs the pages it touches and a hand-over to the writer's thread, whic
 event loop for each of its statements; a line at the end of a file costs one call of the system, and survives the end of
 the process as a commit does (write-ahead logging: Mohan et al., ARIES, 1992, https://doi.org/10.1145/128765.128770).
 
-Two files take turns: while the rows of one are moved, new ones go to the other; that whose rows are committed is
-emptied. A row is moved twice where the process ended in between, and must then be as if it was moved once.
+Two files take turns: while the rows of one are moved, new ones go to the other; that whose rows are committed is begun
+anew. A row is moved twice where the process ended in between, and must then be as if it was moved once. A file is
+written over, which takes a third of what growing it takes: what stands behind its last line is of earlier numbers.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import logging
 import os
 import stat
 import threading
@@ -38,9 +38,7 @@ SOME = 64
 MOST, MOST_BYTES = 16_384, 64 * 2**20
 """Rows that may wait, and what those of a file may take; beyond, as where they cannot be moved, none is taken on."""
 _HEAD = Struct("<IIQ")
-"""Of each line: its length in bytes without this, the CRC-32 of its number and text, and its number."""
-
-log = logging.getLogger("palier")
+"""Of each line: its length in bytes without this, the CRC-32 of its number and text, and its number, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +156,27 @@ class Journal(Generic[T]):
         return self._kind.called(self._kind.read(row))
 
     def moved(self) -> None:
-        """What `take` gave is committed. Raises `StoreError` where its file cannot be emptied."""
+        """What `take` gave is committed. Raises `StoreError` where its file cannot be begun anew."""
         file = self._files[1 - self._turn]
         try:
-            os.ftruncate(file.descriptor, 0)
+            if file.size > MANY_BYTES:
+                os.ftruncate(file.descriptor, 0)
+            else:
+                os.pwrite(file.descriptor, bytes(_HEAD.size), 0)
         except OSError as error:
             raise _failed(file.path, error) from None
         with self._lock:
             file.empty()
 
-    def sync(self) -> None:
-        """What was emptied stays so even if the power is cut."""
+    def cut(self) -> None:
+        """Leave nothing of rows that were moved, even if the power is cut. Raises `StoreError`."""
         for file in self._files:
-            os.fsync(file.descriptor)
+            try:
+                with self._lock:
+                    os.ftruncate(file.descriptor, file.size)
+                os.fsync(file.descriptor)
+            except OSError as error:
+                raise _failed(file.path, error) from None
 
     def shut(self) -> None:
         """Take on no more."""
@@ -194,14 +200,12 @@ class Journal(Generic[T]):
         return Busy(f"{name}: {self.waiting} rows wait to be moved in", retry_after=1.0)
 
     def _take_up(self, file: _File) -> int:
-        """Read what stands in it, up to where it is not whole: the last line before the power was cut. Its number."""
+        """Read what stands in it, up to the last line that is whole, whose number it returns."""
         text, last = file.path.read_bytes(), 0
         for number, line in _lines(text):
             last = number
             file.take_on(line, self._kind.keys(self._read(line)))
-        if file.size < len(text):
-            log.warning("%s: its last %d bytes are not whole and are left out", file.path, len(text) - file.size)
-            os.ftruncate(file.descriptor, file.size)
+        os.ftruncate(file.descriptor, file.size)
         return last
 
     def _read(self, line: bytes) -> T:
@@ -256,14 +260,15 @@ def _check(number: int, text: bytes) -> int:
 
 
 def _lines(text: bytes) -> Iterator[tuple[int, bytes]]:
-    """The lines that are whole, with their numbers, up to the first that is not."""
-    start = 0
+    """The lines that are whole, with their numbers, up to the first that is not, or is of an earlier time."""
+    start = last = 0
     while start + _HEAD.size <= len(text):
         length, check, number = _HEAD.unpack_from(text, start)
         start += _HEAD.size
         line = text[start : start + length]
-        if not number or len(line) < length or _check(number, line) != check:  # zeros would be lines of nothing
+        if number <= last or len(line) < length or _check(number, line) != check:
             return
+        last = number
         yield number, line
         start += length
 

@@ -155,6 +155,7 @@ class Database:
 
     async def truncate_log(self, timeout_ms: int = TRUNCATE_TIMEOUT_MS) -> None:
         """Move the write-ahead log into the file and cut it to nothing, so that what was deleted is nowhere."""
+        await self._submit(self._writes, self._cut)
         await asyncio.to_thread(self._truncate_log, timeout_ms)
 
     async def close(self) -> None:
@@ -208,6 +209,10 @@ class Database:
             connection.close()
 
     # --- the writer's thread
+
+    def _cut(self, connection: apsw.Connection) -> None:
+        if self._journal is not None:
+            self._journal.cut()
 
     def _write_batches(self, connection: apsw.Connection) -> None:
         end = False
@@ -282,8 +287,7 @@ class Database:
     def _run_alone(self, connection: apsw.Connection, job: Job) -> None:
         self._check_moved()
         job.run(connection)
-        if self._journal is not None:
-            self._journal.sync()
+        self._cut(connection)
 
     def _reopened(self, connection: apsw.Connection) -> apsw.Connection:
         """A connection without a transaction: the same, or a new one where it cannot be had otherwise."""
