@@ -100,7 +100,8 @@ class _File:
     def take_on(self, text: bytes, keys: Collection[Hashable]) -> None:
         self.size += _HEAD.size + len(text)
         self.rows.append(text)
-        self.keys.update(keys)
+        if keys:
+            self.keys.update(keys)
 
     def empty(self) -> None:
         self.size, self.rows, self.keys = 0, [], set()
@@ -163,9 +164,8 @@ class Journal(Generic[T]):
                 raise self._refusal()
             _append(file, self._number + 1, text)
             self._number += 1
-            were_many = self.many
             file.take_on(text, keys)
-            return not waiting or (self.many and not were_many)
+            return not waiting or waiting + 1 == MANY or file.size >= MANY_BYTES
 
     def take(self) -> tuple[list[bytes], bool]:
         """The rows to be moved next, as they are written, oldest first; and whether there are more already.
