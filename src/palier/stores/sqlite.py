@@ -155,7 +155,8 @@ class Database:
 
     async def truncate_log(self, timeout_ms: int = TRUNCATE_TIMEOUT_MS) -> None:
         """Move the write-ahead log into the file and cut it to nothing, so that what was deleted is nowhere."""
-        await self._submit(self._writes, self._cut)
+        if self._journal is not None:
+            await self._submit(self._writes, self._cut)
         await asyncio.to_thread(self._truncate_log, timeout_ms)
 
     async def close(self) -> None:
