@@ -22,7 +22,10 @@ from palier.pipeline.posts import Log, Post, Posts
 from palier.testing.guards import pieces
 from palier.types import Delta, Event, Finish, Parameters
 
-pytestmark = pytest.mark.data
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(not os.environ.get("PALIER_BENCH_DATA"), reason="no public data: set PALIER_BENCH_DATA"),
+]
 SETS = ("faithdial_begin", "halueval", "harmful_requests", "xstest", "bipia")
 RULES = (
     '[[rules]]\nname = "r"\nwords = ["company", "not sure", "weapon"]\nexamples = ["it is a large city in the north"]\n'
