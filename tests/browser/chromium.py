@@ -54,6 +54,10 @@ class Browser:
         """All elements, as they are now."""
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def focused(self) -> Any:
+        """The element the keyboard goes to: what asks for it as a page opens has it a moment after the page is there."""
+        return self.driver.switch_to.active_element
+
     def press(self, element: Any) -> None:
         """Click an element, brought to where it can be seen."""
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)

@@ -55,7 +55,7 @@ def test_somebody_signs_in_asks_sees_sources_and_corrects(console: Console, pers
     window.press(mark)
     source = window.one(".source.cited")
     assert mark.get_attribute("href").endswith(f"#{source.get_attribute('id')}")
-    assert window.driver.switch_to.active_element == source, "the keyboard goes on from the source"
+    window.wait(lambda w: w.focused() == source)  # the keyboard goes on from the source
     window.press(window.one(".why summary"))
     assert "tier-1 answered" in window.one(".step.answered .landing").text
     window.press(window.one(".thumb[value=up]"))
@@ -112,14 +112,15 @@ def test_another_language_keeps_what_a_list_was_filtered_by(person: Person) -> N
 def test_everything_is_there_with_the_keyboard_alone(console: Console, window: Browser) -> None:
     window.driver.delete_all_cookies()
     window.look()
-    window.driver.switch_to.active_element.send_keys(console[1]["anna"], Keys.ENTER)
-    assert window.one("#question") == window.driver.switch_to.active_element
+    window.wait(lambda w: w.focused() == w.one("#key"))
+    window.focused().send_keys(console[1]["anna"], Keys.ENTER)
+    window.wait(lambda w: w.focused() == w.one("#question"))
     window.open("/console/no/such/page")
     window.one("body").send_keys(Keys.TAB)
-    first = window.driver.switch_to.active_element
+    first = window.focused()
     assert first.get_attribute("href").endswith("#main")
     first.send_keys(Keys.ENTER)
-    assert window.driver.switch_to.active_element.tag_name == "main"
+    window.wait(lambda w: w.focused().tag_name == "main")
 
 
 def test_a_reviewer_works_through_lessons_by_the_keyboard(console: Console, person: Person) -> None:
@@ -129,22 +130,22 @@ def test_a_reviewer_works_through_lessons_by_the_keyboard(console: Console, pers
     assert len(ids) == 3
 
     def focused() -> str:
-        return window.driver.switch_to.active_element.get_attribute("id").removeprefix("l-")
+        return window.focused().get_attribute("id").removeprefix("l-")
 
-    assert focused() == ids[0]
-    window.driver.switch_to.active_element.send_keys("j")
+    window.wait(lambda _: focused() == ids[0])
+    window.focused().send_keys("j")
     assert focused() == ids[1]
-    window.driver.switch_to.active_element.send_keys("k")
+    window.focused().send_keys("k")
     assert focused() == ids[0]
-    window.driver.switch_to.active_element.send_keys("a")
+    window.focused().send_keys("a")
     window.wait(lambda _: focused() == ids[1])
-    window.driver.switch_to.active_element.send_keys("e")
-    window.wait(lambda w: w.driver.switch_to.active_element.tag_name == "textarea")
+    window.focused().send_keys("e")
+    window.wait(lambda w: w.focused().tag_name == "textarea")
     field = window.one(f"#answer-{ids[1]}")
     field.send_keys(" Une date plus lointaine se demande. aer")
     window.press(window.one(f"#l-{ids[1]} button[name=accept]"))
     window.wait(lambda _: focused() == ids[2])
-    window.driver.switch_to.active_element.send_keys("r")
+    window.focused().send_keys("r")
     window.wait(lambda w: len(w.all(".lesson.done")) == 3)
     gateway = console[0]
     lessons = [gateway.run(gateway.palier.lessons.get(name)) for name in ids]
@@ -161,8 +162,8 @@ def test_a_reviewer_judges_by_the_keyboard(console: Console, person: Person) -> 
     first = window.one("#judge [name=trace]").get_attribute("value")
     drafts = len(window.all("#judge fieldset"))
     for key in "yn"[:drafts]:
-        window.driver.switch_to.active_element.send_keys(key)
-    window.driver.switch_to.active_element.send_keys(Keys.ENTER)
+        window.focused().send_keys(key)
+    window.focused().send_keys(Keys.ENTER)
     window.wait(lambda w: w.one("main").text and first not in w.driver.page_source)
     gateway = console[0]
     done = gateway.run(gateway.palier.audits.done(source="person"))
