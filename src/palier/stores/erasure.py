@@ -273,10 +273,10 @@ def _empty(erasure: Erasure, ids: Sequence[str], connection: apsw.Connection) ->
     sql, named = statements("erasure"), _json(ids)
     traces = [msgspec.json.decode(figures, type=Trace) for (figures,) in connection.execute(sql["figures"], (named,))]
     named_yet = [trace for trace in traces if nameless(trace, erasure) != trace]
-    emptied = [nameless(trace, erasure) for trace in named_yet]
-    for trace in emptied:
-        connection.execute(sql["keep_figures"], (msgspec.json.encode(trace), trace.id))
-    hours.change(connection, named_yet, emptied)
+    emptied = [msgspec.json.encode(nameless(trace, erasure)) for trace in named_yet]
+    for trace, figures in zip(named_yet, emptied, strict=True):
+        connection.execute(sql["keep_figures"], (figures, trace.id))
+    hours.change(connection, map(msgspec.json.encode, named_yet), emptied)
     changed = {
         name: _changed(connection, sql[name], (named,))
         for name in ("contents", "comments", "audits", "audit_contents", "drafts", "marks", "turns", "shadows")

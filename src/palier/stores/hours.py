@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -22,7 +22,7 @@ import msgspec
 from palier.spending import Landed, Passing, Spread, Sum, WentBy
 from palier.stores.schema import statements
 from palier.stores.sqlite import Database
-from palier.types import Quantity, Trace
+from palier.types import Usage
 
 HOUR_S = 3600
 DAY_S = 86_400
@@ -31,8 +31,7 @@ SETTLED_S = 2 * HOUR_S
 """After its end, when a day is added up: requests of its last minutes are recorded by then."""
 LATEST = 2**53
 """After every time there is."""
-Key = tuple[int | str, ...]
-Rows = dict[Key, list[float]]
+Key = tuple[int, *tuple[str, ...]]
 
 
 class SqliteHours:
@@ -66,27 +65,105 @@ class SqliteHours:
         return rolled
 
 
-def count(connection: apsw.Connection, traces: Sequence[Trace]) -> frozenset[str]:
-    """Add traces that are about to be recorded, each id once; take away those they replace, whose ids it returns."""
-    names = msgspec.json.encode([trace.id for trace in traces]).decode()
-    known = connection.execute(statements("hours")["known"], (names,))
-    replaced = [msgspec.json.decode(figures, type=Trace) for (figures,) in known]
-    change(connection, replaced, traces)
-    return frozenset(trace.id for trace in replaced)
+class _Quantity(msgspec.Struct, frozen=True, gc=False):
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
-def change(connection: apsw.Connection, old: Sequence[Trace], new: Sequence[Trace]) -> None:
-    """Take away the old ones, add the new ones; what comes to nothing goes."""
-    rows, landings = _added(new, old)
-    sql = statements("hours")
-    connection.executemany(sql["add_hour"], [(*key, *values) for key, values in rows.items()])
-    connection.executemany(sql["add_landing"], [(*key, *values) for key, values in landings.items()])
-    for day in {_hour(trace) // DAY_S * DAY_S for trace in (*old, *new)}:
-        _throw_away(connection, "day", "unroll", day)
-        _throw_away(connection, "week", "unroll_week", day // WEEK_S * WEEK_S)  # also where that day held nothing
-    for at in {_hour(trace) for trace in old}:
-        connection.execute(sql["empty_hours"], (at,))
-        connection.execute(sql["empty_landings"], (at,))
+class _Step(msgspec.Struct, frozen=True, gc=False):
+    tier: str
+    outcome: str
+    cost: _Quantity = _Quantity()
+    energy: _Quantity = _Quantity()
+    carbon: _Quantity = _Quantity()
+    latency_ms: float = 0.0
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is counted of a trace: the rest of its figures is not read."""
+
+    created: float
+    route: str
+    status: str
+    tier: str | None
+    usage: Usage | None
+    cost: _Quantity
+    energy: _Quantity
+    latency_ms: float
+    key: str = ""
+    carbon: _Quantity = _Quantity()
+    steps: tuple[_Step, ...] = ()
+
+
+counted: Callable[[bytes], Counted] = msgspec.json.Decoder(Counted).decode
+"""From figures as they are kept."""
+
+
+class Tally:
+    """What traces add to the sums, and what those that they replace take away."""
+
+    def __init__(self) -> None:
+        self._hours: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
+        self._landings: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
+        self._taken_from: set[int] = set()
+
+    def add(self, trace: Counted) -> None:
+        """Count one more."""
+        self._put(trace, _same)
+
+    def take_away(self, trace: Counted) -> None:
+        """Count one no more."""
+        self._taken_from.add(self._put(trace, _negated))
+
+    def write(self, connection: apsw.Connection) -> None:
+        """Change the sums; what comes to nothing goes."""
+        sql = statements("hours")
+        connection.executemany(sql["add_hour"], _summed(self._hours))
+        connection.executemany(sql["add_landing"], _summed(self._landings))
+        for day in {at // DAY_S * DAY_S for at, *_ in self._hours}:
+            _throw_away(connection, "day", "unroll", day)
+            _throw_away(connection, "week", "unroll_week", day // WEEK_S * WEEK_S)  # also where that day held nothing
+        for at in self._taken_from:
+            connection.execute(sql["empty_hours"], (at,))
+            connection.execute(sql["empty_landings"], (at,))
+
+    def _put(self, trace: Counted, signed: Callable[[Sequence[float]], Sequence[float]]) -> int:
+        """Returns its hour."""
+        at, usage = int(trace.created) // HOUR_S * HOUR_S, trace.usage
+        self._hours[at, trace.route, trace.tier or "", trace.status, trace.key].append(
+            signed(
+                (
+                    1,
+                    trace.latency_ms,
+                    *((usage.prompt, usage.completion, 0) if usage else (0, 0, 1)),
+                    *_range(trace.cost),
+                    *_range(trace.energy),
+                    *_range(trace.carbon),
+                )
+            )
+        )
+        for step in trace.steps:
+            if step.latency_ms > 0:
+                figures_of_step = (
+                    1,
+                    step.latency_ms,
+                    *_spread(step.cost),
+                    *_spread(step.energy),
+                    *_spread(step.carbon),
+                )
+                self._landings[at, trace.route, step.tier, step.outcome].append(signed(figures_of_step))
+        return at
+
+
+def change(connection: apsw.Connection, old: Iterable[bytes], new: Iterable[bytes]) -> None:
+    """Count the new ones in the place of the old ones, all by their figures."""
+    tally = Tally()
+    for figures in old:
+        tally.take_away(counted(figures))
+    for figures in new:
+        tally.add(counted(figures))
+    tally.write(connection)
 
 
 def _throw_away(connection: apsw.Connection, table: str, unroll: str, at: int) -> None:
@@ -97,46 +174,25 @@ def _throw_away(connection: apsw.Connection, table: str, unroll: str, at: int) -
             connection.execute(sql[name].replace("table", table), (at,))
 
 
-def _added(new: Iterable[Trace], old: Iterable[Trace]) -> tuple[Rows, Rows]:
-    hours: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
-    landings: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
-    for sign, traces in ((1, new), (-1, old)):
-        for trace in traces:
-            at = _hour(trace)
-            figures = _figures(trace)
-            hours[at, trace.route, trace.tier or "", trace.status, trace.key].append(
-                figures if sign > 0 else [-value for value in figures]
-            )
-            for step in trace.steps:
-                if step.latency_ms > 0:
-                    figures = (1, step.latency_ms, *_spread(step.cost), *_spread(step.energy), *_spread(step.carbon))
-                    landings[at, trace.route, step.tier, step.outcome].append(
-                        figures if sign > 0 else [-value for value in figures]
-                    )
-    return _summed(hours), _summed(landings)
+def _summed(rows: Mapping[Key, Sequence[Sequence[float]]]) -> list[tuple[float | str, ...]]:
+    return [(*key, *map(sum, zip(*some, strict=True))) for key, some in rows.items()]
 
 
-def _summed(rows: Mapping[Key, Sequence[Sequence[float]]]) -> Rows:
-    return {key: list(map(sum, zip(*some, strict=True))) for key, some in rows.items()}
+def _same(values: Sequence[float]) -> Sequence[float]:
+    return values
 
 
-def _hour(trace: Trace) -> int:
-    return int(trace.created) // HOUR_S * HOUR_S
+def _negated(values: Sequence[float]) -> Sequence[float]:
+    return [-value for value in values]
 
 
-def _figures(trace: Trace) -> tuple[float, ...]:
-    usage = trace.usage
-    tokens = (usage.prompt, usage.completion, 0) if usage else (0, 0, 1)
-    return 1, trace.latency_ms, *tokens, *_range(trace.cost), *_range(trace.energy), *_range(trace.carbon)
-
-
-def _range(one: Quantity) -> tuple[float, float, float, int]:
+def _range(one: _Quantity) -> tuple[float, float, float, int]:
     if one.value is None:
         return 0.0, 0.0, 0.0, 1
     return one.value, one.value if one.low is None else one.low, one.value if one.high is None else one.high, 0
 
 
-def _spread(one: Quantity) -> tuple[float, float, int]:
+def _spread(one: _Quantity) -> tuple[float, float, int]:
     return (0.0, 0.0, 1) if one.value is None else (one.value, one.value**2, 0)
 
 

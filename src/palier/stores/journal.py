@@ -21,7 +21,7 @@ import os
 import stat
 import threading
 import zlib
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,35 +30,37 @@ from typing import Generic, TypeVar
 
 import apsw
 
-from palier.errors import Busy, InvalidRequest, PalierError, StoreError
+from palier.errors import Busy, PalierError, StoreError
 
 T = TypeVar("T")
+Row = TypeVar("Row")
 MOVED_EVERY_S = 0.5
 """How long a row waits at most, unless somebody reads. The first of a quiet moment does not wait."""
 MANY, MANY_BYTES = 256, 8 * 2**20
 """Rows, and bytes of theirs, that do not wait any longer."""
 REGION = 2**20
 """Bytes of each file that are mapped: half a second of 1,000 requests a second."""
-SOME = 64
-"""Rows that are read again at once: who answers requests waits for the interpreter meanwhile."""
 MOST, MOST_BYTES = 16_384, 64 * 2**20
 """Rows that may wait, and what those of a file may take; beyond, as where they cannot be moved, none is taken on."""
 _HEAD = Struct("<IIQ")
-"""Of each line: its length in bytes without this, the CRC-32 of its number and text, and its number, from 1."""
+"""Of each line: its length in bytes without this, the Adler-32 (RFC 1950) of the line with 0 in that place, and its
+number, from 1. It is to tell a torn line; a CRC's tables would come from memory anew for every request."""
+_CHECK, _CHECK_AT = Struct("<I"), 4
 
 
 @dataclass(frozen=True, slots=True)
-class Journaled(Generic[T]):
-    """Rows of one kind: how they are written, read again and moved into their tables."""
+class Journaled(Generic[T, Row]):
+    """Things of one kind: how they are written, read again as rows, and moved into their tables."""
 
-    write: Callable[[T], bytes]
-    read: Callable[[bytes], T]
+    write: Callable[[T, bytearray, int], None]
+    """Into a buffer, from there to its end, which is moved. May raise `PalierError`."""
+    read: Callable[[memoryview], Row]
     """Raises `ValueError` for what `write` did not give."""
     keys: Callable[[T], Collection[Hashable]]
     """By what it may be asked for where other rows may wait."""
-    called: Callable[[T], str]
+    called: Callable[[Row], str]
     """What the log calls it; no words of anybody."""
-    move: Callable[[apsw.Connection, list[T]], None]
+    move: Callable[[apsw.Connection, Iterable[Row]], None]
 
 
 @dataclass(slots=True)
@@ -69,10 +71,11 @@ class _File:
     """Its first `REGION` bytes; None where the disk has no room for them."""
     size: int = 0
     """Where the next line begins."""
-    rows: list[bytes] = field(default_factory=list)
-    """As they are written: a few hundred traces as objects would drive out of the processor's caches what the next
-    requests need."""
-    keys: set[Hashable] = field(default_factory=set)
+    count: int = 0
+    """Of its lines. They are kept nowhere else: a few hundred traces as objects would drive out of the processor's
+    caches what the next requests need."""
+    keys: set[Hashable] | None = field(default_factory=set)
+    """None where they are not known."""
 
     @property
     def mapped(self) -> int:
@@ -97,23 +100,40 @@ class _File:
             self.region.close()  # which has a descriptor of its own
         os.close(self.descriptor)
 
-    def take_on(self, text: bytes, keys: Collection[Hashable]) -> None:
-        self.size += _HEAD.size + len(text)
-        self.rows.append(text)
-        if keys:
+    def take_on(self, length: int, keys: Collection[Hashable] | None) -> None:
+        """A line of so many bytes."""
+        self.size += length
+        self.count += 1
+        if keys is None:
+            self.keys = None
+        elif keys and self.keys is not None:
             self.keys.update(keys)
 
+    def lines(self) -> list[memoryview]:
+        """The texts of its lines. Raises `StoreError` where they are not as they were written."""
+        try:
+            found = [line for _, line in _lines(os.pread(self.descriptor, self.size, 0))]
+        except OSError as error:
+            raise _failed(self.path, error) from None
+        if len(found) != self.count:
+            raise StoreError(
+                f"{self.path}: {len(found)} of its {self.count} rows can be read",
+                hint="was it written over? The rest is lost: restart palier, which takes up what can be read",
+            )
+        return found
+
     def empty(self) -> None:
-        self.size, self.rows, self.keys = 0, [], set()
+        self.size, self.count, self.keys = 0, 0, set()
 
 
-class Journal(Generic[T]):
+class Journal(Generic[T, Row]):
     """The two files beside a database, open and locked. May be used from any thread."""
 
-    def __init__(self, beside: Path, kind: Journaled[T]) -> None:
+    def __init__(self, beside: Path, kind: Journaled[T, Row]) -> None:
         """Take up what a process that was killed left. Raises `StoreError`."""
         self._kind = kind
         self._lock = threading.Lock()
+        self._line = bytearray()
         self._closed = False
         self.failure: StoreError | None = None
         """Why rows could not be moved the last time."""
@@ -132,7 +152,7 @@ class Journal(Generic[T]):
     @property
     def waiting(self) -> int:
         """Rows that are not moved yet."""
-        return len(self._files[0].rows) + len(self._files[1].rows)
+        return self._files[0].count + self._files[1].count
 
     @property
     def many(self) -> bool:
@@ -144,46 +164,48 @@ class Journal(Generic[T]):
         if keys is None:
             return self.waiting > 0
         with self._lock:
-            return not all(file.keys.isdisjoint(keys) for file in self._files)
+            return not all(file.keys is not None and file.keys.isdisjoint(keys) for file in self._files)
 
-    def add(self, row: T) -> bool:
-        """Keep `row`: it survives the process when this returns. Whether it is the first that waits, or makes many.
+    def add(self, one: T) -> bool:
+        """Keep `one`: it survives the process when this returns. Whether it is the first that waits, or makes many.
 
         Raises `StoreError` where it cannot be written, or none can be moved, and `Busy` where too many wait.
         """
-        try:
-            text = self._kind.write(row)
-        except UnicodeEncodeError:
-            raise InvalidRequest("a text holds half of a surrogate pair, which is no Unicode") from None
-        keys = self._kind.keys(row)
+        keys = self._kind.keys(one)
         with self._lock:
             if self._closed or self.failure is not None or (waiting := self.waiting) >= MOST:
                 raise self._refusal()
             file = self._files[self._turn]
             if file.size >= MOST_BYTES:
                 raise self._refusal()
-            _append(file, self._number + 1, text)
+            line = self._line
+            self._kind.write(one, line, _HEAD.size)
+            _HEAD.pack_into(line, 0, len(line) - _HEAD.size, 0, self._number + 1)
+            _CHECK.pack_into(line, _CHECK_AT, zlib.adler32(line))
+            _append(file, line)
             self._number += 1
-            file.take_on(text, keys)
+            file.take_on(len(line), keys)
+            if len(line) > REGION:
+                self._line = bytearray()
             return not waiting or waiting + 1 == MANY or file.size >= MANY_BYTES
 
-    def take(self) -> tuple[list[bytes], bool]:
+    def take(self) -> tuple[list[memoryview], bool]:
         """The rows to be moved next, as they are written, oldest first; and whether there are more already.
 
-        Those that come from now on are of the next time.
+        Those that come from now on are of the next time. Raises `StoreError` where they cannot be read.
         """
         with self._lock:
-            late = bool(self._files[1 - self._turn].rows)
+            late = self._files[1 - self._turn].count > 0
             if not late:
                 self._turn = 1 - self._turn
-            return self._files[1 - self._turn].rows, late
+            file = self._files[1 - self._turn]
+        return file.lines(), late
 
-    def move(self, connection: apsw.Connection, rows: Sequence[bytes]) -> None:
+    def move(self, connection: apsw.Connection, rows: Sequence[memoryview]) -> None:
         """Move some of what `take` gave, in the transaction of `connection`."""
-        for start in range(0, len(rows), SOME):
-            self._kind.move(connection, [self._kind.read(text) for text in rows[start : start + SOME]])
+        self._kind.move(connection, map(self._kind.read, rows))
 
-    def called(self, row: bytes) -> str:
+    def called(self, row: memoryview) -> str:
         """What the log calls it."""
         return self._kind.called(self._kind.read(row))
 
@@ -224,7 +246,7 @@ class Journal(Generic[T]):
         """Leave no file, unless rows still wait in it: they are taken up the next time."""
         self.shut()
         for file in self._files:
-            if not file.rows:
+            if not file.count:
                 file.path.unlink(missing_ok=True)
             file.close()
 
@@ -241,14 +263,15 @@ class Journal(Generic[T]):
         text, last = file.path.read_bytes(), 0
         for number, line in _lines(text):
             last = number
-            file.take_on(line, self._kind.keys(self._read(line)))
+            self._check(line)
+            file.take_on(_HEAD.size + len(line), None)
         os.ftruncate(file.descriptor, file.size)
         file.map()
         return last
 
-    def _read(self, line: bytes) -> T:
+    def _check(self, line: memoryview) -> None:
         try:
-            return self._kind.read(line)
+            self._kind.read(line)
         except ValueError as error:
             raise StoreError(
                 f"{self._files[0].path.parent}: a journal holds what this palier does not know: {error}",
@@ -281,15 +304,14 @@ def _opened(path: Path) -> _File:
     return _File(path, descriptor)
 
 
-def _append(file: _File, number: int, text: bytes) -> None:
-    """All of a line, or none of it."""
-    head = _HEAD.pack(len(text), _check(number, text), number)
-    end = file.size + _HEAD.size + len(text)
+def _append(file: _File, line: bytearray) -> None:
+    """All of it, or none."""
+    end = file.size + len(line)
     if file.region is not None and end <= len(file.region):
-        file.region[file.size : end] = head + text
+        file.region[file.size : end] = line
         return
     try:
-        if os.pwritev(file.descriptor, (head, text), file.size) != _HEAD.size + len(text):
+        if os.pwrite(file.descriptor, line, file.size) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         with suppress(OSError):  # the next line is written over what is left, and nothing after it is whole
@@ -297,18 +319,16 @@ def _append(file: _File, number: int, text: bytes) -> None:
         raise _failed(file.path, error) from None
 
 
-def _check(number: int, text: bytes) -> int:
-    return zlib.crc32(text, (number ^ number >> 32) & 0xFFFF_FFFF)
-
-
-def _lines(text: bytes) -> Iterator[tuple[int, bytes]]:
+def _lines(text: bytes) -> Iterator[tuple[int, memoryview]]:
     """The lines that are whole, with their numbers, up to the first that is not, or is of an earlier time."""
-    start = last = 0
+    start, last, view = 0, 0, memoryview(text)
     while start + _HEAD.size <= len(text):
         length, check, number = _HEAD.unpack_from(text, start)
         start += _HEAD.size
-        line = text[start : start + length]
-        if number <= last or len(line) < length or _check(number, line) != check:
+        line = view[start : start + length]
+        if number <= last or len(line) < length:
+            return
+        if zlib.adler32(line, zlib.adler32(_HEAD.pack(length, 0, number))) != check:
             return
         last = number
         yield number, line

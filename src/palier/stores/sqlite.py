@@ -46,7 +46,7 @@ class Database:
     """An open file. `write` and `read` may be called from any event loop; the rest from anywhere."""
 
     def __init__(
-        self, path: Path, schema: Schema, readers: int, queue: int, journaled: Journaled[Any] | None = None
+        self, path: Path, schema: Schema, readers: int, queue: int, journaled: Journaled[Any, Any] | None = None
     ) -> None:
         self.path = path
         self._schema = schema
@@ -75,7 +75,7 @@ class Database:
         *,
         readers: int = 2,
         queue: int = 4096,
-        journaled: Journaled[Any] | None = None,
+        journaled: Journaled[Any, Any] | None = None,
     ) -> Database:
         """Open or make the file, led to today's version. Raises `StoreError`.
 
@@ -249,7 +249,7 @@ class Database:
             return 0.0
         return max(0.0, self._moved + MOVED_EVERY_S - time.monotonic())
 
-    def _move(self, connection: apsw.Connection, journal: Journal[Any]) -> apsw.Connection:
+    def _move(self, connection: apsw.Connection, journal: Journal[Any, Any]) -> apsw.Connection:
         """Move the rows that wait into their tables; the connection to go on with. Where that fails they wait on."""
         more = True
         try:
@@ -270,7 +270,7 @@ class Database:
         journal.failure = None
         return connection
 
-    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any], rows: Sequence[bytes]) -> None:
+    def _move_rows(self, connection: apsw.Connection, journal: Journal[Any, Any], rows: Sequence[memoryview]) -> None:
         """All in one transaction; where one of them is at fault, each in its own, and that one is left out."""
         try:
             with _transaction(connection):

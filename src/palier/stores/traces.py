@@ -15,12 +15,12 @@ from palier.interfaces import TraceSearch
 from palier.stores import hours
 from palier.stores.journal import Journaled
 from palier.stores.marks import MARKED
-from palier.stores.rows import Row, record
+from palier.stores.rows import Row, record, write
 from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import Label, Trace, TraceContent
 
-TRACES = Schema(name="traces", application_id=0x706C7472)
+TRACES = Schema(name="traces", application_id=0x706C7472, checkpoint=4000)
 SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
 SEARCHED = 20_000
@@ -211,10 +211,6 @@ def _with_words(figures: bytes, words: bytes | None) -> Trace:
     return msgspec.structs.replace(trace, content=msgspec.json.decode(words, type=TraceContent))
 
 
-def _move(connection: apsw.Connection, traces: list[Trace]) -> None:
-    record(connection, [Row.of(trace) for trace in traces])
-
-
 def _keys(trace: Trace) -> Sequence[Hashable]:
     """By what a conversation that goes on asks for it."""
     if trace.marked is None:
@@ -222,13 +218,7 @@ def _keys(trace: Trace) -> Sequence[Hashable]:
     return (*trace.answers, *trace.marked.turns, *((MARKED,) if trace.marked.marks else ()))
 
 
-_JOURNALED = Journaled(
-    write=msgspec.msgpack.Encoder().encode,
-    read=msgspec.msgpack.Decoder(Trace).decode,
-    keys=_keys,
-    called=lambda trace: trace.id,
-    move=_move,
-)
+_JOURNALED = Journaled(write=write, read=Row.read, keys=_keys, called=lambda row: row.id, move=record)
 
 
 def _get(connection: apsw.Connection, id: str) -> Any:

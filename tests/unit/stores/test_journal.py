@@ -31,14 +31,14 @@ def _move(connection, rows):
     connection.executemany("INSERT INTO kept VALUES (?) ON CONFLICT DO NOTHING", [(row,) for row in rows])
 
 
-def _write(row: str) -> bytes:
-    return b"1" + row.encode()
+def _write(row: str, buffer: bytearray, start: int) -> None:
+    buffer[:] = bytes(start) + b"1" + row.encode()
 
 
-def _read(text: bytes) -> str:
+def _read(text: memoryview) -> str:
     if text[:1] != b"1":
-        raise ValueError(f"format {text[:1].decode()}")
-    return text[1:].decode()
+        raise ValueError(f"format {bytes(text[:1]).decode()}")
+    return bytes(text[1:]).decode()
 
 
 WORDS = Journaled(_write, _read, lambda row: (row,), repr, _move)
@@ -232,7 +232,7 @@ async def test_a_power_cut_costs_the_lines_that_are_not_whole_and_no_others(tmp_
     copied = await left_behind(tmp_path, 4)
     newer, older = (path.read_bytes() for path in paths(copied / "file.db"))
     assert b"row 0" in older
-    line = module._HEAD.size + len(_write("row 0"))
+    line = module._HEAD.size + len("1row 0")
     newer = newer[: 2 * line]
     for length in range(0, len(newer), 3):
         trial = tmp_path / f"trial-{length}"
@@ -279,10 +279,32 @@ async def test_a_row_that_cannot_be_kept_holds_up_no_other_and_is_said(database,
     assert await kept(database) == ["a", "b", "c"]
 
 
-async def test_half_a_surrogate_pair_is_refused(database):
-    with pytest.raises(InvalidRequest, match="surrogate"):
-        await database.journal("\ud800")
+async def test_half_a_surrogate_pair_is_refused(tmp_path):
+    traces = SqliteTraces.open(tmp_path / "traces.db")
+    for trace in (trace_of("t", route="\ud800"), trace_of("t", content=content_of("\ud800"))):
+        with pytest.raises(InvalidRequest, match="surrogate"):
+            await traces.record(trace)
+    assert await traces.list() == []
+    await traces.close()
+
+
+async def test_lines_that_somebody_wrote_over_are_said_and_none_is_acknowledged_after(tmp_path, caplog):
+    database = await opened(tmp_path)
+    async with Held(database):
+        for n in range(3):
+            await database.journal(f"row {n}")
+        path = next(path for path in paths(tmp_path / "file.db") if b"row 1" in path.read_bytes())
+        with path.open("r+b") as file:
+            file.seek(path.read_bytes().index(b"row 1"))
+            file.write(b"ROW")
     assert await kept(database) == []
+    assert "1 of its 3 rows can be read" in caplog.text
+    with pytest.raises(StoreError, match="1 of its 3 rows"):
+        await database.journal("row 3")
+    await database.close()
+    again = await opened(tmp_path)
+    assert await kept(again) == ["row 0"]
+    await again.close()
 
 
 async def test_more_rows_than_may_wait_are_refused(database, monkeypatch):

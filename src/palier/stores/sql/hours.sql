@@ -41,8 +41,11 @@ DELETE FROM hour WHERE at = ? AND requests = 0
 -- :name empty_landings
 DELETE FROM landing_hour WHERE at = ? AND steps = 0
 
+-- :name newest
+SELECT max(id) FROM trace
+
 -- :name known
-SELECT figures FROM trace WHERE id IN (SELECT value FROM json_each(?))
+SELECT id, figures FROM trace WHERE id IN (SELECT value FROM json_each(?))
 
 -- :name rolled
 SELECT day FROM rolled WHERE day >= :since AND day + 86400 <= :until ORDER BY day
