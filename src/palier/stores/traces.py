@@ -75,8 +75,14 @@ class SqliteTraces:
         return Label.PUBLIC if rank is None else list(Label)[rank]
 
     async def get(self, id: str) -> Trace | None:
-        """The trace with its content, where that is still kept; see `interfaces.Traces.get`."""
+        """The trace with its content, where that is still kept; see `interfaces.Traces.get`.
+
+        Raises `StoreError` where it is not there, and traces wait that cannot be moved in: it may be one of them.
+        """
         row = await self._database.read(lambda connection: _get(connection, id))
+        if row is None and self._database.behind:
+            await self._database.settle()
+            row = await self._database.read(lambda connection: _get(connection, id))
         if row is None:
             return None
         return _with_words(*row)

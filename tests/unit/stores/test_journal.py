@@ -367,7 +367,8 @@ async def test_what_an_answer_carries_is_not_overlooked_where_it_waits_on_a_full
             await traces.record(structs.replace(some, label=Label.RESTRICTED, answers=answers, marked=marked))
             acknowledged += 1
     last = [f"digest {acknowledged - 1}"]
-    for asked in (traces.label_of(last), marks.label_of_turns([b"turn"]), marks.ranks_of(sought)):
+    waits = f"t{acknowledged - 1}"
+    for asked in (traces.label_of(last), traces.get(waits), marks.label_of_turns([b"turn"]), marks.ranks_of(sought)):
         with pytest.raises(StoreError, match="full"):
             await asked
     assert await traces.label_of(["another"]) is Label.PUBLIC
@@ -376,6 +377,7 @@ async def test_what_an_answer_carries_is_not_overlooked_where_it_waits_on_a_full
     assert marks.highest is Label.RESTRICTED
     subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
     assert await traces.label_of(last) is Label.RESTRICTED
+    assert (await traces.get(waits)).answers == tuple(last)
     assert await marks.label_of_turns([b"turn"]) is Label.RESTRICTED
     assert set(await marks.ranks_of(sought)) == set(range(10))
     await traces.close()
