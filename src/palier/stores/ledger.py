@@ -192,7 +192,7 @@ class SqliteLedger:
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):
             deleted += count
-        if deleted:
+        if deleted or self._database.log_is_full:
             await self.scrub()
         return deleted
 

@@ -143,7 +143,7 @@ class SqliteLessons:
         values = {"now": now, "limit": SLICE}
         while count := await self._database.write(lambda connection: _changed(connection, sql, values)):
             deleted += count
-        if deleted:
+        if deleted or self._database.log_is_full:
             while await self._database.write(_vacuum):
                 pass
             await self._database.truncate_log()

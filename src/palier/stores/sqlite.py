@@ -34,6 +34,8 @@ from palier.stores.schema import Schema, open_reader, open_writer, store_error
 T = TypeVar("T")
 TRUNCATE_TIMEOUT_MS = 100
 """How long emptying the log waits for those who read: it holds up the writer meanwhile."""
+TRUNCATE_WAITS_S = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between tries."""
 REWRITE_TIMEOUT_MS = 5_000
 """The same where it must be done, and is not tried again by itself."""
 _ROW = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError, OverflowError, TypeError, ValueError)
@@ -57,6 +59,8 @@ class Database:
         connections = [open_reader(path, schema) for _ in range(readers)]
         self._journal = None if journaled is None else Journal(path, journaled)
         self._moved = 0.0
+        self.log_is_full = False
+        """Whether it may hold what was deleted: it could not be emptied."""
         self._threads = [
             threading.Thread(target=self._write_batches, args=(writer,), name=f"{schema.name}-writer", daemon=True),
             *(
@@ -154,10 +158,22 @@ class Database:
         await self.truncate_log(REWRITE_TIMEOUT_MS)
 
     async def truncate_log(self, timeout_ms: int = TRUNCATE_TIMEOUT_MS) -> None:
-        """Move the write-ahead log into the file and cut it to nothing, so that what was deleted is nowhere."""
+        """Move the write-ahead log into the file and cut it to nothing, so that what was deleted is nowhere.
+
+        Raises `StoreError`, of those who read all the time only after `TRUNCATE_WAITS_S`; `log_is_full` holds then.
+        """
+        self.log_is_full = True
         if self._journal is not None:
             await self._submit(self._writes, self._cut)
-        await asyncio.to_thread(self._truncate_log, timeout_ms)
+        for wait_s in (*TRUNCATE_WAITS_S, None):
+            try:
+                await asyncio.to_thread(self._truncate_log, timeout_ms)
+                break
+            except StoreError as error:
+                if wait_s is None or not isinstance(error.__cause__, apsw.BusyError):
+                    raise
+            await asyncio.sleep(wait_s)
+        self.log_is_full = False
 
     async def close(self) -> None:
         """Finish what is queued, then close. Calling it again does nothing."""

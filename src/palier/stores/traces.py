@@ -109,7 +109,7 @@ class SqliteTraces:
         deleted = 0
         while count := await self._database.write(lambda connection: _expire(connection, now)):
             deleted += count
-        if deleted:
+        if deleted or self._database.log_is_full:
             while await self._database.write(_vacuum):
                 pass
             await self._database.truncate_log()

@@ -236,6 +236,29 @@ async def test_the_log_can_be_emptied(database):
     assert log.stat().st_size == 0
 
 
+@pytest.mark.parametrize("patient", [True, False])
+async def test_emptying_the_log_waits_a_while_for_those_who_read(database, monkeypatch, patient):
+    monkeypatch.setattr("palier.stores.sqlite.TRUNCATE_WAITS_S", (0.01,) * (500 if patient else 1))
+    await database.write(keep("x" * 100_000))
+    reading = apsw.Connection(str(database.path), flags=apsw.SQLITE_OPEN_READONLY)
+    rows = reading.execute("SELECT * FROM kept")
+    next(rows)
+    await database.write(keep("y"))
+    emptying = asyncio.create_task(database.truncate_log())
+    if patient:
+        await asyncio.sleep(0.3)
+        assert database.log_is_full
+        assert not emptying.done()
+        rows.close()
+        await emptying
+        assert not database.log_is_full
+    else:
+        with pytest.raises(StoreError, match="locked"):
+            await emptying
+        assert database.log_is_full
+    reading.close(True)
+
+
 # --- appending -----------------------------------------------------------------------------------------------------
 
 
