@@ -85,6 +85,13 @@ class _Limit:
     soft: float | None = None
     hard: float | None = None
 
+    def passed(self, spent: float) -> tuple[str, float] | None:
+        """The highest limit that `spent` is over, by its name; None: none is."""
+        for name, least in (("hard limit", self.hard), ("soft limit", self.soft)):
+            if least is not None and spent >= least:
+                return name, least
+        return None
+
 
 _Tallies = dict[Measure, _Tally]
 
@@ -211,15 +218,15 @@ class Tab:
 
     @property
     def words(self) -> str:
-        """What is to be said of it in the answer: nothing below the soft limits."""
+        """What is to be said of it in the answer: nothing below the limits, and of two that are passed the hard one."""
         if self._budget is None:
             return ""
-        passed = (
-            _passed(of, tally.spent, limit.soft, self._budget.terms.per, "soft limit")
+        per = self._budget.terms.per
+        return "; ".join(
+            _passed(of, tally.spent, passed[1], per, passed[0])
             for of, tally in self._tallies.items()
-            if (limit := self._budget.limits[of]).soft is not None and tally.spent >= (limit.soft or 0.0)
+            if (passed := self._budget.limits[of].passed(tally.spent)) is not None
         )
-        return "; ".join(passed)
 
     def _forbids(self, card: ModelCard, of: Measure, hard: float, likely: Quantity) -> BudgetExceeded | None:
         budget, tally = self._budget, self._tallies[of]
@@ -245,13 +252,11 @@ class Tab:
         """Say in the log, once a period, that a limit is passed."""
         budget = self._budget
         assert budget is not None
-        limit = budget.limits[of]
-        for name, least in (("hard limit", limit.hard), ("soft limit", limit.soft)):
-            if least is not None and tally.spent >= least:
-                if tally.told not in (name, "hard limit"):
-                    tally.told = name
-                    log.warning("route `%s`: %s", budget.route, _passed(of, tally.spent, least, budget.terms.per, name))
-                return
+        if (passed := budget.limits[of].passed(tally.spent)) is None or tally.told in (passed[0], "hard limit"):
+            return
+        tally.told, least = passed
+        words = _passed(of, tally.spent, least, budget.terms.per, tally.told)
+        log.warning("route `%s`: %s", budget.route, words)
 
 
 class Budgets:

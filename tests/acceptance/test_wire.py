@@ -93,7 +93,7 @@ def test_probes_need_no_key_and_tell_strangers_little(gateway: Served, client: h
         assert "models" not in stranger.get("/readyz").json()
         assert stranger.get("/openapi.json").json()["openapi"] == "3.1.0"
     known = client.get("/readyz").json()
-    assert known["status"] == "ready"
+    assert (known["status"], known["why"]) == ("ready", "")
     assert known["models"]["scripted"] == {"ok": True, "detail": "ready"}
 
 
@@ -105,6 +105,17 @@ def test_not_ready_is_a_503(tmp_path: Path) -> None:
             reply = client.get("/readyz")
             assert reply.status_code == 503
             assert reply.json()["routes"] == {"support": True, "stairs": True, "narrow": False, "library": True}
+            assert reply.json()["why"] == "a route has no tier that could answer: see `routes`"
+
+
+def test_where_requests_cannot_be_recorded_a_probe_hears_so_and_no_path(tmp_path: Path) -> None:
+    write_script(tmp_path)
+    with served(STAIRS, tmp_path) as own:
+        own.palier.failing.why = f"{tmp_path}/traces.db: database or disk is full"
+        reply = httpx2.get(f"{own.url}/readyz")
+    assert reply.status_code == 503
+    assert "requests cannot be recorded" in reply.json()["why"]
+    assert str(tmp_path) not in reply.text
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,14 @@ def test_the_soft_limit_is_said_once_in_the_log_and_in_every_answer(caplog: pyte
     assert [record.message for record in caplog.records] == ["route `support`: $1 this day, over the soft limit of $1"]
 
 
+def test_past_the_hard_limit_the_answer_names_that_one() -> None:
+    for limits in ({"soft": 1.0, "hard": 2.0}, {"hard": 2.0}):
+        held = budget(**limits)
+        tab = held.open()
+        tab.close([step(2.2)])
+        assert tab.words == "$2.2 this month, over the hard limit of $2"
+
+
 def test_carbon_has_limits_of_its_own() -> None:
     zone = zones.declared(1000.0)
     heavy = ModelCard(name="heavy", kind="endpoint", watts=100.0, price=Price(input=0, output=0))

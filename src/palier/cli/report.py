@@ -135,7 +135,10 @@ def _range(quantity: Quantity, form: str) -> str:
 
 
 def _csv(found: Report) -> str:
-    """A line each, figures in full; a spreadsheet takes no name for a formula."""
+    """A line each, figures in full; a spreadsheet takes no name for a formula.
+
+    A sum of which nothing is known is empty: whoever adds up the column is not told that it was 0.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     sums = [f"{name}{end}" for name in ("cost", "energy", "carbon") for end in ("", "_low", "_high", "_unknown")]
@@ -143,10 +146,16 @@ def _csv(found: Report) -> str:
     writer.writerow([found.by, *plain, "climbed", *sums])
     for line in found.lines:
         figures = [getattr(line, name) for name in plain]
-        parts = [v for s in (line.cost, line.energy, line.carbon) for v in (s.value, s.low, s.high, s.unknown)]
+        parts = [v for s in (line.cost, line.energy, line.carbon) for v in _sum_cells(s, line.requests)]
         climbed = "" if line.climbed is None else line.climbed.value
         writer.writerow([_harmless(line.name), *figures, climbed, *parts])
     return text.getvalue()
+
+
+def _sum_cells(total: Sum, requests: int) -> tuple[float | str, float | str, float | str, int]:
+    if total.unknown >= requests:
+        return "", "", "", total.unknown
+    return total.value, total.low, total.high, total.unknown
 
 
 def _harmless(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -35,10 +36,11 @@ class ModelHealth(Sent, frozen=True, kw_only=True):
 class Readiness(Sent, frozen=True, kw_only=True):
     """`ready` when workers are there, routes have a tier that could answer, and requests are recorded or need not be.
 
-    `models` only for who shows an operator's key.
+    `why` it is not, in words that are for everybody; `models` only for who shows an operator's key.
     """
 
     status: Literal["ready", "not ready"]
+    why: str = ""
     routes: dict[str, bool]
     models: dict[str, ModelHealth] | UnsetType = UNSET
 
@@ -90,6 +92,15 @@ class Probes:
             name: any(models[tier.model].ok for tier in route.tiers)
             for name, route in self._palier.settings.routes.items()
         }
+        why = "; ".join(self._lacks(routes))
+        return Readiness(status="not ready" if why else "ready", why=why, routes=routes, models=models)
+
+    def _lacks(self, routes: dict[str, bool]) -> Iterator[str]:
+        """What keeps it from being ready: no path and no error's text, for no key is asked for."""
         failing = self._palier.failing
-        ready = all(routes.values()) and (failing.goes_on or not failing.why) and not self._palier.warming
-        return Readiness(status="ready" if ready else "not ready", routes=routes, models=models)
+        if self._palier.warming:
+            yield "it is starting"
+        if failing.why and not failing.goes_on:
+            yield "requests cannot be recorded, and are not answered: palier doctor says why"
+        if not all(routes.values()):
+            yield "a route has no tier that could answer: see `routes`"

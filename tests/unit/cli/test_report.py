@@ -98,6 +98,12 @@ def test_a_spreadsheet_takes_no_name_for_a_formula(recorded: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(palier("report", "--by", "key", "--csv").stdout)))
     assert [(row["key"], row["requests"]) for row in rows] == [("shop", "29"), (f"'{EVIL}", "1")]
     assert rows[0]["cost_unknown"] == "0"
+    assert float(rows[0]["cost"]) > 0
+
+
+def test_what_is_not_known_is_no_zero_in_a_spreadsheet(recorded: Path) -> None:
+    (row,) = csv.DictReader(io.StringIO(palier("report", "--csv").stdout))
+    assert (row["energy"], row["energy_low"], row["energy_high"], row["energy_unknown"]) == ("", "", "", "30")
 
 
 def test_a_budget_is_told_with_what_it_cannot_count(recorded: Path) -> None:
