@@ -222,6 +222,25 @@ def test_no_page_is_wider_than_a_telephone(person: Person) -> None:
     assert set(wide.values()) == {360}, wide
 
 
+def test_a_telephone_shows_what_became_of_a_request_and_leaves_room_for_the_answer(person: Person) -> None:
+    window = person("local")
+    window.look(width=360, height=740)
+    window.open("/console/ask")
+    ask(window, "Is an eSIM free?")
+    assert window.one(".composer").size["height"] < 180
+    window.open("/console/traces")
+    outcome = window.one("#list .tag").rect
+    assert outcome["x"] + outcome["width"] <= 360
+
+
+def test_a_source_and_what_a_trace_stood_on_lead_to_their_documents(person: Person) -> None:
+    window = person("anna")
+    ask(window, "Is an eSIM free?")
+    (trace,) = (a.get_attribute("href") for a in window.all(".source.cited .path a"))
+    window.open(trace.removeprefix(window.url))
+    assert "eSIM" in window.one("h1").text
+
+
 def test_pages_work_without_scripts(console: Console, person: Person) -> None:
     window = person("anna")
     window.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})

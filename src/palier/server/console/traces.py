@@ -61,11 +61,18 @@ async def open_one(visit: Visit) -> Reply:
         trace=trace,
         left=bool(left),
         bars=bars(trace),
+        evidence=[(key, document_of(key)) for key in trace.evidence],
         feedback=said,
         rates=not trace.forgotten,
         rating=mine.rating if mine else None,
         correction=mine.correction if mine else "",
     )
+
+
+def document_of(passage: str) -> dict[str, str]:
+    """Where the page of the document is that a passage is of, by the passage's key (`Hit.key`)."""
+    collection, _, rest = passage.partition("/")
+    return {"collection": collection, "id": rest.rpartition("#")[0]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class Words:
     def quantity(self, quantity: Quantity, unit: Literal["dollars", "Wh", "g"]) -> str:
         """A number that carries what it is: estimated ones have a `≈`; unknown is said, and never 0."""
         if quantity.value is None:
-            return self("common.unknown")
+            return self("common.unknown_feminine" if unit == "Wh" else "common.unknown")
         shown = self.dollars(quantity.value) if unit == "dollars" else f"{self.significant(quantity.value)}{WIDE}{unit}"
         return shown if quantity.basis == "measured" or shown.startswith("<") else f"≈{WIDE}{shown}"
 

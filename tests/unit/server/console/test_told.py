@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 from tests.sayings import BLANK, sayings
 
 from palier.routing.cascade import decide
@@ -246,6 +247,13 @@ def test_what_the_code_says_comes_out_as_french_has_it() -> None:
     for n, alarm in ((0, None), (1, None), (412, None), (412, 400)):
         watched = Monitor(alpha=0.1, delta=0.05, n=n, total=min(n, 30), alarmed_at=alarm)
         assert "limite 10" in _in_french(str(watched))
+
+
+def test_backquotes_are_code_and_hold_no_markup() -> None:
+    assert str(told("there is no trace `none`", EN)) == "there is no trace <code>none</code>"
+    assert str(told("there is no trace `none`", FR)) == "il n’y a pas de trace <code>none</code>"
+    assert str(told("`<b>` is ` odd", EN)) == "<code>&lt;b&gt;</code> is ` odd"
+    assert "<code>" not in telling._with_code(Markup("one ` here, <span>and ` there</span>"))
 
 
 def test_what_is_not_of_the_code_stays_as_it_is_and_is_marked() -> None:

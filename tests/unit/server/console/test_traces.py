@@ -31,7 +31,8 @@ def test_whoever_asked_finds_it_and_opens_it(people: People) -> None:
     shown = person.get(f"/console/traces/{trace}").text
     assert "⟨U+202E⟩fdp.exe" in shown
     assert "<script>alert" not in shown
-    assert "notes/bell#0" in shown
+    assert '<a href="/console/knowledge/document?collection=notes&amp;id=bell"><bdi>notes/bell#0</bdi></a>' in shown
+    assert person.get("/console/knowledge/document?collection=notes&id=bell").status_code == 200
     part = person.get("/console/traces?status=answered&since=1h", **{"HX-Request": "true"}).text
     assert f"/console/traces/{trace}" in part
     assert "<html" not in part
@@ -120,4 +121,4 @@ def test_reasons_are_in_the_language_of_the_reader(people: People) -> None:
     assert "no threshold" not in shown
     assert "no threshold to reach" in person.get(f"/console/traces/{trace}").text
     lost = person.get("/console/traces/none", **{"Accept-Language": "fr"}).text
-    assert "il n’y a pas de trace `none`" in lost
+    assert "il n’y a pas de trace <code>none</code>" in lost

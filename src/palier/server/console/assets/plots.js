@@ -63,7 +63,9 @@
     if (one.kind === "bars") return { ...base, fill: colour + "55", paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } };
     if (one.kind === "points") return { ...base, points: { show: true, size: 7, fill: colour } };
     if (one.kind === "reference") return { ...base, stroke: dim, width: 1, dash: [6, 4], spanGaps: true, points: { show: false } };
-    return { ...base, points: { show: one.values.filter((value) => value != null).length < 3, size: 6 } };
+    // A line shows nothing of a value that has none beside it, such as the first hour of a new installation.
+    const alone = one.values.flatMap((value, n) => value != null && one.values[n - 1] == null && one.values[n + 1] == null ? [n] : []);
+    return { ...base, points: { show: alone.length > 0, size: 6, fill: colour, filter: () => alone } };
   }
 
   function draw(place) {
