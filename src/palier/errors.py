@@ -40,6 +40,8 @@ class PalierError(Exception):
     code = "internal_error"
     type = "server_error"
     exit_status = 1
+    unsent = False
+    """Nothing went to the upstream, by no try: whatever else failed, it took nothing."""
 
     def __init__(
         self,

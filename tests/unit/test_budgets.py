@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from calendar import timegm
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from palier.budgets import Budget, Budgets
 from palier.cards import ModelCard, Price
 from palier.config import Budget as Terms
 from palier.config import Route, Tier
-from palier.errors import BudgetExceeded
+from palier.errors import BudgetExceeded, Unavailable
 from palier.metrics import zones
 from palier.models.fake import Fake, Rule
 from palier.pipeline import Landing, answer
@@ -25,7 +26,7 @@ from palier.stores.audits import SqliteAudits
 from palier.stores.hours import SqliteHours
 from palier.stores.traces import SqliteTraces
 from palier.testing.traces import trace_of
-from palier.types import Quantity, Step, Usage
+from palier.types import Event, Quantity, Step, Usage
 
 from .pipeline.test_stream import parts, request, tier
 
@@ -270,3 +271,21 @@ async def test_an_answer_over_the_soft_limit_says_so(traces: SqliteTraces) -> No
     held = Budget("support", Terms(soft=0.5))
     built = parts(traces, priced("cloud", Rule(answer="y")), budget=held)
     assert (await answer(request(), built)).budget.endswith("over the soft limit of $0.5")
+
+
+async def test_an_upstream_that_nothing_was_sent_to_took_nothing(traces: SqliteTraces, monkeypatch: Any) -> None:
+    held = Budget("support", Terms(soft=0.5))
+    cloud = priced("cloud", Rule(answer="y"))
+    for unsent, uncounted in ((True, 0), (False, 1)):
+
+        async def away(_: object, unsent: bool = unsent) -> AsyncGenerator[Event, None]:
+            await asyncio.sleep(0.002)
+            error = Unavailable("cannot connect to the cloud")
+            error.unsent = unsent
+            raise error
+            yield
+
+        monkeypatch.setattr(cloud.model, "stream", away)
+        with pytest.raises(Unavailable):
+            await answer(request(), parts(traces, cloud, budget=held))
+        assert side(held).uncounted == uncounted

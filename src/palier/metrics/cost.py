@@ -77,6 +77,7 @@ def simulated(quantity: Quantity) -> Quantity:
 
 
 NOTHING = Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="no model was asked")
+UNSENT = Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="nothing was sent to it")
 
 
 def total(quantities: Iterable[Quantity]) -> Quantity:

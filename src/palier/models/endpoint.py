@@ -26,6 +26,7 @@ from palier.errors import (
     ConfigurationError,
     ConnectTimeout,
     PalierError,
+    StoreError,
     Unavailable,
     UpstreamError,
     UpstreamTimeout,
@@ -78,17 +79,20 @@ class Endpoint:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `interfaces.Model`. `Busy` beyond `max_concurrent`, `Unavailable` while the circuit is open."""
         if self._active >= self._settings.max_concurrent:
-            raise Busy(f"model `{self.card.name}` already answers {self._active} requests", retry_after=1.0)
+            raise _unsent(Busy(f"model `{self.card.name}` already answers {self._active} requests", retry_after=1.0))
         if wait := self._breaker.enter():
-            raise Unavailable(f"{self._host} failed repeatedly and is left alone for a while", retry_after=wait)
+            away = f"{self._host} failed repeatedly and is left alone for a while"
+            raise _unsent(Unavailable(away, retry_after=wait))
         self._active += 1
         outcome = self._breaker.left
         deadline = time.monotonic() + self._settings.total_timeout_s
+        heard = False  # an upstream that answered anything may have taken something
         try:
             for retry in itertools.count():
                 reply, limit_field = None, self._limit_field
                 try:
                     async with self._post(prompt, deadline) as reply:
+                        heard = True
                         await self._check(reply, prompt, limit_field)
                         async for event in wire.read(
                             reply, self._host, top=prompt.parameters.top_logprobs, secret=self._key()
@@ -96,8 +100,11 @@ class Endpoint:
                             outcome = self._breaker.succeeded
                             yield event
                         return
-                except (ConnectTimeout, Unavailable, _Refused) as failure:
-                    if reply is not None and not isinstance(failure, _Refused):
+                except (ConnectTimeout, StoreError, Unavailable, _Refused) as failure:
+                    if not heard and isinstance(failure, PalierError):
+                        _unsent(failure)
+                    # A store is the ledger's: what has no entry there does not leave, and another try changes nothing.
+                    if isinstance(failure, StoreError) or (reply is not None and not isinstance(failure, _Refused)):
                         raise
                     pause = self._pause(failure, retry, deadline)
                     if pause is None:
@@ -191,6 +198,11 @@ def _is_loopback(url: str) -> bool:
     """By its name alone, for the price: what runs on this machine has no published one."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _unsent(error: PalierError) -> PalierError:
+    error.unsent = True
+    return error
 
 
 class _Refused(Exception):

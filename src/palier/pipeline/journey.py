@@ -13,7 +13,7 @@ import msgspec
 from palier.errors import InvalidRequest, PalierError
 from palier.interfaces import Admission, Redactions, Vectors
 from palier.metrics.carbon import carbon
-from palier.metrics.cost import cost, total
+from palier.metrics.cost import UNSENT, cost, total
 from palier.metrics.energy import energy
 from palier.metrics.tokens import counted, estimated
 from palier.pipeline.given import given
@@ -31,6 +31,7 @@ from palier.types import (
     Message,
     Outcome,
     Parameters,
+    Quantity,
     Request,
     Result,
     Source,
@@ -208,6 +209,7 @@ class Journey:
         self._hear(landing, error)
         began = any(choice.text or choice.tool_calls for choice in draft.choices)
         self.cut_off(landing, admission, draft)
+        took = self._took(landing, admission, draft, began=began)
         self._step(
             landing,
             "failed",
@@ -215,7 +217,7 @@ class Journey:
             **_judged(admission),
             usage=draft.usage,
             latency_ms=draft.latency_ms,
-            **self._took(landing, admission, draft, began=began),
+            **(_unsent(took) if error.unsent else took),
         )
 
     def drafted(
@@ -431,6 +433,11 @@ class Journey:
             drafts={tier: draft.text for tier, draft in self.drafts.items()},
             text=self.request.text,
         )
+
+
+def _unsent(took: dict[str, Any]) -> dict[str, Any]:
+    """Of an upstream that nothing went to, what is else not known is nothing."""
+    return {name: UNSENT if isinstance(one, Quantity) and one.value is None else one for name, one in took.items()}
 
 
 def _judged(admission: Admission) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,6 +16,7 @@ from palier.errors import (
     ConfigurationError,
     InvalidRequest,
     PalierError,
+    StoreError,
     Unavailable,
     UpstreamGarbage,
     UpstreamRefused,
@@ -201,7 +202,19 @@ async def test_a_prompt_that_is_too_long_is_said_with_both_numbers(
 async def test_nobody_there(connector: HttpConnector) -> None:
     async with Upstream() as upstream:
         cloud = model(upstream, connector)
-    await refused(cloud, Unavailable, r"cannot connect to 127\.0\.0\.1")
+    error = await refused(cloud, Unavailable, r"cannot connect to 127\.0\.0\.1")
+    assert error.unsent
+
+
+async def test_what_has_no_entry_in_the_ledger_was_not_sent(
+    upstream: Upstream, connector: HttpConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise StoreError("the ledger cannot be written: disk is full")
+
+    cloud = model(upstream, connector)
+    monkeypatch.setattr(connector, "post", full)
+    assert (await refused(cloud, StoreError, "cannot be written")).unsent
 
 
 async def test_a_cut_after_the_first_byte_is_not_tried_again(upstream: Upstream, connector: HttpConnector) -> None:
@@ -226,7 +239,8 @@ async def test_retry_after_is_honoured_up_to_a_limit(upstream: Upstream, connect
 
 async def test_no_retries_where_none_are_wanted(upstream: Upstream, connector: HttpConnector) -> None:
     upstream.script = [scripted.refuses(503)]
-    await refused(model(upstream, connector, retries=0), UpstreamRefused, r"failed \(503\)")
+    error = await refused(model(upstream, connector, retries=0), UpstreamRefused, r"failed \(503\)")
+    assert not error.unsent
 
 
 async def test_the_total_time_covers_the_retries(upstream: Upstream, connector: HttpConnector) -> None:
@@ -253,6 +267,7 @@ async def test_no_more_at_once_than_said(upstream: Upstream, connector: HttpConn
         await anext(events)
     busy = await refused(cloud, Busy, "already answers 2 requests")
     assert busy.retry_after
+    assert busy.unsent
     for events in streams:
         await events.aclose()
     upstream.default = scripted.answers("a")
@@ -267,6 +282,7 @@ async def test_an_upstream_that_keeps_failing_is_left_alone(upstream: Upstream, 
     await refused(cloud, UpstreamGarbage, "wire")
     await refused(cloud, UpstreamRefused, "500")
     error = await refused(cloud, Unavailable, "left alone")
+    assert error.unsent
     assert error.retry_after is not None
     assert 0 < error.retry_after <= 0.5
     assert (await cloud.health())[0] is False
