@@ -134,7 +134,10 @@ def _less(kept: int, last: str, steps: Sequence[tuple[str, int, Spread]]) -> Qua
     saved = kept * mean - taken
     method = f"{kept} requests at the mean of {known} that {last} worked on, less what the tiers below took"
     if lost:
-        method += f"; of {lost} of their {lost + told} drafts that is not known: between nothing and what {last} takes"
+        method += (
+            f"; what {lost} of their {lost + told} drafts took is not known: "
+            f"it may be nothing, or as much as {last} takes"
+        )
     return Quantity(
         # A draft of which nothing is known is taken for one like the others, if there are others.
         value=saved - lost * min(taken / told, mean) if told else saved if not lost else None,

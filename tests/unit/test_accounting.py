@@ -109,7 +109,7 @@ def test_drafts_of_which_nothing_is_known_are_between_nothing_and_what_the_last_
     (saved,) = report(went(passing(), landed=(large, some)), "route", ROUTES, {}).saved
     assert saved.cost.value == pytest.approx(0.1 - 0.006 - 4 * 0.001)
     assert (saved.cost.low, saved.cost.high) == (pytest.approx(0.1 - 0.006 - 0.04), pytest.approx(0.1 - 0.006))
-    assert "of 4 of their 10 drafts that is not known" in saved.cost.method
+    assert "what 4 of their 10 drafts took is not known" in saved.cost.method
     (saved,) = report(went(passing(), landed=(large, landed("small", "answered", [], 10))), "route", ROUTES, {}).saved
     assert (saved.cost.value, saved.cost.basis) == (None, "unknown")
     assert (saved.cost.low, saved.cost.high) == (pytest.approx(0.0), pytest.approx(0.1)), "the known rest is told"

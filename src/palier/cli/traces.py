@@ -11,6 +11,7 @@ import typer
 from palier.audits import Feedback
 from palier.cli import records, terminal
 from palier.cli.ask import guard_line
+from palier.cli.audit import since_ms
 from palier.cli.session import CONFIG, Config, Json, session
 from palier.errors import NotFound
 from palier.ids import SHORT_ID
@@ -22,6 +23,9 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Ho
 Route = Annotated[str, typer.Option("--route", help="Of this route.", show_default="all")]
 Status = Annotated[str, typer.Option("--status", help="answered, abstained, failed or abandoned.", show_default="all")]
 Tier = Annotated[str, typer.Option("--tier", help="Answered by this tier.", show_default="all")]
+Since = Annotated[
+    str, typer.Option("--since", metavar="WHEN", help="Not before then: 2026-11-20, 30m, 12h, 7d.", show_default="ever")
+]
 Id = Annotated[str, typer.Argument(help="The id, or its last 12 digits as `palier traces` shows them.")]
 
 
@@ -33,6 +37,7 @@ def traces(
     route: Route = "",
     status: Status = "",
     tier: Tier = "",
+    since: Since = "",
     as_json: Json = False,
 ) -> None:
     """List the newest requests."""
@@ -44,8 +49,10 @@ def traces(
         raise typer.BadParameter(f"{status} is none of {', '.join(states)}", param_hint="--status")
 
     async def main() -> None:
+        begins = since_ms(since) / 1000 if since else 0.0
         async with session(config) as p:
-            found = await p.traces.list(limit=limit, route=route, status=status, tier=tier)
+            newest = await p.traces.list(limit=limit, route=route, status=status, tier=tier)
+        found = [trace for trace in newest if trace.created >= begins]
         if as_json:
             for trace in found:
                 terminal.json_line(trace)

@@ -77,7 +77,7 @@ def simulated(quantity: Quantity) -> Quantity:
 
 
 NOTHING = Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="no model was asked")
-UNSENT = Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="nothing was sent to it")
+UNSENT = Quantity(value=0.0, low=0.0, high=0.0, basis="measured", method="nothing was sent: no tokens")
 
 
 def total(quantities: Iterable[Quantity]) -> Quantity:

@@ -59,7 +59,7 @@ class Failing:
         else:
             if self.why:
                 self.why = ""
-                log.warning("requests are recorded again; %d were not since the start", self.unrecorded)
+                log.warning("requests are recorded again; since the start %d could not be", self.unrecorded)
 
     def _failed(self, error: PalierError) -> None:
         now, first = self._steady(), not self.why
