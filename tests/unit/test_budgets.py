@@ -235,6 +235,7 @@ async def test_dearer_tiers_are_skipped_and_the_decision_says_why(traces: Sqlite
     result = await answer(request(), parts(traces, home, cloud, budget=held))
     assert (result.status, [one.outcome for one in result.steps]) == ("abstained", ["climbed", "skipped"])
     assert "cloud: the budget of route `support`, $1 a month, is spent" in result.decision.reason
+    assert "A model that might have known was not asked: the budget does not allow it for now." in result.text
     assert isinstance(cloud.model, Fake)
     assert not cloud.model.calls
 

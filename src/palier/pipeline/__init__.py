@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -345,7 +345,8 @@ def _unanswered(journey: Journey, parts: Parts, tab: Tab) -> Result:
     if tab.refused is not None and {step.outcome for step in journey.steps} <= {"skipped", "refused"}:
         raise tab.refused
     _raise_if_hopeless(journey)
-    words, label = _abstention(journey.request, parts, unreached=bool(journey.failures))
+    missed = _UNREACHED if journey.failures else _UNPAID if tab.refused is not None else None
+    words, label = _abstention(journey.request, parts, missed)
     return journey.abstain(words, label)
 
 
@@ -391,20 +392,24 @@ _UNREACHED = {
     "fr": "Un modèle qui aurait pu y répondre n'a pas pu être joint.",
     "en": "A model that might have known could not be reached.",
 }
+_UNPAID = {
+    "fr": "Un modèle qui aurait pu y répondre n'a pas été interrogé : le budget ne le permet pas pour l'instant.",
+    "en": "A model that might have known was not asked: the budget does not allow it for now.",
+}
 _FOUND = {"fr": "Ce que j'ai trouvé de plus proche :", "en": "The closest I found:"}
 
 
-def _abstention(request: Request, parts: Parts, *, unreached: bool) -> tuple[str, Label]:
+def _abstention(request: Request, parts: Parts, missed: Mapping[str, str] | None) -> tuple[str, Label]:
     """An honest "I don't know", in the language of the question, with what was found; and what its titles carry.
 
-    `unreached`: a model failed that might have known.
+    `missed`: why a model did not write that might have known, by language.
     """
     asked = request.language or parts.detect(request.question)
     fallback = next((spoken for spoken in parts.languages if spoken in _ABSTENTION), "en")
     language = asked if asked in _ABSTENTION else fallback
     words = parts.abstention.get(asked) or parts.abstention.get(language) or _ABSTENTION[language]
-    if unreached:
-        words = f"{words} {_UNREACHED[language]}"
+    if missed is not None:
+        words = f"{words} {missed[language]}"
     titles: dict[str, int] = {}
     for n, hit in enumerate(request.passages, 1):
         if hit.score >= _CLOSE:
