@@ -40,6 +40,8 @@ class PalierError(Exception):
     code = "internal_error"
     type = "server_error"
     exit_status = 1
+    logged = False
+    """What it says stands in the log already."""
     unsent = False
     """Nothing went to the upstream, by no try: whatever else failed, it took nothing."""
 

@@ -108,14 +108,22 @@ def test_not_ready_is_a_503(tmp_path: Path) -> None:
             assert reply.json()["why"] == "a route has no tier that could answer: see `routes`"
 
 
-def test_where_requests_cannot_be_recorded_a_probe_hears_so_and_no_path(tmp_path: Path) -> None:
+def test_where_requests_cannot_be_recorded_clients_and_probes_hear_so_and_no_path(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write_script(tmp_path)
     with served(STAIRS, tmp_path) as own:
         own.palier.failing.why = f"{tmp_path}/traces.db: database or disk is full"
-        reply = httpx2.get(f"{own.url}/readyz")
-    assert reply.status_code == 503
-    assert "requests cannot be recorded" in reply.json()["why"]
-    assert str(tmp_path) not in reply.text
+        own.palier.failing._until = time.monotonic() + 60
+        probed = httpx2.get(f"{own.url}/readyz")
+        body = {"model": "support", "messages": [{"role": "user", "content": "Hello?"}]}
+        asked = httpx2.post(f"{own.base_url}/chat/completions", json=body, headers=own.headers)
+    assert "requests cannot be recorded" in probed.json()["why"]
+    assert "requests cannot be recorded" in error_of(asked, 503)["message"]
+    for reply in (probed, asked):
+        assert reply.status_code == 503
+        assert str(tmp_path) not in reply.text
+    assert not [record for record in caplog.records if record.name == "palier.server"], "not at each request"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ class Endpoint:
         except ClientLeft as left:
             log.debug("%s: %s", scope[ID], left)
         except PalierError as error:
-            if error.status >= 500:
+            if error.status >= 500 and not error.logged:
                 # Not what an upstream `said`: it may repeat the prompt.
                 log.warning("%s: %s: %s", scope[ID], type(error).__name__, error.message)
             error.__traceback__ = error.__context__ = None  # its frames hold the request, and are held by the error

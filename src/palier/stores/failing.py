@@ -38,11 +38,7 @@ class Failing:
             return
         now = self._steady()
         if now < self._until:
-            raise StoreError(
-                f"requests cannot be recorded, and are not answered: {self.why}",
-                hint='if the disk is full, free some space; `[store] on_store_failure = "go on"` answers all the same',
-                retry_after=self._until - now,
-            )
+            raise _refused("requests cannot be recorded, and are not answered", self._until - now)
         self._until = now + RETRY_S  # this one tries
 
     async def recorded(self, work: Awaitable[None]) -> None:
@@ -54,8 +50,11 @@ class Failing:
             await work
         except (StoreError, Busy) as error:
             self._failed(error)
-            if not self.goes_on:
-                raise
+            if self.goes_on:
+                return
+            if isinstance(error, StoreError):
+                raise _refused("the request could not be recorded, and is not answered", RETRY_S) from error
+            raise
         else:
             if self.why:
                 self.why = ""
@@ -69,3 +68,11 @@ class Failing:
             self._said = now
             becomes = "are answered all the same" if self.goes_on else "are refused"
             log.error("REQUESTS ARE NOT RECORDED, and %s: %s (%d so far)", becomes, error, self.unrecorded)
+
+
+def _refused(what: str, retry_after: float) -> StoreError:
+    """For whoever asked: no path of this machine. Why is in the log already, each minute, and not at each request."""
+    hint = 'palier doctor says why, such as a full disk; `[store] on_store_failure = "go on"` answers all the same'
+    error = StoreError(what, hint=hint, retry_after=retry_after)
+    error.logged = True
+    return error

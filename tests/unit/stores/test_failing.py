@@ -111,8 +111,10 @@ async def test_one_is_let_through_to_try_and_the_log_says_it_again_each_minute(
 
     one.check()
     for _ in range(2):
-        with pytest.raises(StoreError, match="the disk is full"):
+        with pytest.raises(StoreError, match="could not be recorded") as refused:
             await one.recorded(broken())
+        assert "the disk" not in str(refused.value), "what may hold a path is for the log"
+        assert refused.value.logged
         for _ in range(3):
             with pytest.raises(StoreError, match="are not answered"):
                 one.check()
@@ -122,6 +124,7 @@ async def test_one_is_let_through_to_try_and_the_log_says_it_again_each_minute(
             one.check()
         steady.now += failing.SAID_EVERY_S
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert "the disk is full" in caplog.text
 
 
 async def test_a_clock_that_steps_loses_no_request_and_no_trace(

@@ -93,6 +93,9 @@ SILENT = (
 )
 """Where what is given as a reason, or a method, comes to no page in words of its own: it is copied, or for elsewhere."""
 WHOLE = (
+    "requests cannot be recorded, and are not answered",
+    "the request could not be recorded, and is not answered",
+    'palier doctor says why, such as a full disk; `[store] on_store_failure = "go on"` answers all the same',
     "no threshold to reach; confidence 0.62, not calibrated",
     "it has no confidence, and 0.50 is asked, not calibrated",
     "not calibrated: the policy /a b/p.json was fitted on something else: tier-1 was `not there` and is `x`; "
@@ -170,6 +173,8 @@ ELSEWHERE = """
     |Je ne sais pas répondre à cette question avec les documents dont je dispose.
     |I don't know: the documents I have do not answer this question.
     |Un modèle qui aurait pu y répondre n'a pas pu être joint.|A model that might have known could not be reached.
+    |Un modèle qui aurait pu y répondre n'a pas été interrogé : le budget ne le permet pas pour l'instant.
+    |A model that might have known was not asked: the budget does not allow it for now.
     |Ce que j'ai trouvé de plus proche :|The closest I found:
     |a passage it stood on was taken away, or has other words now|unforeseen; the log has more|guard `{}`
     |[absent des sources]|[not in the sources]| The schema: {}|it breaks {}|guard `{}`, rule `{}`
