@@ -48,7 +48,7 @@ def test_a_page_is_for_whoever_has_its_role(people: People, stranger: Person) ->
             assert stranger.get(path).status_code == 303, path
     shown = viewer.get("/console/actions")
     assert shown.status_code == 403
-    assert "`admin`" in shown.text
+    assert "<code>admin</code>" in shown.text
 
 
 def test_nothing_is_done_without_the_token_of_the_session(people: People) -> None:

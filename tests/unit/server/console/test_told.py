@@ -214,6 +214,27 @@ def test_every_sentence_of_the_code_is_known_in_french(name: str) -> None:
         _in_french(one.replace(BLANK, "7").strip(" ;,"))
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("set `watts`, or `impacts_as`", "set <code>watts</code>, or <code>impacts_as</code>"),
+        ("`<b>`", "<code>&lt;b&gt;</code>"),
+        ("a ` b", "a ` b"),
+        ("``", "``"),
+        ("`a\nb`", "`a\nb`"),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, shown: str) -> None:
+    assert str(told(text, EN)) == shown
+    assert shown in str(told(text, FR))
+
+
+def test_code_is_code_in_french_too() -> None:
+    said = str(told("no power is declared for large: set `watts`, or `impacts_as` for a cloud", FR))
+    assert said.count("<code>") == 2
+    assert "`" not in said
+
+
 @pytest.mark.parametrize("text", WHOLE)
 def test_what_is_put_together_is_known_in_french(text: str) -> None:
     _in_french(text)

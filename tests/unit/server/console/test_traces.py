@@ -120,4 +120,4 @@ def test_reasons_are_in_the_language_of_the_reader(people: People) -> None:
     assert "no threshold" not in shown
     assert "no threshold to reach" in person.get(f"/console/traces/{trace}").text
     lost = person.get("/console/traces/none", **{"Accept-Language": "fr"}).text
-    assert "il n’y a pas de trace `none`" in lost
+    assert "il n’y a pas de trace <code>none</code>" in lost
