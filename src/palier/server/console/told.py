@@ -16,6 +16,8 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -38,8 +40,7 @@ _AMONG = re.compile(r"(?:, | and )(?![^(\[]*[)\]])")
 _APART = re.compile(r", (?![^(\[]*[)\]])")
 """A comma between parts, and not within brackets."""
 
-_CODE = re.compile(r"`([^`<>\n]{1,200})`")
-
+_CODE = re.compile(r"`([^`\n]+)`")
 _POWER = re.compile(r"e([-+]?\d+)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -119,24 +120,20 @@ def sentences() -> tuple[Sentence, ...]:
 
 
 def told(text: object, words: Words) -> Markup:
-    """`text` for a page: escaped, in French where French is read, and marked as English where it has none.
-
-    What stands between backquotes is code, as in a terminal.
-    """
+    """`text` for a page: escaped, in French where French is read, and marked as English where it has none."""
     shown = inert.visible(str(text or ""))
     if words.language == "en" or not shown:
-        return _with_code(escape(shown))
-    return _with_code(
-        Markup("").join(
-            Markup('<span lang="en" dir="auto">{}</span>').format(piece.text) if piece.foreign else escape(piece.text)
-            for piece in in_french(shown) or _as_it_is(shown)
-        )
+        return _quoted(shown)
+    pieces = groupby(in_french(shown) or _as_it_is(shown), attrgetter("foreign"))
+    return Markup("").join(
+        Markup('<span lang="en" dir="auto">{}</span>').format(said) if foreign else said
+        for foreign, said in ((foreign, _quoted("".join(one.text for one in some))) for foreign, some in pieces)
     )
 
 
-def _with_code(shown: Markup) -> Markup:
-    """Backquotes as an element, where no tag lies between them: of what is escaped, `<` is only of tags."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(shown)))  # noqa: S704 - it was escaped, and this adds no text
+def _quoted(text: str) -> Markup:
+    """`text`, escaped, and what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped
 
 
 def plain(text: str, words: Words) -> str:
