@@ -183,7 +183,9 @@ async def test_what_no_route_reads_and_what_routes_read_in_vain_is_told(tmp_path
     told = parse(
         {
             "models": {"quote": {"kind": "extract"}},
-            "routes": {"support": {"collections": ["empty"], "tiers": [{"model": "quote"}]}},
+            "routes": {
+                name: {"collections": ["empty"], "tiers": [{"model": "quote"}]} for name in ("support", "sales")
+            },
         },
         root=tmp_path,
     )
@@ -192,6 +194,7 @@ async def test_what_no_route_reads_and_what_routes_read_in_vain_is_told(tmp_path
     found = by_check([f async for f in models.check(told)])
     assert (found["collection lost"].status, found["collection empty"].status) == ("warn", "warn")
     assert "lost" in found["collection lost"].advice
+    assert found["collection empty"].detail == "routes support, sales read it, and it holds no document"
     assert "palier ingest" in found["collection empty"].advice
 
 
@@ -268,6 +271,7 @@ async def look(root: Path, url: str, **fields: Any) -> Finding:
         (200, b'{"data": 1}', "warn", "not a list"),
         (401, b"{}", "fail", "refuses the key"),
         (404, b"{}", "warn", "answers 404"),
+        (501, b"", "warn", "answers 501"),
         (302, b"", "fail", "answers 302"),
         (500, b"oops", "fail", "answers 500"),
     ],

@@ -60,7 +60,10 @@ async def _alone(name: str, settings: Settings) -> Finding:
 
 def _collections(kept: Sequence[Mapping[str, Any]], settings: Settings) -> Iterator[Finding]:
     """Collections that no route reads, and those that a route reads and that hold nothing."""
-    read = {collection: name for name, route in settings.routes.items() for collection in route.collections}
+    read: dict[str, list[str]] = {}
+    for name, route in settings.routes.items():
+        for collection in route.collections:
+            read.setdefault(collection, []).append(name)
     filled = {collection["name"]: collection["documents"] for collection in kept if collection["documents"]}
     for name, documents in filled.items():
         check, detail = f"collection {name}", f"{documents:,} documents"
@@ -69,12 +72,13 @@ def _collections(kept: Sequence[Mapping[str, Any]], settings: Settings) -> Itera
         else:
             advice = f'add "{name}" to the `collections` of a route'
             yield Finding(check=check, status="warn", detail=f"{detail} that no route reads", advice=advice)
-    for name, route in read.items():
+    for name, routes in read.items():
         if name not in filled:
+            readers = f"route {routes[0]} reads" if len(routes) == 1 else f"routes {', '.join(routes)} read"
             yield Finding(
                 check=f"collection {name}",
                 status="warn",
-                detail=f"route {route} reads it, and it holds no document",
+                detail=f"{readers} it, and it holds no document",
                 advice=f"palier ingest PATH --collection {name}",
             )
 

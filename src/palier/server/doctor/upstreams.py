@@ -69,7 +69,7 @@ def _judge(check: str, model: Model, found: Probed) -> Finding:
         advice = "`base_url` must go up to and include /v1" if status == 404 else "look at the upstream's own log"
         return Finding(
             check=check,
-            status="warn" if status in (404, 405) else "fail",
+            status="warn" if status in (404, 405, 501) else "fail",
             detail=f"{where}/models answers {status}",
             advice=advice,
             upstream=True,
