@@ -10,7 +10,7 @@ PAGE = 100
 
 async def show(visit: Visit) -> Reply:
     """`GET /console/actions?before=ID`."""
-    before = int(visit.number("before") or 0)
-    actions = await visit.palier.access.actions.page(before=max(before, 0), limit=PAGE + 1)
+    before = visit.place("before")
+    actions = await visit.palier.access.actions.page(before=before, limit=PAGE + 1)
     older = actions[PAGE - 1].id if len(actions) > PAGE else 0
     return visit.page("actions.html", actions=actions[:PAGE], older=older)

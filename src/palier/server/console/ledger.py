@@ -18,7 +18,7 @@ async def show(visit: Visit) -> Reply:
     if label and label not in [*Label]:
         raise InvalidRequest(f"`label` is one of {', '.join(Label)}", param="label")
     asked = EntryFilter(
-        before=max(int(visit.number("before") or 0), 0),
+        before=visit.place("before"),
         limit=PAGE + 1,
         destination=query.get("destination", ""),
         label=Label(label) if label else None,

@@ -23,6 +23,8 @@ from palier.server.replies import Headers, Reply
 from palier.types import Principal
 
 MAX_FIELDS = 200
+LAST_ROW = 2**53
+"""Beyond every row there is."""
 _IN_QUERY = "%&=+/?:@!$'()*,;"
 """What stands in a query as it is, beside letters and digits."""
 
@@ -152,6 +154,10 @@ class Visit:
         if not math.isfinite(value):
             raise InvalidRequest(f"`{name}` is `{given[:40]}`: a number", param=name)
         return value
+
+    def place(self, name: str) -> int:
+        """Where a list goes on, as the number of a row; 0 where it is not given. Raises `InvalidRequest`."""
+        return int(min(max(self.number(name) or 0.0, 0.0), LAST_ROW))
 
 
 def fields(text: bytes) -> dict[str, str]:
