@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -31,6 +31,7 @@ SETTLED_S = 2 * HOUR_S
 """After its end, when a day is added up: requests of its last minutes are recorded by then."""
 LATEST = 2**53
 """After every time there is."""
+T = TypeVar("T")
 Key = tuple[int, *tuple[str, ...]]
 
 
@@ -104,56 +105,42 @@ class Tally:
     """What traces add to the sums, and what those that they replace take away."""
 
     def __init__(self) -> None:
-        self._hours: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
-        self._landings: defaultdict[Key, list[Sequence[float]]] = defaultdict(list)
-        self._taken_from: set[int] = set()
+        self._added, self._taken = _Grouped(), _Grouped()
 
     def add(self, trace: Counted) -> None:
         """Count one more."""
-        self._put(trace, _same)
+        self._added.put(trace)
 
     def take_away(self, trace: Counted) -> None:
         """Count one no more."""
-        self._taken_from.add(self._put(trace, _negated))
+        self._taken.put(trace)
 
     def write(self, connection: apsw.Connection) -> None:
         """Change the sums; what comes to nothing goes."""
-        sql = statements("hours")
-        connection.executemany(sql["add_hour"], _summed(self._hours))
-        connection.executemany(sql["add_landing"], _summed(self._landings))
-        for day in {at // DAY_S * DAY_S for at, *_ in self._hours}:
+        sql, added, taken = statements("hours"), self._added, self._taken
+        connection.executemany(sql["add_hour"], _changes(added.hours, taken.hours, _sums))
+        connection.executemany(sql["add_landing"], _changes(added.landings, taken.landings, _landed_sums))
+        for day in {at // DAY_S * DAY_S for at, *_ in (*added.hours, *taken.hours)}:
             _throw_away(connection, "day", "unroll", day)
             _throw_away(connection, "week", "unroll_week", day // WEEK_S * WEEK_S)  # also where that day held nothing
-        for at in self._taken_from:
+        for at in {at for at, *_ in taken.hours}:
             connection.execute(sql["empty_hours"], (at,))
             connection.execute(sql["empty_landings"], (at,))
 
-    def _put(self, trace: Counted, signed: Callable[[Sequence[float]], Sequence[float]]) -> int:
-        """Returns its hour."""
-        at, usage = int(trace.created) // HOUR_S * HOUR_S, trace.usage
-        self._hours[at, trace.route, trace.tier or "", trace.status, trace.key].append(
-            signed(
-                (
-                    1,
-                    trace.latency_ms,
-                    *((usage.prompt, usage.completion, 0) if usage else (0, 0, 1)),
-                    *_range(trace.cost),
-                    *_range(trace.energy),
-                    *_range(trace.carbon),
-                )
-            )
-        )
+
+class _Grouped:
+    """Traces, and the tiers that worked on them, by the row that they count in: added up at the end, many at once."""
+
+    def __init__(self) -> None:
+        self.hours: defaultdict[Key, list[Counted]] = defaultdict(list)
+        self.landings: defaultdict[Key, list[_Step]] = defaultdict(list)
+
+    def put(self, trace: Counted) -> None:
+        at = int(trace.created) // HOUR_S * HOUR_S
+        self.hours[at, trace.route, trace.tier or "", trace.status, trace.key].append(trace)
         for step in trace.steps:
             if step.latency_ms > 0:
-                figures_of_step = (
-                    1,
-                    step.latency_ms,
-                    *_spread(step.cost),
-                    *_spread(step.energy),
-                    *_spread(step.carbon),
-                )
-                self._landings[at, trace.route, step.tier, step.outcome].append(signed(figures_of_step))
-        return at
+                self.landings[at, trace.route, step.tier, step.outcome].append(step)
 
 
 def change(connection: apsw.Connection, old: Iterable[bytes], new: Iterable[bytes]) -> None:
@@ -174,26 +161,57 @@ def _throw_away(connection: apsw.Connection, table: str, unroll: str, at: int) -
             connection.execute(sql[name].replace("table", table), (at,))
 
 
-def _summed(rows: Mapping[Key, Sequence[Sequence[float]]]) -> list[tuple[float | str, ...]]:
-    return [(*key, *map(sum, zip(*some, strict=True))) for key, some in rows.items()]
+def _changes(
+    added: Mapping[Key, list[T]], taken: Mapping[Key, list[T]], sums: Callable[[list[T]], Sequence[float]]
+) -> Iterator[tuple[float | str, ...]]:
+    """Rows, with what is to be added to each of their sums."""
+    for key, some in added.items():
+        if key not in taken:
+            yield (*key, *sums(some))
+    for key, others in taken.items():
+        more = sums(added[key]) if key in added else itertools.repeat(0)
+        yield (*key, *(new - old for new, old in zip(more, sums(others), strict=False)))
 
 
-def _same(values: Sequence[float]) -> Sequence[float]:
-    return values
+def _sums(traces: list[Counted]) -> list[float]:
+    usages = [trace.usage for trace in traces if trace.usage]
+    return [
+        len(traces),
+        sum([trace.latency_ms for trace in traces]),
+        sum([usage.prompt for usage in usages]),
+        sum([usage.completion for usage in usages]),
+        len(traces) - len(usages),
+        *_ranges([trace.cost for trace in traces]),
+        *_ranges([trace.energy for trace in traces]),
+        *_ranges([trace.carbon for trace in traces]),
+    ]
 
 
-def _negated(values: Sequence[float]) -> Sequence[float]:
-    return [-value for value in values]
+def _landed_sums(steps: list[_Step]) -> list[float]:
+    return [
+        len(steps),
+        sum([step.latency_ms for step in steps]),
+        *_spreads([step.cost for step in steps]),
+        *_spreads([step.energy for step in steps]),
+        *_spreads([step.carbon for step in steps]),
+    ]
 
 
-def _range(one: _Quantity) -> tuple[float, float, float, int]:
-    if one.value is None:
-        return 0.0, 0.0, 0.0, 1
-    return one.value, one.value if one.low is None else one.low, one.value if one.high is None else one.high, 0
+def _ranges(some: list[_Quantity]) -> tuple[float, float, float, int]:
+    """Sums of the values and of the ends of their ranges, and how many are not known, which are in no sum."""
+    known = [(one, one.value) for one in some if one.value is not None]
+    return (
+        sum([value for _, value in known]),
+        sum([value if one.low is None else one.low for one, value in known]),
+        sum([value if one.high is None else one.high for one, value in known]),
+        len(some) - len(known),
+    )
 
 
-def _spread(one: _Quantity) -> tuple[float, float, int]:
-    return (0.0, 0.0, 1) if one.value is None else (one.value, one.value**2, 0)
+def _spreads(some: list[_Quantity]) -> tuple[float, float, int]:
+    """The sum of the values and of their squares, and how many are not known."""
+    known = [one.value for one in some if one.value is not None]
+    return sum(known), sum([value**2 for value in known]), len(some) - len(known)
 
 
 def _roll(connection: apsw.Connection, before: int) -> bool:

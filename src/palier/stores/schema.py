@@ -36,8 +36,6 @@ class Schema:
     page_size: int = 4096
     synchronous: int = 1
     """1 is NORMAL: a commit survives the end of the process, not always that of the power. 2 is FULL."""
-    checkpoint: int = 1000
-    """Pages of the write-ahead log that are moved into the file at once: what changes often is moved seldom."""
     vectors: bool = False
     """Whether its queries need sqlite-vec."""
 
@@ -65,7 +63,6 @@ def open_writer(path: Path, schema: Schema) -> apsw.Connection:
         _set(connection, "foreign_keys", 1)
         _set(connection, "secure_delete", 1)
         _set(connection, "journal_size_limit", JOURNAL_LIMIT)
-        _set(connection, "wal_autocheckpoint", schema.checkpoint)
         _load_extensions(connection, schema)
         _migrate(connection, path, schema)
     except apsw.Error as error:

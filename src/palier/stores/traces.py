@@ -20,7 +20,7 @@ from palier.stores.schema import Schema, statements
 from palier.stores.sqlite import Database
 from palier.types import Label, Trace, TraceContent
 
-TRACES = Schema(name="traces", application_id=0x706C7472, checkpoint=4000)
+TRACES = Schema(name="traces", application_id=0x706C7472)
 SLICE = 500
 """Contents deleted by one job of `expire`, so that requests are recorded in between."""
 SEARCHED = 20_000
