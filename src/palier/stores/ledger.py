@@ -99,10 +99,14 @@ class SqliteLedger:
             await self._database.append(self._enter, departure)
         except StoreError as error:
             hint = error.hint or "nothing leaves until it can be written; palier audit verify says whether it is whole"
-            raise StoreError(f"the ledger cannot be written: {error.message}", hint=hint) from error
+            raise StoreError(f"the ledger cannot be written: {self._told(error)}", hint=hint) from error
         except PalierError as error:  # too many wait, or it cannot be encoded
-            raise StoreError(f"{self._database.path}: {error.message}", hint=error.hint) from error
+            raise StoreError(f"the ledger cannot be written: {error.message}", hint=error.hint) from error
         self.departures[clearance.destination, clearance.label.value] += 1
+
+    def _told(self, error: StoreError) -> str:
+        """Without the folder: it is told to whoever asked."""
+        return error.message.replace(str(self._database.path), self._database.path.name)
 
     def _departure(self, clearance: Clearance, host: str, content: bytes) -> _Departure:
         sealer = self._sealer

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from palier.server.console import inert
-from palier.server.console.words import THIN, WIDE, Words, french
+from palier.server.console.words import MINUS, THIN, WIDE, Words, french
 
 MOST = 2_000
 """Characters: what is longer is no sentence of the code."""
@@ -237,5 +237,6 @@ def _figure(text: str) -> str | None:
 def _number(text: str) -> str:
     """`$1,234.5` -> `1 234,5 $`, `10 %` with the space that percentages have."""
     shown = text.replace(",", THIN).replace(".", ",").replace(" %", "%").replace("%", f"{THIN}%").replace(" ", WIDE)
+    shown = MINUS + shown[1:] if shown.startswith("-") else shown
     shown = _POWER.sub(lambda found: f"{WIDE}×{WIDE}10{str(int(found[1])).translate(_RAISED)}", shown)
     return shown.replace("$", "") + f"{WIDE}$" if "$" in shown else shown

@@ -28,6 +28,8 @@ TINY = 0.00001
 """Dollars."""
 THIN, WIDE = "\u202f", "\u00a0"
 """The narrow no-break space between thousands and before `?`, the no-break space before units."""
+MINUS = "\u2212"
+"""As wide as a plus."""
 
 
 @functools.cache
@@ -100,7 +102,7 @@ class Words:
     def number(self, value: float, digits: int = 0) -> str:
         """`value` with so many digits behind the point."""
         shown = f"{value:,.{digits}f}"
-        return shown if self.language == "en" else shown.replace(",", THIN).replace(".", ",")
+        return shown if self.language == "en" else shown.replace(",", THIN).replace(".", ",").replace("-", MINUS)
 
     def significant(self, value: float, digits: int = 2) -> str:
         """`value` with so many significant digits at least, and never as a power of ten unless it is tiny."""

@@ -20,7 +20,7 @@ from palier.stores import browsing
 from palier.types import Label, Quantity, drafts, outcomes
 
 CONSOLE = Path(str(resources.files("palier.server.console")))
-EN, FR = Words("en"), Words("fr")
+EN, FR = EN, FR
 
 
 def test_a_sentence_has_the_same_blanks_in_both_languages() -> None:
@@ -92,6 +92,12 @@ def test_numbers_are_written_as_each_language_does() -> None:
     assert FR.wait(67_017) == f"18{WIDE}h{WIDE}37{WIDE}min"
     assert (EN.wait(172_800), FR.wait(180_000)) == (f"2{WIDE}days", f"2{WIDE}jours{WIDE}2{WIDE}h")
     assert EN.when(86_400) == "2 Jan 1970, 00:00:00"
+
+
+def test_french_has_a_minus_as_wide_as_a_plus() -> None:
+    assert FR.significant(-0.312) == "−0,31"
+    assert FR.dollars(-1.5) == "−1,5\u00a0$"
+    assert EN.significant(-0.312) == "-0.31"
 
 
 def test_a_number_says_what_it_is() -> None:
