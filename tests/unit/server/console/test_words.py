@@ -20,7 +20,7 @@ from palier.stores import browsing
 from palier.types import Label, Quantity, drafts, outcomes
 
 CONSOLE = Path(str(resources.files("palier.server.console")))
-EN, FR = EN, FR
+EN, FR = Words("en"), Words("fr")
 
 
 def test_a_sentence_has_the_same_blanks_in_both_languages() -> None:
@@ -96,7 +96,7 @@ def test_numbers_are_written_as_each_language_does() -> None:
 
 def test_french_has_a_minus_as_wide_as_a_plus() -> None:
     assert FR.significant(-0.312) == "−0,31"
-    assert FR.dollars(-1.5) == "−1,5\u00a0$"
+    assert FR.dollars(-1.5) == f"−1,5{WIDE}$"
     assert EN.significant(-0.312) == "-0.31"
 
 
