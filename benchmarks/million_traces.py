@@ -333,12 +333,14 @@ async def recorded(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
                     rounds[name].append(found)
     serving.cancel()
     pairs = list(zip(rounds["recording"], rounds["not"], strict=True))
+    adds = mean_and_error([a["cpu_ms"] - b["cpu_ms"] for a, b in pairs])
+    takes = float(np.mean([a["cpu_ms"] for a, _ in pairs]))
     return {
         "console": console,
         "rate": asked.rate,
         **{name: {k: mean_and_error([one[k] for one in kept]) for k in kept[0]} for name, kept in rounds.items()},
-        "cpu_ms_of_recording": mean_and_error([a["cpu_ms"] - b["cpu_ms"] for a, b in pairs]),
-        "cpu_share": mean_and_error([(a["cpu_ms"] - b["cpu_ms"]) / a["cpu_ms"] for a, b in pairs]),
+        "cpu_ms_of_recording": adds,
+        "cpu_share": {**adds, "mean": round(adds["mean"] / takes, 4), "error": round(adds["error"] / takes, 4)},
         "later_p50_ms": mean_and_error([a["p50_ms"] - b["p50_ms"] for a, b in pairs]),
     }
 
