@@ -325,47 +325,6 @@ async def test_a_row_that_cannot_be_kept_holds_up_no_other_and_is_said(database,
     assert await kept(database) == ["a", "b", "c"]
 
 
-async def test_a_row_that_cannot_be_read_holds_up_no_other_and_is_said(tmp_path, caplog):
-    traces = SqliteTraces.open(tmp_path / "traces.db")
-    await traces.record(trace_of("a"))
-    await traces.record(structs.replace(trace_of("b"), latency_ms=float("nan")))  # JSON has no such number
-    await traces.record(trace_of("c"))
-    assert [trace.id for trace in await traces.list()] == ["c", "a"]
-    assert "bytes that cannot be read CANNOT BE KEPT AND IS LOST" in caplog.text
-    await traces.record(trace_of("d"))
-    await traces.close()
-    again = SqliteTraces.open(tmp_path / "traces.db")
-    assert [trace.id for trace in await again.list()] == ["d", "c", "a"]
-    await again.close()
-
-
-@pytest.mark.parametrize("apart", [True, False])
-async def test_what_was_answered_under_an_id_that_is_recorded_again_is_known_again(tmp_path, apart):
-    traces = SqliteTraces.open(tmp_path / "traces.db")
-    marks = SqliteAnswerMarks(traces.database)
-    await traces.list()
-    async with Held(traces.database) if not apart else contextlib.nullcontext():
-        for answer, label in (("first", Label.RESTRICTED), ("second", Label.PUBLIC)):
-            marked = Marked(turns=(answer.encode(),), expires=2 * CREATED)
-            await traces.record(structs.replace(trace_of("t"), answers=(answer,), label=label, marked=marked))
-            if apart:
-                await traces.list()
-    assert len(await traces.list()) == 1
-    assert await traces.label_of(["first"]) is Label.RESTRICTED
-    assert await marks.label_of_turns([b"first"]) is Label.RESTRICTED
-    assert await traces.label_of(["second"]) is Label.PUBLIC
-    await traces.close()
-
-
-async def test_half_a_surrogate_pair_is_refused(tmp_path):
-    traces = SqliteTraces.open(tmp_path / "traces.db")
-    for trace in (trace_of("t", route="\ud800"), trace_of("t", content=content_of("\ud800"))):
-        with pytest.raises(InvalidRequest, match="surrogate"):
-            await traces.record(trace)
-    assert await traces.list() == []
-    await traces.close()
-
-
 async def test_lines_that_somebody_wrote_over_are_said_and_none_is_acknowledged_after(tmp_path, caplog):
     database = await opened(tmp_path)
     async with Held(database):
