@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from palier.errors import Busy, InvalidRequest, StoreError
+from palier.errors import Busy, StoreError
 from palier.stores import journal as module
 from palier.stores.hours import SqliteHours
 from palier.stores.journal import Journaled, paths
