@@ -35,6 +35,11 @@ TIER = {"model": "x"}
         ({"drift": {"reference_from": "2026-11-02", "reference_until": "2026-11-01"}}, "not before"),
         ({"drift": {"url": "https://x.example/"}}, "settings.md lists every setting"),
         ({"carbon": {"pue": 0.9}}, r"pue is 0.9 .*from 1 on"),
+        *(
+            ({section: {"retention_days": days}}, rf"\[{section}\]: retention_days is {days:g}".replace("+", r"\+"))
+            for section in ("store", "lessons")
+            for days in (float("inf"), float("nan"), -1.0, 1e308)
+        ),
         ({"models": {"q": {"kind": "engine", "watts": -5.0}}}, r"model `q`: watts is -5"),
         ({"models": {"q": {"kind": "engine", "dollars_per_hour": float("nan")}}}, "dollars_per_hour is nan"),
         ({"models": {"q": {"kind": "endpoint", "price": {"input": -1, "output": 1}}}}, "price.input is -1"),

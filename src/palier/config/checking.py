@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import math
 import re
 from datetime import datetime
 
@@ -13,6 +12,8 @@ from palier.config.sections import Route, Settings
 from palier.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LARGEST = 1e100
+"""Of a setting: what it comes to in seconds or a sum is still a number, which can be written down and read again."""
 
 
 def check(settings: Settings, where: str) -> None:
@@ -70,6 +71,7 @@ def _check_resources(settings: Settings, where: str) -> None:
             raise ConfigurationError(
                 f"{at}: impacts_as `{model.impacts_as}` is not PROVIDER/MODEL", hint='for example "openai/gpt-4o-mini"'
             )
+    _check_number(f"{where}: [store]", "retention_days", settings.store.retention_days, least=0)
     at = f"{where}: [lessons]"
     _check_number(at, "retention_days", settings.lessons.retention_days, least=0)
     for setting in ("user_share", "validation"):
@@ -116,7 +118,7 @@ def _check_drift(settings: Settings, at: str) -> None:
 
 
 def _check_number(at: str, setting: str, value: float | None, *, least: float) -> None:
-    if value is not None and not (least <= value < math.inf):
+    if value is not None and not (least <= value <= LARGEST):
         raise ConfigurationError(f"{at}: {setting} is {value:g}", hint=f"a number from {least:g} on")
 
 

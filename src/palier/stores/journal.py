@@ -206,8 +206,11 @@ class Journal(Generic[T, Row]):
         self._kind.move(connection, map(self._kind.read, rows))
 
     def called(self, row: memoryview) -> str:
-        """What the log calls it."""
-        return self._kind.called(self._kind.read(row))
+        """What the log calls it, also where it cannot be read: one such row must not hold up all others."""
+        try:
+            return self._kind.called(self._kind.read(row))
+        except ValueError:
+            return f"a row of {len(row)} bytes that cannot be read"
 
     def moved(self) -> None:
         """What `take` gave is committed. Raises `StoreError` where its file cannot be begun anew."""
@@ -231,8 +234,9 @@ class Journal(Generic[T, Row]):
                 with self._lock:
                     if file.region is not None:
                         file.region[file.size :] = bytes(max(0, file.mapped - file.size))
-                        file.region.flush()
                     os.ftruncate(file.descriptor, max(file.size, file.mapped))
+                if file.region is not None:
+                    file.region.flush()  # the disk is not waited for under the lock: requests would stand still
                 os.fsync(file.descriptor)
             except OSError as error:
                 raise _failed(file.path, error) from None
@@ -247,7 +251,8 @@ class Journal(Generic[T, Row]):
         self.shut()
         for file in self._files:
             if not file.count:
-                file.path.unlink(missing_ok=True)
+                with suppress(OSError):  # what is left has no line that is whole
+                    file.path.unlink(missing_ok=True)
             file.close()
 
     def _refusal(self) -> PalierError:
@@ -260,13 +265,17 @@ class Journal(Generic[T, Row]):
 
     def _take_up(self, file: _File) -> int:
         """Read what stands in it, up to the last line that is whole, whose number it returns."""
-        text, last = file.path.read_bytes(), 0
-        for number, line in _lines(text):
-            last = number
-            self._check(line)
-            file.take_on(_HEAD.size + len(line), None)
-        os.ftruncate(file.descriptor, file.size)
-        file.map()
+        last = 0
+        try:
+            text = os.pread(file.descriptor, os.fstat(file.descriptor).st_size, 0)
+            for number, line in _lines(text):
+                last = number
+                self._check(line)
+                file.take_on(_HEAD.size + len(line), None)
+            os.ftruncate(file.descriptor, file.size)
+            file.map()
+        except OSError as error:
+            raise _failed(file.path, error) from None
         return last
 
     def _check(self, line: memoryview) -> None:
@@ -291,6 +300,8 @@ def _opened(path: Path) -> _File:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink == 0:  # whoever had it took it away in between: rows would go with it
+                raise BlockingIOError
             os.fchmod(descriptor, 0o600)
         except OSError:
             os.close(descriptor)

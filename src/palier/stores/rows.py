@@ -96,12 +96,16 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 def record(connection: apsw.Connection, rows: Iterable[Row]) -> None:
-    """All of `rows`, a few statements for many; of those with one id the last counts."""
+    """All of `rows`, a few statements for many; of those with one id the last counts.
+
+    What the others answered is known again all the same, as where they come one by one: somebody may quote it.
+    """
     tally, rows = hours.Tally(), iter(rows)
     newest = connection.execute(statements("hours")["newest"]).get or ""
     while some := list(islice(rows, MANY)):
         kept = list({row.id: row for row in some}.values())
         _record(connection, kept, newest, tally)
+        _known_again(connection, some)
         newest = max(newest, *(row.id for row in kept))
     tally.write(connection)
 
@@ -116,11 +120,16 @@ def _record(connection: apsw.Connection, rows: Sequence[Row], newest: str, tally
         tally.add(row.counted)
     _insert(connection, "record", [row.figures for row in rows])
     _insert(connection, "record_content", [row.content for row in rows if row.content])
+    wordless = [(row.id,) for row in rows if not row.content and row.id in replaced]
+    connection.executemany(sql["forget_content"], wordless)
+
+
+def _known_again(connection: apsw.Connection, rows: Sequence[Row]) -> None:
+    """Keep by what the answers of some are known in later turns."""
+    sql = statements("traces")
     _insert(connection, "record_answer", [answer for row in rows for answer in row.answers])
     connection.executemany(sql["record_mark"], [row.marks for row in rows if row.marks])
     connection.executemany(sql["record_turn"], [turn for row in rows for turn in row.turns])
-    wordless = [(row.id,) for row in rows if not row.content and row.id in replaced]
-    connection.executemany(sql["forget_content"], wordless)
 
 
 def _replaced(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from palier.errors import Busy, InvalidRequest, StoreError
+from palier.errors import Busy, StoreError
 from palier.stores import journal as module
 from palier.stores.hours import SqliteHours
 from palier.stores.journal import Journaled, paths
@@ -155,6 +156,24 @@ async def test_a_journal_is_its_owners_alone(database):
 
 
 @pytest.mark.parametrize("place", [0, 1])
+async def test_a_file_that_is_taken_away_while_it_is_opened_is_not_written_into(tmp_path, monkeypatch, place):
+    """As by a process that closes: rows in a file without a name would not survive this one."""
+    going, lock = paths(tmp_path / "file.db")[place], module.fcntl.flock
+
+    def flock(descriptor: int, how: int) -> None:
+        if going.exists() and os.path.samestat(os.fstat(descriptor), going.stat()):
+            going.unlink()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", flock)
+    with pytest.raises(StoreError, match="open already"):
+        Database.open(tmp_path / "file.db", TRACES, journaled=WORDS)
+    monkeypatch.undo()
+    database = await opened(tmp_path)
+    await database.close()
+
+
+@pytest.mark.parametrize("place", [0, 1])
 async def test_what_is_no_file_is_refused_and_left_and_nothing_stays_locked(tmp_path, place):
     planted, victim = paths(tmp_path / "file.db")[place], tmp_path / "victim"
     victim.write_bytes(b"mine")
@@ -172,6 +191,33 @@ async def test_what_is_no_file_is_refused_and_left_and_nothing_stays_locked(tmp_
     database = await opened(tmp_path)
     await database.journal("one")
     assert await kept(database) == ["one"]
+    await database.close()
+
+
+async def test_who_adds_does_not_wait_for_the_disk_where_it_is_cut(tmp_path, monkeypatch):
+    reached, through = threading.Event(), threading.Event()
+
+    def wait(*_: object) -> None:
+        reached.set()
+        assert through.wait(30)
+
+    class Slow(mmap.mmap):
+        def flush(self, *_: object) -> None:
+            wait()
+
+    monkeypatch.setattr(module.mmap, "mmap", Slow)
+    database = await opened(tmp_path)
+    await database.journal("before")
+    assert await kept(database) == ["before"]
+    monkeypatch.setattr(module.os, "fsync", wait)
+    cutting = asyncio.create_task(database.truncate_log())
+    await asyncio.to_thread(reached.wait, 30)
+    added = asyncio.create_task(asyncio.to_thread(database._journal.add, "meanwhile"))
+    done, _ = await asyncio.wait([added], timeout=5)
+    through.set()
+    await cutting
+    assert done
+    assert await kept(database) == ["before", "meanwhile"]
     await database.close()
 
 
@@ -277,15 +323,6 @@ async def test_a_row_that_cannot_be_kept_holds_up_no_other_and_is_said(database,
     assert "'poison' CANNOT BE KEPT AND IS LOST" in caplog.text
     await database.journal("c")
     assert await kept(database) == ["a", "b", "c"]
-
-
-async def test_half_a_surrogate_pair_is_refused(tmp_path):
-    traces = SqliteTraces.open(tmp_path / "traces.db")
-    for trace in (trace_of("t", route="\ud800"), trace_of("t", content=content_of("\ud800"))):
-        with pytest.raises(InvalidRequest, match="surrogate"):
-            await traces.record(trace)
-    assert await traces.list() == []
-    await traces.close()
 
 
 async def test_lines_that_somebody_wrote_over_are_said_and_none_is_acknowledged_after(tmp_path, caplog):

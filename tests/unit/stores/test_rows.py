@@ -83,3 +83,17 @@ def test_words_leave_with_the_trace_they_were_of(connection: apsw.Connection):
     record(connection, [Row.of(trace_of("t", content=content_of("secret")))])
     record(connection, [Row.of(trace_of("t"))])
     assert connection.execute("SELECT count(*) FROM content").get == 0
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_was_answered_under_an_id_that_is_recorded_again_is_known_again(connection, together):
+    rows = [
+        Row.of(replace(trace_of("t"), answers=(said,), label=label, marked=Marked(turns=(said.encode(),), expires=9.0)))
+        for said, label in (("first", Label.RESTRICTED), ("second", Label.PUBLIC))
+    ]
+    for some in [rows] if together else [[row] for row in rows]:
+        record(connection, some)
+    ranks = {"first": Label.RESTRICTED.rank, "second": Label.PUBLIC.rank}
+    assert dict(connection.execute("SELECT digest, rank FROM answer")) == ranks
+    assert {bytes(d).decode(): r for d, r in connection.execute("SELECT digest, rank FROM turn")} == ranks
+    assert connection.execute("SELECT count(*) FROM trace").get == 1

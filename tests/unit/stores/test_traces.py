@@ -8,7 +8,7 @@ import re
 import msgspec
 import pytest
 
-from palier.errors import StoreError
+from palier.errors import InvalidRequest, StoreError
 from palier.interfaces import Erasure
 from palier.stores.erasure import ErasableTraces
 from palier.stores.traces import SqliteTraces
@@ -136,3 +136,26 @@ async def test_an_answer_is_known_by_the_most_restrictive_label_it_was_given_wit
     assert await traces.label_of(["shared"]) is Label.RESTRICTED
     assert await traces.label_of(["unknown"]) is Label.PUBLIC
     assert await traces.label_of([]) is Label.PUBLIC
+
+
+async def test_half_a_surrogate_pair_is_refused(tmp_path):
+    traces = SqliteTraces.open(tmp_path / "traces.db")
+    for trace in (trace_of("t", route="\ud800"), trace_of("t", content=content_of("\ud800"))):
+        with pytest.raises(InvalidRequest, match="surrogate"):
+            await traces.record(trace)
+    assert await traces.list() == []
+    await traces.close()
+
+
+async def test_a_row_that_cannot_be_read_holds_up_no_other_and_is_said(tmp_path, caplog):
+    traces = SqliteTraces.open(tmp_path / "traces.db")
+    await traces.record(trace_of("a"))
+    await traces.record(msgspec.structs.replace(trace_of("b"), latency_ms=float("nan")))  # JSON has no such number
+    await traces.record(trace_of("c"))
+    assert [trace.id for trace in await traces.list()] == ["c", "a"]
+    assert "bytes that cannot be read CANNOT BE KEPT AND IS LOST" in caplog.text
+    await traces.record(trace_of("d"))
+    await traces.close()
+    again = SqliteTraces.open(tmp_path / "traces.db")
+    assert [trace.id for trace in await again.list()] == ["d", "c", "a"]
+    await again.close()
